@@ -1,0 +1,297 @@
+//! Who is it: headers in, principals out.
+//!
+//! Enters: the headers of a request, and the configured issuers. Leaves: an `Arc<Principal>`, or a
+//! `Refusal` with a plain sentence for the caller and the detail for the operator. Never: an
+//! unverified claim in a principal; a token, or a part of one, in a log, a metric or an error; a
+//! decision on what the caller may do (that is `guard`'s).
+
+mod bearer;
+mod cache;
+mod challenge;
+mod claims;
+mod config;
+mod denial;
+mod fetch;
+mod issuer;
+mod jwks;
+mod jws;
+mod source;
+
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue};
+use tokio::task::JoinSet;
+use toolgate_call::{Principal, Refusal};
+use toolgate_telemetry::{AuthResult, CacheEvent, RefreshCause, Telemetry};
+
+use cache::{Cache, Digest, Entry};
+use challenge::Challenges;
+use claims::Claims;
+use denial::Denial;
+use fetch::Fetcher;
+use issuer::Issuer;
+use jws::Jws;
+
+pub use config::{AuthConfig, ConfigError, IssuerConfig, Profile};
+
+/// Seconds since the epoch. A function, so that tests need not wait for a token to expire.
+type Now = Arc<dyn Fn() -> u64 + Send + Sync>;
+
+/// How patient the key fetching is.
+#[derive(Clone, Copy, Debug)]
+struct Pace {
+    /// Between two refreshes while all is well; ±10 %.
+    refresh: Duration,
+    /// Between two refreshes while an issuer's keys cannot be had; ±10 %.
+    retry: Duration,
+    /// How long one fetch may take, discovery included.
+    fetch: Duration,
+}
+
+/// What all issuers share.
+struct Shared {
+    fetcher: Fetcher,
+    telemetry: Arc<Telemetry>,
+    now: Now,
+    pace: Pace,
+}
+
+/// Verifies bearer tokens (RFC 6750, RFC 7519) against the keys of the configured issuers, and
+/// remembers those that held.
+///
+/// Lives in an `Arc`; everything takes `&self`.
+pub struct Authenticator {
+    anonymous: Option<Arc<Principal>>,
+    issuers: Vec<Arc<Issuer>>,
+    cache: Cache,
+    challenges: Option<Challenges>,
+    metadata: Bytes,
+    token_bytes: usize,
+    shared: Arc<Shared>,
+}
+
+// === impl Authenticator ===
+
+impl Authenticator {
+    /// An authenticator for these issuers. It has no keys yet: see [`Authenticator::start`].
+    ///
+    /// # Errors
+    /// A configuration that no token could ever satisfy, or that is ambiguous; the message says
+    /// what to change.
+    pub fn new(config: AuthConfig, telemetry: Arc<Telemetry>) -> Result<Arc<Self>, ConfigError> {
+        Self::with(config, Shared::new(telemetry, Arc::new(system_now), Pace::STANDARD))
+    }
+
+    /// An authenticator that lets everyone in as [`Principal::anonymous`]. For loopback only.
+    #[must_use]
+    pub fn anonymous(telemetry: Arc<Telemetry>) -> Arc<Self> {
+        Arc::new(Self {
+            anonymous: Some(Arc::new(Principal::anonymous())),
+            issuers: Vec::new(),
+            cache: Cache::new(0),
+            challenges: None,
+            metadata: Bytes::new(),
+            token_bytes: 0,
+            shared: Arc::new(Shared::new(telemetry, Arc::new(system_now), Pace::STANDARD)),
+        })
+    }
+
+    fn with(config: AuthConfig, shared: Shared) -> Result<Arc<Self>, ConfigError> {
+        config.check()?;
+        let challenges = Challenges::new(&config)?;
+        let metadata = challenge::metadata(&config);
+        let issuers: Result<Vec<_>, _> =
+            config.issuers.into_iter().map(|issuer| Issuer::new(issuer).map(Arc::new)).collect();
+        let issuers = issuers?;
+        for issuer in &issuers {
+            shared.telemetry.auth.configured(&issuer.name);
+        }
+        Ok(Arc::new(Self {
+            anonymous: None,
+            issuers,
+            cache: Cache::new(config.cached_tokens),
+            challenges: Some(challenges),
+            metadata,
+            token_bytes: config.token_bytes,
+            shared: Arc::new(shared),
+        }))
+    }
+
+    /// Fetches the keys of every issuer, all at once, for at most 2 s. An issuer that does not
+    /// answer is not fatal: its keys are fetched when they are first needed.
+    pub async fn start(&self) {
+        let mut fetches = JoinSet::new();
+        for issuer in &self.issuers {
+            let (issuer, shared) = (Arc::clone(issuer), Arc::clone(&self.shared));
+            fetches.spawn(async move { issuer.refresh(&shared, RefreshCause::Startup).await });
+        }
+        while fetches.join_next().await.is_some() {}
+    }
+
+    /// Keeps the keys fresh in the background, every 10 min or, while an issuer fails, every 30 s.
+    /// It ends when what is returned is dropped.
+    #[must_use = "dropping it ends the refreshing"]
+    pub fn spawn_refresh(&self) -> JoinSet<()> {
+        let mut tasks = JoinSet::new();
+        for issuer in &self.issuers {
+            tasks.spawn(issuer::keep_fresh(Arc::clone(issuer), Arc::clone(&self.shared)));
+        }
+        tasks
+    }
+
+    /// The principal of a token that was verified before: the hot path. `None` says nothing about
+    /// the token; ask [`Authenticator::verify`].
+    #[must_use]
+    pub fn verify_cached(&self, headers: &HeaderMap) -> Option<Arc<Principal>> {
+        if let Some(anonymous) = &self.anonymous {
+            return Some(Arc::clone(anonymous));
+        }
+        let began = Instant::now();
+        let token = bearer::token(headers, self.token_bytes).ok()?;
+        let principal = self.remembered(&cache::digest(token), (self.shared.now)())?;
+        self.count_hit(&principal, began);
+        Some(principal)
+    }
+
+    /// The principal of the request's bearer token.
+    ///
+    /// # Errors
+    /// `TokenMissing`, `TokenInvalid`, or `KeysUnavailable` with the time after which another try
+    /// may succeed. The caller's sentence is the same for every bad token.
+    pub async fn verify(&self, headers: &HeaderMap) -> Result<Arc<Principal>, Refusal> {
+        if let Some(anonymous) = &self.anonymous {
+            return Ok(Arc::clone(anonymous));
+        }
+        let began = Instant::now();
+        self.identify(headers, began).await.map_err(|denial| {
+            self.shared.telemetry.auth.request(&denial.issuer, denial.result);
+            denial.into_refusal()
+        })
+    }
+
+    /// For each issuer: its name, whether its keys are at hand, and what there is to say about it.
+    #[must_use]
+    pub fn keys_ready(&self) -> Vec<(String, bool, String)> {
+        let now = (self.shared.now)();
+        self.issuers.iter().map(|issuer| issuer.readiness(now)).collect()
+    }
+
+    /// The `WWW-Authenticate` that goes with a refusal (RFC 6750 section 3, RFC 9728 section 5.1);
+    /// `None` where the refusal is not about the token.
+    #[must_use]
+    pub fn challenge(&self, refusal: &Refusal) -> Option<HeaderValue> {
+        self.challenges.as_ref()?.answer(refusal)
+    }
+
+    /// The protected resource metadata (RFC 9728 section 2), JSON; empty when authentication is
+    /// off, in which case there is nothing to serve.
+    #[must_use]
+    pub fn metadata(&self) -> Bytes {
+        self.metadata.clone()
+    }
+
+    async fn identify(
+        &self,
+        headers: &HeaderMap,
+        began: Instant,
+    ) -> Result<Arc<Principal>, Denial> {
+        let token = bearer::token(headers, self.token_bytes)?;
+        let digest = cache::digest(token);
+        if let Some(principal) = self.remembered(&digest, (self.shared.now)()) {
+            self.count_hit(&principal, began);
+            return Ok(principal);
+        }
+        self.shared.telemetry.auth.cache(CacheEvent::Miss);
+        let jws = Jws::parse(token)?;
+        let claims = Claims::parse(jws.payload)?;
+        let (at, issuer) = self.issuer_of(&claims)?;
+        let (principal, generation) =
+            check(&jws, &claims, issuer, &self.shared).await.map_err(|d| d.at(&issuer.name))?;
+        let principal = Arc::new(principal);
+        self.remember(digest, Entry { principal: Arc::clone(&principal), issuer: at, generation });
+        let auth = &self.shared.telemetry.auth;
+        auth.request(&issuer.name, AuthResult::Ok);
+        auth.verified(began.elapsed(), false);
+        Ok(principal)
+    }
+
+    /// The issuer that the token claims to be from, if it is one of ours: compared as strings.
+    fn issuer_of(&self, claims: &Claims) -> Result<(usize, &Arc<Issuer>), Denial> {
+        let claimed = claims.iss.as_deref().unwrap_or_default();
+        self.issuers.iter().enumerate().find(|(_, issuer)| issuer.url == claimed).ok_or_else(|| {
+            let detail = format!("iss is `{}`, which is not configured", denial::shown(claimed));
+            Denial::invalid(AuthResult::BadIssuer, detail)
+        })
+    }
+
+    fn remembered(&self, digest: &Digest, now: u64) -> Option<Arc<Principal>> {
+        self.cache.get(digest, now, |entry| {
+            self.issuers
+                .get(entry.issuer)
+                .is_some_and(|issuer| issuer.vouches(entry.generation, now))
+        })
+    }
+
+    fn remember(&self, digest: Digest, entry: Entry) {
+        let now = (self.shared.now)();
+        for _ in 0..self.cache.put(digest, entry, now) {
+            self.shared.telemetry.auth.cache(CacheEvent::Evicted);
+        }
+    }
+
+    fn count_hit(&self, principal: &Principal, began: Instant) {
+        let auth = &self.shared.telemetry.auth;
+        auth.cache(CacheEvent::Hit);
+        auth.request(&principal.issuer, AuthResult::Ok);
+        auth.verified(began.elapsed(), true);
+    }
+}
+
+impl fmt::Debug for Authenticator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let issuers: Vec<&str> = self.issuers.iter().map(|issuer| &*issuer.name).collect();
+        f.debug_struct("Authenticator").field("issuers", &issuers).finish_non_exhaustive()
+    }
+}
+
+// === impl Pace ===
+
+impl Pace {
+    const STANDARD: Self = Self {
+        refresh: Duration::from_secs(600),
+        retry: Duration::from_secs(30),
+        fetch: Duration::from_secs(2),
+    };
+}
+
+// === impl Shared ===
+
+impl Shared {
+    fn new(telemetry: Arc<Telemetry>, now: Now, pace: Pace) -> Self {
+        Self { fetcher: Fetcher::new(), telemetry, now, pace }
+    }
+}
+
+/// Everything that a token must satisfy once its issuer is known: key, signature, claims.
+async fn check(
+    jws: &Jws<'_>,
+    claims: &Claims,
+    issuer: &Arc<Issuer>,
+    shared: &Arc<Shared>,
+) -> Result<(Principal, u64), Denial> {
+    let ring = issuer.ring_with(&jws.kid, shared).await?;
+    let key = ring.key(&jws.kid).ok_or_else(|| issuer::unknown_kid(&jws.kid))?;
+    key.verify(jws)?;
+    claims.check(&issuer.rules, (shared.now)())?;
+    Ok((claims.principal(&issuer.name)?, ring.generation))
+}
+
+fn system_now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}

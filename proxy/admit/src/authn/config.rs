@@ -1,0 +1,151 @@
+//! What authentication is told at start.
+//!
+//! Enters: resolved configuration. Leaves: the same, checked for what no token could ever satisfy.
+//! Never: reads files or the environment.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use http::Uri;
+use toolgate_call::Scopes;
+
+/// The longest leeway that is allowed: beyond it a clock is wrong, not late.
+const LONGEST_LEEWAY: Duration = Duration::from_secs(60);
+
+/// Everything that authentication needs to know.
+#[derive(Clone, Debug)]
+pub struct AuthConfig {
+    /// Who may issue tokens.
+    pub issuers: Vec<IssuerConfig>,
+    /// The resource URI of this gateway: what clients ask tokens for (RFC 8707).
+    pub resource: String,
+    /// Where the protected resource metadata is served, absolute (RFC 9728).
+    pub metadata_url: String,
+    /// The scopes that every caller needs; named in challenges, not checked here.
+    pub gateway_scopes: Scopes,
+    /// The largest token, in bytes.
+    pub token_bytes: usize,
+    /// How many verified tokens are remembered; 0 remembers none.
+    pub cached_tokens: usize,
+}
+
+/// One issuer of tokens.
+#[derive(Clone, Debug)]
+pub struct IssuerConfig {
+    /// The operator's name for it: the label in metrics and logs.
+    pub name: String,
+    /// What its tokens look like.
+    pub profile: Profile,
+    /// The `iss` of its tokens, compared as a string.
+    pub issuer: String,
+    /// Where its keys are, if not where discovery says.
+    pub jwks_url: Option<String>,
+    /// Where its discovery document is, if not below the issuer.
+    pub discovery_url: Option<String>,
+    /// By how much its clock may differ from ours; at most 60 s.
+    pub leeway: Duration,
+}
+
+/// What an issuer's tokens look like.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Profile {
+    /// Amazon Cognito access tokens: `token_use` and `client_id`, no `aud`.
+    Cognito {
+        /// The `client_id`s that are let in.
+        clients: Vec<String>,
+    },
+    /// Tokens that are bound to an audience (RFC 9068).
+    Oidc {
+        /// The values of `aud` that mean this gateway.
+        audiences: Vec<String>,
+    },
+}
+
+/// Why authentication cannot be set up; the message says what to change.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("authentication cannot be set up: {0}")]
+pub struct ConfigError(String);
+
+// === impl ConfigError ===
+
+impl ConfigError {
+    pub(super) fn new(problem: impl Into<String>) -> Self {
+        Self(problem.into())
+    }
+
+    /// A problem of one issuer.
+    pub(super) fn issuer(name: &str, problem: &str) -> Self {
+        Self(format!("issuer `{name}`: {problem}"))
+    }
+}
+
+// === impl AuthConfig ===
+
+impl AuthConfig {
+    pub(super) fn check(&self) -> Result<(), ConfigError> {
+        if self.issuers.is_empty() {
+            return Err(ConfigError::new("no issuer; name at least one"));
+        }
+        if self.token_bytes == 0 {
+            return Err(ConfigError::new("tokens of 0 bytes are allowed; 8192 is usual"));
+        }
+        let mut names = HashSet::new();
+        let mut urls = HashSet::new();
+        for issuer in &self.issuers {
+            issuer.check()?;
+            if !names.insert(&issuer.name) {
+                return Err(ConfigError::issuer(&issuer.name, "the name is taken; choose another"));
+            }
+            if !urls.insert(&issuer.issuer) {
+                let problem = "its issuer URL is taken; one entry can list several clients";
+                return Err(ConfigError::issuer(&issuer.name, problem));
+            }
+        }
+        Ok(())
+    }
+}
+
+// === impl IssuerConfig ===
+
+impl IssuerConfig {
+    fn check(&self) -> Result<(), ConfigError> {
+        let problem = if self.name.is_empty() {
+            "it has no name"
+        } else if self.issuer.is_empty() {
+            "it has no issuer URL"
+        } else if self.leeway > LONGEST_LEEWAY {
+            "the leeway is above 60s; set the clocks right instead"
+        } else {
+            return self.profile.check(&self.name);
+        };
+        Err(ConfigError::issuer(&self.name, problem))
+    }
+}
+
+// === impl Profile ===
+
+impl Profile {
+    fn check(&self, name: &str) -> Result<(), ConfigError> {
+        match self {
+            Self::Cognito { clients } if clients.is_empty() => {
+                Err(ConfigError::issuer(name, "it lists no clients, so nobody could get in"))
+            }
+            Self::Oidc { audiences } if audiences.is_empty() => {
+                Err(ConfigError::issuer(name, "it lists no audiences, so nobody could get in"))
+            }
+            Self::Cognito { .. } | Self::Oidc { .. } => Ok(()),
+        }
+    }
+}
+
+/// An absolute http or https URL without credentials in it.
+pub(super) fn web_url(text: &str) -> Result<Uri, &'static str> {
+    let url: Uri = text.parse().map_err(|_| "it is not a URL")?;
+    if !matches!(url.scheme_str(), Some("http" | "https")) || url.host().is_none() {
+        return Err("it is not an absolute http or https URL");
+    }
+    if url.authority().is_some_and(|authority| authority.as_str().contains('@')) {
+        return Err("it has credentials in it");
+    }
+    Ok(url)
+}

@@ -1,0 +1,186 @@
+//! A body becomes a `Call`.
+//!
+//! Enters: the headers and the whole body of a POST. Leaves: a checked call with its pieces located
+//! in the body, which stays as it came. Never: a second parse of `arguments`; never a header
+//! trusted before the body has confirmed it.
+
+mod envelope;
+mod headers;
+
+use bytes::Bytes;
+use http::HeaderMap;
+use toolgate_call::{
+    Case, Era, Frame, FrameParts, Meta, Method, RawJson, Refusal, SessionRef, Span, Version,
+};
+
+use envelope::{Envelope, MetaView, ParamsView};
+pub(crate) use headers::{PROTOCOL_VERSION, SESSION_ID};
+
+/// A decoded request, before identity and time are added.
+#[derive(Debug)]
+pub(crate) struct Decoded {
+    pub(crate) method: Method,
+    pub(crate) id: Option<RawJson>,
+    pub(crate) name: Option<String>,
+    pub(crate) cursor: Option<String>,
+    pub(crate) version: Version,
+    pub(crate) meta: Meta,
+    pub(crate) frame: Frame,
+    pub(crate) session: SessionRef,
+}
+
+/// A refusal, with the id to answer it under if it could be read.
+pub(crate) type Rejected = (Option<RawJson>, Refusal);
+
+/// Reads a body.
+pub(crate) fn decode(headers: &HeaderMap, body: &Bytes, depth: usize) -> Result<Decoded, Rejected> {
+    let text = readable(body, depth).map_err(|refusal| (None, refusal))?;
+    let envelope = Envelope::parse(text).map_err(|refusal| (None, refusal))?;
+    let id = envelope.id.map(|raw| RawJson::borrowed(body, raw));
+    read(headers, body, &envelope).map_err(|refusal| (id, refusal))
+}
+
+fn read(headers: &HeaderMap, body: &Bytes, envelope: &Envelope<'_>) -> Result<Decoded, Refusal> {
+    let method_text = envelope.method_text()?;
+    let method = Method::parse(method_text);
+    if envelope.id.is_none() != method.is_notification() {
+        let message = "a request has an `id`, a notification has none";
+        return Err(Refusal::new(Case::BodyNotRequest, message));
+    }
+    let params = &envelope.params;
+    let meta = params.meta.map(MetaView::parse).transpose()?.unwrap_or_default();
+    let (version, session) = match era_of(headers, method, params, &meta)? {
+        Era::Modern => (modern(headers, method, method_text, params, &meta)?, SessionRef::None),
+        Era::Legacy => legacy(headers, method, params)?,
+    };
+    Ok(Decoded {
+        method,
+        id: envelope.id.map(|raw| RawJson::borrowed(body, raw)),
+        name: params.name_text()?.map(std::borrow::Cow::into_owned),
+        cursor: params.cursor.as_deref().map(str::to_owned),
+        version,
+        meta: Meta {
+            capabilities: meta.capabilities.map(|raw| RawJson::borrowed(body, raw)),
+            client_info: meta.client_info.map(|raw| RawJson::borrowed(body, raw)),
+            progress_token: meta.progress_token.map(|raw| RawJson::borrowed(body, raw)),
+            traceparent: meta.traceparent.as_deref().map(str::to_owned),
+        },
+        frame: Frame::new(body.clone(), locate(body, envelope)),
+        session,
+    })
+}
+
+/// Where the pieces lie in the body.
+fn locate(body: &Bytes, envelope: &Envelope<'_>) -> FrameParts {
+    let find = |text: &str| Span::within(body, text);
+    FrameParts {
+        id: envelope.id.and_then(|raw| find(raw.get())),
+        method: envelope.method.and_then(|raw| find(raw.get())),
+        name: envelope.params.name.or(envelope.params.uri).and_then(|raw| find(raw.get())),
+        meta: envelope.params.meta.and_then(|raw| find(raw.get())),
+    }
+}
+
+/// Checks what can be told without parsing: text, one message, not too deep.
+fn readable(body: &Bytes, depth: usize) -> Result<&str, Refusal> {
+    let text = std::str::from_utf8(body)
+        .map_err(|_| Refusal::new(Case::BodyNotJson, "the body is not UTF-8"))?;
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    if text.bytes().find(|byte| !byte.is_ascii_whitespace()) == Some(b'[') {
+        let message = "batches are not accepted; send one request at a time";
+        return Err(Refusal::new(Case::Batch, message));
+    }
+    if envelope::deeper_than(text.as_bytes(), depth) {
+        let message = format!("the body is nested more than {depth} levels deep");
+        return Err(Refusal::new(Case::TooDeep, message));
+    }
+    Ok(text)
+}
+
+/// Which era the request is of (`mcp.md` dispatch: `_meta`, then the header, else the older one).
+fn era_of(
+    headers: &HeaderMap,
+    method: Method,
+    params: &ParamsView<'_>,
+    meta: &MetaView<'_>,
+) -> Result<Era, Refusal> {
+    if method == Method::Initialize && params.protocol_version.is_some() {
+        return Ok(Era::Legacy);
+    }
+    let header = headers::optional(headers, &PROTOCOL_VERSION)?;
+    // Revisions are dates, so that a later one, even unknown, sorts behind the first modern one.
+    let modern_header = header.is_some_and(|text| text >= Version::V2026_07_28.as_str());
+    let modern = meta.protocol_version.is_some()
+        || modern_header
+        || method == Method::Discover
+        || method == Method::Initialize;
+    Ok(if modern { Era::Modern } else { Era::Legacy })
+}
+
+/// The checks of a stateless request, in the order that the conformance suite expects.
+fn modern(
+    headers: &HeaderMap,
+    method: Method,
+    method_text: &str,
+    params: &ParamsView<'_>,
+    meta: &MetaView<'_>,
+) -> Result<Version, Refusal> {
+    if method.is_notification() {
+        return Ok(Version::V2026_07_28);
+    }
+    let Some(asked) = meta.protocol_version.as_deref() else {
+        return Err(missing_meta("io.modelcontextprotocol/protocolVersion"));
+    };
+    headers::require(headers, &PROTOCOL_VERSION, asked)?;
+    let version = match Version::parse(asked) {
+        Some(version) if version.era() == Era::Modern => version,
+        _ => {
+            let message = "unsupported protocol version";
+            return Err(Refusal::new(Case::VersionUnsupported, message).requested(asked));
+        }
+    };
+    if meta.capabilities.is_none() {
+        return Err(missing_meta("io.modelcontextprotocol/clientCapabilities"));
+    }
+    headers::require(headers, &headers::METHOD, method_text)?;
+    if method.needs_name_header() {
+        let name = params.name_text()?.unwrap_or_default();
+        headers::require_name(headers, &name)?;
+    }
+    Ok(version)
+}
+
+/// The checks of a request of the older era that need no session.
+fn legacy(
+    headers: &HeaderMap,
+    method: Method,
+    params: &ParamsView<'_>,
+) -> Result<(Version, SessionRef), Refusal> {
+    if method == Method::Initialize {
+        let asked = params.protocol_version.as_deref().and_then(Version::parse);
+        let version = asked.filter(|v| v.era() == Era::Legacy).unwrap_or(Version::LATEST_LEGACY);
+        return Ok((version, SessionRef::Wanted(version)));
+    }
+    Ok((legacy_version(headers)?, claimed_session(headers)?))
+}
+
+/// The revision in the header; 2025-03-26 when there is none, as 2025-06-18 says.
+pub(crate) fn legacy_version(headers: &HeaderMap) -> Result<Version, Refusal> {
+    let Some(text) = headers::optional(headers, &PROTOCOL_VERSION)? else {
+        return Ok(Version::V2025_03_26);
+    };
+    Version::parse(text).ok_or_else(|| {
+        Refusal::new(Case::VersionUnsupported, "unsupported protocol version").requested(text)
+    })
+}
+
+/// The session id in the header.
+pub(crate) fn claimed_session(headers: &HeaderMap) -> Result<SessionRef, Refusal> {
+    let id = headers::optional(headers, &SESSION_ID)?;
+    Ok(id.map_or(SessionRef::None, |id| SessionRef::Claimed(id.to_owned())))
+}
+
+fn missing_meta(key: &str) -> Refusal {
+    let message = format!("`params._meta` lacks `{key}`, which every 2026-07-28 request carries");
+    Refusal::new(Case::MetaMissing, message)
+}

@@ -1,0 +1,273 @@
+//! The one pass over a request body.
+//!
+//! Enters: JSON text. Leaves: the known members, borrowed; everything else was skipped over. Never:
+//! a duplicate of a known member (it would be judged on one value and executed on another), and
+//! never an array where an object belongs.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
+use serde_json::value::RawValue;
+use toolgate_call::{Case, Refusal};
+
+/// A JSON-RPC request or notification.
+#[derive(Debug, Default)]
+pub(super) struct Envelope<'a> {
+    pub(super) id: Option<&'a RawValue>,
+    pub(super) method: Option<&'a RawValue>,
+    pub(super) params: ParamsView<'a>,
+    jsonrpc: Option<Cow<'a, str>>,
+    answer: bool,
+}
+
+/// The known members of `params`.
+#[derive(Debug, Default)]
+pub(super) struct ParamsView<'a> {
+    pub(super) name: Option<&'a RawValue>,
+    pub(super) uri: Option<&'a RawValue>,
+    pub(super) meta: Option<&'a RawValue>,
+    pub(super) cursor: Option<Cow<'a, str>>,
+    pub(super) protocol_version: Option<Cow<'a, str>>,
+}
+
+/// The known members of `_meta`.
+#[derive(Debug, Default)]
+pub(super) struct MetaView<'a> {
+    pub(super) protocol_version: Option<Cow<'a, str>>,
+    pub(super) capabilities: Option<&'a RawValue>,
+    pub(super) client_info: Option<&'a RawValue>,
+    pub(super) progress_token: Option<&'a RawValue>,
+    pub(super) traceparent: Option<Cow<'a, str>>,
+}
+
+/// A string that is borrowed when it has no escapes.
+#[derive(Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+// === impl Envelope ===
+
+impl<'a> Envelope<'a> {
+    pub(super) fn parse(text: &'a str) -> Result<Self, Refusal> {
+        let envelope: Self = serde_json::from_str(text).map_err(|error| refuse(&error))?;
+        if envelope.jsonrpc.as_deref() != Some("2.0") {
+            return Err(not_a_request("`jsonrpc` must be \"2.0\""));
+        }
+        if envelope.answer {
+            return Err(not_a_request("this is a response; nothing was asked of you"));
+        }
+        if envelope.method.is_none() {
+            return Err(not_a_request("`method` is missing"));
+        }
+        match envelope.id.map(|id| id.get().as_bytes().first().copied()) {
+            None | Some(Some(b'"' | b'-' | b'0'..=b'9')) => Ok(envelope),
+            Some(_) => Err(not_a_request("`id` must be a string or a number")),
+        }
+    }
+
+    /// The method, unescaped.
+    pub(super) fn method_text(&self) -> Result<&'a str, Refusal> {
+        let raw = self.method.map(RawValue::get).unwrap_or_default();
+        serde_json::from_str::<&str>(raw)
+            .map_err(|_| not_a_request("`method` must be a plain string"))
+    }
+}
+
+impl<'de> Deserialize<'de> for Envelope<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(EnvelopeVisitor)
+    }
+}
+
+struct EnvelopeVisitor;
+
+impl<'de> Visitor<'de> for EnvelopeVisitor {
+    type Value = Envelope<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON-RPC request object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Envelope<'de>, A::Error> {
+        let mut out = Envelope::default();
+        let mut params = None;
+        while let Some(Text(key)) = map.next_key::<Text<'de>>()? {
+            match &*key {
+                "id" => once(&mut out.id, map.next_value()?, "id")?,
+                "method" => once(&mut out.method, map.next_value()?, "method")?,
+                "params" => once(&mut params, map.next_value()?, "params")?,
+                "jsonrpc" => {
+                    let Text(text) = map.next_value()?;
+                    once(&mut out.jsonrpc, text, "jsonrpc")?;
+                }
+                "result" | "error" => {
+                    map.next_value::<IgnoredAny>()?;
+                    out.answer = true;
+                }
+                _ => {
+                    map.next_value::<IgnoredAny>()?;
+                }
+            }
+        }
+        out.params = params.unwrap_or_default();
+        Ok(out)
+    }
+}
+
+// === impl ParamsView ===
+
+impl ParamsView<'_> {
+    /// `params.name`, else `params.uri`.
+    pub(super) fn name_text(&self) -> Result<Option<Cow<'_, str>>, Refusal> {
+        let Some(raw) = self.name.or(self.uri) else { return Ok(None) };
+        serde_json::from_str::<Text<'_>>(raw.get())
+            .map(|Text(text)| Some(text))
+            .map_err(|_| Refusal::new(Case::ParamsInvalid, "`params.name` must be a string"))
+    }
+}
+
+impl<'de> Deserialize<'de> for ParamsView<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(ParamsVisitor)
+    }
+}
+
+struct ParamsVisitor;
+
+impl<'de> Visitor<'de> for ParamsVisitor {
+    type Value = ParamsView<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("`params` as an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<ParamsView<'de>, A::Error> {
+        let mut out = ParamsView::default();
+        while let Some(Text(key)) = map.next_key::<Text<'de>>()? {
+            match &*key {
+                "name" => once(&mut out.name, map.next_value()?, "params.name")?,
+                "uri" => once(&mut out.uri, map.next_value()?, "params.uri")?,
+                "_meta" => once(&mut out.meta, map.next_value()?, "params._meta")?,
+                "cursor" => {
+                    let text: Option<Text<'_>> = map.next_value()?;
+                    if let Some(Text(text)) = text {
+                        once(&mut out.cursor, text, "params.cursor")?;
+                    }
+                }
+                "protocolVersion" => {
+                    let Text(text) = map.next_value()?;
+                    once(&mut out.protocol_version, text, "params.protocolVersion")?;
+                }
+                _ => {
+                    map.next_value::<IgnoredAny>()?;
+                }
+            }
+        }
+        Ok(out)
+    }
+}
+
+// === impl MetaView ===
+
+impl<'a> MetaView<'a> {
+    pub(super) fn parse(raw: &'a RawValue) -> Result<Self, Refusal> {
+        serde_json::from_str(raw.get()).map_err(|error| {
+            Refusal::new(Case::ParamsInvalid, format!("`params._meta` is wrong: {error}"))
+        })
+    }
+}
+
+impl<'de> Deserialize<'de> for MetaView<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(MetaVisitor)
+    }
+}
+
+struct MetaVisitor;
+
+impl<'de> Visitor<'de> for MetaVisitor {
+    type Value = MetaView<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<MetaView<'de>, A::Error> {
+        let mut out = MetaView::default();
+        while let Some(Text(key)) = map.next_key::<Text<'de>>()? {
+            match &*key {
+                "io.modelcontextprotocol/protocolVersion" => {
+                    let Text(text) = map.next_value()?;
+                    once(&mut out.protocol_version, text, &key)?;
+                }
+                "io.modelcontextprotocol/clientCapabilities" => {
+                    let raw: &RawValue = map.next_value()?;
+                    if !raw.get().starts_with('{') {
+                        return Err(A::Error::custom("clientCapabilities must be an object"));
+                    }
+                    once(&mut out.capabilities, raw, &key)?;
+                }
+                "io.modelcontextprotocol/clientInfo" => {
+                    once(&mut out.client_info, map.next_value()?, &key)?;
+                }
+                "progressToken" => once(&mut out.progress_token, map.next_value()?, &key)?,
+                "traceparent" => {
+                    let Text(text) = map.next_value()?;
+                    once(&mut out.traceparent, text, &key)?;
+                }
+                _ => {
+                    map.next_value::<IgnoredAny>()?;
+                }
+            }
+        }
+        Ok(out)
+    }
+}
+
+/// Sets a member that must not come twice.
+fn once<T, E: serde::de::Error>(slot: &mut Option<T>, value: T, name: &str) -> Result<(), E> {
+    match slot.replace(value) {
+        None => Ok(()),
+        Some(_) => Err(E::custom(format_args!("`{name}` comes twice"))),
+    }
+}
+
+/// Tells broken JSON from JSON of the wrong shape.
+fn refuse(error: &serde_json::Error) -> Refusal {
+    match error.classify() {
+        serde_json::error::Category::Data => not_a_request(&error.to_string()),
+        serde_json::error::Category::Syntax
+        | serde_json::error::Category::Eof
+        | serde_json::error::Category::Io => {
+            Refusal::new(Case::BodyNotJson, format!("the body is not JSON: {error}"))
+        }
+    }
+}
+
+fn not_a_request(why: &str) -> Refusal {
+    Refusal::new(Case::BodyNotRequest, format!("the body is not a JSON-RPC request: {why}"))
+}
+
+/// Whether arrays and objects are nested deeper than that. Counts brackets first, which is cheap:
+/// only a body with more brackets than levels is looked at byte by byte.
+pub(super) fn deeper_than(text: &[u8], levels: usize) -> bool {
+    if memchr::memchr2_iter(b'{', b'[', text).nth(levels).is_none() {
+        return false;
+    }
+    let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
+    for byte in text {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_string => escaped = true,
+            b'"' => in_string = !in_string,
+            b'{' | b'[' if !in_string => depth += 1,
+            b'}' | b']' if !in_string => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth > levels {
+            return true;
+        }
+    }
+    false
+}

@@ -1,0 +1,171 @@
+//! A reply becomes a response.
+//!
+//! Enters: a `Reply` and the id of the request. Leaves: one JSON object when there is just an
+//! answer, an event stream when messages come first. Never: a re-serialised result.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::{BufMut, Bytes, BytesMut};
+use http::{HeaderName, HeaderValue, Response, StatusCode, header};
+use toolgate_call::{Answer, Era, Guards, Method, Outcome, Phase, Phases, RawJson, Refusal, Reply};
+
+use crate::decode::SESSION_ID;
+use crate::exchange::{Ending, Exchange};
+use crate::sse::SseBody;
+use crate::{Body, observe, refuse};
+
+const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
+const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
+
+/// What an answer needs to know of its request.
+#[derive(Clone, Debug)]
+pub(crate) struct Context {
+    pub(crate) id: Option<RawJson>,
+    pub(crate) era: Era,
+    pub(crate) accepts_json: bool,
+    pub(crate) accepts_sse: bool,
+    pub(crate) observer: bool,
+    pub(crate) keep_alive: Duration,
+    pub(crate) exchange: Arc<Exchange>,
+}
+
+// === impl Context ===
+
+impl Context {
+    fn method(&self) -> Option<Method> {
+        self.exchange.request.get().map(|asked| asked.method)
+    }
+}
+
+/// Writes a reply.
+pub(crate) async fn encode(cx: Context, reply: Reply) -> Response<Body> {
+    let Reply { body, guards, session, .. } = reply;
+    let mut response = match body {
+        toolgate_call::Body::Accepted => accepted(&cx),
+        toolgate_call::Body::One(answer) if cx.accepts_json => whole(&cx, &answer, guards),
+        toolgate_call::Body::One(answer) => stream(&cx, SseBody::once(cx.clone(), answer, guards)),
+        toolgate_call::Body::Stream(events) => {
+            let body = SseBody::new(cx.clone(), events, guards);
+            if cx.accepts_sse { stream(&cx, body) } else { body.last(&cx).await }
+        }
+    };
+    if let Some(value) = session.and_then(|id| HeaderValue::from_str(&id).ok()) {
+        response.headers_mut().insert(SESSION_ID, value);
+    }
+    response
+}
+
+/// `{"jsonrpc":"2.0","id":…,"result":…}`.
+pub(crate) fn message(id: Option<&RawJson>, answer: &Answer) -> Bytes {
+    match answer {
+        Answer::Result { raw, .. } => assemble(id, br#""result":"#, raw),
+        Answer::Error { raw, .. } => error_message(id, raw),
+    }
+}
+
+/// `{"jsonrpc":"2.0","id":…,"error":…}`; without `id` when it could not be read.
+pub(crate) fn error_message(id: Option<&RawJson>, error: &RawJson) -> Bytes {
+    assemble(id, br#""error":"#, error)
+}
+
+/// One answer, as one JSON object. The guards are let go once it is handed over whole.
+pub(crate) fn whole(cx: &Context, answer: &Answer, guards: Guards) -> Response<Body> {
+    let ledger = &cx.exchange.ledger;
+    let phases = ledger.phases_at(Instant::now());
+    ledger.enter(Phase::Write);
+    let observed = cx.observer.then(|| observe::annotate(answer, &phases, ledger)).flatten();
+    let bytes = message(cx.id.as_ref(), observed.as_ref().unwrap_or(answer));
+    drop(guards);
+    cx.exchange.end(Ending {
+        outcome: Outcome::of(Ok(answer)),
+        detail: None,
+        status: StatusCode::OK.as_u16(),
+        streamed: false,
+    });
+    let mut response = Response::new(Body::whole(bytes));
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.extend(server_timing(&phases).map(|value| (SERVER_TIMING, value)));
+    response
+}
+
+/// A refusal after the call was decoded.
+pub(crate) fn refused(
+    cx: &Context,
+    refusal: &Refusal,
+    challenge: Option<HeaderValue>,
+) -> Response<Body> {
+    let phases = cx.exchange.ledger.phases_at(Instant::now());
+    let mut response =
+        refuse::respond(refusal, cx.id.as_ref(), cx.era, Some(&cx.exchange), challenge);
+    cx.exchange.ledger.enter(Phase::Write);
+    response.headers_mut().extend(server_timing(&phases).map(|value| (SERVER_TIMING, value)));
+    response
+}
+
+fn accepted(cx: &Context) -> Response<Body> {
+    cx.exchange.ledger.enter(Phase::Write);
+    // DELETE has done what it was asked; a notification was taken note of.
+    let ended = cx.method() == Some(Method::EndSession);
+    let status = if ended { StatusCode::NO_CONTENT } else { StatusCode::ACCEPTED };
+    cx.exchange.end(Ending {
+        outcome: Outcome::OK,
+        detail: None,
+        status: status.as_u16(),
+        streamed: false,
+    });
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = status;
+    response
+}
+
+fn stream(cx: &Context, body: SseBody) -> Response<Body> {
+    if cx.method() == Some(Method::OpenStream) {
+        // Nobody waits for an answer on it: whoever ends it, it ended well.
+        cx.exchange.ledger.enter(Phase::Write);
+        cx.exchange.end(Ending { outcome: Outcome::OK, detail: None, status: 200, streamed: true });
+    }
+    let phases = cx.exchange.ledger.phases_at(Instant::now());
+    let mut response = Response::new(Body::sse(body));
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    headers.insert(ACCEL_BUFFERING, HeaderValue::from_static("no"));
+    headers.extend(server_timing(&phases).map(|value| (SERVER_TIMING, value)));
+    response
+}
+
+fn assemble(id: Option<&RawJson>, member: &[u8], value: &RawJson) -> Bytes {
+    let mut out = BytesMut::with_capacity(value.len() + member.len() + 64);
+    out.put_slice(br#"{"jsonrpc":"2.0","#);
+    if let Some(id) = id {
+        out.put_slice(br#""id":"#);
+        out.put_slice(id.as_bytes());
+        out.put_slice(b",");
+    }
+    out.put_slice(member);
+    out.put_slice(value.as_bytes());
+    out.put_slice(b"}");
+    out.freeze()
+}
+
+/// `Server-Timing` (W3C): the phases that took at least a microsecond, in milliseconds.
+fn server_timing(phases: &Phases) -> Option<HeaderValue> {
+    let mut text = String::with_capacity(160);
+    for (phase, spent) in phases.iter().filter(|(_, spent)| spent.as_micros() > 0) {
+        push_timing(&mut text, phase.as_str(), spent);
+    }
+    push_timing(&mut text, "total", phases.total());
+    HeaderValue::try_from(text).ok()
+}
+
+fn push_timing(text: &mut String, name: &str, spent: Duration) {
+    let micros = spent.as_micros();
+    if !text.is_empty() {
+        text.push_str(", ");
+    }
+    // Writing to a String cannot fail.
+    let _written = write!(text, "{name};dur={}.{:03}", micros / 1000, micros % 1000);
+}

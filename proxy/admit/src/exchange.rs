@@ -1,0 +1,119 @@
+//! The record of one HTTP exchange while it lasts.
+//!
+//! Enters: what each layer of `admit` learns, once each. Leaves: one `CallRecord` when the last
+//! byte is out or the caller is gone. Never: read by a stage behind `admit` (they get the `Call`).
+
+use std::sync::{Arc, OnceLock};
+use std::time::Instant;
+
+use http::Request;
+use toolgate_call::{Ledger, Method, Outcome, Phase, Principal, RawJson, Reason, Refusal, Version};
+use toolgate_telemetry::{CallRecord, Telemetry};
+
+/// What is known of an exchange. Every fact is set at most once.
+#[derive(Debug)]
+pub(crate) struct Exchange {
+    pub(crate) request_id: Arc<str>,
+    pub(crate) ledger: Arc<Ledger>,
+    pub(crate) peer: Option<std::net::IpAddr>,
+    pub(crate) principal: OnceLock<Arc<Principal>>,
+    pub(crate) request: OnceLock<Asked>,
+    pub(crate) ending: OnceLock<Ending>,
+}
+
+/// What was asked.
+#[derive(Debug)]
+pub(crate) struct Asked {
+    pub(crate) method: Method,
+    pub(crate) version: Version,
+    pub(crate) id: Option<RawJson>,
+    pub(crate) session: bool,
+    pub(crate) trace_id: Option<String>,
+}
+
+/// How it ended.
+#[derive(Debug)]
+pub(crate) struct Ending {
+    pub(crate) outcome: Outcome,
+    pub(crate) detail: Option<String>,
+    pub(crate) status: u16,
+    pub(crate) streamed: bool,
+}
+
+/// Writes the record when it is dropped: it lives in the future, then in the response's body.
+#[derive(Debug)]
+pub(crate) struct Finisher {
+    pub(crate) exchange: Arc<Exchange>,
+    pub(crate) telemetry: Arc<Telemetry>,
+}
+
+// === impl Exchange ===
+
+impl Exchange {
+    pub(crate) fn new(request_id: Arc<str>, peer: Option<std::net::IpAddr>, now: Instant) -> Self {
+        Self {
+            request_id,
+            ledger: Arc::new(Ledger::new(now)),
+            peer,
+            principal: OnceLock::new(),
+            request: OnceLock::new(),
+            ending: OnceLock::new(),
+        }
+    }
+
+    /// The exchange that the record layer put into the request.
+    pub(crate) fn of<B>(request: &Request<B>) -> Option<Arc<Self>> {
+        request.extensions().get::<Arc<Self>>().map(Arc::clone)
+    }
+
+    /// Notes the end. The first word counts.
+    pub(crate) fn end(&self, ending: Ending) {
+        self.ending.get_or_init(|| ending);
+    }
+}
+
+// === impl Ending ===
+
+impl Ending {
+    pub(crate) fn refused(refusal: &Refusal, status: u16, streamed: bool) -> Self {
+        Self {
+            outcome: Outcome::failed(refusal.reason(), refusal.is_retry_safe()),
+            detail: Some(refusal.operator_detail().unwrap_or(refusal.message()).to_owned()),
+            status,
+            streamed,
+        }
+    }
+}
+
+// === impl Finisher ===
+
+impl Drop for Finisher {
+    fn drop(&mut self) {
+        let exchange = &self.exchange;
+        let phases = exchange.ledger.phases_at(Instant::now());
+        let left = Ending {
+            outcome: Outcome::failed(Reason::ClientCancelled, false),
+            detail: Some(format!("the caller left in phase {}", exchange.ledger.phase().as_str())),
+            status: 499,
+            streamed: exchange.ledger.phase() == Phase::Write,
+        };
+        let ending = exchange.ending.get_or_init(|| left);
+        let asked = exchange.request.get();
+        self.telemetry.finish(&CallRecord {
+            method: asked.map_or(Method::Other, |asked| asked.method),
+            version: asked.map(|asked| asked.version),
+            outcome: ending.outcome,
+            status: ending.status,
+            ledger: &exchange.ledger,
+            phases,
+            principal: exchange.principal.get().map(|principal| &**principal),
+            request_id: &exchange.request_id,
+            trace_id: asked.and_then(|asked| asked.trace_id.as_deref()),
+            id: asked.and_then(|asked| asked.id.as_ref()).map(RawJson::as_bytes),
+            detail: ending.detail.as_deref(),
+            session: asked.is_some_and(|asked| asked.session),
+            streamed: ending.streamed,
+            peer: exchange.peer,
+        });
+    }
+}

@@ -1,0 +1,91 @@
+//! Who is it.
+//!
+//! Enters: a request for `/mcp`. Leaves: the same with a `Principal`, or 401 with the challenge of
+//! RFC 6750 and RFC 9728. Never: hands the token on; the header is removed here.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use http::{Request, Response, header};
+use hyper::body::Incoming;
+use toolgate_call::{Phase, Principal, Refusal};
+use tower::{Layer, Service};
+
+use crate::authn::Authenticator;
+use crate::exchange::Exchange;
+use crate::{Answering, Body, refuse};
+
+/// Makes [`Identify`].
+#[derive(Clone, Debug)]
+pub struct IdentifyLayer(pub Arc<Authenticator>);
+
+/// See the module.
+#[derive(Clone, Debug)]
+pub struct Identify<S> {
+    inner: S,
+    auth: Arc<Authenticator>,
+}
+
+// === impl IdentifyLayer ===
+
+impl<S> Layer<S> for IdentifyLayer {
+    type Service = Identify<S>;
+
+    fn layer(&self, inner: S) -> Identify<S> {
+        Identify { inner, auth: Arc::clone(&self.0) }
+    }
+}
+
+// === impl Identify ===
+
+impl<S> Service<Request<Incoming>> for Identify<S>
+where
+    S: Service<
+            Request<Incoming>,
+            Response = Response<Body>,
+            Error = Infallible,
+            Future = Answering,
+        > + Clone
+        + Send
+        + 'static,
+{
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Answering;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<Incoming>) -> Answering {
+        if let Some(exchange) = Exchange::of(&request) {
+            exchange.ledger.enter(Phase::Authenticate);
+        }
+        if let Some(principal) = self.auth.verify_cached(request.headers()) {
+            identified(&mut request, principal);
+            return self.inner.call(request);
+        }
+        let (auth, mut inner) = (Arc::clone(&self.auth), self.inner.clone());
+        Box::pin(async move {
+            match auth.verify(request.headers()).await {
+                Ok(principal) => {
+                    identified(&mut request, principal);
+                    inner.call(request).await
+                }
+                Err(refusal) => Ok(refused(&auth, &refusal, &request)),
+            }
+        })
+    }
+}
+
+fn identified(request: &mut Request<Incoming>, principal: Arc<Principal>) {
+    request.headers_mut().remove(header::AUTHORIZATION);
+    if let Some(exchange) = Exchange::of(request) {
+        exchange.principal.get_or_init(|| principal);
+    }
+}
+
+fn refused(auth: &Authenticator, refusal: &Refusal, request: &Request<Incoming>) -> Response<Body> {
+    refuse::early(refusal, Exchange::of(request).as_deref(), auth.challenge(refusal))
+}

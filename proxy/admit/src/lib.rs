@@ -1,0 +1,42 @@
+//! The HTTP plane: a request becomes a `Call`, a `Reply` or `Refusal` becomes a response.
+//!
+//! Enters: `Request<Incoming>` from `accept`. Leaves: a `Call` for `guard`, and on the way back an
+//! HTTP response with its record written. Never: knows a target.
+
+mod record;
+
+mod front;
+mod origin;
+
+pub mod authn;
+mod identify;
+
+mod decode;
+mod rpc;
+
+mod encode;
+mod observe;
+mod refuse;
+mod sse;
+
+mod body;
+mod exchange;
+
+pub use body::Body;
+pub use front::{Front, FrontLayer};
+pub use identify::{Identify, IdentifyLayer};
+pub use origin::OriginConfig;
+pub use record::{REQUEST_ID, Record, RecordLayer};
+pub use refuse::table as refusal_table;
+pub use rpc::{Rpc, RpcConfig, RpcLayer};
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::Pin;
+
+/// A response on its way.
+pub(crate) type Answering =
+    Pin<Box<dyn Future<Output = Result<http::Response<Body>, Infallible>> + Send>>;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,101 @@
+//! The outermost layer: names the request and keeps its record.
+//!
+//! Enters: any HTTP request. Leaves: the same, with an `Exchange`; and the response with
+//! `X-Request-Id` and a record that is written at its last byte. Never: looks at the body.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use http::{HeaderName, HeaderValue, Request, Response};
+use hyper::body::Incoming;
+use toolgate_call::Peer;
+use toolgate_telemetry::Telemetry;
+use tower::{Layer, Service};
+
+use crate::Body;
+use crate::exchange::{Exchange, Finisher};
+
+/// Where the id of a request comes from and goes to.
+pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The longest id that is taken from a caller.
+const LONGEST_ID: usize = 128;
+
+/// Makes [`Record`].
+#[derive(Clone, Debug)]
+pub struct RecordLayer(pub Arc<Telemetry>);
+
+/// See the module.
+#[derive(Clone, Debug)]
+pub struct Record<S> {
+    inner: S,
+    telemetry: Arc<Telemetry>,
+}
+
+// === impl RecordLayer ===
+
+impl<S> Layer<S> for RecordLayer {
+    type Service = Record<S>;
+
+    fn layer(&self, inner: S) -> Record<S> {
+        Record { inner, telemetry: Arc::clone(&self.0) }
+    }
+}
+
+// === impl Record ===
+
+impl<S> Service<Request<Incoming>> for Record<S>
+where
+    S: Service<Request<Incoming>, Response = Response<Body>, Error = Infallible>,
+    S::Future: Send + 'static,
+{
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<Incoming>) -> Self::Future {
+        let now = Instant::now();
+        let request_id = accepted_id(&request).unwrap_or_else(new_id);
+        let peer = request.extensions().get::<Peer>().map(|peer| peer.0.ip());
+        let exchange = Arc::new(Exchange::new(request_id, peer, now));
+        request.extensions_mut().insert(Arc::clone(&exchange));
+        let active = self.telemetry.gateway.request_started();
+        let finisher = Finisher { exchange, telemetry: Arc::clone(&self.telemetry) };
+        let answered = self.inner.call(request);
+        Box::pin(async move {
+            let mut response = answered.await?;
+            if let Ok(value) = HeaderValue::from_str(&finisher.exchange.request_id) {
+                response.headers_mut().insert(REQUEST_ID, value);
+            }
+            drop(active);
+            Ok(response.map(|body| body.recorded(finisher)))
+        })
+    }
+}
+
+/// The caller's id, if it is one that can go into a log as it is.
+fn accepted_id<B>(request: &Request<B>) -> Option<Arc<str>> {
+    let text = request.headers().get(REQUEST_ID)?.to_str().ok()?;
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._:-".contains(&byte);
+    let fits = (1..=LONGEST_ID).contains(&text.len()) && text.bytes().all(plain);
+    fits.then(|| Arc::from(text))
+}
+
+fn new_id() -> Arc<str> {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let millis = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
+    // An id, not a secret: a fast generator will do.
+    let mut random = [0; 10];
+    fastrand::fill(&mut random);
+    let id = uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid();
+    let mut text = uuid::Uuid::encode_buffer();
+    Arc::from(&*id.hyphenated().encode_lower(&mut text))
+}

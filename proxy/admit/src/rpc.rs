@@ -1,0 +1,248 @@
+//! The line between HTTP and MCP.
+//!
+//! Enters: an identified request for `/mcp`. Leaves: a `Call` for the services behind, and their
+//! `Reply` or `Refusal` as a response. Never: lets an HTTP type further in.
+
+mod read;
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use http::{HeaderMap, HeaderValue, Method as HttpMethod, Request, Response, header};
+use hyper::body::Incoming;
+use toolgate_call::{
+    Call, Case, Deadline, Era, Frame, FrameParts, Meta, Method, Phase, Refusal, Reply, SessionRef,
+};
+use toolgate_telemetry::Telemetry;
+use tower::{Layer, Service};
+
+use crate::authn::Authenticator;
+use crate::decode::{self, Decoded, Rejected};
+use crate::encode::{self, Context as Encoding};
+use crate::exchange::{Asked, Exchange};
+use crate::{Answering, Body, observe, refuse};
+
+/// What the line needs to know.
+#[derive(Clone, Debug)]
+pub struct RpcConfig {
+    /// The largest body, in bytes.
+    pub body: usize,
+    /// The deepest nesting of a body.
+    pub depth: usize,
+    /// How long a body may take to arrive.
+    pub read_timeout: Duration,
+    /// The longest that any call may take, whatever its tool allows.
+    pub ceiling: Duration,
+    /// How long an event stream may be quiet before a comment is sent.
+    pub keep_alive: Duration,
+}
+
+/// Makes [`Rpc`].
+#[derive(Clone, Debug)]
+pub struct RpcLayer {
+    /// Limits.
+    pub config: Arc<RpcConfig>,
+    /// Writes the challenge of a missing scope.
+    pub auth: Arc<Authenticator>,
+    /// Counts revisions.
+    pub telemetry: Arc<Telemetry>,
+}
+
+/// See the module.
+#[derive(Clone, Debug)]
+pub struct Rpc<S> {
+    inner: S,
+    layer: RpcLayer,
+}
+
+// === impl RpcLayer ===
+
+impl<S> Layer<S> for RpcLayer {
+    type Service = Rpc<S>;
+
+    fn layer(&self, inner: S) -> Rpc<S> {
+        Rpc { inner, layer: self.clone() }
+    }
+}
+
+// === impl Rpc ===
+
+impl<S> Service<Request<Incoming>> for Rpc<S>
+where
+    S: Service<Call, Response = Reply, Error = Refusal> + Clone + Send + 'static,
+    S::Future: Send,
+{
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Answering;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        // The services behind shed in `call`; they are always ready.
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Incoming>) -> Answering {
+        let (layer, inner) = (self.layer.clone(), self.inner.clone());
+        Box::pin(async move { Ok(layer.serve(inner, request).await) })
+    }
+}
+
+impl RpcLayer {
+    async fn serve<S>(&self, mut inner: S, request: Request<Incoming>) -> Response<Body>
+    where
+        S: Service<Call, Response = Reply, Error = Refusal>,
+    {
+        let Some(exchange) = Exchange::of(&request) else {
+            return refuse::early(&Refusal::internal("a request without a record"), None, None);
+        };
+        let (json, sse) = accepted(request.headers());
+        let decoded = self.decode(&exchange, request, json || sse).await;
+        let decoded = match decoded {
+            Ok(decoded) => decoded,
+            Err((id, refusal)) => {
+                return refuse::respond(&refusal, id.as_ref(), Era::Modern, Some(&exchange), None);
+            }
+        };
+        let cx = self.context(&exchange, &decoded, json, sse);
+        let Some(call) = self.call(&exchange, decoded) else {
+            return encode::refused(&cx, &Refusal::internal("a request without a principal"), None);
+        };
+        match inner.call(call).await {
+            Ok(reply) => encode::encode(cx, reply).await,
+            Err(refusal) => {
+                let challenge = self.auth.challenge(&refusal);
+                encode::refused(&cx, &refusal, challenge)
+            }
+        }
+    }
+
+    async fn decode(
+        &self,
+        exchange: &Exchange,
+        request: Request<Incoming>,
+        acceptable: bool,
+    ) -> Result<Decoded, Rejected> {
+        exchange.ledger.enter(Phase::Read);
+        let (parts, body) = request.into_parts();
+        if !acceptable {
+            let message = "accept application/json or text/event-stream, best both";
+            return Err((None, Refusal::new(Case::NotAcceptable, message)));
+        }
+        match parts.method {
+            HttpMethod::POST => {
+                is_json(&parts.headers).map_err(|refusal| (None, refusal))?;
+                let limits = (self.config.body, self.config.read_timeout);
+                let bytes = read::whole(body, limits).await.map_err(|refusal| (None, refusal))?;
+                exchange.ledger.add_bytes_in(bytes.len());
+                decode::decode(&parts.headers, &bytes, self.config.depth)
+            }
+            HttpMethod::GET => bodiless(&parts.headers, Method::OpenStream),
+            HttpMethod::DELETE => bodiless(&parts.headers, Method::EndSession),
+            _ => {
+                let message = "only POST, GET and DELETE are served here";
+                Err((None, Refusal::new(Case::HttpMethod, message)))
+            }
+        }
+    }
+
+    fn context(
+        &self,
+        exchange: &Arc<Exchange>,
+        decoded: &Decoded,
+        accepts_json: bool,
+        accepts_sse: bool,
+    ) -> Encoding {
+        self.telemetry.gateway.protocol(decoded.version, toolgate_telemetry::Direction::Client);
+        exchange.request.get_or_init(|| Asked {
+            method: decoded.method,
+            version: decoded.version,
+            id: decoded.id.clone(),
+            session: decoded.session != SessionRef::None,
+            trace_id: decoded.meta.traceparent.as_deref().and_then(trace_id),
+        });
+        Encoding {
+            id: decoded.id.clone(),
+            era: decoded.version.era(),
+            accepts_json,
+            accepts_sse,
+            observer: exchange.principal.get().is_some_and(|p| p.scopes.contains(observe::SCOPE)),
+            keep_alive: self.config.keep_alive,
+            exchange: Arc::clone(exchange),
+        }
+    }
+
+    fn call(&self, exchange: &Exchange, decoded: Decoded) -> Option<Call> {
+        exchange.ledger.enter(Phase::Authorize);
+        Some(Call {
+            method: decoded.method,
+            id: decoded.id,
+            name: decoded.name,
+            cursor: decoded.cursor,
+            version: decoded.version,
+            meta: decoded.meta,
+            frame: decoded.frame,
+            session: decoded.session,
+            principal: Arc::clone(exchange.principal.get()?),
+            request_id: Arc::clone(&exchange.request_id),
+            deadline: Deadline::after(Instant::now(), self.config.ceiling),
+            ledger: Arc::clone(&exchange.ledger),
+        })
+    }
+}
+
+/// GET and DELETE of the older era.
+fn bodiless(headers: &HeaderMap, method: Method) -> Result<Decoded, Rejected> {
+    let version = decode::legacy_version(headers).map_err(|refusal| (None, refusal))?;
+    let session = decode::claimed_session(headers).map_err(|refusal| (None, refusal))?;
+    if version.era() == Era::Modern {
+        let message = "2026-07-28 has no sessions: only POST is served";
+        return Err((None, Refusal::new(Case::HttpMethod, message)));
+    }
+    Ok(Decoded {
+        method,
+        id: None,
+        name: None,
+        cursor: None,
+        version,
+        meta: Meta::default(),
+        frame: Frame::new(bytes::Bytes::new(), FrameParts::default()),
+        session,
+    })
+}
+
+/// Whether JSON, and whether an event stream, is accepted. A missing header accepts both.
+fn accepted(headers: &HeaderMap) -> (bool, bool) {
+    let mut values = headers.get_all(header::ACCEPT).iter().peekable();
+    if values.peek().is_none() {
+        return (true, true);
+    }
+    let (mut json, mut sse) = (false, false);
+    for item in values.filter_map(|value| value.to_str().ok()).flat_map(|text| text.split(',')) {
+        let mut parts = item.split(';').map(str::trim);
+        let kind = parts.next().unwrap_or_default();
+        if parts.any(|part| matches!(part, "q=0" | "q=0.0" | "q=0.00" | "q=0.000")) {
+            continue;
+        }
+        json |= matches!(kind, "*/*" | "application/*" | "application/json");
+        sse |= matches!(kind, "*/*" | "text/*" | "text/event-stream");
+    }
+    (json, sse)
+}
+
+fn is_json(headers: &HeaderMap) -> Result<(), Refusal> {
+    let kind = headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
+    let bare = kind.split(|byte| *byte == b';').next().unwrap_or_default();
+    if bare.trim_ascii().eq_ignore_ascii_case(b"application/json") {
+        return Ok(());
+    }
+    Err(Refusal::new(Case::ContentType, "send `Content-Type: application/json`"))
+}
+
+/// The trace id of a W3C `traceparent`, if it is well formed.
+fn trace_id(traceparent: &str) -> Option<String> {
+    let id = traceparent.split('-').nth(1)?;
+    let hex = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    (id.len() == 32 && id.bytes().all(hex)).then(|| id.to_owned())
+}

@@ -1,0 +1,56 @@
+//! Reading a body whole.
+//!
+//! Enters: a body that arrives in pieces. Leaves: its bytes, without a copy when it comes in one
+//! piece. Never: more bytes than the limit, or longer than the time allowed.
+
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http_body::Body as _;
+use http_body_util::BodyExt as _;
+use hyper::body::Incoming;
+use toolgate_call::{Case, Refusal};
+
+/// The bytes of a body; `limits` are the most bytes and the longest time.
+pub(super) async fn whole(body: Incoming, limits: (usize, Duration)) -> Result<Bytes, Refusal> {
+    let (limit, time) = limits;
+    let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+    if announced > limit {
+        return Err(too_large(limit));
+    }
+    tokio::time::timeout(time, collect(body, limit)).await.map_err(|_| {
+        let message = format!("the body did not arrive within {} s", time.as_secs());
+        Refusal::new(Case::BodyIncomplete, message)
+    })?
+}
+
+async fn collect(mut body: Incoming, limit: usize) -> Result<Bytes, Refusal> {
+    let mut first = Bytes::new();
+    let mut rest = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| {
+            let refusal = Refusal::new(Case::BodyIncomplete, "the body broke off");
+            refusal.detail(error.to_string())
+        })?;
+        let Ok(data) = frame.into_data() else { continue };
+        if first.len() + rest.len() + data.len() > limit {
+            return Err(too_large(limit));
+        }
+        if first.is_empty() {
+            first = data;
+        } else {
+            rest.extend_from_slice(&data);
+        }
+    }
+    if rest.is_empty() {
+        return Ok(first);
+    }
+    let mut all = BytesMut::with_capacity(first.len() + rest.len());
+    all.extend_from_slice(&first);
+    all.extend_from_slice(&rest);
+    Ok(all.freeze())
+}
+
+fn too_large(limit: usize) -> Refusal {
+    Refusal::new(Case::BodyTooLarge, format!("the body is larger than {limit} bytes"))
+}

@@ -1,0 +1,143 @@
+//! Messages and then an answer, as `text/event-stream`.
+//!
+//! Enters: the events of one call. Leaves: one `data:` line a message, a comment when it is quiet
+//! for long. Never: more than one event ahead of the caller; what is dropped is cancelled.
+
+use std::fmt;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::{Context as TaskContext, Poll};
+use std::time::Duration;
+
+use bytes::{BufMut, Bytes, BytesMut};
+use http::Response;
+use tokio::time::{Instant, Sleep};
+use toolgate_call::{Answer, Event, Events, Guards, Outcome, Phase, Refusal};
+
+use crate::encode::{Context, message};
+use crate::exchange::Ending;
+use crate::{Body, encode, refuse};
+
+/// The body of an event stream.
+pub(crate) struct SseBody {
+    cx: Context,
+    source: Source,
+    guards: Guards,
+    quiet: Option<Pin<Box<Sleep>>>,
+}
+
+enum Source {
+    Events(Pin<Box<dyn Events>>),
+    Once(Option<Answer>),
+    Ended,
+}
+
+/// What a quiet stream says.
+const COMMENT: Bytes = Bytes::from_static(b":\r\n\r\n");
+
+// === impl SseBody ===
+
+impl SseBody {
+    pub(crate) fn new(cx: Context, events: Pin<Box<dyn Events>>, guards: Guards) -> Self {
+        Self { cx, source: Source::Events(events), guards, quiet: None }
+    }
+
+    /// One answer for a caller that takes nothing but event streams.
+    pub(crate) fn once(cx: Context, answer: Answer, guards: Guards) -> Self {
+        Self { cx, source: Source::Once(Some(answer)), guards, quiet: None }
+    }
+
+    /// Waits for the answer and leaves the messages out: for a caller that takes JSON only.
+    pub(crate) async fn last(mut self, cx: &Context) -> Response<Body> {
+        loop {
+            match poll_fn(|task| self.poll_event(task)).await {
+                Some(Event::Notice(_)) => {}
+                Some(Event::Done(Ok(answer))) => {
+                    return encode::whole(cx, &answer, std::mem::take(&mut self.guards));
+                }
+                Some(Event::Done(Err(refusal))) => return encode::refused(cx, &refusal, None),
+                None => {
+                    let refusal = Refusal::internal("a stream of events ended without an answer");
+                    return encode::refused(cx, &refusal, None);
+                }
+            }
+        }
+    }
+
+    /// The next bytes; `None` at the end.
+    pub(crate) fn poll_chunk(&mut self, task: &mut TaskContext<'_>) -> Poll<Option<Bytes>> {
+        let Poll::Ready(event) = self.poll_event(task) else { return self.poll_quiet(task) };
+        self.quiet = None;
+        Poll::Ready(match event {
+            None => {
+                self.source = Source::Ended;
+                None
+            }
+            Some(Event::Notice(raw)) => Some(data_line(raw.as_bytes())),
+            Some(Event::Done(end)) => Some(self.finish(&end)),
+        })
+    }
+
+    fn poll_event(&mut self, task: &mut TaskContext<'_>) -> Poll<Option<Event>> {
+        match &mut self.source {
+            Source::Events(events) => events.as_mut().poll_event(task),
+            Source::Once(answer) => {
+                Poll::Ready(answer.take().map(|answer| Event::Done(Ok(answer))))
+            }
+            Source::Ended => Poll::Ready(None),
+        }
+    }
+
+    fn poll_quiet(&mut self, task: &mut TaskContext<'_>) -> Poll<Option<Bytes>> {
+        let pause = self.cx.keep_alive;
+        let quiet = self.quiet.get_or_insert_with(|| Box::pin(tokio::time::sleep(pause)));
+        if quiet.as_mut().poll(task).is_pending() {
+            return Poll::Pending;
+        }
+        quiet.as_mut().reset(Instant::now() + pause.max(Duration::from_millis(1)));
+        Poll::Ready(Some(COMMENT))
+    }
+
+    fn finish(&mut self, end: &Result<Answer, Refusal>) -> Bytes {
+        self.source = Source::Ended;
+        self.guards = Guards::default();
+        let exchange = &self.cx.exchange;
+        let (ending, bytes) = match end {
+            Ok(answer) => {
+                let outcome = Outcome::of(Ok(answer));
+                let ending = Ending { outcome, detail: None, status: 200, streamed: true };
+                (ending, message(self.cx.id.as_ref(), answer))
+            }
+            Err(refusal) => {
+                let object = refuse::error_object(refusal, self.cx.era, Some(exchange));
+                let ending = Ending::refused(refusal, 200, true);
+                (ending, encode::error_message(self.cx.id.as_ref(), &object))
+            }
+        };
+        exchange.ledger.enter(Phase::Write);
+        exchange.end(ending);
+        data_line(&bytes)
+    }
+}
+
+impl fmt::Debug for SseBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SseBody")
+    }
+}
+
+/// One event with one `data:` line: raw line breaks can only stand between tokens of JSON.
+fn data_line(json: &[u8]) -> Bytes {
+    const HEAD: &[u8] = b"event: message\ndata: ";
+    let mut out = BytesMut::with_capacity(json.len() + HEAD.len() + 2);
+    out.put_slice(HEAD);
+    if memchr::memchr2(b'\n', b'\r', json).is_none() {
+        out.put_slice(json);
+    } else {
+        out.extend(
+            json.iter().map(|byte| if matches!(byte, b'\n' | b'\r') { b' ' } else { *byte }),
+        );
+    }
+    out.put_slice(b"\n\n");
+    out.freeze()
+}

@@ -1,0 +1,202 @@
+//! Bodies and headers, good and bad.
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue};
+use proptest::prelude::{ProptestConfig, any, prop_assert, proptest};
+use toolgate_call::{Case, MetaEdit, Method, SessionRef, Version};
+
+use crate::decode::{Decoded, decode};
+
+const DEPTH: usize = 128;
+const META: &str = r#""_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}"#;
+
+fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
+    pairs
+        .iter()
+        .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_str(value).unwrap()))
+        .collect()
+}
+
+fn modern_headers(method: &str, name: Option<&str>) -> HeaderMap {
+    let mut all = headers(&[("mcp-protocol-version", "2026-07-28"), ("mcp-method", method)]);
+    if let Some(name) = name {
+        all.insert("mcp-name", HeaderValue::from_str(name).unwrap());
+    }
+    all
+}
+
+fn call(name: &str) -> String {
+    format!(
+        r#"{{"jsonrpc":"2.0","id":"7","method":"tools/call","params":{{"name":{name},"arguments":{{"a":1}},{META}}}}}"#
+    )
+}
+
+fn read(headers: &HeaderMap, body: &str) -> Result<Decoded, (Option<String>, Case)> {
+    decode(headers, &Bytes::copy_from_slice(body.as_bytes()), DEPTH).map_err(|(id, refusal)| {
+        let id = id.map(|id| String::from_utf8_lossy(id.as_bytes()).into_owned());
+        (id, refusal.case())
+    })
+}
+
+fn case(headers: &HeaderMap, body: &str) -> Case {
+    read(headers, body).unwrap_err().1
+}
+
+#[test]
+fn a_modern_call_is_taken_apart_and_can_be_put_together_again() {
+    let headers = modern_headers("tools/call", Some("a___b"));
+    let call = read(&headers, &call(r#""a___b""#)).unwrap();
+    assert_eq!(call.method, Method::ToolsCall);
+    assert_eq!(call.version, Version::V2026_07_28);
+    assert_eq!(call.name.as_deref(), Some("a___b"));
+    assert_eq!(call.id.unwrap().as_bytes(), br#""7""#);
+    let out = call.frame.rewrite("9", r#""b""#, MetaEdit::Keep);
+    let wanted = self::call(r#""b""#).replace(r#""id":"7""#, r#""id":9"#);
+    assert_eq!(out, wanted.as_bytes());
+}
+
+#[test]
+fn an_escaped_name_is_compared_as_what_it_means() {
+    let body = call(r#""a\u005f__b""#);
+    assert!(read(&modern_headers("tools/call", Some("a___b")), &body).is_ok());
+    let encoded = "=?base64?YV9fX2I=?=";
+    assert!(read(&modern_headers("tools/call", Some(encoded)), &body).is_ok());
+    for bad in ["=?base64?YV9fX2I?=", "=?base64?!!?=", "=?BASE64?YV9fX2I=?=", "a__b"] {
+        let headers = modern_headers("tools/call", Some(bad));
+        assert_eq!(case(&headers, &body), Case::HeaderMismatch, "{bad}");
+    }
+}
+
+#[test]
+fn headers_and_body_must_agree() {
+    let body = call(r#""t""#);
+    let good = modern_headers("tools/call", Some("t"));
+    for name in ["mcp-protocol-version", "mcp-method", "mcp-name"] {
+        let mut missing = good.clone();
+        missing.remove(name);
+        assert_eq!(case(&missing, &body), Case::HeaderMismatch, "{name} missing");
+        let mut other = good.clone();
+        other.insert(name, HeaderValue::from_static("TOOLS/CALL"));
+        assert_eq!(case(&other, &body), Case::HeaderMismatch, "{name} differs");
+        let mut twice = good.clone();
+        twice.append(name, good.get(name).unwrap().clone());
+        assert_eq!(case(&twice, &body), Case::HeaderMismatch, "{name} twice");
+    }
+    assert_eq!(read(&good, &body).map(|call| call.method).unwrap(), Method::ToolsCall);
+}
+
+#[test]
+fn what_is_not_one_request_is_refused_with_the_right_case() {
+    let none = HeaderMap::new();
+    let deep = format!(r#"{{"a":{}{}}}"#, "[".repeat(200), "]".repeat(200));
+    let cases = [
+        ("", Case::BodyNotJson),
+        ("{", Case::BodyNotJson),
+        ("nope", Case::BodyNotJson),
+        ("7", Case::BodyNotRequest),
+        ("{}", Case::BodyNotRequest),
+        (" [ ]", Case::Batch),
+        (&deep, Case::TooDeep),
+        (r#"{"jsonrpc":"1.0","id":1,"method":"ping"}"#, Case::BodyNotRequest),
+        (r#"{"jsonrpc":"2.0","id":1}"#, Case::BodyNotRequest),
+        (r#"{"jsonrpc":"2.0","id":1,"result":{}}"#, Case::BodyNotRequest),
+        (r#"{"jsonrpc":"2.0","id":null,"method":"ping"}"#, Case::BodyNotRequest),
+        (r#"{"jsonrpc":"2.0","id":{},"method":"ping"}"#, Case::BodyNotRequest),
+        (r#"{"jsonrpc":"2.0","method":"ping"}"#, Case::BodyNotRequest),
+        (r#"{"jsonrpc":"2.0","id":1,"method":"notifications/initialized"}"#, Case::BodyNotRequest),
+        (r#"{"jsonrpc":"2.0","id":1,"id":2,"method":"ping"}"#, Case::BodyNotRequest),
+        (r#"{"jsonrpc":"2.0","id":1,"method":"ping","params":[]}"#, Case::BodyNotRequest),
+        (
+            r#"{"jsonrpc":"2.0","id":1,"method":"x","params":{"name":"a","name":"b"}}"#,
+            Case::BodyNotRequest,
+        ),
+        (
+            r#"{"jsonrpc":"2.0","id":1,"method":"x","params":{"name":"a","n\u0061me":"b"}}"#,
+            Case::BodyNotRequest,
+        ),
+        (r#"{"jsonrpc":"2.0","id":1,"method":"x","params":{"_meta":[]}}"#, Case::ParamsInvalid),
+        (
+            r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":7}}"#,
+            Case::ParamsInvalid,
+        ),
+    ];
+    for (body, wanted) in cases {
+        assert_eq!(case(&none, body), wanted, "{body}");
+    }
+    assert_eq!(
+        decode(&none, &Bytes::from_static(b"\xff"), DEPTH).unwrap_err().1.case(),
+        Case::BodyNotJson
+    );
+}
+
+#[test]
+fn nesting_is_counted_outside_of_strings() {
+    let text = "[{".repeat(500);
+    let body = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"ping","x":"{text}\"[["}}"#);
+    assert!(read(&HeaderMap::new(), &body).is_ok());
+}
+
+#[test]
+fn a_modern_request_says_its_version_and_capabilities() {
+    let headers = modern_headers("tools/list", None);
+    let body = |meta: &str| {
+        format!(r#"{{"jsonrpc":"2.0","id":3,"method":"tools/list","params":{{"_meta":{meta}}}}}"#)
+    };
+    let version = r#""io.modelcontextprotocol/protocolVersion":"#;
+    assert_eq!(read(&headers, &body("{}")).unwrap_err(), (Some("3".into()), Case::MetaMissing));
+    let no_capabilities = body(&format!(r#"{{{version}"2026-07-28"}}"#));
+    assert_eq!(case(&headers, &no_capabilities), Case::MetaMissing);
+    let mut future = headers.clone();
+    future.insert("mcp-protocol-version", HeaderValue::from_static("2030-01-01"));
+    assert_eq!(
+        case(&future, &body(&format!(r#"{{{version}"2030-01-01"}}"#))),
+        Case::VersionUnsupported
+    );
+    let discover = r#"{"jsonrpc":"2.0","id":1,"method":"server/discover"}"#;
+    assert_eq!(case(&HeaderMap::new(), discover), Case::MetaMissing);
+}
+
+#[test]
+fn the_older_era_is_known_by_its_handshake_and_its_headers() {
+    let hello = |version: &str| {
+        format!(
+            r#"{{"jsonrpc":"2.0","id":1,"method":"initialize","params":{{"protocolVersion":"{version}"}}}}"#
+        )
+    };
+    let none = HeaderMap::new();
+    let wanted = |version: &str| read(&none, &hello(version)).unwrap().session;
+    assert_eq!(wanted("2025-06-18"), SessionRef::Wanted(Version::V2025_06_18));
+    assert_eq!(wanted("2026-07-28"), SessionRef::Wanted(Version::V2025_11_25));
+    assert_eq!(wanted("1999-01-01"), SessionRef::Wanted(Version::V2025_11_25));
+
+    let ping = r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#;
+    assert_eq!(read(&none, ping).unwrap().version, Version::V2025_03_26);
+    let session = headers(&[("mcp-session-id", "s"), ("mcp-protocol-version", "2025-06-18")]);
+    let call = read(&session, ping).unwrap();
+    assert_eq!(call.session, SessionRef::Claimed("s".into()));
+    assert_eq!(call.version, Version::V2025_06_18);
+    let odd = headers(&[("mcp-protocol-version", "2024-01-01")]);
+    assert_eq!(case(&odd, ping), Case::VersionUnsupported);
+}
+
+#[test]
+fn ids_are_kept_as_they_were_written() {
+    for id in ["\"7\"", "7", "-1", "12345678901234567890", "1.50", "1e3", "\"\\u0041\""] {
+        let body = format!(r#"{{"jsonrpc":"2.0","id": {id} ,"method":"ping"}}"#);
+        let call = read(&HeaderMap::new(), &body).unwrap();
+        assert_eq!(call.id.unwrap().as_bytes(), id.as_bytes());
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(512))]
+    #[test]
+    fn no_bytes_make_it_panic(body in proptest::collection::vec(any::<u8>(), 0..200)) {
+        prop_assert!(decode(&HeaderMap::new(), &Bytes::from(body), 8).is_err());
+    }
+
+    #[test]
+    fn no_text_like_json_makes_it_panic(body in r#"[\[\]{}",:0-9a-z_ \\]{0,120}"#) {
+        let _decoded = decode(&HeaderMap::new(), &Bytes::from(body), 8);
+    }
+}

@@ -1,0 +1,57 @@
+//! One request of a caller, decoded.
+//!
+//! Enters: what `admit` found in an HTTP request. Leaves: the same, with HTTP left behind. Never:
+//! a value that was not checked; never the token.
+
+use std::sync::Arc;
+
+use crate::{Deadline, Frame, Ledger, Meta, Method, Principal, RawJson, Version};
+
+/// A decoded request or notification.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// What is asked.
+    pub method: Method,
+    /// The JSON-RPC id exactly as sent; `None` for a notification.
+    pub id: Option<RawJson>,
+    /// `params.name` or `params.uri`.
+    pub name: Option<String>,
+    /// `params.cursor`.
+    pub cursor: Option<String>,
+    /// The revision of this request.
+    pub version: Version,
+    /// The known members of `params._meta`.
+    pub meta: Meta,
+    /// The body as sent.
+    pub frame: Frame,
+    /// The session of the older era.
+    pub session: SessionRef,
+    /// Who asks.
+    pub principal: Arc<Principal>,
+    /// The gateway's id of this request, echoed as `X-Request-Id`.
+    pub request_id: Arc<str>,
+    /// When an answer is of no use any more.
+    pub deadline: Deadline,
+    /// Where the time goes.
+    pub ledger: Arc<Ledger>,
+}
+
+/// What a request says of its session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SessionRef {
+    /// Nothing (and nothing is needed in the modern era).
+    None,
+    /// An `Mcp-Session-Id`, not opened yet.
+    Claimed(String),
+    /// `initialize`: a session is asked for, at this revision.
+    Wanted(Version),
+}
+
+/// A session of the older era, opened and checked against its owner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Session {
+    /// The revision agreed on.
+    pub version: Version,
+    /// When it ends, in seconds since the epoch.
+    pub expires: u64,
+}

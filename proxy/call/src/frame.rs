@@ -1,0 +1,146 @@
+//! A request as it came, with the places that may have to change on its way to a target.
+//!
+//! Enters: the body and the byte ranges that `admit` found in it. Leaves: the same body with a new
+//! id, a new name and, where the target's era wants it, more `_meta`. Never: re-serialises; what
+//! the gateway does not know is forwarded byte for byte.
+
+use bytes::{BufMut, Bytes, BytesMut};
+
+/// A half-open range of bytes within a body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span {
+    /// First byte.
+    pub start: usize,
+    /// One past the last byte.
+    pub end: usize,
+}
+
+/// The places in a request body that the gateway knows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FrameParts {
+    /// The value of `id`.
+    pub id: Option<Span>,
+    /// The value of `method`.
+    pub method: Option<Span>,
+    /// The value of `params.name` (or `params.uri`).
+    pub name: Option<Span>,
+    /// The value of `params._meta`, an object.
+    pub meta: Option<Span>,
+}
+
+/// One JSON-RPC request, as sent by the caller.
+#[derive(Clone, Debug)]
+pub struct Frame {
+    bytes: Bytes,
+    parts: FrameParts,
+}
+
+/// What is to happen to `params._meta`.
+#[derive(Clone, Copy, Debug)]
+pub enum MetaEdit<'a> {
+    /// Leave it as it came.
+    Keep,
+    /// Put these members (`"key":value` pairs, comma separated, not empty) before the others.
+    Prepend(&'a str),
+}
+
+/// A replacement of a range of bytes; an empty range is an insertion.
+struct Edit<'a> {
+    at: Span,
+    pieces: [&'a [u8]; 3],
+}
+
+// === impl Span ===
+
+impl Span {
+    /// Where `part`, which was borrowed from `whole`, lies; `None` if it lies elsewhere.
+    #[must_use]
+    pub fn within(whole: &[u8], part: &str) -> Option<Self> {
+        let start = (part.as_ptr() as usize).checked_sub(whole.as_ptr() as usize)?;
+        let end = start.checked_add(part.len())?;
+        (end <= whole.len()).then_some(Self { start, end })
+    }
+
+    const fn empty(at: usize) -> Self {
+        Self { start: at, end: at }
+    }
+}
+
+// === impl Frame ===
+
+impl Frame {
+    /// A body and the places found in it.
+    #[must_use]
+    pub const fn new(bytes: Bytes, parts: FrameParts) -> Self {
+        Self { bytes, parts }
+    }
+
+    /// The length of the body in bytes.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Whether there is no body (GET and DELETE of the older era).
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    /// The bytes of a place.
+    #[must_use]
+    pub fn slice(&self, span: Span) -> Option<&[u8]> {
+        self.bytes.get(span.start..span.end)
+    }
+
+    /// The body for a target: `id` and `name` are JSON values, `name` replaces `params.name`.
+    #[must_use]
+    pub fn rewrite(&self, id: &str, name: &str, meta: MetaEdit<'_>) -> Bytes {
+        let mut edits: Vec<Edit<'_>> = Vec::with_capacity(3);
+        if let Some(at) = self.parts.id {
+            edits.push(Edit { at, pieces: [id.as_bytes(), b"", b""] });
+        }
+        if let Some(at) = self.parts.name {
+            edits.push(Edit { at, pieces: [name.as_bytes(), b"", b""] });
+        }
+        if let MetaEdit::Prepend(members) = meta {
+            edits.extend(self.prepend(members));
+        }
+        edits.sort_by_key(|edit| (edit.at.start, edit.at.end));
+        self.apply(&edits)
+    }
+
+    /// Where new members of `_meta` go: into it, else behind the name, else into new `params`.
+    fn prepend<'a>(&self, members: &'a str) -> Option<Edit<'a>> {
+        let (at, open, close): (usize, &[u8], &[u8]) = match (&self.parts, self.meta_is_empty()) {
+            (FrameParts { meta: Some(meta), .. }, true) => (meta.start + 1, b"", b""),
+            (FrameParts { meta: Some(meta), .. }, false) => (meta.start + 1, b"", b","),
+            (FrameParts { name: Some(name), .. }, _) => (name.end, br#","_meta":{"#, b"}"),
+            (FrameParts { method: Some(method), .. }, _) => {
+                (method.end, br#","params":{"_meta":{"#, b"}}")
+            }
+            _ => return None,
+        };
+        Some(Edit { at: Span::empty(at), pieces: [open, members.as_bytes(), close] })
+    }
+
+    fn meta_is_empty(&self) -> bool {
+        let inner = self.parts.meta.and_then(|span| self.slice(span)).unwrap_or(b"{}");
+        !inner.iter().skip(1).any(|byte| !byte.is_ascii_whitespace() && *byte != b'}')
+    }
+
+    fn apply(&self, edits: &[Edit<'_>]) -> Bytes {
+        let added: usize = edits.iter().flat_map(|e| e.pieces).map(<[u8]>::len).sum();
+        let mut out = BytesMut::with_capacity(self.bytes.len() + added);
+        let mut from = 0;
+        for edit in edits {
+            out.put_slice(self.bytes.get(from..edit.at.start).unwrap_or_default());
+            for piece in edit.pieces {
+                out.put_slice(piece);
+            }
+            from = edit.at.end;
+        }
+        out.put_slice(self.bytes.get(from..).unwrap_or_default());
+        out.freeze()
+    }
+}

@@ -1,0 +1,247 @@
+//! Where the time of one call went.
+//!
+//! Enters: the moments at which a call passes from one phase to the next. Leaves: ten durations
+//! whose sum is the wall time, because at every moment exactly one phase is running; and a note
+//! of each attempt. Never: a label or a log line; others read it.
+
+use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::{Reason, ToolPlan};
+
+/// A phase of a call. The order is that of the ledger wherever it is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Phase {
+    /// Reading and decoding the request.
+    Read,
+    /// Who is it.
+    Authenticate,
+    /// May they; and which target is it.
+    Authorize,
+    /// Waiting for a permit.
+    Queue,
+    /// Waiting before another attempt.
+    Backoff,
+    /// DNS, TCP and TLS to the target.
+    Connect,
+    /// Handing the request to the target.
+    Send,
+    /// Waiting for the target's first byte.
+    Wait,
+    /// Receiving the rest of the answer.
+    Receive,
+    /// Writing the answer to the caller.
+    Write,
+}
+
+/// The ten durations of a call, in the order of [`Phase::ALL`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Phases([Duration; 10]);
+
+/// What one attempt came to.
+#[derive(Clone, Debug)]
+pub struct AttemptNote {
+    /// Why it failed; `None` when it was answered.
+    pub reason: Option<Reason>,
+    /// How long it took.
+    pub took: Duration,
+    /// What only the operator may read.
+    pub detail: Option<String>,
+}
+
+/// How many attempts are noted one by one; the count goes on beyond it.
+const NOTED_ATTEMPTS: usize = 10;
+
+/// The record of one call. Shared by the stages; cheap to write.
+#[derive(Debug)]
+pub struct Ledger {
+    start: Instant,
+    spent: [AtomicU64; 10],
+    since: AtomicU64,
+    phase: AtomicU8,
+    attempts: AtomicU32,
+    notes: Mutex<Vec<AttemptNote>>,
+    tool: OnceLock<Arc<ToolPlan>>,
+    bytes_in: AtomicU64,
+    bytes_out: AtomicU64,
+}
+
+// === impl Phase ===
+
+impl Phase {
+    /// Every phase, in order.
+    pub const ALL: [Self; 10] = [
+        Self::Read,
+        Self::Authenticate,
+        Self::Authorize,
+        Self::Queue,
+        Self::Backoff,
+        Self::Connect,
+        Self::Send,
+        Self::Wait,
+        Self::Receive,
+        Self::Write,
+    ];
+
+    /// The word for it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Authenticate => "authenticate",
+            Self::Authorize => "authorize",
+            Self::Queue => "queue",
+            Self::Backoff => "backoff",
+            Self::Connect => "connect",
+            Self::Send => "send",
+            Self::Wait => "wait",
+            Self::Receive => "receive",
+            Self::Write => "write",
+        }
+    }
+
+    /// Whether the gateway itself is at work in it: what the overhead is made of.
+    #[must_use]
+    pub const fn is_overhead(self) -> bool {
+        matches!(self, Self::Authenticate | Self::Authorize | Self::Queue)
+    }
+}
+
+// === impl Phases ===
+
+impl Phases {
+    /// The time spent in one phase.
+    #[must_use]
+    pub fn get(&self, phase: Phase) -> Duration {
+        self.0.get(phase as usize).copied().unwrap_or_default()
+    }
+
+    /// Phase and time, in order.
+    pub fn iter(&self) -> impl Iterator<Item = (Phase, Duration)> {
+        Phase::ALL.into_iter().zip(self.0)
+    }
+
+    /// The wall time: the sum of the phases.
+    #[must_use]
+    pub fn total(&self) -> Duration {
+        self.0.iter().sum()
+    }
+}
+
+// === impl Ledger ===
+
+impl Ledger {
+    /// A call that began at `start`; the phase is [`Phase::Read`].
+    #[must_use]
+    pub fn new(start: Instant) -> Self {
+        Self {
+            start,
+            spent: Default::default(),
+            since: AtomicU64::new(0),
+            phase: AtomicU8::new(Phase::Read as u8),
+            attempts: AtomicU32::new(0),
+            notes: Mutex::default(),
+            tool: OnceLock::new(),
+            bytes_in: AtomicU64::new(0),
+            bytes_out: AtomicU64::new(0),
+        }
+    }
+
+    /// When the call began.
+    #[must_use]
+    pub const fn start(&self) -> Instant {
+        self.start
+    }
+
+    /// Ends the running phase and begins another.
+    pub fn enter(&self, phase: Phase) {
+        self.enter_at(phase, Instant::now());
+    }
+
+    /// Ends the running phase at `now` and begins another.
+    pub fn enter_at(&self, phase: Phase, now: Instant) {
+        self.settle(now);
+        self.phase.store(phase as u8, Relaxed);
+    }
+
+    /// The running phase.
+    #[must_use]
+    pub fn phase(&self) -> Phase {
+        let running = usize::from(self.phase.load(Relaxed));
+        Phase::ALL.get(running).copied().unwrap_or(Phase::Write)
+    }
+
+    /// The durations up to `now`, the running phase included.
+    #[must_use]
+    pub fn phases_at(&self, now: Instant) -> Phases {
+        self.settle(now);
+        Phases(std::array::from_fn(|n| {
+            Duration::from_nanos(self.spent.get(n).map_or(0, |cell| cell.load(Relaxed)))
+        }))
+    }
+
+    /// The phase in which most of the time went.
+    #[must_use]
+    pub fn slowest(phases: &Phases) -> Phase {
+        phases.iter().max_by_key(|(_, spent)| *spent).map_or(Phase::Read, |(phase, _)| phase)
+    }
+
+    /// Notes an attempt.
+    pub fn note_attempt(&self, note: AttemptNote) {
+        self.attempts.fetch_add(1, Relaxed);
+        let mut notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
+        if notes.len() < NOTED_ATTEMPTS {
+            notes.push(note);
+        }
+    }
+
+    /// How many attempts there were.
+    #[must_use]
+    pub fn attempts(&self) -> u32 {
+        self.attempts.load(Relaxed)
+    }
+
+    /// The attempts, the first ten of them.
+    #[must_use]
+    pub fn notes(&self) -> Vec<AttemptNote> {
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Says which tool the call is for. The first word counts.
+    pub fn set_tool(&self, tool: &Arc<ToolPlan>) {
+        self.tool.get_or_init(|| Arc::clone(tool));
+    }
+
+    /// The tool the call is for, once it is known.
+    #[must_use]
+    pub fn tool(&self) -> Option<&Arc<ToolPlan>> {
+        self.tool.get()
+    }
+
+    /// Counts bytes read from the caller.
+    pub fn add_bytes_in(&self, bytes: usize) {
+        self.bytes_in.fetch_add(bytes as u64, Relaxed);
+    }
+
+    /// Counts bytes written to the caller.
+    pub fn add_bytes_out(&self, bytes: usize) {
+        self.bytes_out.fetch_add(bytes as u64, Relaxed);
+    }
+
+    /// Bytes of body read from, and written to, the caller.
+    #[must_use]
+    pub fn bytes(&self) -> (u64, u64) {
+        (self.bytes_in.load(Relaxed), self.bytes_out.load(Relaxed))
+    }
+
+    /// Books the time since the last change on the running phase.
+    fn settle(&self, now: Instant) {
+        let nanos = now.saturating_duration_since(self.start).as_nanos();
+        let at = u64::try_from(nanos).unwrap_or(u64::MAX);
+        let since = self.since.fetch_max(at, Relaxed);
+        if let Some(cell) = self.spent.get(usize::from(self.phase.load(Relaxed))) {
+            cell.fetch_add(at.saturating_sub(since), Relaxed);
+        }
+    }
+}

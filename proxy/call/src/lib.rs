@@ -1,0 +1,47 @@
+//! The vocabulary at the seams of the gateway: what one stage hands to the next.
+//!
+//! Enters: nothing. Leaves: types (`Call`, `Permitted`, `Outbound`, `Reply`, `Refusal`, `Outcome`,
+//! `Ledger`) and the one pure authorization decision. Never: depends on tokio, hyper or tower,
+//! reads a clock on its own account, or does I/O.
+
+mod frame;
+mod meta;
+mod method;
+mod raw;
+mod version;
+
+mod call;
+mod outbound;
+mod policy;
+mod reply;
+mod tool;
+
+mod ledger;
+mod outcome;
+mod reason;
+mod refusal;
+
+mod deadline;
+mod principal;
+
+pub mod name;
+
+pub use call::{Call, Session, SessionRef};
+pub use deadline::Deadline;
+pub use frame::{Frame, FrameParts, MetaEdit, Span};
+pub use ledger::{AttemptNote, Ledger, Phase, Phases};
+pub use meta::Meta;
+pub use method::Method;
+pub use outbound::{Op, Outbound};
+pub use outcome::Outcome;
+pub use policy::{Directory, Permitted, Policy, Resolving, Subject};
+pub use principal::{Peer, Principal, Scopes};
+pub use raw::RawJson;
+pub use reason::{Blame, Reason};
+pub use refusal::{Case, Refusal};
+pub use reply::{Answer, Body, Event, Events, Guard, Guards, Reply};
+pub use tool::{Hint, RetryPlan, ToolPlan};
+pub use version::{Era, Version};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,19 @@
+//! What the gateway reads of `params._meta`.
+//!
+//! Enters: the members of `_meta` that `admit` parsed. Leaves: raw values. Never: the unknown
+//! members (they travel in the frame, untouched).
+
+use crate::RawJson;
+
+/// The known members of a request's `_meta` (2026-07-28 `basic/index`, "`_meta`").
+#[derive(Clone, Debug, Default)]
+pub struct Meta {
+    /// `io.modelcontextprotocol/clientCapabilities`, an object.
+    pub capabilities: Option<RawJson>,
+    /// `io.modelcontextprotocol/clientInfo`: self-reported, for display only.
+    pub client_info: Option<RawJson>,
+    /// `progressToken`: a string or an integer, as sent.
+    pub progress_token: Option<RawJson>,
+    /// `traceparent` (W3C), unchecked.
+    pub traceparent: Option<String>,
+}

@@ -1,0 +1,107 @@
+//! The one decision: may this principal do this?
+//!
+//! Enters: a principal, and a tool or the gateway itself. Leaves: `Permitted`, which nothing else
+//! can make, or a refusal. Never: I/O, time or state; lists and calls are judged by the same words.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use crate::{Call, Case, Principal, Refusal, Scopes, ToolPlan};
+
+/// What a decision is about.
+#[derive(Clone, Copy, Debug)]
+pub enum Subject<'a> {
+    /// Using the gateway at all.
+    Gateway,
+    /// Calling, or being shown, one tool.
+    Tool(&'a ToolPlan),
+}
+
+/// The rules.
+#[derive(Clone, Debug, Default)]
+pub struct Policy {
+    enforced: bool,
+    gateway: Scopes,
+}
+
+/// A call that was allowed. Only [`Policy::permit`] makes one.
+#[derive(Clone, Debug)]
+pub struct Permitted {
+    call: Call,
+    tool: Option<Arc<ToolPlan>>,
+}
+
+/// A tool being looked up.
+pub type Resolving<'a> = Pin<Box<dyn Future<Output = Result<Arc<ToolPlan>, Refusal>> + Send + 'a>>;
+
+/// The tools on offer, by the names that callers use.
+pub trait Directory: Send + Sync + std::fmt::Debug {
+    /// The tool of that name, if the lists at hand have it.
+    fn lookup(&self, exposed: &str) -> Option<Arc<ToolPlan>>;
+
+    /// The tool of that name, asking targets whose lists are not at hand.
+    fn resolve<'a>(&'a self, exposed: &'a str) -> Resolving<'a>;
+}
+
+// === impl Policy ===
+
+impl Policy {
+    /// Rules that ask these scopes of every caller, and each tool's own of those that call it.
+    #[must_use]
+    pub const fn scoped(gateway: Scopes) -> Self {
+        Self { enforced: true, gateway }
+    }
+
+    /// No rules: for a gateway on loopback without authentication.
+    #[must_use]
+    pub fn open() -> Self {
+        Self::default()
+    }
+
+    /// Decides.
+    ///
+    /// # Errors
+    /// [`Case::ScopeMissing`], naming every scope that the operation needs.
+    pub fn decide(&self, principal: &Principal, subject: Subject<'_>) -> Result<(), Refusal> {
+        if !self.enforced {
+            return Ok(());
+        }
+        let needed = match subject {
+            Subject::Gateway => self.gateway.clone(),
+            Subject::Tool(tool) if tool.scopes.is_empty() => self.gateway.clone(),
+            Subject::Tool(tool) => self.gateway.union(&tool.scopes),
+        };
+        if principal.scopes.covers(&needed) {
+            return Ok(());
+        }
+        let message = format!("this needs a token with the scopes: {needed}");
+        Err(Refusal::new(Case::ScopeMissing, message).needing(needed))
+    }
+
+    /// Decides on a call, and makes the proof.
+    ///
+    /// # Errors
+    /// As [`Policy::decide`].
+    pub fn permit(&self, call: Call, tool: Option<Arc<ToolPlan>>) -> Result<Permitted, Refusal> {
+        let subject = tool.as_deref().map_or(Subject::Gateway, Subject::Tool);
+        self.decide(&call.principal, subject)?;
+        Ok(Permitted { call, tool })
+    }
+}
+
+// === impl Permitted ===
+
+impl Permitted {
+    /// The call.
+    #[must_use]
+    pub const fn call(&self) -> &Call {
+        &self.call
+    }
+
+    /// The tool it is for, if it is for one.
+    #[must_use]
+    pub const fn tool(&self) -> Option<&Arc<ToolPlan>> {
+        self.tool.as_ref()
+    }
+}

@@ -1,0 +1,289 @@
+//! The one error of the gateway.
+//!
+//! Enters: a case, the sentence for the caller and the detail for the operator. Leaves: one value
+//! that every report reads. Never: HTTP statuses or JSON-RPC codes (`admit` maps each case), and
+//! never operator detail in the caller's sentence.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::{Reason, Scopes};
+
+/// What exactly went wrong; each case has one [`Reason`] and one answer on the wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Case {
+    /// The path is not served here.
+    Path,
+    /// The HTTP method is not served on this path.
+    HttpMethod,
+    /// The `Host` is not ours (DNS rebinding).
+    Host,
+    /// The `Origin` is not allowed.
+    Origin,
+    /// `Content-Type` is not `application/json`.
+    ContentType,
+    /// The caller accepts neither JSON nor an event stream.
+    NotAcceptable,
+    /// The body is larger than the limit.
+    BodyTooLarge,
+    /// The body did not arrive whole or in time.
+    BodyIncomplete,
+    /// The body is not JSON.
+    BodyNotJson,
+    /// The body is JSON, but not one request or notification.
+    BodyNotRequest,
+    /// The body is a batch.
+    Batch,
+    /// The body is nested too deeply.
+    TooDeep,
+    /// A header and the body disagree, or a required header is missing.
+    HeaderMismatch,
+    /// The protocol revision is not spoken here.
+    VersionUnsupported,
+    /// A required member of `_meta` is missing.
+    MetaMissing,
+    /// A request of the older era without a session.
+    SessionMissing,
+    /// The session has ended, or never was, or is someone else's.
+    SessionUnknown,
+    /// The method does not exist here.
+    MethodUnknown,
+    /// The parameters are wrong.
+    ParamsInvalid,
+    /// There is no such tool, or the caller may not know of it.
+    ToolUnknown,
+    /// No token.
+    TokenMissing,
+    /// A token that does not hold.
+    TokenInvalid,
+    /// A good token without a scope that is needed.
+    ScopeMissing,
+    /// The issuer's keys cannot be had.
+    KeysUnavailable,
+    /// The caller asks too often.
+    RateLimited,
+    /// The caller left.
+    Cancelled,
+    /// A fault of the gateway's own.
+    Internal,
+    /// No capacity left.
+    Overloaded,
+    /// The gateway is stopping.
+    ShuttingDown,
+    /// The way to the target, or the target, failed with this reason.
+    Target(Reason),
+}
+
+/// Why a call is not answered with a result.
+#[derive(Clone, Debug)]
+pub struct Refusal(Box<Inner>);
+
+#[derive(Clone, Debug)]
+struct Inner {
+    case: Case,
+    message: Cow<'static, str>,
+    detail: Option<String>,
+    target: Option<Arc<str>>,
+    scopes: Option<Scopes>,
+    requested: Option<String>,
+    retry_after: Option<Duration>,
+    sent: bool,
+    retry_safe: bool,
+}
+
+// === impl Case ===
+
+impl Case {
+    /// The reason that metrics, logs and the answer carry.
+    #[must_use]
+    pub const fn reason(self) -> Reason {
+        match self {
+            Self::BodyNotJson => Reason::ParseError,
+            Self::Path
+            | Self::HttpMethod
+            | Self::ContentType
+            | Self::NotAcceptable
+            | Self::BodyTooLarge
+            | Self::BodyIncomplete
+            | Self::BodyNotRequest
+            | Self::Batch
+            | Self::TooDeep
+            | Self::VersionUnsupported
+            | Self::SessionMissing
+            | Self::SessionUnknown => Reason::InvalidRequest,
+            Self::HeaderMismatch => Reason::HeaderMismatch,
+            Self::MethodUnknown => Reason::MethodNotFound,
+            Self::MetaMissing | Self::ParamsInvalid => Reason::InvalidParams,
+            Self::ToolUnknown => Reason::TargetUnknown,
+            Self::TokenMissing | Self::TokenInvalid => Reason::Unauthenticated,
+            Self::Host | Self::Origin | Self::ScopeMissing => Reason::Forbidden,
+            Self::RateLimited => Reason::RateLimited,
+            Self::Cancelled => Reason::ClientCancelled,
+            Self::KeysUnavailable | Self::Internal => Reason::Internal,
+            Self::Overloaded => Reason::Overloaded,
+            Self::ShuttingDown => Reason::Shutdown,
+            Self::Target(reason) => reason,
+        }
+    }
+}
+
+// === impl Refusal ===
+
+impl Refusal {
+    /// A refusal with the sentence that the caller may read.
+    #[must_use]
+    pub fn new(case: Case, message: impl Into<Cow<'static, str>>) -> Self {
+        Self(Box::new(Inner {
+            case,
+            message: message.into(),
+            detail: None,
+            target: None,
+            scopes: None,
+            requested: None,
+            retry_after: None,
+            sent: false,
+            retry_safe: false,
+        }))
+    }
+
+    /// A failure of the way to a target, or of the target, before anything was sent.
+    #[must_use]
+    pub fn target(
+        reason: Reason,
+        target: &Arc<str>,
+        message: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        let mut refusal = Self::new(Case::Target(reason), message);
+        refusal.0.target = Some(Arc::clone(target));
+        refusal
+    }
+
+    /// A fault of the gateway's own; the detail goes to the log only.
+    #[must_use]
+    pub fn internal(detail: impl Into<String>) -> Self {
+        Self::new(
+            Case::Internal,
+            "the gateway failed; its log has the detail under this request id",
+        )
+        .detail(detail)
+    }
+
+    /// Adds what only the operator may read.
+    #[must_use]
+    pub fn detail(mut self, detail: impl Into<String>) -> Self {
+        self.0.detail = Some(detail.into());
+        self
+    }
+
+    /// Says that the request had left for the target, so that it may have been carried out.
+    #[must_use]
+    pub fn after_send(mut self) -> Self {
+        self.0.sent = true;
+        self
+    }
+
+    /// Names the scopes that would have been enough.
+    #[must_use]
+    pub fn needing(mut self, scopes: Scopes) -> Self {
+        self.0.scopes = Some(scopes);
+        self
+    }
+
+    /// Names the revision that was asked for.
+    #[must_use]
+    pub fn requested(mut self, version: impl Into<String>) -> Self {
+        self.0.requested = Some(version.into());
+        self
+    }
+
+    /// Says when another try may succeed.
+    #[must_use]
+    pub fn retry_after(mut self, wait: Duration) -> Self {
+        self.0.retry_after = Some(wait);
+        self
+    }
+
+    /// Says whether repeating the call is safe.
+    #[must_use]
+    pub fn safe_to_retry(mut self, safe: bool) -> Self {
+        self.0.retry_safe = safe;
+        self
+    }
+
+    /// The same failure under another reason: what the caller is told after the last attempt.
+    #[must_use]
+    pub fn recast(mut self, reason: Reason, message: impl Into<Cow<'static, str>>) -> Self {
+        self.0.case = Case::Target(reason);
+        self.0.message = message.into();
+        self
+    }
+
+    /// The case.
+    #[must_use]
+    pub fn case(&self) -> Case {
+        self.0.case
+    }
+
+    /// The reason of the case.
+    #[must_use]
+    pub fn reason(&self) -> Reason {
+        self.0.case.reason()
+    }
+
+    /// The sentence for the caller.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.0.message
+    }
+
+    /// The detail for the operator.
+    #[must_use]
+    pub fn operator_detail(&self) -> Option<&str> {
+        self.0.detail.as_deref()
+    }
+
+    /// The target concerned.
+    #[must_use]
+    pub fn target_name(&self) -> Option<&Arc<str>> {
+        self.0.target.as_ref()
+    }
+
+    /// The scopes that would have been enough.
+    #[must_use]
+    pub fn scopes(&self) -> Option<&Scopes> {
+        self.0.scopes.as_ref()
+    }
+
+    /// The revision that was asked for.
+    #[must_use]
+    pub fn requested_version(&self) -> Option<&str> {
+        self.0.requested.as_deref()
+    }
+
+    /// When another try may succeed.
+    #[must_use]
+    pub fn wait(&self) -> Option<Duration> {
+        self.0.retry_after
+    }
+
+    /// Whether the request had left for the target.
+    #[must_use]
+    pub fn was_sent(&self) -> bool {
+        self.0.sent
+    }
+
+    /// Whether repeating the call is safe.
+    #[must_use]
+    pub fn is_retry_safe(&self) -> bool {
+        self.0.retry_safe
+    }
+}
+
+impl std::fmt::Display for Refusal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0.message)
+    }
+}
+
+impl std::error::Error for Refusal {}

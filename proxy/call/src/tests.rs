@@ -1,0 +1,163 @@
+//! What the vocabulary promises.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use proptest::prelude::{ProptestConfig, prop_assert_eq, proptest};
+
+use crate::{Answer, Frame, FrameParts, Ledger, MetaEdit, Outcome, Phase, RawJson, Reason, Span};
+use crate::{Case, Hint, Method, Policy, Principal, Refusal, RetryPlan, Scopes, Subject, ToolPlan};
+
+pub(crate) fn tool(scopes: &[&str]) -> ToolPlan {
+    ToolPlan {
+        target: Arc::from("t"),
+        name: Arc::from("x"),
+        full: Arc::from("t___x"),
+        scopes: scopes.iter().copied().collect(),
+        read_only: Hint::Unknown,
+        idempotent: Hint::Unknown,
+        timeout: Duration::from_secs(1),
+        retry: RetryPlan {
+            attempts: 1,
+            base: Duration::ZERO,
+            multiplier: 1.0,
+            max: Duration::ZERO,
+        },
+        concurrency: None,
+    }
+}
+
+fn span(body: &str, part: &str) -> Option<Span> {
+    let start = body.find(part).unwrap();
+    Some(Span { start, end: start + part.len() })
+}
+
+#[test]
+fn phases_sum_to_the_wall_time() {
+    let start = Instant::now();
+    let at = |ms| start + Duration::from_millis(ms);
+    let ledger = Ledger::new(start);
+    ledger.enter_at(Phase::Authenticate, at(2));
+    ledger.enter_at(Phase::Wait, at(5));
+    ledger.enter_at(Phase::Backoff, at(11));
+    ledger.enter_at(Phase::Wait, at(20));
+    let phases = ledger.phases_at(at(31));
+    assert_eq!(phases.total(), Duration::from_millis(31));
+    assert_eq!(phases.get(Phase::Read), Duration::from_millis(2));
+    assert_eq!(phases.get(Phase::Wait), Duration::from_millis(6 + 11));
+    assert_eq!(Ledger::slowest(&phases), Phase::Wait);
+}
+
+#[test]
+fn a_clock_that_steps_back_takes_nothing_away() {
+    let start = Instant::now();
+    let ledger = Ledger::new(start);
+    ledger.enter_at(Phase::Wait, start + Duration::from_millis(5));
+    ledger.enter_at(Phase::Write, start + Duration::from_millis(3));
+    let phases = ledger.phases_at(start + Duration::from_millis(8));
+    assert_eq!(phases.total(), Duration::from_millis(8));
+}
+
+#[test]
+fn a_frame_changes_only_what_it_must() {
+    let body = r#"{"zeta":1,"id": 7,"jsonrpc":"2.0","method":"tools/call","params":{"name":"a___b","x":1.50,"arguments":{"k":[1,2]},"_meta":{"p":1}}}"#;
+    let parts = FrameParts {
+        id: span(body, "7"),
+        method: span(body, r#""tools/call""#),
+        name: span(body, r#""a___b""#),
+        meta: span(body, r#"{"p":1}"#),
+    };
+    let frame = Frame::new(Bytes::from(body), parts);
+    let kept = frame.rewrite("99", r#""b""#, MetaEdit::Keep);
+    let wanted = body.replacen(" 7", " 99", 1).replacen(r#""a___b""#, r#""b""#, 1);
+    assert_eq!(kept, wanted.as_bytes());
+    let more = frame.rewrite("99", r#""b""#, MetaEdit::Prepend(r#""v":"1""#));
+    assert_eq!(more, wanted.replacen(r#"{"p":1}"#, r#"{"v":"1","p":1}"#, 1).as_bytes());
+}
+
+#[test]
+fn members_of_meta_find_a_place_in_every_shape_of_request() {
+    let cases = [
+        (r#"{"id":1,"method":"m"}"#, r#"{"id":1,"method":"m","params":{"_meta":{"v":1}}}"#),
+        (
+            r#"{"id":1,"method":"m","params":{"name":"n"}}"#,
+            r#"{"id":1,"method":"m","params":{"name":"n","_meta":{"v":1}}}"#,
+        ),
+        (
+            r#"{"id":1,"method":"m","params":{"_meta":{ }}}"#,
+            r#"{"id":1,"method":"m","params":{"_meta":{"v":1 }}}"#,
+        ),
+    ];
+    for (body, wanted) in cases {
+        let name = body.contains("name").then(|| span(body, r#""n""#)).flatten();
+        let meta = body.contains("_meta").then(|| span(body, "{ }")).flatten();
+        let parts = FrameParts { id: span(body, "1"), method: span(body, r#""m""#), name, meta };
+        let frame = Frame::new(Bytes::from(body), parts);
+        let out = frame.rewrite("1", r#""n""#, MetaEdit::Prepend(r#""v":1"#));
+        assert_eq!(std::str::from_utf8(&out).unwrap(), wanted);
+    }
+}
+
+#[test]
+fn a_tool_needs_the_scopes_of_the_gateway_and_its_own() {
+    let policy = Policy::scoped(["gateway/invoke"].into_iter().collect());
+    let mut caller = Principal::anonymous();
+    let denied = policy.decide(&caller, Subject::Gateway).unwrap_err();
+    assert_eq!(denied.case(), Case::ScopeMissing);
+    caller.scopes = ["gateway/invoke"].into_iter().collect();
+    assert!(policy.decide(&caller, Subject::Tool(&tool(&[]))).is_ok());
+    let denied = policy.decide(&caller, Subject::Tool(&tool(&["k8s/write"]))).unwrap_err();
+    assert_eq!(denied.scopes().unwrap().to_string(), "gateway/invoke k8s/write");
+    assert!(Policy::open().decide(&caller, Subject::Tool(&tool(&["k8s/write"]))).is_ok());
+}
+
+#[test]
+fn every_ending_has_one_outcome() {
+    let result = |is_error| Answer::Result { raw: RawJson::literal("{}"), is_error };
+    assert_eq!(Outcome::of(Ok(&result(false))), Outcome::OK);
+    assert_eq!(Outcome::of(Ok(&result(true))).reason, Some(Reason::ToolError));
+    assert!(!Outcome::of(Ok(&result(true))).counts_against_target());
+    let error = |code| Answer::Error { raw: RawJson::literal("{}"), code };
+    assert_eq!(Outcome::of(Ok(&error(-32602))).reason, Some(Reason::InvalidParams));
+    assert_eq!(Outcome::of(Ok(&error(-32603))).reason, Some(Reason::UpstreamJsonrpc));
+    let reset = Refusal::target(Reason::Reset, &Arc::from("t"), "broke off");
+    assert!(Outcome::of(Err(&reset)).counts_against_target());
+    assert_eq!(Outcome::of(Err(&reset)).label(), "network");
+}
+
+#[test]
+fn names_split_where_they_were_joined() {
+    assert_eq!(crate::name::split("a-b___c___d"), Some(("a-b", "c___d")));
+    for bad in ["a_b", "", "-a", "a-", "a--b", "ä", &"x".repeat(49)] {
+        assert!(!crate::name::is_target(bad), "{bad}");
+    }
+    assert_eq!(crate::name::split("a_b"), None);
+}
+
+#[test]
+fn methods_keep_their_spelling_and_strangers_share_a_label() {
+    for label in Method::labels().filter(|label| !label.contains("_OTHER")) {
+        if !label.starts_with("stream/") && !label.starts_with("session/") {
+            assert_eq!(Method::parse(label).label(), label);
+        }
+    }
+    assert_eq!(Method::parse("TOOLS/LIST").label(), "_OTHER");
+    assert_eq!(Method::parse("notifications/x").label(), "notifications/_OTHER");
+}
+
+#[test]
+fn scopes_are_a_set() {
+    let scopes: Scopes = ["b", "a", "b"].into_iter().collect();
+    assert_eq!(scopes.to_string(), "a b");
+    assert!(!scopes.contains("A"));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+    #[test]
+    fn split_undoes_join(target in "[A-Za-z0-9](-?[A-Za-z0-9]){0,20}", tool in "[A-Za-z0-9_.-]{1,40}") {
+        let full = crate::name::join(&target, &tool);
+        prop_assert_eq!(crate::name::split(&full), Some((target.as_str(), tool.as_str())));
+    }
+}

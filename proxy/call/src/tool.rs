@@ -1,0 +1,67 @@
+//! What is known of one tool: where it lives, who may call it, and how much it may cost.
+//!
+//! Enters: configuration and, where the operator trusts it, the target's annotations. Leaves: a
+//! plan that guard, router and reach read. Never: the tool's schema (that stays raw in the list).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::Scopes;
+
+/// A yes or no that may be unknown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Hint {
+    /// Said to be so, by the operator or by a target that the operator trusts.
+    Yes,
+    /// Said not to be so.
+    No,
+    /// Nobody that is trusted said anything.
+    #[default]
+    Unknown,
+}
+
+/// How often, and how patiently, a failed attempt is repeated.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct RetryPlan {
+    /// Attempts in all; 1 means none is repeated.
+    pub attempts: u32,
+    /// The first pause, before jitter.
+    pub base: Duration,
+    /// By how much each pause is longer than the one before.
+    pub multiplier: f64,
+    /// The longest pause.
+    pub max: Duration,
+}
+
+/// The plan of one tool.
+#[derive(Clone, Debug)]
+pub struct ToolPlan {
+    /// The target's configured name.
+    pub target: Arc<str>,
+    /// The tool's name at the target.
+    pub name: Arc<str>,
+    /// `target___tool`: the name in configuration, policy and metrics.
+    pub full: Arc<str>,
+    /// Scopes that the call needs beyond those of the gateway.
+    pub scopes: Scopes,
+    /// Whether it changes nothing.
+    pub read_only: Hint,
+    /// Whether calling it twice is the same as calling it once.
+    pub idempotent: Hint,
+    /// How long a call may take in all.
+    pub timeout: Duration,
+    /// How failed attempts are repeated.
+    pub retry: RetryPlan,
+    /// Calls of this tool at once; `None`: only the target's limit holds.
+    pub concurrency: Option<u32>,
+}
+
+// === impl ToolPlan ===
+
+impl ToolPlan {
+    /// Whether an attempt that may have been carried out may be repeated (design, section 8).
+    #[must_use]
+    pub fn repeatable(&self) -> bool {
+        self.read_only == Hint::Yes || self.idempotent == Hint::Yes
+    }
+}

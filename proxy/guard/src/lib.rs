@@ -1,0 +1,21 @@
+//! The MCP plane's gate: a `Call` becomes a `Permitted`, or is refused.
+//!
+//! Enters: a decoded `Call`. Leaves: `Permitted` with the tool it is for, and a permit that lives
+//! as long as the reply. Never: talks to the network itself, and never decides anywhere else.
+
+mod concurrency;
+mod scope;
+
+pub use concurrency::{Concurrency, ConcurrencyLayer};
+pub use scope::{Scope, ScopeLayer};
+
+use std::future::Future;
+use std::pin::Pin;
+
+use toolgate_call::{Refusal, Reply};
+
+/// A reply on its way.
+pub(crate) type Replying = Pin<Box<dyn Future<Output = Result<Reply, Refusal>> + Send>>;
+
+#[cfg(test)]
+mod tests;

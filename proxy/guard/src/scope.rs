@@ -1,0 +1,118 @@
+//! May they?
+//!
+//! Enters: a `Call`. Leaves: `Permitted`, with the tool resolved, or 403. Never: a rule of its own:
+//! it asks `call::Policy`, which lists ask too.
+
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use toolgate_call::{
+    Call, Case, Directory, Method, Permitted, Policy, Refusal, Reply, Subject, ToolPlan,
+};
+use toolgate_telemetry::Telemetry;
+use tower::{Layer, Service};
+
+use crate::Replying;
+
+/// Makes [`Scope`].
+#[derive(Clone, Debug)]
+pub struct ScopeLayer {
+    /// The rules.
+    pub policy: Arc<Policy>,
+    /// The tools by name.
+    pub directory: Arc<dyn Directory>,
+    /// Counts decisions.
+    pub telemetry: Arc<Telemetry>,
+}
+
+/// See the module.
+#[derive(Clone, Debug)]
+pub struct Scope<S> {
+    inner: S,
+    layer: ScopeLayer,
+}
+
+// === impl ScopeLayer ===
+
+impl<S> Layer<S> for ScopeLayer {
+    type Service = Scope<S>;
+
+    fn layer(&self, inner: S) -> Scope<S> {
+        Scope { inner, layer: self.clone() }
+    }
+}
+
+// === impl Scope ===
+
+impl<S> Service<Call> for Scope<S>
+where
+    S: Service<Permitted, Response = Reply, Error = Refusal, Future = Replying>
+        + Clone
+        + Send
+        + 'static,
+{
+    type Response = Reply;
+    type Error = Refusal;
+    type Future = Replying;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Refusal>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, call: Call) -> Replying {
+        if let Err(refusal) = self.layer.enter(&call) {
+            return refused(refusal);
+        }
+        if call.method != Method::ToolsCall {
+            return match self.layer.permit(call, None) {
+                Ok(permitted) => self.inner.call(permitted),
+                Err(refusal) => refused(refusal),
+            };
+        }
+        let known = call.name.as_deref().and_then(|name| self.layer.directory.lookup(name));
+        if let Some(tool) = known {
+            return match self.layer.permit(call, Some(tool)) {
+                Ok(permitted) => self.inner.call(permitted),
+                Err(refusal) => refused(refusal),
+            };
+        }
+        let (layer, mut inner) = (self.layer.clone(), self.inner.clone());
+        Box::pin(async move {
+            let permitted = layer.resolve(call).await?;
+            inner.call(permitted).await
+        })
+    }
+}
+
+impl ScopeLayer {
+    /// Asks for the gateway's own scopes before a name is even looked at.
+    fn enter(&self, call: &Call) -> Result<(), Refusal> {
+        let decided = self.policy.decide(&call.principal, Subject::Gateway);
+        if decided.is_err() {
+            self.telemetry.auth.decision("", false);
+        }
+        decided
+    }
+
+    async fn resolve(&self, call: Call) -> Result<Permitted, Refusal> {
+        let Some(name) = call.name.as_deref() else {
+            return Err(Refusal::new(Case::ParamsInvalid, "`params.name` is missing"));
+        };
+        let tool = self.directory.resolve(name).await?;
+        self.permit(call, Some(tool))
+    }
+
+    fn permit(&self, call: Call, tool: Option<Arc<ToolPlan>>) -> Result<Permitted, Refusal> {
+        if let Some(tool) = &tool {
+            call.ledger.set_tool(tool);
+        }
+        let target = tool.as_ref().map(|tool| Arc::clone(&tool.target));
+        let decided = self.policy.permit(call, tool);
+        self.telemetry.auth.decision(target.as_deref().unwrap_or_default(), decided.is_ok());
+        decided
+    }
+}
+
+fn refused(refusal: Refusal) -> Replying {
+    Box::pin(std::future::ready(Err(refusal)))
+}

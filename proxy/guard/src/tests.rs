@@ -1,0 +1,152 @@
+//! What the gate promises.
+
+use std::future::ready;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use toolgate_call::{
+    Answer, Call, Case, Deadline, Directory, Era, Frame, FrameParts, Hint, Ledger, Meta, Method,
+    Permitted, Policy, Principal, RawJson, Refusal, Reply, Resolving, RetryPlan, SessionRef,
+    ToolPlan, Version,
+};
+use toolgate_telemetry::Telemetry;
+use tower::{Layer, Service, ServiceExt, service_fn};
+
+use crate::{ConcurrencyLayer, Replying, ScopeLayer};
+
+fn call(method: Method, name: Option<&str>, scopes: &[&str]) -> Call {
+    let now = Instant::now();
+    let mut principal = Principal::anonymous();
+    principal.scopes = scopes.iter().copied().collect();
+    Call {
+        method,
+        id: Some(RawJson::literal("1")),
+        name: name.map(str::to_owned),
+        cursor: None,
+        version: Version::LATEST,
+        meta: Meta::default(),
+        frame: Frame::new(Bytes::new(), FrameParts::default()),
+        session: SessionRef::None,
+        principal: Arc::new(principal),
+        request_id: Arc::from("r"),
+        deadline: Deadline::after(now, Duration::from_secs(1)),
+        ledger: Arc::new(Ledger::new(now)),
+    }
+}
+
+fn plan(name: &str, scopes: &[&str]) -> Arc<ToolPlan> {
+    Arc::new(ToolPlan {
+        target: Arc::from("t"),
+        name: Arc::from(name),
+        full: Arc::from(format!("t___{name}")),
+        scopes: scopes.iter().copied().collect(),
+        read_only: Hint::Unknown,
+        idempotent: Hint::Unknown,
+        timeout: Duration::from_secs(1),
+        retry: RetryPlan {
+            attempts: 1,
+            base: Duration::ZERO,
+            multiplier: 1.0,
+            max: Duration::ZERO,
+        },
+        concurrency: None,
+    })
+}
+
+/// Knows `t___open` at once, `t___late` only when asked twice, and nothing else.
+#[derive(Debug)]
+struct Book;
+
+impl Directory for Book {
+    fn lookup(&self, exposed: &str) -> Option<Arc<ToolPlan>> {
+        match exposed {
+            "t___open" => Some(plan("open", &[])),
+            "t___write" => Some(plan("write", &["k8s/write"])),
+            _ => None,
+        }
+    }
+
+    fn resolve<'a>(&'a self, exposed: &'a str) -> Resolving<'a> {
+        let found = match exposed {
+            "t___late" => Ok(plan("late", &["k8s/write"])),
+            _ => Err(Refusal::new(Case::ToolUnknown, "no such tool")),
+        };
+        Box::pin(ready(found))
+    }
+}
+
+type Seen = Arc<AtomicUsize>;
+
+fn gate(
+    seen: &Seen,
+) -> impl Service<Call, Response = Reply, Error = Refusal, Future = Replying> + Clone {
+    let seen = Arc::clone(seen);
+    let inner = service_fn(move |_: Permitted| -> Replying {
+        seen.fetch_add(1, SeqCst);
+        let answer = Answer::result(RawJson::literal("{}"));
+        Box::pin(ready(Ok(Reply::one(Era::Modern, answer))))
+    });
+    let scopes = ["gateway/invoke"].into_iter().collect();
+    ScopeLayer {
+        policy: Arc::new(Policy::scoped(scopes)),
+        directory: Arc::new(Book),
+        telemetry: Telemetry::for_tests(),
+    }
+    .layer(inner)
+}
+
+async fn case(call: Call) -> Result<(), Case> {
+    let seen = Seen::default();
+    let result = gate(&seen).oneshot(call).await;
+    assert_eq!(seen.load(SeqCst), usize::from(result.is_ok()), "passed on exactly if allowed");
+    result.map(|_| ()).map_err(|refusal| refusal.case())
+}
+
+#[tokio::test]
+async fn a_caller_without_the_gateways_scope_gets_nowhere() {
+    assert_eq!(case(call(Method::ToolsList, None, &[])).await, Err(Case::ScopeMissing));
+    let hidden = call(Method::ToolsCall, Some("t___nope"), &[]);
+    assert_eq!(case(hidden).await, Err(Case::ScopeMissing), "names are not looked up before");
+}
+
+#[tokio::test]
+async fn a_tools_own_scopes_are_asked_whether_it_was_known_or_had_to_be_looked_for() {
+    let base = ["gateway/invoke"];
+    let full = ["gateway/invoke", "k8s/write"];
+    for name in ["t___write", "t___late"] {
+        let denied = call(Method::ToolsCall, Some(name), &base);
+        assert_eq!(case(denied).await, Err(Case::ScopeMissing), "{name}");
+        assert_eq!(case(call(Method::ToolsCall, Some(name), &full)).await, Ok(()), "{name}");
+    }
+    assert_eq!(case(call(Method::ToolsCall, Some("t___open"), &base)).await, Ok(()));
+}
+
+#[tokio::test]
+async fn a_call_needs_a_name_that_exists() {
+    let base = ["gateway/invoke"];
+    let nameless = call(Method::ToolsCall, None, &base);
+    assert_eq!(case(nameless).await, Err(Case::ParamsInvalid));
+    let unknown = call(Method::ToolsCall, Some("t___nope"), &base);
+    assert_eq!(case(unknown).await, Err(Case::ToolUnknown));
+}
+
+#[tokio::test]
+async fn a_permit_is_held_until_the_reply_is_gone() {
+    let seen = Seen::default();
+    let inner = service_fn(|_: Permitted| -> Replying {
+        let answer = Answer::result(RawJson::literal("{}"));
+        Box::pin(ready(Ok(Reply::one(Era::Modern, answer))))
+    });
+    let limited = ConcurrencyLayer::new(1, Telemetry::for_tests()).layer(inner);
+    let policy = Policy::open();
+    let permitted = || policy.permit(call(Method::ToolsList, None, &[]), None).unwrap();
+    let first = limited.clone().oneshot(permitted()).await.unwrap();
+    let second = limited.clone().oneshot(permitted()).await.unwrap_err();
+    assert_eq!(second.case(), Case::Overloaded);
+    assert!(second.is_retry_safe() && second.wait().is_some());
+    drop(first);
+    assert!(limited.oneshot(permitted()).await.is_ok());
+    drop(seen);
+}

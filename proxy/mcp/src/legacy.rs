@@ -1,0 +1,12 @@
+//! Everything that 2026-07-28 has no use for: sessions and their stream.
+//!
+//! Enters: `initialize`, `Mcp-Session-Id`, GET and DELETE. Leaves: sealed ids, and checked
+//! sessions. Never: a table of sessions: the id itself is the state.
+
+mod cancel;
+mod seal;
+mod stream;
+
+pub(crate) use cancel::{Cancels, request_id};
+pub use seal::{SessionConfig, Sessions};
+pub(crate) use stream::changes;

@@ -1,0 +1,54 @@
+//! The stream of a session: what a server says without being asked.
+//!
+//! Enters: the number that changes with the catalog. Leaves: `notifications/tools/list_changed`.
+//! Never: an answer to a request; never after the session has expired.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use tokio::sync::watch;
+use tokio::time::Sleep;
+use toolgate_call::{Event, Events, RawJson, Session};
+
+/// What is said when the catalog has changed.
+const CHANGED: &str = r#"{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}"#;
+
+type Next = Pin<Box<dyn Future<Output = Option<watch::Receiver<u64>>> + Send>>;
+
+struct Changes {
+    next: Option<Next>,
+    end: Pin<Box<Sleep>>,
+}
+
+/// The stream of a session.
+pub(crate) fn changes(receiver: watch::Receiver<u64>, session: Session) -> Pin<Box<dyn Events>> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let left = Duration::from_secs(session.expires.saturating_sub(now));
+    Box::pin(Changes {
+        next: Some(Box::pin(wait(receiver))),
+        end: Box::pin(tokio::time::sleep(left)),
+    })
+}
+
+async fn wait(mut receiver: watch::Receiver<u64>) -> Option<watch::Receiver<u64>> {
+    receiver.changed().await.ok().map(|()| receiver)
+}
+
+impl Events for Changes {
+    fn poll_event(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Event>> {
+        if self.end.as_mut().poll(cx).is_ready() {
+            self.next = None;
+        }
+        let Some(next) = &mut self.next else { return Poll::Ready(None) };
+        match next.as_mut().poll(cx) {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(receiver) => {
+                self.next = receiver.map(|receiver| -> Next { Box::pin(wait(receiver)) });
+                let more = self.next.is_some();
+                Poll::Ready(more.then(|| Event::Notice(RawJson::literal(CHANGED))))
+            }
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! The MCP of the gateway: which target, under which name, in which era.
+//!
+//! Enters: `Permitted`. Leaves: `Outbound` for one target or for all, and their answers as one
+//! `Reply` in the caller's era. Never: knows how a target is reached.
+
+mod router;
+
+mod list;
+mod naming;
+mod page;
+mod registry;
+
+mod discover;
+mod local;
+
+mod bridge;
+
+mod legacy;
+
+pub use legacy::{SessionConfig, Sessions};
+pub use naming::Prefix;
+pub use registry::{Registry, TargetSpec, ToolRule};
+pub use router::{McpConfig, Router};
+
+use std::future::Future;
+use std::pin::Pin;
+
+use toolgate_call::{Outbound, Refusal, Reply};
+use tower::util::BoxCloneSyncService;
+
+/// One target with everything that guards it: `reach` and then `target`.
+pub type TargetSvc = BoxCloneSyncService<Outbound, Reply, Refusal>;
+
+/// A reply on its way.
+pub(crate) type Replying = Pin<Box<dyn Future<Output = Result<Reply, Refusal>> + Send>>;
+
+#[cfg(test)]
+mod tests;

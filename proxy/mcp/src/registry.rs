@@ -1,0 +1,237 @@
+//! What all targets offer together.
+//!
+//! Enters: each target's list, when it is first needed, when it has grown old, and when the target
+//! says that it changed. Leaves: a directory of tools by name, and a catalog for lists. Never: a
+//! target's failure that takes another target's tools away.
+
+mod catalog;
+mod entry;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use futures_util::future::join_all;
+use tokio::sync::watch;
+use toolgate_call::{Case, Directory, Hint, Refusal, Resolving, RetryPlan, Scopes, ToolPlan, name};
+use toolgate_telemetry::{ListCause, TargetMetrics, Telemetry};
+
+pub(crate) use catalog::{Catalog, Offered};
+use entry::Entry;
+
+use crate::{Prefix, TargetSvc};
+
+/// A target, as the registry needs to know it.
+#[derive(Clone, Debug)]
+pub struct TargetSpec {
+    /// Its configured name.
+    pub name: Arc<str>,
+    /// The way to it.
+    pub svc: TargetSvc,
+    /// Scopes that each of its tools needs.
+    pub scopes: Scopes,
+    /// How long a call may take.
+    pub timeout: Duration,
+    /// How failed attempts are repeated.
+    pub retry: RetryPlan,
+    /// How long its list is good for.
+    pub list_ttl: Duration,
+    /// Whether its annotations are believed.
+    pub trust_annotations: bool,
+    /// Whether a list without its tools is an error.
+    pub required: bool,
+    /// Counts refreshes.
+    pub metrics: Arc<TargetMetrics>,
+}
+
+/// What the operator says of one tool; `None` leaves the target's value.
+#[derive(Clone, Debug, Default)]
+pub struct ToolRule {
+    /// Scopes beyond those of gateway and target.
+    pub scopes: Scopes,
+    /// Whether it changes nothing.
+    pub read_only: Option<bool>,
+    /// Whether calling it twice is the same as calling it once.
+    pub idempotent: Option<bool>,
+    /// How long a call may take.
+    pub timeout: Option<Duration>,
+    /// How failed attempts are repeated.
+    pub retry: Option<RetryPlan>,
+    /// Calls at once.
+    pub concurrency: Option<u32>,
+}
+
+/// All targets and their tools.
+#[derive(Debug)]
+pub struct Registry {
+    entries: Vec<Arc<Entry>>,
+    rules: HashMap<String, ToolRule>,
+    prefix: Prefix,
+    catalog: ArcSwap<Catalog>,
+    changes: watch::Sender<u64>,
+    telemetry: Arc<Telemetry>,
+}
+
+// === impl Registry ===
+
+impl Registry {
+    /// A registry of these targets, in this order; `rules` are keyed by `target___tool`.
+    #[must_use]
+    pub fn new(
+        targets: Vec<TargetSpec>,
+        rules: HashMap<String, ToolRule>,
+        prefix: Prefix,
+        telemetry: Arc<Telemetry>,
+    ) -> Arc<Self> {
+        let entries = targets.into_iter().map(|spec| Arc::new(Entry::new(spec))).collect();
+        let (changes, _) = watch::channel(0);
+        Arc::new(Self { entries, rules, prefix, catalog: ArcSwap::default(), changes, telemetry })
+    }
+
+    /// Asks every target for its list, for the first time.
+    pub async fn load(&self) {
+        join_all(self.entries.iter().map(|entry| entry.refresh(ListCause::Startup))).await;
+        self.rebuild();
+    }
+
+    /// Hears that a target's tools have changed.
+    pub async fn changed(&self, target: &str) {
+        let Some(entry) = self.entries.iter().find(|entry| *entry.spec.name == *target) else {
+            return;
+        };
+        entry.expire();
+        entry.refresh(ListCause::Notify).await;
+        self.rebuild();
+    }
+
+    /// A receiver that sees a new number whenever the catalog has changed.
+    #[must_use]
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+
+    /// Name, tools and last failure of each target, for the status page and `/readyz`.
+    #[must_use]
+    pub fn targets(&self) -> Vec<(Arc<str>, usize, Option<String>)> {
+        self.entries
+            .iter()
+            .map(|entry| {
+                let failure = entry.failure().map(|refusal| refusal.message().to_owned());
+                (Arc::clone(&entry.spec.name), entry.tools().len(), failure)
+            })
+            .collect()
+    }
+
+    /// The catalog, with every list that has grown old fetched again.
+    ///
+    /// # Errors
+    /// The failure of a target that is `required`.
+    pub(crate) async fn fresh(&self) -> Result<Arc<Catalog>, Refusal> {
+        if self.entries.iter().any(|entry| entry.is_due()) {
+            let due = self.entries.iter().filter(|entry| entry.is_due());
+            join_all(due.map(|entry| entry.refresh(ListCause::Ttl))).await;
+            self.rebuild();
+        }
+        let missing = self.entries.iter().filter(|entry| entry.spec.required && !entry.is_known());
+        match missing.filter_map(|entry| entry.failure()).next() {
+            Some(refusal) => Err(refusal),
+            None => Ok(self.catalog.load_full()),
+        }
+    }
+
+    /// The targets whose tools are missing from lists, and why.
+    pub(crate) fn missing(&self) -> Vec<(Arc<str>, Refusal)> {
+        let unknown = self.entries.iter().filter(|entry| !entry.is_known());
+        unknown.filter_map(|e| e.failure().map(|why| (Arc::clone(&e.spec.name), why))).collect()
+    }
+
+    /// How long a list may be kept by a client.
+    pub(crate) fn ttl(&self) -> Duration {
+        self.entries.iter().map(|entry| entry.spec.list_ttl).min().unwrap_or_default()
+    }
+
+    pub(crate) fn target(&self, name: &str) -> Option<TargetSvc> {
+        let entry = self.entries.iter().find(|entry| *entry.spec.name == *name)?;
+        Some(entry.spec.svc.clone())
+    }
+
+    fn rebuild(&self) {
+        let catalog =
+            Catalog::build(&self.entries, self.prefix, |entry, tool| self.plan(&entry.spec, tool));
+        let generation = catalog.generation;
+        // Series begin at 0 when the tool becomes known, so that its first call is an increase.
+        for tool in &catalog.tools {
+            self.telemetry.calls.listed(&tool.plan);
+        }
+        let before = self.catalog.swap(Arc::new(catalog));
+        if before.generation != generation {
+            self.changes.send_replace(generation);
+        }
+    }
+
+    fn plan(&self, spec: &TargetSpec, tool: &crate::list::Tool) -> ToolPlan {
+        let full = name::join(&spec.name, &tool.name);
+        let rule = self.rules.get(&full).cloned().unwrap_or_default();
+        let believed = |hint: Option<bool>| hint.filter(|_| spec.trust_annotations);
+        ToolPlan {
+            target: Arc::clone(&spec.name),
+            name: Arc::clone(&tool.name),
+            full: Arc::from(full),
+            scopes: spec.scopes.union(&rule.scopes),
+            read_only: hint(rule.read_only.or(believed(tool.read_only))),
+            idempotent: hint(rule.idempotent.or(believed(tool.idempotent))),
+            timeout: rule.timeout.unwrap_or(spec.timeout),
+            retry: rule.retry.unwrap_or(spec.retry),
+            concurrency: rule.concurrency,
+        }
+    }
+
+    /// The targets that a name could belong to.
+    fn candidates<'a>(&'a self, exposed: &'a str) -> impl Iterator<Item = &'a Arc<Entry>> {
+        let named = name::split(exposed).map(|(target, _)| target);
+        let known = named.filter(|target| self.entries.iter().any(|e| *e.spec.name == **target));
+        self.entries.iter().filter(move |e| known.is_none_or(|target| *e.spec.name == *target))
+    }
+
+    async fn look_again(&self, exposed: &str) -> Result<Arc<ToolPlan>, Refusal> {
+        let asked: Vec<_> = self.candidates(exposed).filter(|entry| entry.may_ask()).collect();
+        if !asked.is_empty() {
+            join_all(asked.iter().map(|entry| entry.refresh(ListCause::Demand))).await;
+            self.rebuild();
+        }
+        if let Some(tool) = self.lookup(exposed) {
+            return Ok(tool);
+        }
+        // A name that belongs to a target that cannot be asked is not unknown: the target is down.
+        let down = self.candidates(exposed).filter(|entry| !entry.is_known());
+        match down.filter_map(|entry| entry.failure()).next() {
+            Some(refusal) => Err(refusal),
+            None => Err(unknown(exposed)),
+        }
+    }
+}
+
+impl Directory for Registry {
+    fn lookup(&self, exposed: &str) -> Option<Arc<ToolPlan>> {
+        self.catalog.load().by_name.get(exposed).map(Arc::clone)
+    }
+
+    fn resolve<'a>(&'a self, exposed: &'a str) -> Resolving<'a> {
+        Box::pin(self.look_again(exposed))
+    }
+}
+
+fn hint(said: Option<bool>) -> Hint {
+    match said {
+        Some(true) => Hint::Yes,
+        Some(false) => Hint::No,
+        None => Hint::Unknown,
+    }
+}
+
+fn unknown(exposed: &str) -> Refusal {
+    let shown: String = exposed.chars().filter(|c| !c.is_control()).take(80).collect();
+    let message = format!("unknown tool `{shown}`; tools/list has the names");
+    Refusal::new(Case::ToolUnknown, message)
+}

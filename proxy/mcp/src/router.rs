@@ -1,0 +1,288 @@
+//! Which way a permitted call goes: to one target, to all of them, or no further.
+//!
+//! Enters: `Permitted`. Leaves: a `Reply` in the caller's era. Never: a decision about who may.
+
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use toolgate_call::{
+    Answer, Call, Case, Era, Method, Op, Outbound, Permitted, Phase, Policy, Refusal, Reply,
+    Session, SessionRef,
+};
+use toolgate_telemetry::{Direction, SessionEvent, Telemetry};
+use tower::{Service, ServiceExt as _};
+
+use crate::discover::Identity;
+use crate::legacy::{self, Cancels, Sessions};
+use crate::local::ModernFields;
+use crate::page::{self, Wanted};
+use crate::{Registry, Replying, bridge};
+
+/// What the router is told.
+#[derive(Clone, Debug)]
+pub struct McpConfig {
+    /// The gateway's name in `serverInfo`.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// What models are told about the gateway as a whole.
+    pub instructions: Option<String>,
+    /// Tools on one page of a list.
+    pub page: usize,
+}
+
+/// See the module.
+#[derive(Clone, Debug)]
+pub struct Router(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    identity: Identity,
+    page: usize,
+    registry: Arc<Registry>,
+    policy: Arc<Policy>,
+    sessions: Sessions,
+    cancels: Cancels,
+    telemetry: Arc<Telemetry>,
+}
+
+// === impl Router ===
+
+impl Router {
+    /// A router over these targets. `policy` is the guard's: lists are filtered by it.
+    #[must_use]
+    pub fn new(
+        config: McpConfig,
+        registry: Arc<Registry>,
+        policy: Arc<Policy>,
+        sessions: Sessions,
+        telemetry: Arc<Telemetry>,
+    ) -> Self {
+        let identity = Identity::new(&config.name, &config.version, config.instructions);
+        Self(Arc::new(Inner {
+            identity,
+            page: config.page.max(1),
+            registry,
+            policy,
+            sessions,
+            cancels: Cancels::default(),
+            telemetry,
+        }))
+    }
+}
+
+impl Service<Permitted> for Router {
+    type Response = Reply;
+    type Error = Refusal;
+    type Future = Replying;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Refusal>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, permitted: Permitted) -> Replying {
+        let inner = Arc::clone(&self.0);
+        Box::pin(async move { inner.route(permitted).await })
+    }
+}
+
+// === impl Inner ===
+
+impl Inner {
+    async fn route(&self, permitted: Permitted) -> Result<Reply, Refusal> {
+        let call = permitted.call();
+        match call.version.era() {
+            Era::Modern => self.modern(permitted).await,
+            Era::Legacy => self.legacy(permitted).await,
+        }
+    }
+
+    async fn modern(&self, permitted: Permitted) -> Result<Reply, Refusal> {
+        let call = permitted.call();
+        if call.method.is_notification() {
+            return Ok(Reply::accepted(Era::Modern));
+        }
+        match call.method {
+            Method::ToolsCall => self.one(permitted).await,
+            Method::ToolsList => self.list(call).await,
+            Method::Discover => {
+                Ok(Reply::one(Era::Modern, Answer::result(self.identity.discover())))
+            }
+            Method::Initialize
+            | Method::Ping
+            | Method::OpenStream
+            | Method::EndSession
+            | Method::Initialized
+            | Method::Cancelled
+            | Method::Notification
+            | Method::Listen
+            | Method::PromptsList
+            | Method::PromptsGet
+            | Method::ResourcesList
+            | Method::ResourcesRead
+            | Method::TemplatesList
+            | Method::Subscribe
+            | Method::Unsubscribe
+            | Method::Complete
+            | Method::SetLevel
+            | Method::TasksGet
+            | Method::TasksUpdate
+            | Method::TasksCancel
+            | Method::Other => Err(unknown_method(call)),
+        }
+    }
+
+    async fn legacy(&self, permitted: Permitted) -> Result<Reply, Refusal> {
+        let call = permitted.call();
+        let id = match &call.session {
+            SessionRef::Wanted(version) => return self.initialize(call, *version),
+            SessionRef::None => {
+                let message = "a session is needed: initialize first, then send Mcp-Session-Id";
+                return Err(Refusal::new(Case::SessionMissing, message));
+            }
+            SessionRef::Claimed(id) => id.clone(),
+        };
+        let session = self.open(&id, call)?;
+        match call.method {
+            Method::ToolsCall => self.cancellable(&id, permitted).await,
+            Method::ToolsList => self.list(call).await,
+            Method::Ping => {
+                let empty = toolgate_call::RawJson::literal("{}");
+                Ok(Reply::one(Era::Legacy, Answer::result(empty)))
+            }
+            Method::Cancelled => {
+                if let Some(request) = legacy::request_id(&call.frame) {
+                    self.cancels.cancel(&id, request);
+                }
+                Ok(Reply::accepted(Era::Legacy))
+            }
+            Method::Initialized | Method::Notification => Ok(Reply::accepted(Era::Legacy)),
+            Method::OpenStream => {
+                let events = legacy::changes(self.registry.changes(), session);
+                let guard = self.telemetry.gateway.stream_opened();
+                Ok(Reply::stream(Era::Legacy, events).holding(guard))
+            }
+            Method::EndSession => {
+                self.sessions.end(&id, &call.principal)?;
+                self.telemetry.gateway.session(SessionEvent::Closed);
+                Ok(Reply::accepted(Era::Legacy))
+            }
+            Method::Initialize
+            | Method::Discover
+            | Method::Listen
+            | Method::PromptsList
+            | Method::PromptsGet
+            | Method::ResourcesList
+            | Method::ResourcesRead
+            | Method::TemplatesList
+            | Method::Subscribe
+            | Method::Unsubscribe
+            | Method::Complete
+            | Method::SetLevel
+            | Method::TasksGet
+            | Method::TasksUpdate
+            | Method::TasksCancel
+            | Method::Other => Err(unknown_method(call)),
+        }
+    }
+
+    fn open(&self, id: &str, call: &Call) -> Result<Session, Refusal> {
+        self.sessions
+            .open(id, &call.principal)
+            .inspect_err(|_| self.telemetry.gateway.session(SessionEvent::Rejected))
+    }
+
+    fn initialize(&self, call: &Call, version: toolgate_call::Version) -> Result<Reply, Refusal> {
+        let id = self.sessions.create(&call.principal, version)?;
+        self.telemetry.gateway.session(SessionEvent::Created);
+        let answer = Answer::result(self.identity.initialize(version));
+        let mut reply = Reply::one(Era::Legacy, answer);
+        reply.session = Some(Arc::from(id));
+        Ok(reply)
+    }
+
+    /// A call that its session can cancel by notification.
+    async fn cancellable(&self, session: &str, permitted: Permitted) -> Result<Reply, Refusal> {
+        let id = permitted.call().id.clone();
+        let Some(noted) = id.and_then(|id| self.cancels.note(session, &id)) else {
+            return self.one(permitted).await;
+        };
+        tokio::select! {
+            reply = self.one(permitted) => reply.map(|reply| reply.holding(noted)),
+            () = noted.notify.notified() => {
+                Err(Refusal::new(Case::Cancelled, "cancelled by the client"))
+            }
+        }
+    }
+
+    /// To one target.
+    async fn one(&self, permitted: Permitted) -> Result<Reply, Refusal> {
+        let Some(tool) = permitted.tool().map(Arc::clone) else {
+            return Err(Refusal::internal("a tools/call without a tool"));
+        };
+        let Some(target) = self.registry.target(&tool.target) else {
+            return Err(Refusal::internal("a tool without a target"));
+        };
+        let call = permitted.call();
+        let era = call.version.era();
+        let outbound = Outbound {
+            deadline: call.deadline,
+            ledger: Arc::clone(&call.ledger),
+            request_id: Arc::clone(&call.request_id),
+            op: Op::Call(Arc::new(permitted)),
+        };
+        let reply = target.oneshot(outbound).await?;
+        if reply.era != era {
+            self.telemetry.gateway.translated(Direction::Client);
+        }
+        bridge::bridge(reply, era)
+    }
+
+    /// What all targets offer, as far as this caller may use it.
+    async fn list(&self, call: &Call) -> Result<Reply, Refusal> {
+        call.ledger.enter(Phase::Wait);
+        let fresh = self.registry.fresh().await;
+        call.ledger.enter(Phase::Authorize);
+        let catalog = fresh?;
+        let era = call.version.era();
+        let wanted = Wanted {
+            principal: &call.principal,
+            cursor: call.cursor.as_deref(),
+            era,
+            size: self.page,
+        };
+        let fields = ModernFields {
+            ttl_ms: Some(self.registry.ttl().min(Duration::from_secs(86_400)).as_millis()),
+            public: false,
+            server_info: self.identity.server_info.clone(),
+            more_meta: self.partial(),
+        };
+        let raw = page::page(&catalog, &self.policy, &wanted, &fields)?;
+        Ok(Reply::one(era, Answer::result(raw)))
+    }
+
+    /// The targets that a list lacks, as a member of its `_meta`.
+    fn partial(&self) -> Option<String> {
+        let missing = self.registry.missing();
+        if missing.is_empty() {
+            return None;
+        }
+        let missing: Vec<_> = missing
+            .iter()
+            .map(|(name, why)| {
+                serde_json::json!({ "target": &**name, "reason": why.reason().as_str() })
+            })
+            .collect();
+        Some(format!(r#""toolgate/missing":{}"#, serde_json::Value::from(missing)))
+    }
+}
+
+fn unknown_method(call: &Call) -> Refusal {
+    let message = if call.method == Method::Other {
+        "this method does not exist here".to_owned()
+    } else {
+        format!("`{}` is not served here", call.method.label())
+    };
+    Refusal::new(Case::MethodUnknown, message)
+}

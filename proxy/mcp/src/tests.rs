@@ -1,0 +1,7 @@
+//! What routing promises.
+
+mod bridging;
+mod lists;
+mod naming;
+mod routing;
+mod sessions;

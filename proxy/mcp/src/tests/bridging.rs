@@ -1,0 +1,57 @@
+//! From one era to the other.
+
+use proptest::prelude::{prop_assert_eq, proptest};
+use toolgate_call::{Answer, Era, RawJson};
+
+use crate::bridge::answer_for;
+
+fn bridged(text: &str, from: Era, to: Era) -> Result<String, ()> {
+    let raw = RawJson::built(bytes::Bytes::copy_from_slice(text.as_bytes()));
+    match answer_for(Answer::result(raw), from, to) {
+        Ok(Answer::Result { raw, .. }) => Ok(String::from_utf8(raw.as_bytes().to_vec()).unwrap()),
+        _ => Err(()),
+    }
+}
+
+#[test]
+fn a_result_of_the_older_era_is_complete_for_a_modern_caller() {
+    let cases = [
+        (r#"{"content":[]}"#, r#"{"resultType":"complete","content":[]}"#),
+        ("{}", r#"{"resultType":"complete"}"#),
+        (" { } ", r#"{"resultType":"complete" } "#),
+        (
+            r#"{"text":"resultType","x":{"resultType":1}}"#,
+            r#"{"resultType":"complete","text":"resultType","x":{"resultType":1}}"#,
+        ),
+        (r#"{"resultType":"task","a":1}"#, r#"{"resultType":"task","a":1}"#),
+    ];
+    for (text, wanted) in cases {
+        assert_eq!(bridged(text, Era::Legacy, Era::Modern).as_deref(), Ok(wanted), "{text}");
+    }
+}
+
+#[test]
+fn a_modern_result_loses_its_type_for_an_older_caller_and_nothing_else() {
+    let cases = [
+        (r#"{"resultType":"complete","content":[]}"#, r#"{"content":[]}"#),
+        (r#"{"content":[],"resultType":"complete"}"#, r#"{"content":[]}"#),
+        (r#"{"a":1.50 , "resultType" : "complete" , "b":2}"#, r#"{"a":1.50 , "b":2}"#),
+        (r#"{ "resultType":"complete" }"#, "{}"),
+        (r#"{"content":["resultType"]}"#, r#"{"content":["resultType"]}"#),
+    ];
+    for (text, wanted) in cases {
+        assert_eq!(bridged(text, Era::Modern, Era::Legacy).as_deref(), Ok(wanted), "{text}");
+    }
+    let asks = r#"{"resultType":"input_required","requestState":"s"}"#;
+    assert!(bridged(asks, Era::Modern, Era::Legacy).is_err());
+}
+
+proptest! {
+    #[test]
+    fn there_and_back_again(key in "[a-zA-Z]{1,12}", value in "\\PC{0,40}", n in -1.0e9..1.0e9f64) {
+        let object = serde_json::json!({ key: value, "n": n, "list": [1, { "resultType": "x" }] });
+        let text = object.to_string();
+        let there = bridged(&text, Era::Legacy, Era::Modern).unwrap();
+        prop_assert_eq!(bridged(&there, Era::Modern, Era::Legacy).unwrap(), text);
+    }
+}

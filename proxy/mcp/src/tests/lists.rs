@@ -1,0 +1,212 @@
+//! Federated lists, against scripted targets.
+
+use std::collections::HashMap;
+use std::future::ready;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use toolgate_call::{
+    Answer, Case, Directory as _, Era, Hint, Op, Outbound, RawJson, Reason, Refusal, Reply,
+    RetryPlan, Scopes,
+};
+use toolgate_telemetry::Telemetry;
+use tower::service_fn;
+
+use crate::{Prefix, Registry, TargetSpec, TargetSvc, ToolRule};
+
+/// What a scripted target lists: pages by cursor, or a failure.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Script(Arc<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    pages: Mutex<Vec<Result<String, Reason>>>,
+    asked: AtomicUsize,
+}
+
+impl Script {
+    pub(super) fn lists(tools: &[&str]) -> Self {
+        let script = Self::default();
+        script.now_lists(tools);
+        script
+    }
+
+    pub(super) fn now_lists(&self, tools: &[&str]) {
+        let tools: Vec<_> = tools
+            .iter()
+            .map(|name| {
+                serde_json::json!({
+                    "name": name, "inputSchema": { "type": "object" }, "x-unknown": 1,
+                    "annotations": { "readOnlyHint": true },
+                })
+            })
+            .collect();
+        self.pages(vec![Ok(serde_json::json!({ "tools": tools }).to_string())]);
+    }
+
+    pub(super) fn pages(&self, pages: Vec<Result<String, Reason>>) {
+        *self.0.pages.lock().unwrap() = pages;
+    }
+
+    pub(super) fn asked(&self) -> usize {
+        self.0.asked.load(SeqCst)
+    }
+
+    fn answer(&self, target: &Arc<str>, op: &Op) -> Result<Reply, Refusal> {
+        let page = match op {
+            Op::List { cursor: None } => {
+                self.0.asked.fetch_add(1, SeqCst);
+                0
+            }
+            Op::List { cursor: Some(cursor) } => cursor.parse::<String>().unwrap().parse().unwrap(),
+            Op::Call(_) | Op::Probe => {
+                let answer = Answer::result(RawJson::literal(r#"{"content":[]}"#));
+                return Ok(Reply::one(Era::Legacy, answer));
+            }
+        };
+        match self.0.pages.lock().unwrap().get::<usize>(page) {
+            Some(Ok(text)) => {
+                let raw = RawJson::built(bytes::Bytes::copy_from_slice(text.as_bytes()));
+                Ok(Reply::one(Era::Legacy, Answer::result(raw)))
+            }
+            Some(Err(reason)) => Err(Refusal::target(*reason, target, "down")),
+            None => Err(Refusal::target(Reason::Internal, target, "no such page")),
+        }
+    }
+}
+
+pub(super) fn spec(name: &str, script: &Script) -> TargetSpec {
+    let target: Arc<str> = Arc::from(name);
+    let (script, named) = (script.clone(), Arc::clone(&target));
+    let svc = service_fn(move |outbound: Outbound| ready(script.answer(&named, &outbound.op)));
+    TargetSpec {
+        name: Arc::clone(&target),
+        svc: TargetSvc::new(svc),
+        scopes: Scopes::default(),
+        timeout: Duration::from_secs(1),
+        retry: RetryPlan {
+            attempts: 1,
+            base: Duration::ZERO,
+            multiplier: 1.0,
+            max: Duration::ZERO,
+        },
+        list_ttl: Duration::from_secs(3600),
+        trust_annotations: false,
+        required: false,
+        metrics: Telemetry::for_tests().target(name),
+    }
+}
+
+pub(super) fn registry(specs: Vec<TargetSpec>, prefix: Prefix) -> Arc<Registry> {
+    Registry::new(specs, HashMap::new(), prefix, Telemetry::for_tests())
+}
+
+async fn names(registry: &Registry) -> Vec<String> {
+    let catalog = registry.fresh().await.unwrap();
+    let name = |raw: &RawJson| raw.parse::<serde_json::Value>().unwrap()["name"].to_string();
+    catalog.tools.iter().map(|tool| name(&tool.raw).replace('"', "")).collect()
+}
+
+#[tokio::test]
+async fn tools_come_in_configuration_order_and_then_the_targets() {
+    let (b, a) = (Script::lists(&["z", "y"]), Script::lists(&["z"]));
+    let all = registry(vec![spec("b", &b), spec("a", &a)], Prefix::Always);
+    assert_eq!(names(&all).await, ["b___z", "b___y", "a___z"]);
+    let needed = registry(vec![spec("b", &b), spec("a", &a)], Prefix::WhenNeeded);
+    assert_eq!(names(&needed).await, ["b___z", "y", "a___z"]);
+    assert!(needed.lookup("b___y").is_some(), "the full name is always understood");
+    let never = registry(vec![spec("b", &b), spec("a", &a)], Prefix::Never);
+    assert_eq!(names(&never).await, ["z", "y"]);
+    assert_eq!(&*never.lookup("z").unwrap().target, "b");
+}
+
+#[tokio::test]
+async fn a_description_is_kept_but_for_the_name() {
+    let script = Script::default();
+    let tool = r#"{ "description":"d", "name" : "n" , "inputSchema":{"b":1,"a":2.50} }"#;
+    script.pages(vec![Ok(format!(r#"{{"tools":[{tool}]}}"#))]);
+    let registry = registry(vec![spec("t", &script)], Prefix::Always);
+    let catalog = registry.fresh().await.unwrap();
+    let wanted = tool.replace(r#""n""#, r#""t___n""#);
+    assert_eq!(catalog.tools[0].raw.as_bytes(), wanted.as_bytes());
+}
+
+#[tokio::test]
+async fn a_target_that_is_down_costs_only_its_own_tools() {
+    let (up, down) = (Script::lists(&["x"]), Script::default());
+    down.pages(vec![Err(Reason::ConnectRefused)]);
+    let registry = registry(vec![spec("down", &down), spec("up", &up)], Prefix::Always);
+    assert_eq!(names(&registry).await, ["up___x"]);
+    let missing = registry.missing();
+    assert_eq!((&*missing[0].0, missing[0].1.reason()), ("down", Reason::ConnectRefused));
+    let refusal = registry.resolve("down___x").await.unwrap_err();
+    assert_eq!(refusal.reason(), Reason::ConnectRefused, "its tools are not unknown, it is down");
+    assert_eq!(registry.resolve("up___y").await.unwrap_err().case(), Case::ToolUnknown);
+    assert_eq!(registry.resolve("nowhere").await.unwrap_err().reason(), Reason::ConnectRefused);
+}
+
+#[tokio::test]
+async fn a_required_target_that_is_down_fails_the_list() {
+    let down = Script::default();
+    down.pages(vec![Err(Reason::ConnectRefused)]);
+    let mut needed = spec("down", &down);
+    needed.required = true;
+    let up = Script::lists(&["x"]);
+    let registry = registry(vec![needed, spec("up", &up)], Prefix::Always);
+    assert_eq!(registry.fresh().await.unwrap_err().reason(), Reason::ConnectRefused);
+}
+
+#[tokio::test]
+async fn a_list_is_asked_for_once_until_it_is_old_or_has_changed() {
+    let script = Script::lists(&["x"]);
+    let registry = registry(vec![spec("t", &script)], Prefix::Always);
+    let mut changes = registry.changes();
+    for _ in 0..3 {
+        assert_eq!(names(&registry).await, ["t___x"]);
+    }
+    assert_eq!(script.asked(), 1);
+    changes.mark_unchanged();
+    registry.changed("t").await;
+    assert!(!changes.has_changed().unwrap(), "the same list is no change");
+    script.now_lists(&["x", "new"]);
+    registry.changed("t").await;
+    assert!(changes.has_changed().unwrap());
+    assert_eq!(names(&registry).await, ["t___x", "t___new"]);
+    assert_eq!(script.asked(), 3);
+}
+
+#[tokio::test]
+async fn all_pages_are_read_and_a_list_without_end_is_refused() {
+    let script = Script::default();
+    script.pages(vec![
+        Ok(r#"{"tools":[{"name":"a"}],"nextCursor":"1"}"#.into()),
+        Ok(r#"{"tools":[{"name":"b"},{"noname":1},{"name":"a"}]}"#.into()),
+    ]);
+    let good = registry(vec![spec("t", &script)], Prefix::Always);
+    assert_eq!(names(&good).await, ["t___a", "t___b"]);
+    let endless = Script::default();
+    endless.pages(vec![Ok(r#"{"tools":[],"nextCursor":"0"}"#.into())]);
+    let bad = registry(vec![spec("t", &endless)], Prefix::Always);
+    assert_eq!(names(&bad).await, Vec::<String>::new());
+    assert_eq!(bad.missing()[0].1.reason(), Reason::UpstreamProtocol);
+}
+
+#[tokio::test]
+async fn annotations_are_believed_only_where_the_operator_does() {
+    let script = Script::lists(&["x"]);
+    let doubted = registry(vec![spec("t", &script)], Prefix::Always);
+    doubted.load().await;
+    assert_eq!(doubted.lookup("t___x").unwrap().read_only, Hint::Unknown);
+    let mut trusted = spec("t", &script);
+    trusted.trust_annotations = true;
+    let rules = |read_only| {
+        HashMap::from([("t___x".to_owned(), ToolRule { read_only, ..ToolRule::default() })])
+    };
+    for (rule, wanted) in [(None, Hint::Yes), (Some(false), Hint::No)] {
+        let telemetry = Telemetry::for_tests();
+        let registry = Registry::new(vec![trusted.clone()], rules(rule), Prefix::Always, telemetry);
+        registry.load().await;
+        assert_eq!(registry.lookup("t___x").unwrap().read_only, wanted);
+    }
+}

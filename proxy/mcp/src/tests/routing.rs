@@ -1,0 +1,176 @@
+//! Which way a call goes.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use serde_json::Value;
+use toolgate_call::{
+    Answer, Body, Call, Case, Deadline, Directory as _, Event, Frame, FrameParts, Ledger, Meta,
+    Method, Policy, Principal, RawJson, Refusal, Reply, SessionRef, Version,
+};
+use toolgate_telemetry::Telemetry;
+use tower::ServiceExt as _;
+
+use super::lists::{Script, registry, spec};
+use crate::{McpConfig, Prefix, Registry, Router, SessionConfig, Sessions};
+
+struct Rig {
+    router: Router,
+    registry: Arc<Registry>,
+    script: Script,
+}
+
+impl Rig {
+    async fn new() -> Self {
+        let script = Script::lists(&["x", "y", "z"]);
+        let registry = registry(vec![spec("t", &script)], Prefix::Always);
+        registry.load().await;
+        let config = McpConfig {
+            name: "toolgate".into(),
+            version: "1".into(),
+            instructions: Some("read \"this\"".into()),
+            page: 2,
+        };
+        let sessions = SessionConfig { key: vec![1], lifetime: Duration::from_secs(60) };
+        let router = Router::new(
+            config,
+            Arc::clone(&registry),
+            Arc::new(Policy::open()),
+            Sessions::new(&sessions).unwrap(),
+            Telemetry::for_tests(),
+        );
+        Self { router, registry, script }
+    }
+
+    async fn send(&self, call: Call) -> Result<Reply, Refusal> {
+        let tool = call.name.as_deref().and_then(|name| self.registry.lookup(name));
+        let permitted = Policy::open().permit(call, tool).unwrap();
+        self.router.clone().oneshot(permitted).await
+    }
+
+    async fn result(&self, call: Call) -> Value {
+        value(self.send(call).await.unwrap())
+    }
+
+    async fn session(&self) -> String {
+        let mut hello = call(Method::Initialize, Version::V2025_06_18);
+        hello.session = SessionRef::Wanted(Version::V2025_06_18);
+        self.send(hello).await.unwrap().session.unwrap().to_string()
+    }
+}
+
+fn call(method: Method, version: Version) -> Call {
+    let now = Instant::now();
+    Call {
+        method,
+        id: Some(RawJson::literal("1")),
+        name: None,
+        cursor: None,
+        version,
+        meta: Meta::default(),
+        frame: Frame::new(Bytes::new(), FrameParts::default()),
+        session: SessionRef::None,
+        principal: Arc::new(Principal::anonymous()),
+        request_id: Arc::from("r"),
+        deadline: Deadline::after(now, Duration::from_secs(1)),
+        ledger: Arc::new(Ledger::new(now)),
+    }
+}
+
+fn value(reply: Reply) -> Value {
+    let Body::One(Answer::Result { raw, .. }) = reply.body else { panic!("not one result") };
+    raw.parse().unwrap()
+}
+
+#[tokio::test]
+async fn discover_says_what_is_there() {
+    let rig = Rig::new().await;
+    let result = rig.result(call(Method::Discover, Version::LATEST)).await;
+    assert_eq!(result["resultType"], "complete");
+    assert_eq!(result["supportedVersions"][3], "2026-07-28");
+    assert_eq!(result["instructions"], "read \"this\"");
+    assert!(result["ttlMs"].is_u64() && result["cacheScope"] == "private");
+    assert_eq!(result["_meta"]["io.modelcontextprotocol/serverInfo"]["name"], "toolgate");
+}
+
+#[tokio::test]
+async fn a_list_goes_page_by_page_and_ends() {
+    let rig = Rig::new().await;
+    let first = rig.result(call(Method::ToolsList, Version::LATEST)).await;
+    assert_eq!(first["tools"].as_array().unwrap().len(), 2);
+    let mut more = call(Method::ToolsList, Version::LATEST);
+    more.cursor = first["nextCursor"].as_str().map(str::to_owned);
+    let second = rig.result(more.clone()).await;
+    assert_eq!(second["tools"][0]["name"], "t___z");
+    assert_eq!(second.get("nextCursor"), None);
+    for bad in ["", "x", "AAAA"] {
+        let mut wrong = call(Method::ToolsList, Version::LATEST);
+        wrong.cursor = Some(bad.into());
+        assert_eq!(rig.send(wrong).await.unwrap_err().case(), Case::ParamsInvalid, "{bad}");
+    }
+    rig.script.now_lists(&["other"]);
+    rig.registry.changed("t").await;
+    assert_eq!(rig.send(more).await.unwrap_err().case(), Case::ParamsInvalid, "an old cursor");
+}
+
+#[tokio::test]
+async fn each_era_gets_the_members_it_knows() {
+    let rig = Rig::new().await;
+    let mut list = call(Method::ToolsList, Version::V2025_06_18);
+    list.session = SessionRef::Claimed(rig.session().await);
+    let legacy = rig.result(list).await;
+    assert_eq!(legacy.get("resultType"), None);
+    assert_eq!(legacy.get("ttlMs"), None);
+    let mut modern = call(Method::ToolsCall, Version::LATEST);
+    modern.name = Some("t___x".into());
+    assert_eq!(
+        rig.result(modern).await["resultType"],
+        "complete",
+        "the target is of the older era"
+    );
+}
+
+#[tokio::test]
+async fn the_older_era_needs_a_session_for_everything_but_the_handshake() {
+    let rig = Rig::new().await;
+    for method in [Method::ToolsList, Method::Ping, Method::OpenStream, Method::EndSession] {
+        let without = call(method, Version::V2025_11_25);
+        assert_eq!(rig.send(without).await.unwrap_err().case(), Case::SessionMissing);
+        let mut forged = call(method, Version::V2025_11_25);
+        forged.session = SessionRef::Claimed("made-up".into());
+        assert_eq!(rig.send(forged).await.unwrap_err().case(), Case::SessionUnknown);
+    }
+    let id = rig.session().await;
+    let on = |method| {
+        let mut call = call(method, Version::V2025_11_25);
+        call.session = SessionRef::Claimed(id.clone());
+        call
+    };
+    assert_eq!(rig.result(on(Method::Ping)).await, serde_json::json!({}));
+    assert!(rig.send(on(Method::EndSession)).await.is_ok());
+    assert_eq!(rig.send(on(Method::Ping)).await.unwrap_err().case(), Case::SessionUnknown);
+}
+
+#[tokio::test]
+async fn methods_of_the_other_era_and_unknown_ones_do_not_exist() {
+    let rig = Rig::new().await;
+    for method in [Method::Ping, Method::Initialize, Method::SetLevel, Method::Other] {
+        let refused = rig.send(call(method, Version::LATEST)).await.unwrap_err();
+        assert_eq!(refused.case(), Case::MethodUnknown, "{method:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_session_hears_that_the_tools_have_changed() {
+    let rig = Rig::new().await;
+    let mut open = call(Method::OpenStream, Version::V2025_06_18);
+    open.session = SessionRef::Claimed(rig.session().await);
+    let Body::Stream(mut events) = rig.send(open).await.unwrap().body else { panic!("no stream") };
+    rig.script.now_lists(&["new"]);
+    rig.registry.changed("t").await;
+    let event = std::future::poll_fn(|cx| events.as_mut().poll_event(cx)).await;
+    let Some(Event::Notice(raw)) = event else { panic!("{event:?}") };
+    let notice: Value = raw.parse().unwrap();
+    assert_eq!(notice["method"], "notifications/tools/list_changed");
+}

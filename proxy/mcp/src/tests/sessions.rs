@@ -1,0 +1,65 @@
+//! Sealed sessions.
+
+use std::time::Duration;
+
+use toolgate_call::{Case, Principal, Version};
+
+use crate::{SessionConfig, Sessions};
+
+fn sessions(key: &str, lifetime: u64) -> Sessions {
+    let config = SessionConfig { key: key.into(), lifetime: Duration::from_secs(lifetime) };
+    Sessions::new(&config).unwrap()
+}
+
+fn someone(subject: &str) -> Principal {
+    Principal { subject: subject.into(), ..Principal::anonymous() }
+}
+
+#[test]
+fn a_session_opens_for_its_owner_at_every_replica_and_for_nobody_else() {
+    let (one, replica, stranger) = (sessions("k", 60), sessions("k", 60), sessions("other", 60));
+    let id = one.create(&someone("a"), Version::V2025_06_18).unwrap();
+    assert!(id.bytes().all(|byte| byte.is_ascii_graphic()));
+    assert_eq!(replica.open(&id, &someone("a")).unwrap().version, Version::V2025_06_18);
+    let case = |sessions: &Sessions, id: &str, who: &str| {
+        sessions.open(id, &someone(who)).unwrap_err().case()
+    };
+    assert_eq!(case(&replica, &id, "b"), Case::SessionUnknown);
+    assert_eq!(case(&stranger, &id, "a"), Case::SessionUnknown);
+    for forged in [
+        "",
+        "x",
+        id.trim_start_matches(|c| c == id.chars().next().unwrap()),
+        &"A".repeat(100),
+        &"A".repeat(10_000),
+    ] {
+        assert_eq!(case(&one, forged, "a"), Case::SessionUnknown, "{forged}");
+    }
+}
+
+#[test]
+fn every_bit_of_an_id_counts() {
+    let one = sessions("k", 60);
+    let id = one.create(&someone("a"), Version::V2025_11_25).unwrap();
+    for at in 0..id.len() - 1 {
+        let mut bytes = id.clone().into_bytes();
+        bytes[at] = if bytes[at] == b'A' { b'B' } else { b'A' };
+        let forged = String::from_utf8(bytes).unwrap();
+        assert!(one.open(&forged, &someone("a")).is_err(), "byte {at}");
+    }
+}
+
+#[test]
+fn a_session_ends_by_time_and_by_wish() {
+    let over = sessions("k", 0);
+    let id = over.create(&someone("a"), Version::V2025_11_25).unwrap();
+    assert!(over.open(&id, &someone("a")).is_err());
+
+    let one = sessions("k", 60);
+    let id = one.create(&someone("a"), Version::V2025_11_25).unwrap();
+    let other = one.create(&someone("a"), Version::V2025_11_25).unwrap();
+    assert!(one.end(&id, &someone("b")).is_err(), "only the owner ends it");
+    one.end(&id, &someone("a")).unwrap();
+    assert!(one.open(&id, &someone("a")).is_err());
+    assert!(one.open(&other, &someone("a")).is_ok());
+}

@@ -1,0 +1,141 @@
+//! The circuit of a target as a pure state machine.
+//!
+//! Enters: wishes to pass, how the passes ended, and the time. Leaves: a pass or how long to wait,
+//! and the state that was changed to. Never: a clock, a lock or a metric.
+
+use std::time::{Duration, Instant};
+
+use toolgate_telemetry::Circuit as Shown;
+
+/// By how much the open time may grow, as a power of two: eightfold.
+const MOST_DOUBLINGS: u32 = 3;
+
+/// How long a caller waits while somebody else's trial is under way; nobody knows for how long.
+const TRIAL: Duration = Duration::from_secs(1);
+
+/// The machine.
+#[derive(Debug)]
+pub(crate) struct Machine {
+    /// Consecutive failures that open it; 0: nothing does.
+    threshold: u32,
+    /// For how long it opens the first time.
+    open: Duration,
+    state: State,
+    /// Trials in a row that have failed.
+    failed_trials: u32,
+    /// Changes of state so far. A pass from before a change says nothing about what is now.
+    epoch: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Closed { failures: u32 },
+    Open { until: Instant },
+    HalfOpen { trying: bool },
+}
+
+/// The right to one attempt. Must be given back through [`Machine::settle`].
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Pass {
+    epoch: u64,
+}
+
+/// What an attempt said about the target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Signal {
+    /// It is well.
+    Well,
+    /// It is not.
+    Failing,
+    /// Nothing.
+    Silent,
+}
+
+// === impl Machine ===
+
+impl Machine {
+    pub(crate) const fn new(threshold: u32, open: Duration) -> Self {
+        let state = State::Closed { failures: 0 };
+        Self { threshold, open, state, failed_trials: 0, epoch: 0 }
+    }
+
+    /// A pass, or how long to wait for one.
+    pub(crate) fn admit(&mut self, now: Instant) -> Result<Pass, Duration> {
+        match self.state {
+            State::Closed { .. } => {}
+            State::Open { until } if now < until => return Err(until - now),
+            State::Open { .. } => self.change(State::HalfOpen { trying: true }),
+            State::HalfOpen { trying: false } => self.state = State::HalfOpen { trying: true },
+            State::HalfOpen { trying: true } => return Err(TRIAL),
+        }
+        Ok(Pass { epoch: self.epoch })
+    }
+
+    /// Takes a pass back with what it showed.
+    pub(crate) fn settle(&mut self, pass: &Pass, signal: Signal, now: Instant) {
+        if pass.epoch != self.epoch {
+            return;
+        }
+        match (self.state, signal) {
+            (State::Closed { .. }, Signal::Well) => self.state = State::Closed { failures: 0 },
+            (State::Closed { failures }, Signal::Failing) => self.count(failures + 1, now),
+            (State::HalfOpen { .. }, Signal::Well) => self.close(),
+            (State::HalfOpen { .. }, Signal::Failing) => {
+                self.failed_trials += 1;
+                self.open_at(now);
+            }
+            (State::HalfOpen { .. }, Signal::Silent) => {
+                self.state = State::HalfOpen { trying: false };
+            }
+            (State::Closed { .. }, Signal::Silent) | (State::Open { .. }, _) => {}
+        }
+    }
+
+    /// Whether the pass is that of the trial under way.
+    pub(crate) fn is_trial(&self, pass: &Pass) -> bool {
+        pass.epoch == self.epoch && matches!(self.state, State::HalfOpen { .. })
+    }
+
+    /// The state, as it is shown.
+    pub(crate) const fn shown(&self) -> Shown {
+        match self.state {
+            State::Closed { .. } => Shown::Closed,
+            State::Open { .. } => Shown::Open,
+            State::HalfOpen { .. } => Shown::HalfOpen,
+        }
+    }
+
+    /// How long it stays open; `None` when it is not open.
+    pub(crate) fn opens_again_in(&self, now: Instant) -> Option<Duration> {
+        match self.state {
+            State::Open { until } => Some(until.saturating_duration_since(now)),
+            State::Closed { .. } | State::HalfOpen { .. } => None,
+        }
+    }
+
+    fn count(&mut self, failures: u32, now: Instant) {
+        self.state = State::Closed { failures };
+        if self.threshold > 0 && failures >= self.threshold {
+            self.open_at(now);
+        }
+    }
+
+    fn open_at(&mut self, now: Instant) {
+        let factor = 1 << self.failed_trials.min(MOST_DOUBLINGS);
+        let until = now.checked_add(self.open.saturating_mul(factor)).unwrap_or(now);
+        self.change(State::Open { until });
+    }
+
+    fn close(&mut self) {
+        self.failed_trials = 0;
+        self.change(State::Closed { failures: 0 });
+    }
+
+    const fn change(&mut self, state: State) {
+        self.state = state;
+        self.epoch += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests;

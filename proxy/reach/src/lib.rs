@@ -1,0 +1,123 @@
+//! The plane of one target: how a call is limited, timed, repeated and cut off.
+//!
+//! Enters: an [`Outbound`] and the service that reaches the far side. Leaves: a [`Reply`], or one
+//! [`Refusal`] that says whether the call may be repeated. Never: HTTP types, policy, or the way
+//! in which a target is reached.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use fastrand::Rng;
+use toolgate_call::{Outbound, Refusal, Reply, RetryPlan};
+use toolgate_telemetry::Telemetry;
+use tower::ServiceBuilder;
+use tower::layer::layer_fn;
+use tower::util::BoxCloneSyncService;
+
+use crate::attempt::Attempt;
+use crate::breaker::{Breaker, Circuit};
+use crate::limit::{Limit, Permits};
+use crate::retry::{Retry, Retrying};
+use crate::timeout::Timeout;
+
+mod limit;
+
+mod timeout;
+
+mod retry;
+
+mod breaker;
+
+mod attempt;
+
+mod health;
+mod subject;
+mod watch;
+
+pub use crate::breaker::BreakerConfig;
+pub use crate::health::Health;
+
+/// What takes an operation to a target, and what this crate makes of it.
+pub type TargetSvc = BoxCloneSyncService<Outbound, Reply, Refusal>;
+
+/// A future of a layer: boxed, so that the types of the stack stay small.
+type Answering = std::pin::Pin<Box<dyn Future<Output = Result<Reply, Refusal>> + Send>>;
+
+/// The limits of one target.
+#[derive(Clone, Debug)]
+pub struct ReachConfig {
+    /// The target's configured name.
+    pub target: Arc<str>,
+    /// How long the gateway's own questions may take; a call has the limit of its tool.
+    pub timeout: Duration,
+    /// How the gateway's own questions are repeated; a call has the plan of its tool.
+    pub retry: RetryPlan,
+    /// Retries per call over time: 0.2 lets one call in five be repeated once. Outside 0 to 1 it
+    /// is brought into that range. A few retries are granted whatever it says.
+    pub budget: f64,
+    /// Operations at once.
+    pub concurrency: usize,
+    /// When the target is left alone.
+    pub breaker: BreakerConfig,
+    /// For how many tools the calls at once are counted. Beyond it, tools that nobody is calling
+    /// are forgotten, which loses nothing.
+    pub max_tool_limits: usize,
+}
+
+/// A target behind all of its limits.
+#[derive(Debug)]
+pub struct Reach {
+    /// Takes operations.
+    pub svc: TargetSvc,
+    /// Tells how the target is.
+    pub health: Arc<Health>,
+}
+
+/// Puts the limits of a target before the service that reaches it.
+///
+/// `far_side` is called once per attempt. It says in the ledger where it stands
+/// ([`toolgate_call::Phase::Connect`] while nothing was sent), marks a refusal with
+/// [`Refusal::after_send`] once bytes have left, keeps to `Outbound::deadline`, and takes the drop
+/// of its future or stream as the cancellation of the request.
+#[must_use]
+pub fn reach(config: ReachConfig, telemetry: &Arc<Telemetry>, far_side: TargetSvc) -> Reach {
+    assemble(config, telemetry, far_side, Rng::new())
+}
+
+/// [`reach`], with the source of the jitter handed in.
+fn assemble(
+    config: ReachConfig,
+    telemetry: &Arc<Telemetry>,
+    far_side: TargetSvc,
+    rng: Rng,
+) -> Reach {
+    let metrics = telemetry.target(&config.target);
+    let circuit = Circuit::new(&config, Arc::clone(&metrics));
+    let health = Arc::new(Health::new(Arc::clone(&circuit)));
+    let permits = Permits::new(&config, telemetry);
+    let retrying = Arc::new(Retrying::new(&config, Arc::clone(&metrics), rng));
+    let (judge, timed) = (Arc::clone(&health), Arc::clone(&metrics));
+    let (target, limit) = (config.target, config.timeout);
+    let svc = ServiceBuilder::new()
+        // The outermost, so that it can hand out boxes.
+        .layer(layer_fn(TargetSvc::new))
+        // A permit of the target and of the tool, at once or not at all; held to the last byte.
+        .layer(layer_fn(move |inner| Limit::new(inner, Arc::clone(&permits))))
+        // One deadline for all attempts together; what is running when it passes is dropped.
+        .layer(layer_fn(move |inner| {
+            Timeout::new(inner, Arc::clone(&target), limit, Arc::clone(&timed))
+        }))
+        // Repeats what may be repeated, and says the last word on what failed.
+        .layer(layer_fn(move |inner| Retry::new(inner, Arc::clone(&retrying))))
+        // Leaves a target alone that fails again and again.
+        .layer(layer_fn(move |inner| Breaker::new(inner, Arc::clone(&circuit), limit)))
+        // Times one attempt and notes what came of it.
+        .layer(layer_fn(move |inner| Attempt::new(inner, Arc::clone(&judge), Arc::clone(&metrics))))
+        .service(far_side);
+    Reach { svc, health }
+}
+
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,69 @@
+//! How a layer learns of the end of an answer, also of one that comes bit by bit.
+//!
+//! Enters: what an inner service gave, and a watcher. Leaves: the same, with the watcher told once
+//! of its end: at once, when the stream is over, or by being dropped. Never: holds events back.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use toolgate_call::{Answer, Body, Event, Events, Refusal, Reply};
+
+/// Learns how an answer ended. Dropped instead of told: nobody waited for the end.
+pub(crate) trait Watcher: Send + Unpin + 'static {
+    /// The first part of a stream has come; the end is told later.
+    fn began(&mut self);
+
+    /// The target answered; `None`: it accepted a notification.
+    fn answered(self, answer: Option<&Answer>);
+
+    /// It failed. The refusal that is given back is passed on.
+    fn refused(self, refusal: Refusal) -> Refusal;
+}
+
+/// A stream with a watcher.
+struct Watched<W> {
+    events: Pin<Box<dyn Events>>,
+    watcher: Option<W>,
+}
+
+/// Tells the watcher of the end, now or when it comes.
+pub(crate) fn watch<W: Watcher>(
+    ending: Result<Reply, Refusal>,
+    mut watcher: W,
+) -> Result<Reply, Refusal> {
+    let reply = match ending {
+        Ok(reply) => reply,
+        Err(refusal) => return Err(watcher.refused(refusal)),
+    };
+    let body = match reply.body {
+        Body::One(answer) => {
+            watcher.answered(Some(&answer));
+            Body::One(answer)
+        }
+        Body::Stream(events) => {
+            watcher.began();
+            Body::Stream(Box::pin(Watched { events, watcher: Some(watcher) }))
+        }
+        Body::Accepted => {
+            watcher.answered(None);
+            Body::Accepted
+        }
+    };
+    Ok(Reply { body, ..reply })
+}
+
+impl<W: Watcher> Events for Watched<W> {
+    fn poll_event(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Event>> {
+        let event = std::task::ready!(self.events.as_mut().poll_event(cx));
+        let Some(Event::Done(ending)) = event else { return Poll::Ready(event) };
+        let ending = match (self.watcher.take(), ending) {
+            (Some(watcher), Ok(answer)) => {
+                watcher.answered(Some(&answer));
+                Ok(answer)
+            }
+            (Some(watcher), Err(refusal)) => Err(watcher.refused(refusal)),
+            (None, ending) => ending,
+        };
+        Poll::Ready(Some(Event::Done(ending)))
+    }
+}

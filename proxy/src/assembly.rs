@@ -1,0 +1,221 @@
+//! Configuration becomes parts.
+//!
+//! Enters: a resolved `Config` and the address that was bound. Leaves: the parts of the stack and
+//! what must be kept alive for them. Never: reads a file or the environment.
+
+mod target;
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use toolgate_admit::authn::{AuthConfig, Authenticator, IssuerConfig, Profile};
+use toolgate_admit::{OriginConfig, RpcConfig};
+use toolgate_call::{Policy, RetryPlan};
+use toolgate_mcp::{McpConfig, Prefix, Registry, Router, SessionConfig, Sessions, ToolRule};
+use toolgate_telemetry::{AccessLogTo, Telemetry};
+
+pub use target::Backend;
+
+use crate::config::{self, Config};
+use crate::facts::Facts;
+use crate::stack::Parts;
+
+/// No call takes longer than this, whatever its tool allows (AgentCore Gateway's limit).
+const CEILING: Duration = Duration::from_secs(15 * 60);
+/// How long the body of a request may take to arrive.
+const READ_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long an event stream may be quiet.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// Tools on one page of a list.
+const PAGE: usize = 1000;
+/// Bytes of access log that may wait to be written.
+const LOG_BUFFER: usize = 4 * 1024 * 1024;
+/// Label sets of histograms before tools share one.
+const HISTOGRAM_SETS: usize = 2000;
+
+/// A gateway that is put together but does not run yet.
+#[derive(Debug)]
+pub struct Assembly {
+    /// What the stack is made of.
+    pub parts: Parts,
+    /// The far sides, in configuration order.
+    pub backends: Vec<Backend>,
+    /// What the gateway knows of itself.
+    pub facts: Arc<Facts>,
+}
+
+/// Metrics and logs, before anything else: everything reports to them.
+///
+/// # Errors
+/// A log file that cannot be opened.
+pub fn telemetry(config: &Config) -> std::io::Result<Arc<Telemetry>> {
+    let access_log = match &config.log.access {
+        config::AccessLog::Stderr => AccessLogTo::Stderr,
+        config::AccessLog::Stdout => AccessLogTo::Stdout,
+        config::AccessLog::Off => AccessLogTo::Off,
+        config::AccessLog::File(path) => AccessLogTo::File(path.clone()),
+    };
+    Telemetry::new(toolgate_telemetry::Config {
+        access_log,
+        buffer_bytes: LOG_BUFFER,
+        histogram_sets: HISTOGRAM_SETS,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+    })
+}
+
+/// Puts a gateway together. Starts children, connects nothing else.
+///
+/// # Errors
+/// What the configuration asks for and the system does not give.
+pub fn assemble(
+    config: &Config,
+    bound: SocketAddr,
+    telemetry: &Arc<Telemetry>,
+    inherited: Vec<(String, String)>,
+) -> anyhow::Result<Assembly> {
+    let facts = Facts::new(inherited);
+    let auth = authenticator(config, bound, telemetry)?;
+    let policy = Arc::new(policy(config));
+    let mut backends = Vec::with_capacity(config.targets.len());
+    for target in &config.targets {
+        backends.push(Backend::new(target, telemetry, &facts)?);
+    }
+    let specs = backends.iter().map(|backend| backend.spec.clone()).collect();
+    let registry =
+        Registry::new(specs, rules(config), prefix(config.prefix), Arc::clone(telemetry));
+    facts.know(&registry, &backends);
+    let sessions = sessions(config)?;
+    let identity = McpConfig {
+        name: "toolgate".to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        instructions: None,
+        page: PAGE,
+    };
+    let router = Router::new(
+        identity,
+        Arc::clone(&registry),
+        Arc::clone(&policy),
+        sessions,
+        Arc::clone(telemetry),
+    );
+    let parts = Parts {
+        telemetry: Arc::clone(telemetry),
+        origin: Arc::new(origin(config, bound)),
+        auth,
+        rpc: Arc::new(RpcConfig {
+            body: config.limits.body,
+            depth: config.limits.depth,
+            read_timeout: READ_TIMEOUT,
+            ceiling: CEILING,
+            keep_alive: KEEP_ALIVE,
+        }),
+        policy,
+        registry,
+        concurrency: config.limits.concurrency,
+        router,
+    };
+    Ok(Assembly { parts, backends, facts })
+}
+
+/// The origin that clients see. A port of 0 was given by the system.
+fn public_url(config: &Config, bound: SocketAddr) -> String {
+    match config.public_url.strip_suffix(":0") {
+        Some(_) => format!("http://{bound}"),
+        None => config.public_url.clone(),
+    }
+}
+
+fn authenticator(
+    config: &Config,
+    bound: SocketAddr,
+    telemetry: &Arc<Telemetry>,
+) -> anyhow::Result<Arc<Authenticator>> {
+    if config.auth.anonymous {
+        return Ok(Authenticator::anonymous(Arc::clone(telemetry)));
+    }
+    let public = public_url(config, bound);
+    let auth = AuthConfig {
+        issuers: config.auth.issuers.iter().map(issuer).collect(),
+        resource: format!("{public}/mcp"),
+        metadata_url: format!("{public}/.well-known/oauth-protected-resource/mcp"),
+        gateway_scopes: config.auth.scopes.iter().map(String::as_str).collect(),
+        token_bytes: config.limits.token_bytes,
+        cached_tokens: config.limits.cached_tokens,
+    };
+    Ok(Authenticator::new(auth, Arc::clone(telemetry))?)
+}
+
+fn issuer(issuer: &config::Issuer) -> IssuerConfig {
+    let profile = match issuer.profile {
+        config::Profile::Cognito => Profile::Cognito { clients: issuer.clients.clone() },
+        config::Profile::Oidc => Profile::Oidc { audiences: issuer.audiences.clone() },
+    };
+    IssuerConfig {
+        name: issuer.name.clone(),
+        profile,
+        issuer: issuer.issuer.clone(),
+        jwks_url: issuer.jwks_url.as_ref().map(ToString::to_string),
+        discovery_url: issuer.discovery_url.as_ref().map(ToString::to_string),
+        leeway: issuer.leeway,
+    }
+}
+
+fn policy(config: &Config) -> Policy {
+    if config.auth.anonymous {
+        return Policy::open();
+    }
+    Policy::scoped(config.auth.scopes.iter().map(String::as_str).collect())
+}
+
+fn origin(config: &Config, bound: SocketAddr) -> OriginConfig {
+    OriginConfig {
+        hosts: config.host_values(bound),
+        origins: config.origins.clone(),
+        loopback: bound.ip().is_loopback(),
+    }
+}
+
+fn rules(config: &Config) -> HashMap<String, ToolRule> {
+    let rule = |tool: &config::Tool| ToolRule {
+        scopes: tool.scopes.iter().map(String::as_str).collect(),
+        read_only: tool.read_only,
+        idempotent: tool.idempotent,
+        timeout: Some(tool.timeout),
+        retry: Some(retry(tool.retry)),
+        concurrency: tool.concurrency.map(|limit| u32::try_from(limit).unwrap_or(u32::MAX)),
+    };
+    config.tools.iter().map(|tool| (tool.name.clone(), rule(tool))).collect()
+}
+
+pub(crate) fn retry(retry: config::Retry) -> RetryPlan {
+    RetryPlan {
+        attempts: retry.attempts,
+        base: retry.base,
+        multiplier: retry.multiplier,
+        max: retry.max,
+    }
+}
+
+const fn prefix(prefix: config::Prefix) -> Prefix {
+    match prefix {
+        config::Prefix::Always => Prefix::Always,
+        config::Prefix::WhenNeeded => Prefix::WhenNeeded,
+        config::Prefix::Never => Prefix::Never,
+    }
+}
+
+fn sessions(config: &Config) -> anyhow::Result<Sessions> {
+    let key = match &config.sessions.key {
+        Some(secret) => secret.expose().as_bytes().to_vec(),
+        None => {
+            let mut key = vec![0; 32];
+            aws_lc_rs::rand::fill(&mut key)
+                .map_err(|_| anyhow::anyhow!("the system gives no random bytes"))?;
+            key
+        }
+    };
+    let sessions = SessionConfig { key, lifetime: config.sessions.lifetime };
+    Ok(Sessions::new(&sessions)?)
+}

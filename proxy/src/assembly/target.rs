@@ -1,0 +1,162 @@
+//! One configured target becomes a service.
+//!
+//! Enters: a target's configuration. Leaves: its far side with `reach` in front, and what the
+//! registry must know of it. Never: a connection; that is made when the first call needs it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use http::HeaderValue;
+use tokio::sync::Notify;
+use toolgate_mcp::{TargetSpec, TargetSvc};
+use toolgate_reach::{BreakerConfig, Health, ReachConfig, reach};
+use toolgate_target::{
+    Builtin, EraChoice, HttpConfig, HttpTarget, NoticeSink, StdioConfig, StdioTarget, builtin,
+    stdio,
+};
+use toolgate_telemetry::Telemetry;
+
+use super::retry;
+use crate::config::{self, Target, TargetKind};
+use crate::facts::Facts;
+
+/// How long a child may take to start.
+const START: Duration = Duration::from_secs(10);
+/// Tools of one target whose limits are remembered.
+const TOOL_LIMITS: usize = 4096;
+
+/// A target that is put together.
+#[derive(Debug)]
+pub struct Backend {
+    /// What the registry knows of it.
+    pub spec: TargetSpec,
+    /// How it has been doing.
+    pub health: Arc<Health>,
+    /// The child, if it is one.
+    pub child: Option<StdioTarget>,
+    /// Woken when the target says that its tools have changed.
+    pub changed: Arc<Notify>,
+}
+
+// === impl Backend ===
+
+impl Backend {
+    /// Puts a target together.
+    ///
+    /// # Errors
+    /// A URL that cannot be connected to, or a secret that cannot be a header.
+    pub fn new(
+        target: &Target,
+        telemetry: &Arc<Telemetry>,
+        facts: &Arc<Facts>,
+    ) -> anyhow::Result<Self> {
+        let name: Arc<str> = Arc::from(target.name.as_str());
+        let changed = Arc::new(Notify::new());
+        let (far_side, child) = far_side(target, &name, telemetry, facts, &changed)?;
+        let reached = reach(reach_config(target, &name), telemetry, far_side);
+        let spec = TargetSpec {
+            name: Arc::clone(&name),
+            svc: reached.svc,
+            scopes: target.scopes.iter().map(String::as_str).collect(),
+            timeout: target.timeout,
+            retry: retry(target.retry),
+            list_ttl: target.list_ttl,
+            // What is compiled in says the truth about itself.
+            trust_annotations: target.trust_annotations
+                || matches!(target.kind, TargetKind::Builtin(_)),
+            required: target.required,
+            metrics: telemetry.target(&name),
+        };
+        Ok(Self { spec, health: reached.health, child, changed })
+    }
+}
+
+fn reach_config(target: &Target, name: &Arc<str>) -> ReachConfig {
+    ReachConfig {
+        target: Arc::clone(name),
+        timeout: target.timeout,
+        retry: retry(target.retry),
+        budget: target.retry.budget,
+        concurrency: target.concurrency,
+        breaker: BreakerConfig { failures: target.breaker.failures, open: target.breaker.open },
+        max_tool_limits: TOOL_LIMITS,
+    }
+}
+
+fn far_side(
+    target: &Target,
+    name: &Arc<str>,
+    telemetry: &Arc<Telemetry>,
+    facts: &Arc<Facts>,
+    changed: &Arc<Notify>,
+) -> anyhow::Result<(TargetSvc, Option<StdioTarget>)> {
+    let woken = Arc::clone(changed);
+    let notices: NoticeSink = Arc::new(move |_| woken.notify_one());
+    match &target.kind {
+        TargetKind::Builtin(kind) => {
+            let kind = match kind {
+                config::Builtin::Clock => Builtin::Clock,
+                config::Builtin::Gateway => Builtin::Gateway,
+            };
+            let facts: Arc<dyn toolgate_target::GatewayFacts> = Arc::<Facts>::clone(facts);
+            Ok((TargetSvc::new(builtin(kind, Arc::clone(name), facts)), None))
+        }
+        TargetKind::Mcp { url, era, credentials } => {
+            let config = HttpConfig {
+                target: Arc::clone(name),
+                url: url.clone(),
+                era: era_choice(*era),
+                connect_timeout: target.connect_timeout,
+                idle_timeout: target.idle_timeout,
+                max_response: target.max_response,
+                headers: credentials.iter().map(credential).collect::<anyhow::Result<_>>()?,
+            };
+            let http = HttpTarget::new(config, Arc::clone(telemetry), notices)
+                .with_context(|| format!("target `{name}`"))?;
+            Ok((TargetSvc::new(http), None))
+        }
+        TargetKind::Stdio { command, env, cwd } => {
+            let config = StdioConfig {
+                target: Arc::clone(name),
+                command: command.clone(),
+                inherited: facts.inherited().to_vec(),
+                env: env.iter().map(|(key, value)| (key.clone(), env_value(value))).collect(),
+                cwd: cwd.clone(),
+                start_timeout: START,
+                max_line: target.max_response,
+                era: EraChoice::Auto,
+            };
+            let child = stdio(config, telemetry.target(name), notices);
+            Ok((TargetSvc::new(child.clone()), Some(child)))
+        }
+    }
+}
+
+fn credential(
+    credentials: &config::Credentials,
+) -> anyhow::Result<(http::HeaderName, HeaderValue)> {
+    let secret = credentials.secret.expose();
+    let text = match &credentials.scheme {
+        Some(scheme) => format!("{scheme} {secret}"),
+        None => secret.to_owned(),
+    };
+    let mut value = HeaderValue::try_from(text).context("the secret cannot stand in a header")?;
+    value.set_sensitive(true);
+    Ok((credentials.header.clone(), value))
+}
+
+fn env_value(value: &config::EnvValue) -> String {
+    match value {
+        config::EnvValue::Plain(text) => text.clone(),
+        config::EnvValue::Secret(secret) => secret.expose().to_owned(),
+    }
+}
+
+const fn era_choice(era: config::Era) -> EraChoice {
+    match era {
+        config::Era::Auto => EraChoice::Auto,
+        config::Era::Modern => EraChoice::Modern,
+        config::Era::Legacy => EraChoice::Legacy,
+    }
+}

@@ -1,0 +1,122 @@
+//! One HTTP request at a time, in the clear or over TLS.
+//!
+//! Enters: a request. Leaves: a response, or whether it was the connection that failed. Never: a
+//! redirect, a kept connection, or the process's default TLS provider.
+
+use std::error::Error;
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use bytes::Bytes;
+use http::{Request, Response, Uri};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper_rustls::{ConfigBuilderExt as _, HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::{Connect, HttpConnector};
+use hyper_util::rt::TokioExecutor;
+use rustls::ClientConfig;
+use rustls::crypto::aws_lc_rs::default_provider;
+
+use super::failure::Failure;
+
+type Http<C> = Client<C, Full<Bytes>>;
+type Https = Http<HttpsConnector<HttpConnector>>;
+
+/// The HTTP client. The TLS half, which reads the machine's certificates, is made when first used.
+pub(super) struct Transport {
+    plain: Http<HttpConnector>,
+    tls: OnceLock<Result<Https, String>>,
+}
+
+// === impl Transport ===
+
+impl Transport {
+    /// Sends, and waits for the head of the response.
+    ///
+    /// # Errors
+    /// [`Failure::Unreachable`] when nothing was sent, else [`Failure::Lost`].
+    pub(super) async fn send(
+        &self,
+        request: Request<Full<Bytes>>,
+    ) -> Result<Response<Incoming>, Failure> {
+        let url = request.uri().to_string();
+        let answered = if request.uri().scheme_str() == Some("https") {
+            match self.tls.get_or_init(tls_client) {
+                Ok(client) => client.request(request).await,
+                Err(problem) => return Err(Failure::Unreachable { url, cause: problem.clone() }),
+            }
+        } else {
+            self.plain.request(request).await
+        };
+        answered.map_err(|error| {
+            let cause = causes(error.source().unwrap_or(&error));
+            if error.is_connect() {
+                Failure::Unreachable { url, cause }
+            } else {
+                Failure::Lost { cause }
+            }
+        })
+    }
+}
+
+impl Default for Transport {
+    fn default() -> Self {
+        Self { plain: client(HttpConnector::new()), tls: OnceLock::new() }
+    }
+}
+
+impl fmt::Debug for Transport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Transport")
+    }
+}
+
+/// An `http` or `https` URL with a host and without credentials.
+pub(super) fn absolute(url: &str) -> Result<Uri, Failure> {
+    // What may hold a password is not repeated.
+    let shown = if url.contains('@') { "the URL" } else { url };
+    let wrong = |problem: &str| Failure::Url { url: shown.to_owned(), problem: problem.to_owned() };
+    if !url.starts_with("http://") && !url.starts_with("https://") {
+        return Err(wrong("it must begin with http:// or https://"));
+    }
+    let parsed: Uri = url.parse().map_err(|error| wrong(&format!("{error}")))?;
+    let host = parsed.authority().map(http::uri::Authority::as_str).unwrap_or_default();
+    if host.is_empty() || host.contains('@') {
+        return Err(wrong("it must name a host, and no user or password"));
+    }
+    Ok(parsed)
+}
+
+/// An error and what caused it, on one line; what a cause repeats is left out.
+pub(super) fn causes(error: &(dyn Error + 'static)) -> String {
+    let mut line = String::new();
+    for cause in std::iter::successors(Some(error), |&error| error.source()) {
+        let text = cause.to_string();
+        if line.contains(&text) {
+            continue;
+        }
+        if !line.is_empty() {
+            line.push_str(": ");
+        }
+        line.push_str(&text);
+    }
+    line
+}
+
+fn client<C: Connect + Clone + Send + Sync + 'static>(connector: C) -> Http<C> {
+    Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(connector)
+}
+
+fn tls_client() -> Result<Https, String> {
+    let config = ClientConfig::builder_with_provider(Arc::new(default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(|error| error.to_string())?
+        .with_native_roots()
+        .map_err(|error| format!("{error}; install ca-certificates or set SSL_CERT_FILE"))?
+        .with_no_client_auth();
+    let mut tcp = HttpConnector::new();
+    tcp.enforce_http(false);
+    let https = HttpsConnectorBuilder::new().with_tls_config(config).https_only().enable_http1();
+    Ok(client(https.wrap_connector(tcp)))
+}

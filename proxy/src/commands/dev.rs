@@ -1,0 +1,178 @@
+//! `toolgate dev`: everything on this machine.
+//!
+//! Enters: ports and, if wanted, more targets. Leaves: a gateway with its own issuer, enforced.
+//! Never: a check that `serve` would make and `dev` would not.
+
+use std::fmt::Write as _;
+use std::io::{IsTerminal as _, Write};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::{Duration, Instant};
+
+use tokio::net::TcpListener;
+use toolgate_call::Scopes;
+
+use crate::cli::DevArgs;
+use crate::commands::{env, inherited, own_name, say, serve};
+use crate::config;
+use crate::dev::issuer::Issuer;
+use crate::exit::Exit;
+use crate::run::{Gateway, Surroundings};
+use crate::runfile::RunFile;
+
+/// How many ports after the wanted one are tried.
+const NEXT_PORTS: u16 = 20;
+/// How long the printed token is good for.
+const TOKEN_LIFETIME: Duration = Duration::from_secs(3600);
+
+/// Runs the command.
+pub async fn run(args: &DevArgs, out: &mut dyn Write, err: &mut dyn Write) -> Exit {
+    match attempt(args, out, err).await {
+        Ok(exit) => exit,
+        Err(error) => {
+            say(err, &format!("error[TG2000]: {error:#}\n"));
+            Exit::Config
+        }
+    }
+}
+
+async fn attempt(args: &DevArgs, out: &mut dyn Write, err: &mut dyn Write) -> anyhow::Result<Exit> {
+    let started = Instant::now();
+    if args.print_config {
+        let issuer = format!("http://127.0.0.1:{}", args.issuer_port);
+        say(out, &yaml(args, &issuer, "the-client-id-that-dev-prints")?);
+        return Ok(Exit::Ok);
+    }
+    let issuer = issuer(args.issuer_port).await?;
+    let text = yaml(args, issuer.url(), issuer.client_id())?;
+    let read = |path: &std::path::Path| std::fs::read_to_string(path);
+    let config = match config::load(&text, "dev", &env, &read) {
+        Ok(config) => config,
+        Err(report) => {
+            say(err, &report.render());
+            return Ok(Exit::Config);
+        }
+    };
+    toolgate_telemetry::init_tracing(serve::level(&config)).map_err(anyhow::Error::msg)?;
+    let given = Surroundings {
+        mcp: free(args.port).await?,
+        admin: Some(free(args.admin_port).await?),
+        inherited: inherited(),
+    };
+    let gateway = Gateway::start(&config, given).await?;
+    let token = issuer.mint(issuer.client_id(), issuer.scopes(), TOKEN_LIFETIME).await?;
+    let file = run_file(&gateway, &issuer);
+    let kept = file.write().map_err(|error| {
+        say(err, &format!("note: `toolgate call` will not find this gateway: {error}\n"));
+    });
+    let shown = out_is_terminal().then_some(token.as_str());
+    say(out, &banner(&gateway, &issuer, shown, started.elapsed()));
+    let exit = serve::until_stopped(gateway, err).await;
+    drop(kept);
+    Ok(exit)
+}
+
+/// The configuration that `dev` runs.
+fn yaml(args: &DevArgs, issuer: &str, client: &str) -> anyhow::Result<String> {
+    let mut text = format!(
+        "listen: 127.0.0.1:{port}\nadmin: 127.0.0.1:{admin}\nauth:\n  issuers:\n    \
+         - name: dev\n      profile: cognito\n      issuer: {issuer}\n      clients: [{client}]\n  \
+         scopes: [gateway/invoke]\ntargets:\n  clock: {{ builtin: clock }}\n  \
+         gateway: {{ builtin: gateway }}\n",
+        port = args.port,
+        admin = args.admin_port,
+    );
+    for target in &args.mcp {
+        let Some((name, url)) = target.split_once('=') else {
+            anyhow::bail!("--mcp wants NAME=URL, not `{target}`");
+        };
+        writeln!(text, "  {name}: {{ mcp: {{ url: {} }} }}", quoted(url))?;
+    }
+    if let Some(name) = &args.stdio {
+        let command: Vec<_> = args.command.iter().map(|word| quoted(word)).collect();
+        writeln!(text, "  {name}: {{ stdio: {{ command: [{}] }} }}", command.join(", "))?;
+    }
+    Ok(text)
+}
+
+/// A YAML string: JSON's are among them. `$` is doubled, since the reader replaces `${…}`.
+fn quoted(text: &str) -> String {
+    serde_json::Value::from(text.replace("${", "$${")).to_string()
+}
+
+async fn issuer(port: u16) -> anyhow::Result<Issuer> {
+    let mut last = None;
+    for port in port..=port.saturating_add(NEXT_PORTS) {
+        let at = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        match Issuer::start(at, &Scopes::default()).await {
+            Ok(issuer) => return Ok(issuer),
+            Err(error) => last = Some(error),
+        }
+    }
+    anyhow::bail!("no free port for the issuer from {port}: {last:?}")
+}
+
+/// The first free port from the wanted one.
+async fn free(port: u16) -> anyhow::Result<TcpListener> {
+    for port in port..=port.saturating_add(NEXT_PORTS) {
+        if let Ok(listener) = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await {
+            return Ok(listener);
+        }
+    }
+    anyhow::bail!("no free port from {port} to {}", port.saturating_add(NEXT_PORTS))
+}
+
+fn run_file(gateway: &Gateway, issuer: &Issuer) -> RunFile {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    RunFile {
+        pid: std::process::id(),
+        mcp: format!("http://{}/mcp", gateway.mcp),
+        admin: gateway.admin.map(|at| format!("http://{at}")).unwrap_or_default(),
+        token_url: issuer.token_url(),
+        client_id: issuer.client_id().to_owned(),
+        client_secret: issuer.client_secret().to_owned(),
+        scopes: issuer.scopes().iter().map(str::to_owned).collect(),
+        started_unix: since.map_or(0, |since| since.as_secs()),
+    }
+}
+
+fn out_is_terminal() -> bool {
+    std::io::stdout().is_terminal()
+}
+
+fn banner(gateway: &Gateway, issuer: &Issuer, token: Option<&str>, ready: Duration) -> String {
+    let mcp = gateway.mcp;
+    let admin = gateway.admin.map(|at| at.to_string()).unwrap_or_default();
+    let url = issuer.url();
+    let me = own_name();
+    let token = match token {
+        Some(token) => {
+            format!("  Token     60 min, scopes {}, shown this once:\n\n{token}\n", issuer.scopes())
+        }
+        None => format!("  Token     {me} token\n"),
+    };
+    let call = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"clock___now","arguments":{},"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}}}"#;
+    format!(
+        "toolgate {version} dev: loopback only, no account, nothing leaves this machine   \
+         ready in {ready} ms\n\n  \
+         MCP       http://{mcp}/mcp        2026-07-28 and three older revisions\n  \
+         Metrics   http://{admin}/metrics    health at /readyz\n  \
+         Issuer    {url}            RS256 keys made now, gone at exit\n  \
+         Targets   clock, gateway and what you added\n  \
+         Config    built in; write it out with: {me} dev --print-config > toolgate.yaml\n\n\
+         {token}\n\
+         Try, in another terminal (it finds this process and its token by itself):\n  \
+         {me} call clock___now\n  \
+         {me} call gateway___status --ledger\n\n\
+         With curl:\n  \
+         curl -s http://{mcp}/mcp -H \"Authorization: Bearer $({me} token)\" \\\n    \
+         -H 'Content-Type: application/json' -H 'Accept: application/json, text/event-stream' \\\n    \
+         -H 'MCP-Protocol-Version: 2026-07-28' -H 'Mcp-Method: tools/call' \
+         -H 'Mcp-Name: clock___now' \\\n    -d '{call}'\n\n\
+         With Claude Code:\n  \
+         claude mcp add --transport http toolgate http://{mcp}/mcp \
+         --header \"Authorization: Bearer $({me} token)\"\n\n\
+         Ctrl-C stops it.\n",
+        version = env!("CARGO_PKG_VERSION"),
+        ready = ready.as_millis(),
+    )
+}

@@ -1,0 +1,123 @@
+//! `toolgate serve`: runs the gateway as a file says.
+//!
+//! Enters: a file. Leaves: a gateway that runs until it is told to stop. Never: anything that the
+//! file does not say.
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::cli::{Output, ServeArgs};
+use crate::commands::{check, inherited, say};
+use crate::config::Config;
+use crate::exit::Exit;
+use crate::run::{Gateway, Surroundings};
+
+/// Runs the command.
+pub async fn run(args: &ServeArgs, out: &mut dyn Write, err: &mut dyn Write) -> Exit {
+    let started = Instant::now();
+    let config = match check::load(&args.config, Output::Text, out, err) {
+        Ok(config) => config,
+        Err(exit) => return exit,
+    };
+    if let Err(error) = toolgate_telemetry::init_tracing(level(&config)) {
+        say(err, &format!("error[TG2000]: {error}\n"));
+        return Exit::Config;
+    }
+    let given = match bind(&config).await {
+        Ok(given) => given,
+        Err(message) => {
+            say(err, &message);
+            return Exit::Config;
+        }
+    };
+    match Gateway::start(&config, given).await {
+        Ok(gateway) => {
+            say(err, &banner(&gateway, started));
+            until_stopped(gateway, err).await
+        }
+        Err(error) => {
+            say(err, &format!("error[TG2000]: {error:#}\n"));
+            Exit::Config
+        }
+    }
+}
+
+/// Waits for a signal, then drains. A second SIGINT quits at once.
+pub(crate) async fn until_stopped(gateway: Gateway, err: &mut dyn Write) -> Exit {
+    let (mut term, mut int) = match signals() {
+        Ok(signals) => signals,
+        Err(error) => {
+            say(err, &format!("error[TG2000]: no signal handler: {error}\n"));
+            return Exit::Config;
+        }
+    };
+    tokio::select! {
+        _ = term.recv() => {}
+        _ = int.recv() => {}
+    }
+    say(err, "draining: calls in flight finish, no new connections\n");
+    tokio::select! {
+        finished = gateway.stop() => {
+            say(err, if finished { "stopped\n" } else { "stopped; some calls did not finish in time\n" });
+            Exit::Ok
+        }
+        _ = int.recv() => Exit::Interrupted,
+    }
+}
+
+fn signals() -> std::io::Result<(Signal, Signal)> {
+    Ok((signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?))
+}
+
+async fn bind(config: &Config) -> Result<Surroundings, String> {
+    let mcp = listen(config.listen, "listen").await?;
+    let admin = match config.admin {
+        Some(address) => Some(listen(address, "admin").await?),
+        None => None,
+    };
+    Ok(Surroundings { mcp, admin, inherited: inherited() })
+}
+
+async fn listen(address: SocketAddr, key: &str) -> Result<TcpListener, String> {
+    TcpListener::bind(address).await.map_err(|error| {
+        let help = if error.kind() == std::io::ErrorKind::AddrInUse {
+            format!("another process listens there; change `{key}` or stop it")
+        } else if error.kind() == std::io::ErrorKind::PermissionDenied {
+            format!("ports below 1024 need a privilege; change `{key}`")
+        } else {
+            format!("change `{key}` to an address of this machine")
+        };
+        format!("error[TG2001]: {address} cannot be listened on: {error}\n   = help: {help}\n")
+    })
+}
+
+fn banner(gateway: &Gateway, started: Instant) -> String {
+    use toolgate_target::GatewayFacts as _;
+    let admin = gateway.admin.map_or_else(
+        || "  Admin     off\n".to_owned(),
+        |at| format!("  Admin     http://{at}/metrics  http://{at}/readyz\n"),
+    );
+    let names: Vec<_> = gateway.facts.targets().into_iter().map(|target| target.name).collect();
+    format!(
+        "toolgate {version}                                   ready in {ready} ms\n\n  \
+         MCP       http://{mcp}/mcp\n{admin}  Targets   {names}\n",
+        version = env!("CARGO_PKG_VERSION"),
+        ready = started.elapsed().as_millis(),
+        mcp = gateway.mcp,
+        names = if names.is_empty() { "none".to_owned() } else { names.join(", ") },
+    )
+}
+
+pub(crate) fn level(config: &Config) -> &'static str {
+    match config.log.level {
+        crate::config::LogLevel::Error => "error",
+        crate::config::LogLevel::Warn => "warn",
+        crate::config::LogLevel::Info => "info",
+        crate::config::LogLevel::Debug => "debug",
+        crate::config::LogLevel::Trace => "trace",
+    }
+}

@@ -1,0 +1,67 @@
+//! Whether a well-formed configuration makes sense.
+//!
+//! In: the typed file and its tree. Out: mistakes, all of them. It never looks
+//! outside the file; secrets are fetched by `resolve`.
+
+mod amounts;
+mod auth;
+mod targets;
+mod tools;
+
+use std::net::SocketAddr;
+
+use super::address::is_loopback;
+use super::code;
+use super::file::File;
+use super::report::Mistake;
+use super::resolve::{DEFAULT_ADMIN, DEFAULT_LISTEN};
+use super::review::Review;
+
+/// Checks everything.
+pub(crate) fn check(file: &File, review: &mut Review<'_>) {
+    let listen = file.listen.as_ref().map_or(DEFAULT_LISTEN, |listen| listen.0.0);
+    addresses(file, listen, review);
+    public_url(file, review);
+    auth::check(file, listen, review);
+    amounts::check(file, review);
+    targets::check(file, review);
+    tools::check(file, review);
+}
+
+fn addresses(file: &File, listen: SocketAddr, review: &mut Review<'_>) {
+    let admin = file.admin.as_ref().map_or(Some(DEFAULT_ADMIN), |admin| admin.0.0);
+    let Some(admin) = admin else { return };
+    let overlaps =
+        listen.ip() == admin.ip() || listen.ip().is_unspecified() || admin.ip().is_unspecified();
+    if listen.port() == 0 || listen.port() != admin.port() || !overlaps {
+        return;
+    }
+    let key = if review.has(&["admin"]) { "admin" } else { "listen" };
+    let other = if key == "admin" { listen } else { admin };
+    let other_key = if key == "admin" { "listen" } else { "admin" };
+    review.add(
+        Mistake::new(
+            code::ADDRESS_CLASH,
+            review.at(&[key]),
+            "`listen` and `admin` are the same address",
+        )
+        .label(format!("`{other_key}` is {other}"))
+        .help("give `admin` another port, or write `admin: off`"),
+    );
+}
+
+fn public_url(file: &File, review: &mut Review<'_>) {
+    let Some(url) = &file.public_url else { return };
+    if !url.0.is_origin() {
+        review.add(
+            Mistake::new(code::MALFORMED, review.at(&["public_url"]), "`public_url` has a path")
+                .label("expected scheme, host and port only")
+                .help("the endpoint is always `/mcp`; write for example `https://gw.example.com`"),
+        );
+    }
+}
+
+/// Whether only this machine can reach the address.
+fn is_local(address: SocketAddr) -> bool {
+    is_loopback(&address.ip().to_string())
+}

@@ -1,0 +1,117 @@
+//! Whether times and sizes can work.
+//!
+//! In: every duration and size that must not be zero or has an upper bound.
+//! Out: mistakes. It never looks at counts: the schema bounds those.
+
+use std::time::Duration;
+
+use crate::config::code;
+use crate::config::file::{File, Retry, Settings};
+use crate::config::report::{Mistake, quote};
+use crate::config::resolve::{DEFAULT_RETRY, merge_retry};
+use crate::config::review::Review;
+use crate::config::text::Text;
+use crate::config::units::Size;
+
+/// Longest duration that makes sense for anything here.
+const LONGEST: Duration = Duration::from_secs(30 * 24 * 3600);
+/// Largest size: one buffer of it must fit in memory.
+const LARGEST: u64 = 1 << 30;
+
+type Time = Option<Text<Duration>>;
+type Bytes = Option<Text<Size>>;
+
+pub(super) fn check(file: &File, review: &mut Review<'_>) {
+    size(&file.limits.body, &["limits", "body"], review);
+    size(&file.limits.token_bytes, &["limits", "token_bytes"], review);
+    time(&file.sessions.lifetime, &["sessions", "lifetime"], review);
+    bounded(&file.shutdown.grace, &["shutdown", "grace"], review);
+    settings(&file.defaults, &["defaults"], review);
+    let shared = file.defaults.retry.as_ref();
+    waits(shared, DEFAULT_RETRY, &["defaults"], review);
+    let shared = merge_retry(DEFAULT_RETRY, shared);
+    for (name, target) in &file.targets.0 {
+        settings(&target.settings(), &["targets", name], review);
+        waits(target.retry.as_ref(), shared, &["targets", name], review);
+    }
+    for (name, tool) in &file.tools.0 {
+        time(&tool.timeout, &["tools", name, "timeout"], review);
+        let target = name.split_once("___").map(|(target, _)| target);
+        let target = file.targets.0.iter().find(|(name, _)| Some(name.as_str()) == target);
+        let inherited = merge_retry(shared, target.and_then(|(_, t)| t.retry.as_ref()));
+        waits(tool.retry.as_ref(), inherited, &["tools", name], review);
+    }
+}
+
+fn settings(settings: &Settings, path: &[&str], review: &mut Review<'_>) {
+    time(&settings.timeout, &join(path, &["timeout"]), review);
+    time(&settings.connect_timeout, &join(path, &["connect_timeout"]), review);
+    time(&settings.idle_timeout, &join(path, &["idle_timeout"]), review);
+    bounded(&settings.list_ttl, &join(path, &["list_ttl"]), review);
+    size(&settings.max_response, &join(path, &["max_response"]), review);
+    if let Some(breaker) = &settings.breaker {
+        time(&breaker.open, &join(path, &["breaker", "open"]), review);
+    }
+}
+
+/// The waits of a `retry` block, with what it inherits.
+fn waits(
+    written: Option<&Retry>,
+    inherited: crate::config::resolved::Retry,
+    path: &[&str],
+    review: &mut Review<'_>,
+) {
+    let Some(retry) = written else { return };
+    time(&retry.base, &join(path, &["retry", "base"]), review);
+    time(&retry.max, &join(path, &["retry", "max"]), review);
+    let merged = merge_retry(inherited, written);
+    if merged.base <= merged.max {
+        return;
+    }
+    let key = if retry.base.is_some() { "base" } else { "max" };
+    let path = join(path, &["retry", key]);
+    review.add(
+        Mistake::new(
+            code::OUT_OF_RANGE,
+            review.at(&path),
+            "the first wait is longer than the longest",
+        )
+        .label(format!("`base` is {:?}, `max` is {:?}", merged.base, merged.max))
+        .help("write a `base` that is not above `max`"),
+    );
+}
+
+/// A duration that must not be zero.
+fn time(value: &Time, path: &[&str], review: &mut Review<'_>) {
+    if value.as_ref().is_some_and(|value| value.0.is_zero()) {
+        refuse(path, "at least `1ms`", review);
+    }
+    bounded(value, path, review);
+}
+
+fn bounded(value: &Time, path: &[&str], review: &mut Review<'_>) {
+    if value.as_ref().is_some_and(|value| value.0 > LONGEST) {
+        refuse(path, "at most `720h`", review);
+    }
+}
+
+fn size(value: &Bytes, path: &[&str], review: &mut Review<'_>) {
+    let Some(Text(Size(bytes))) = value else { return };
+    if *bytes == 0 {
+        refuse(path, "at least `1B`", review);
+    } else if *bytes > LARGEST {
+        refuse(path, "at most `1GiB`", review);
+    }
+}
+
+fn refuse(path: &[&str], bound: &str, review: &mut Review<'_>) {
+    let key = path.last().copied().unwrap_or_default();
+    let message = format!("{} is out of range for `{key}`", quote(review.written(path)));
+    review.add(
+        Mistake::new(code::OUT_OF_RANGE, review.at(path), message).help(format!("write {bound}")),
+    );
+}
+
+fn join<'a>(path: &[&'a str], rest: &[&'a str]) -> Vec<&'a str> {
+    [path, rest].concat()
+}

@@ -1,0 +1,69 @@
+//! Settings that are one word out of a short list.
+//!
+//! In: the word. Out: the variant. It never holds a value that no list names.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// How tool names of different targets are kept apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Prefix {
+    /// Every tool is called `target___tool`.
+    #[default]
+    Always,
+    /// Only tools whose plain name two targets offer are prefixed.
+    WhenNeeded,
+    /// Plain names; of two tools with one name the first target's is offered.
+    Never,
+}
+
+/// Which rules an issuer's tokens follow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Profile {
+    /// Amazon Cognito access tokens: `token_use`, `client_id`, no `aud`.
+    Cognito,
+    /// OpenID Connect or OAuth access tokens with `aud` (RFC 9068).
+    Oidc,
+}
+
+/// Which era of MCP a target speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Era {
+    /// Ask the target, and remember the answer.
+    #[default]
+    Auto,
+    /// 2026-07-28 and later: no sessions.
+    Modern,
+    /// 2025-11-25 and earlier: `initialize` and sessions.
+    Legacy,
+}
+
+/// Targets that are part of this program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Builtin {
+    /// Tells the time.
+    Clock,
+    /// Tells about the gateway itself.
+    Gateway,
+}
+
+/// The least important lines still written to the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LogLevel {
+    /// Faults that need a person.
+    Error,
+    /// Faults the gateway handled.
+    Warn,
+    /// Starts, stops, reloads, state changes.
+    #[default]
+    Info,
+    /// What each request goes through.
+    Debug,
+    /// Everything.
+    Trace,
+}

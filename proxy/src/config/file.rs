@@ -1,0 +1,324 @@
+//! The configuration as written: one type per mapping of the file.
+//!
+//! In: the tree after the schema walk. Out: the same keys, typed. The JSON
+//! Schema is generated from here, so the comments are what editors show. It
+//! holds no defaults but those spelt in the comments; `resolve` fills them in.
+//! Keys the schema requires are optional in the types: a missing one has been
+//! reported, and the rest of its mapping is still checked.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use std::time::Duration;
+
+use super::address::{Address, Admin, Host, HttpUrl, Origin};
+use super::choice::{Builtin, Era, LogLevel, Prefix, Profile};
+use super::ordered::Ordered;
+use super::reference::{EnvText, SecretRef};
+use super::text::Text;
+use super::units::Size;
+use super::words::{AccessLog, HeaderText, Scope};
+
+/// Configuration of the gateway.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schemars(title = "a configuration", extend("required" = ["targets"]))]
+pub(crate) struct File {
+    /// Address for MCP clients; the endpoint is `/mcp`. Default `127.0.0.1:8800`.
+    pub(crate) listen: Option<Text<Address>>,
+    /// Address for metrics, health and console, or `off`. Default `127.0.0.1:9464`.
+    pub(crate) admin: Option<Text<Admin>>,
+    /// Origin that clients see; the MCP resource URI is this plus `/mcp`. Absent: `http://` and the listen address.
+    pub(crate) public_url: Option<Text<HttpUrl>>,
+    /// `Host` values taken besides the listen address, the local names and the host of `public_url`.
+    pub(crate) hosts: Vec<Text<Host>>,
+    /// Web origins whose pages may call the gateway.
+    pub(crate) origins: Vec<Text<Origin>>,
+    /// Who may call.
+    pub(crate) auth: Auth,
+    /// How tool names of different targets are kept apart. Default `always`.
+    pub(crate) prefix: Option<Prefix>,
+    /// Bounds on what callers can make the gateway hold.
+    pub(crate) limits: Limits,
+    /// Sessions of MCP 2025-11-25 and earlier.
+    pub(crate) sessions: Sessions,
+    /// What every target has unless it says otherwise.
+    pub(crate) defaults: Settings,
+    /// The MCP servers behind the gateway, by name.
+    #[schemars(extend("minProperties" = 1, "propertyNames" = {
+        "pattern": "^[A-Za-z0-9](-?[A-Za-z0-9])*$", "maxLength": 48
+    }))]
+    pub(crate) targets: Ordered<Target>,
+    /// Rules for single tools, by full name `target___tool`.
+    #[schemars(extend("propertyNames" = { "pattern": "^.+___.+$" }))]
+    pub(crate) tools: Ordered<Tool>,
+    /// Logs.
+    pub(crate) log: Log,
+    /// How the gateway stops.
+    pub(crate) shutdown: Shutdown,
+}
+
+/// Who may call.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schemars(title = "`auth`")]
+pub(crate) struct Auth {
+    /// Take calls without a token; only with a loopback `listen` and without issuers. Default `false`.
+    pub(crate) anonymous: Option<bool>,
+    /// Whose tokens are taken.
+    pub(crate) issuers: Vec<Issuer>,
+    /// Scopes every call needs, all of them.
+    pub(crate) scopes: Vec<Text<Scope>>,
+}
+
+/// Someone whose tokens are taken.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schemars(title = "an issuer", extend("required" = ["name", "profile", "issuer"]))]
+pub(crate) struct Issuer {
+    /// Name in logs and metrics.
+    #[schemars(length(min = 1, max = 64))]
+    pub(crate) name: Option<String>,
+    /// Which rules its tokens follow.
+    pub(crate) profile: Option<Profile>,
+    /// What `iss` must say, character by character.
+    pub(crate) issuer: Option<Text<HttpUrl>>,
+    /// Where its keys are, when not where discovery says.
+    pub(crate) jwks_url: Option<Text<HttpUrl>>,
+    /// Where its discovery document is, when not below the issuer.
+    pub(crate) discovery_url: Option<Text<HttpUrl>>,
+    /// Client ids taken; profile `cognito` needs them.
+    #[schemars(inner(length(min = 1)))]
+    pub(crate) clients: Vec<String>,
+    /// Audiences taken; profile `oidc` only. Absent: the MCP resource URI.
+    #[schemars(inner(length(min = 1)))]
+    pub(crate) audiences: Vec<String>,
+    /// Clock difference forgiven, at most `60s`. Default `30s`.
+    pub(crate) leeway: Option<Text<Duration>>,
+}
+
+/// Bounds on what callers can make the gateway hold.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schemars(title = "`limits`")]
+pub(crate) struct Limits {
+    /// Largest request body. Default `4MiB`.
+    pub(crate) body: Option<Text<Size>>,
+    /// Deepest JSON nesting of a request. Default `128`.
+    #[schemars(range(min = 1, max = 1024))]
+    pub(crate) depth: Option<u32>,
+    /// Connections open at once. Default `4096`.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub(crate) connections: Option<u32>,
+    /// Calls in progress at once. Default `1024`.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub(crate) concurrency: Option<u32>,
+    /// Longest bearer token. Default `8KiB`.
+    pub(crate) token_bytes: Option<Text<Size>>,
+    /// Verified tokens remembered. Default `10000`.
+    #[schemars(range(min = 1, max = 10_000_000))]
+    pub(crate) cached_tokens: Option<u32>,
+}
+
+/// Sessions of MCP 2025-11-25 and earlier.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schemars(title = "`sessions`")]
+pub(crate) struct Sessions {
+    /// How long a session lives. Default `8h`.
+    pub(crate) lifetime: Option<Text<Duration>>,
+    /// Secret that seals session ids, 32 characters or more, shared by all replicas. Absent: random per process.
+    pub(crate) key: Option<Text<SecretRef>>,
+}
+
+/// What every target has unless it says otherwise.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schemars(title = "`defaults`")]
+pub(crate) struct Settings {
+    /// Longest time for a call, all attempts together. Default `30s`.
+    pub(crate) timeout: Option<Text<Duration>>,
+    /// Longest time to connect; `mcp` targets. Default `5s`.
+    pub(crate) connect_timeout: Option<Text<Duration>>,
+    /// Longest silence within a reply; `mcp` and `stdio` targets. Default `60s`.
+    pub(crate) idle_timeout: Option<Text<Duration>>,
+    /// Calls in progress at one target. Default `100`.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub(crate) concurrency: Option<u32>,
+    /// How long a target's lists are kept; `0s` asks each time. Default `60s`.
+    pub(crate) list_ttl: Option<Text<Duration>>,
+    /// Largest reply. Default `16MiB`.
+    pub(crate) max_response: Option<Text<Size>>,
+    /// Trying again.
+    pub(crate) retry: Option<Retry>,
+    /// Leaving a failing target alone for a while.
+    pub(crate) breaker: Option<Breaker>,
+}
+
+/// Trying again.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schemars(title = "`retry`")]
+pub(crate) struct Retry {
+    /// Attempts in all; `1` never tries again. Default `2`.
+    #[schemars(range(min = 1, max = 10))]
+    pub(crate) attempts: Option<u32>,
+    /// Growth of the wait from one attempt to the next. Default `1.5`.
+    #[schemars(range(min = 1.0, max = 10.0))]
+    pub(crate) multiplier: Option<f64>,
+    /// First wait. Default `100ms`.
+    pub(crate) base: Option<Text<Duration>>,
+    /// Longest wait. Default `2s`.
+    pub(crate) max: Option<Text<Duration>>,
+    /// Retries allowed per first attempt, over time. Default `0.2`.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub(crate) budget: Option<f64>,
+}
+
+/// Leaving a failing target alone for a while.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schemars(title = "`breaker`")]
+pub(crate) struct Breaker {
+    /// Failures in a row that open it. Default `5`.
+    #[schemars(range(min = 1, max = 1000))]
+    pub(crate) failures: Option<u32>,
+    /// How long it stays open before one call may try. Default `10s`.
+    pub(crate) open: Option<Text<Duration>>,
+}
+
+/// An MCP server behind the gateway: exactly one of `builtin`, `mcp`, `stdio`.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schemars(title = "a target", extend("oneOf" = [
+    {"required": ["builtin"]}, {"required": ["mcp"]}, {"required": ["stdio"]}
+]))]
+pub(crate) struct Target {
+    /// A target that is part of this program.
+    pub(crate) builtin: Option<Builtin>,
+    /// An MCP server reached over HTTP.
+    pub(crate) mcp: Option<Http>,
+    /// An MCP server run as a child process.
+    pub(crate) stdio: Option<Stdio>,
+    /// What the gateway shows the target; `mcp` targets.
+    pub(crate) credentials: Option<Credentials>,
+    /// Without it there are no lists and no readiness. Default `false`.
+    pub(crate) required: Option<bool>,
+    /// Believe the target's `readOnlyHint` and `idempotentHint`. Default `false`.
+    pub(crate) trust_annotations: Option<bool>,
+    /// Scopes every call to this target needs, besides `auth.scopes`.
+    pub(crate) scopes: Vec<Text<Scope>>,
+    /// Longest time for a call, all attempts together.
+    pub(crate) timeout: Option<Text<Duration>>,
+    /// Longest time to connect; `mcp` targets.
+    pub(crate) connect_timeout: Option<Text<Duration>>,
+    /// Longest silence within a reply; `mcp` and `stdio` targets.
+    pub(crate) idle_timeout: Option<Text<Duration>>,
+    /// Calls in progress at this target.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub(crate) concurrency: Option<u32>,
+    /// How long the target's lists are kept; `0s` asks each time.
+    pub(crate) list_ttl: Option<Text<Duration>>,
+    /// Largest reply.
+    pub(crate) max_response: Option<Text<Size>>,
+    /// Trying again.
+    pub(crate) retry: Option<Retry>,
+    /// Leaving a failing target alone for a while.
+    pub(crate) breaker: Option<Breaker>,
+}
+
+/// An MCP server reached over HTTP.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schemars(title = "`mcp`", extend("required" = ["url"]))]
+pub(crate) struct Http {
+    /// Its endpoint.
+    pub(crate) url: Option<Text<HttpUrl>>,
+    /// Which era of MCP it speaks. Default `auto`.
+    pub(crate) era: Option<Era>,
+}
+
+/// An MCP server run as a child process.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schemars(title = "`stdio`", extend("required" = ["command"]))]
+pub(crate) struct Stdio {
+    /// Program and arguments; no shell reads them.
+    pub(crate) command: Vec<String>,
+    /// Environment variables, as text or secret reference.
+    pub(crate) env: Ordered<Text<EnvText>>,
+    /// Working directory.
+    #[schemars(length(min = 1))]
+    pub(crate) cwd: Option<String>,
+}
+
+/// What the gateway shows a target.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schemars(title = "`credentials`", extend("required" = ["secret"]))]
+pub(crate) struct Credentials {
+    /// Header that carries it. Default `Authorization`.
+    pub(crate) header: Option<Text<HeaderText>>,
+    /// Where the secret is kept: `env:NAME` or `file:PATH`.
+    pub(crate) secret: Option<Text<SecretRef>>,
+    /// Word before the secret. Default `Bearer` in `Authorization`, none elsewhere; `""` for none.
+    #[schemars(length(max = 64))]
+    pub(crate) scheme: Option<String>,
+}
+
+/// Rules for one tool.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schemars(title = "a tool rule")]
+pub(crate) struct Tool {
+    /// Scopes a call needs, besides those of gateway and target.
+    pub(crate) scopes: Vec<Text<Scope>>,
+    /// It changes nothing. Absent: unknown, or what a trusted target says.
+    pub(crate) read_only: Option<bool>,
+    /// Calling twice is like calling once. Absent: unknown, or what a trusted target says.
+    pub(crate) idempotent: Option<bool>,
+    /// Longest time for a call. Absent: the target's.
+    pub(crate) timeout: Option<Text<Duration>>,
+    /// Calls of this tool in progress. Absent: only the target's limit.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub(crate) concurrency: Option<u32>,
+    /// Trying again. Absent: as for the target.
+    pub(crate) retry: Option<Retry>,
+}
+
+/// Logs.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schemars(title = "`log`")]
+pub(crate) struct Log {
+    /// Where the access log goes. Default `stderr`.
+    pub(crate) access: Option<Text<AccessLog>>,
+    /// Least important lines written. Default `info`.
+    pub(crate) level: Option<LogLevel>,
+}
+
+/// How the gateway stops.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schemars(title = "`shutdown`")]
+pub(crate) struct Shutdown {
+    /// Time for calls in progress to end. Default `10s`.
+    pub(crate) grace: Option<Text<Duration>>,
+}
+
+// === impl Target ===
+
+impl Target {
+    /// The settings this target writes itself.
+    pub(crate) fn settings(&self) -> Settings {
+        Settings {
+            timeout: self.timeout.clone(),
+            connect_timeout: self.connect_timeout.clone(),
+            idle_timeout: self.idle_timeout.clone(),
+            concurrency: self.concurrency,
+            list_ttl: self.list_ttl.clone(),
+            max_response: self.max_response.clone(),
+            retry: self.retry.clone(),
+            breaker: self.breaker.clone(),
+        }
+    }
+}

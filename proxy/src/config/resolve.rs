@@ -1,0 +1,185 @@
+//! The file becomes the configuration: defaults in, secrets fetched.
+//!
+//! In: the typed file, its tree, ways to reach environment and files. Out: the
+//! configuration, and a mistake for every secret that could not be had. It always
+//! finishes; with mistakes on the list its result must not be used.
+
+mod targets;
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use super::choice::Profile;
+use super::code;
+use super::expand::Env;
+use super::file;
+use super::reference::SecretRef;
+use super::report::{Mistake, quote};
+use super::resolved::{Auth, Config, Issuer, Limits, Log, Retry, Sessions, Shutdown};
+use super::review::Review;
+use super::secret::{ReadFile, Secret, fetch};
+use super::text::Text;
+use super::units::Size;
+use super::words::{AccessLog, Scope};
+
+/// Address for MCP clients when the file names none.
+pub(crate) const DEFAULT_LISTEN: SocketAddr =
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8800);
+/// Admin address when the file names none.
+pub(crate) const DEFAULT_ADMIN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9464);
+/// Retry settings when the file names none.
+pub(crate) const DEFAULT_RETRY: Retry = Retry {
+    attempts: 2,
+    multiplier: 1.5,
+    base: Duration::from_millis(100),
+    max: Duration::from_secs(2),
+    budget: 0.2,
+};
+/// Fewest characters of a key that seals sessions: base64 of 32 bytes has 44.
+const KEY_CHARACTERS: usize = 32;
+
+/// Ways to reach what lies outside the file.
+#[derive(Clone, Copy)]
+pub(crate) struct Outside<'a> {
+    pub(crate) env: Env<'a>,
+    pub(crate) read: ReadFile<'a>,
+}
+
+/// A resolution under way.
+struct Resolver<'r, 'a> {
+    outside: Outside<'a>,
+    review: &'r mut Review<'a>,
+}
+
+/// Fills in defaults and fetches secrets.
+pub(crate) fn resolve<'a>(
+    file: &file::File,
+    outside: Outside<'a>,
+    review: &mut Review<'a>,
+) -> Config {
+    let listen = file.listen.as_ref().map_or(DEFAULT_LISTEN, |listen| listen.0.0);
+    let public_url = match &file.public_url {
+        Some(url) => url.0.text.trim_end_matches('/').to_owned(),
+        None => format!("http://{listen}"),
+    };
+    let resource = format!("{public_url}/mcp");
+    let mut resolver = Resolver { outside, review };
+    let targets = resolver.targets(file);
+    Config {
+        listen,
+        admin: file.admin.as_ref().map_or(Some(DEFAULT_ADMIN), |admin| admin.0.0),
+        hosts: file.hosts.iter().map(|host| host.0.0.clone()).collect(),
+        origins: file.origins.iter().map(|origin| origin.0.0.clone()).collect(),
+        auth: auth(&file.auth, &resource),
+        prefix: file.prefix.unwrap_or_default(),
+        limits: limits(&file.limits),
+        sessions: resolver.sessions(&file.sessions),
+        tools: targets::tools(file, &targets),
+        targets,
+        log: Log {
+            access: file.log.access.as_ref().map_or(AccessLog::Stderr, |access| access.0.clone()),
+            level: file.log.level.unwrap_or_default(),
+        },
+        shutdown: Shutdown { grace: time(&file.shutdown.grace, Duration::from_secs(10)) },
+        public_url,
+        resource,
+    }
+}
+
+/// What is written, over what is inherited.
+pub(crate) fn merge_retry(inherited: Retry, written: Option<&file::Retry>) -> Retry {
+    let Some(written) = written else { return inherited };
+    Retry {
+        attempts: written.attempts.unwrap_or(inherited.attempts),
+        multiplier: written.multiplier.unwrap_or(inherited.multiplier),
+        base: time(&written.base, inherited.base),
+        max: time(&written.max, inherited.max),
+        budget: written.budget.unwrap_or(inherited.budget),
+    }
+}
+
+// === impl Resolver ===
+
+impl Resolver<'_, '_> {
+    fn sessions(&mut self, written: &file::Sessions) -> Sessions {
+        let path = ["sessions", "key"];
+        let key = written.key.as_ref().and_then(|key| self.secret(&key.0, &path));
+        if key.as_ref().is_some_and(|key| key.expose().chars().count() < KEY_CHARACTERS) {
+            self.unusable(
+                &path,
+                "is shorter than 32 characters",
+                "make one with `openssl rand -base64 32`",
+            );
+        }
+        Sessions { lifetime: time(&written.lifetime, Duration::from_secs(8 * 3600)), key }
+    }
+
+    /// The secret behind `reference`; `None` after reporting why there is none.
+    fn secret(&mut self, reference: &SecretRef, path: &[&str]) -> Option<Secret> {
+        match fetch(reference, self.outside.env, self.outside.read) {
+            Ok(secret) => Some(secret),
+            Err(unavailable) => {
+                self.unusable(path, &unavailable.problem, &unavailable.help);
+                None
+            }
+        }
+    }
+
+    fn unusable(&mut self, path: &[&str], problem: &str, help: &str) {
+        let message = format!("secret {} {problem}", quote(self.review.written(path)));
+        let at = self.review.at(path);
+        self.review.add(Mistake::new(code::SECRET_UNAVAILABLE, at, message).help(help));
+    }
+}
+
+fn auth(written: &file::Auth, resource: &str) -> Auth {
+    let issuer = |issuer: &file::Issuer| {
+        let mut audiences = issuer.audiences.clone();
+        if issuer.profile == Some(Profile::Oidc) && audiences.is_empty() {
+            audiences.push(resource.to_owned());
+        }
+        Some(Issuer {
+            name: issuer.name.clone()?,
+            profile: issuer.profile?,
+            issuer: issuer.issuer.as_ref()?.0.text.clone(),
+            jwks_url: issuer.jwks_url.as_ref().map(|url| url.0.uri.clone()),
+            discovery_url: issuer.discovery_url.as_ref().map(|url| url.0.uri.clone()),
+            clients: issuer.clients.clone(),
+            audiences,
+            leeway: time(&issuer.leeway, Duration::from_secs(30)),
+        })
+    };
+    Auth {
+        anonymous: written.anonymous.unwrap_or(false),
+        issuers: written.issuers.iter().filter_map(issuer).collect(),
+        scopes: scopes(&written.scopes),
+    }
+}
+
+fn limits(written: &file::Limits) -> Limits {
+    Limits {
+        body: size(&written.body, 4 << 20),
+        depth: count(written.depth, 128),
+        connections: count(written.connections, 4096),
+        concurrency: count(written.concurrency, 1024),
+        token_bytes: size(&written.token_bytes, 8 << 10),
+        cached_tokens: count(written.cached_tokens, 10_000),
+    }
+}
+
+fn time(written: &Option<Text<Duration>>, default: Duration) -> Duration {
+    written.as_ref().map_or(default, |time| time.0)
+}
+
+fn size(written: &Option<Text<Size>>, default: usize) -> usize {
+    written.as_ref().map_or(default, |size| size.0.bytes())
+}
+
+fn count(written: Option<u32>, default: usize) -> usize {
+    // Counts are below ten million by the schema: they fit any `usize` of 32 bits or more.
+    written.and_then(|count| usize::try_from(count).ok()).unwrap_or(default)
+}
+
+fn scopes(written: &[Text<Scope>]) -> Vec<String> {
+    written.iter().map(|scope| scope.0.0.clone()).collect()
+}

@@ -1,0 +1,186 @@
+//! Targets and tool rules: the tool's word over the target's over the defaults.
+//!
+//! In: `defaults`, `targets` and `tools` as written. Out: each target and rule
+//! complete. It never invents a target: one without a kind is left out, and has
+//! been reported.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use http::HeaderValue;
+use http::header::AUTHORIZATION;
+
+use crate::config::file;
+use crate::config::reference::EnvText;
+use crate::config::resolved::{Breaker, Credentials, EnvValue, Retry, Target, TargetKind, Tool};
+use crate::config::secret::Secret;
+
+use super::{DEFAULT_RETRY, Resolver, count, merge_retry, scopes, size, time};
+
+/// Settings of a target with nothing left open.
+struct Settings {
+    timeout: Duration,
+    connect_timeout: Duration,
+    idle_timeout: Duration,
+    concurrency: usize,
+    list_ttl: Duration,
+    max_response: usize,
+    retry: Retry,
+    breaker: Breaker,
+}
+
+const DEFAULT: Settings = Settings {
+    timeout: Duration::from_secs(30),
+    connect_timeout: Duration::from_secs(5),
+    idle_timeout: Duration::from_secs(60),
+    concurrency: 100,
+    list_ttl: Duration::from_secs(60),
+    max_response: 16 << 20,
+    retry: DEFAULT_RETRY,
+    breaker: Breaker { failures: 5, open: Duration::from_secs(10) },
+};
+
+// === impl Settings ===
+
+impl Settings {
+    /// What is written, over these.
+    fn merge(&self, written: &file::Settings) -> Self {
+        Self {
+            timeout: time(&written.timeout, self.timeout),
+            connect_timeout: time(&written.connect_timeout, self.connect_timeout),
+            idle_timeout: time(&written.idle_timeout, self.idle_timeout),
+            concurrency: count(written.concurrency, self.concurrency),
+            list_ttl: time(&written.list_ttl, self.list_ttl),
+            max_response: size(&written.max_response, self.max_response),
+            retry: merge_retry(self.retry, written.retry.as_ref()),
+            breaker: merge_breaker(self.breaker, written.breaker.as_ref()),
+        }
+    }
+}
+
+// === impl Resolver ===
+
+impl Resolver<'_, '_> {
+    /// All targets that have a kind, in the order of the file.
+    pub(super) fn targets(&mut self, file: &file::File) -> Vec<Target> {
+        let shared = DEFAULT.merge(&file.defaults);
+        let targets = file.targets.0.iter();
+        targets.filter_map(|(name, written)| self.target(name, written, &shared)).collect()
+    }
+
+    fn target(&mut self, name: &str, written: &file::Target, shared: &Settings) -> Option<Target> {
+        let settings = shared.merge(&written.settings());
+        Some(Target {
+            name: name.to_owned(),
+            kind: self.kind(name, written)?,
+            timeout: settings.timeout,
+            connect_timeout: settings.connect_timeout,
+            idle_timeout: settings.idle_timeout,
+            concurrency: settings.concurrency,
+            list_ttl: settings.list_ttl,
+            max_response: settings.max_response,
+            retry: settings.retry,
+            breaker: settings.breaker,
+            required: written.required.unwrap_or(false),
+            trust_annotations: written.trust_annotations.unwrap_or(false),
+            scopes: scopes(&written.scopes),
+        })
+    }
+
+    /// `None` when it is missing or incomplete, which has been reported. Secrets are
+    /// fetched all the same, to report those as well.
+    fn kind(&mut self, name: &str, written: &file::Target) -> Option<TargetKind> {
+        let credentials = written.credentials.as_ref().and_then(|c| self.credentials(name, c));
+        if let Some(builtin) = written.builtin {
+            return Some(TargetKind::Builtin(builtin));
+        }
+        if let Some(mcp) = &written.mcp {
+            return Some(TargetKind::Mcp {
+                url: mcp.url.as_ref()?.0.uri.clone(),
+                era: mcp.era.unwrap_or_default(),
+                credentials,
+            });
+        }
+        let stdio = written.stdio.as_ref()?;
+        Some(TargetKind::Stdio {
+            command: stdio.command.clone(),
+            env: self.variables(name, stdio),
+            cwd: stdio.cwd.as_ref().map(PathBuf::from),
+        })
+    }
+
+    /// `None` after reporting why the secret cannot be used.
+    fn credentials(&mut self, name: &str, written: &file::Credentials) -> Option<Credentials> {
+        let path = ["targets", name, "credentials", "secret"];
+        let secret = self.secret(&written.secret.as_ref()?.0, &path)?;
+        let header = written.header.as_ref().map_or(AUTHORIZATION, |header| header.0.0.clone());
+        let scheme = match &written.scheme {
+            Some(scheme) => Some(scheme.clone()).filter(|scheme| !scheme.is_empty()),
+            None => (header == AUTHORIZATION).then(|| "Bearer".to_owned()),
+        };
+        if HeaderValue::from_str(secret.expose()).is_err() {
+            self.unusable(
+                &path,
+                "holds a character no header can carry",
+                "store the secret alone, in one line",
+            );
+        }
+        Some(Credentials { header, scheme, secret })
+    }
+
+    fn variables(&mut self, name: &str, stdio: &file::Stdio) -> Vec<(String, EnvValue)> {
+        let mut variables = Vec::with_capacity(stdio.env.0.len());
+        for (variable, value) in &stdio.env.0 {
+            let path = ["targets", name, "stdio", "env", variable];
+            let value = match &value.0 {
+                EnvText::Secret(reference) => match self.secret(reference, &path) {
+                    Some(secret) => EnvValue::Secret(secret),
+                    None => continue,
+                },
+                EnvText::Plain(text) => self.plain(text, &path),
+            };
+            variables.push((variable.clone(), value));
+        }
+        variables
+    }
+
+    /// What the environment put in may be a secret, so it is held like one.
+    fn plain(&self, text: &str, path: &[&str]) -> EnvValue {
+        let is_foreign = self.review.tree.scalar(path).is_some_and(|s| s.is_substituted());
+        if is_foreign {
+            EnvValue::Secret(Secret::new(text.to_owned()))
+        } else {
+            EnvValue::Plain(text.to_owned())
+        }
+    }
+}
+
+/// All rules about a target that exists, in the order of the file.
+pub(super) fn tools(file: &file::File, targets: &[Target]) -> Vec<Tool> {
+    let rules = file.tools.0.iter();
+    rules.filter_map(|(name, written)| tool(name, written, targets)).collect()
+}
+
+fn tool(name: &str, written: &file::Tool, targets: &[Target]) -> Option<Tool> {
+    let (target, tool) = name.split_once("___")?;
+    let target = targets.iter().find(|candidate| candidate.name == target)?;
+    Some(Tool {
+        name: name.to_owned(),
+        target: target.name.clone(),
+        tool: tool.to_owned(),
+        scopes: scopes(&written.scopes),
+        read_only: written.read_only,
+        idempotent: written.idempotent,
+        timeout: time(&written.timeout, target.timeout),
+        concurrency: written.concurrency.map(|limit| count(Some(limit), usize::MAX)),
+        retry: merge_retry(target.retry, written.retry.as_ref()),
+    })
+}
+
+fn merge_breaker(inherited: Breaker, written: Option<&file::Breaker>) -> Breaker {
+    let Some(written) = written else { return inherited };
+    Breaker {
+        failures: written.failures.unwrap_or(inherited.failures),
+        open: time(&written.open, inherited.open),
+    }
+}

@@ -1,0 +1,267 @@
+//! The configuration as the gateway uses it.
+//!
+//! In: nothing; `resolve` fills it. Out: typed values with every default put in
+//! and every secret fetched. It never holds a value that still needs checking.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use http::{HeaderName, Uri};
+
+use super::choice::{Builtin, Era, LogLevel, Prefix, Profile};
+use super::secret::Secret;
+use super::words::AccessLog;
+
+/// A configuration without mistakes.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Address for MCP clients.
+    pub listen: SocketAddr,
+    /// Address for metrics, health and console; `None` is off.
+    pub admin: Option<SocketAddr>,
+    /// Origin that clients see, without a trailing slash.
+    pub public_url: String,
+    /// The MCP resource URI (RFC 8707): `public_url` and `/mcp`.
+    pub resource: String,
+    /// `Host` values written in the file; see [`Config::host_values`].
+    pub hosts: Vec<String>,
+    /// Web origins whose pages may call, in lower case.
+    pub origins: Vec<String>,
+    /// Who may call.
+    pub auth: Auth,
+    /// How tool names are kept apart.
+    pub prefix: Prefix,
+    /// Bounds on what callers can make the gateway hold.
+    pub limits: Limits,
+    /// Sessions of MCP 2025-11-25 and earlier.
+    pub sessions: Sessions,
+    /// Targets in the order of the file.
+    pub targets: Vec<Target>,
+    /// Tool rules in the order of the file.
+    pub tools: Vec<Tool>,
+    /// Logs.
+    pub log: Log,
+    /// How the gateway stops.
+    pub shutdown: Shutdown,
+}
+
+/// Who may call: anonymous, or by token of one of the issuers; never both, never neither.
+#[derive(Debug, Clone)]
+pub struct Auth {
+    /// Calls need no token.
+    pub anonymous: bool,
+    /// Whose tokens are taken.
+    pub issuers: Vec<Issuer>,
+    /// Scopes every call needs, all of them.
+    pub scopes: Vec<String>,
+}
+
+/// Someone whose tokens are taken.
+#[derive(Debug, Clone)]
+pub struct Issuer {
+    /// Name in logs and metrics, unique.
+    pub name: String,
+    /// Which rules its tokens follow.
+    pub profile: Profile,
+    /// What `iss` must say, character by character.
+    pub issuer: String,
+    /// Where its keys are; `None` takes what discovery says.
+    pub jwks_url: Option<Uri>,
+    /// Where its discovery document is; `None` is below the issuer.
+    pub discovery_url: Option<Uri>,
+    /// Client ids taken; empty takes any (profile `oidc` only).
+    pub clients: Vec<String>,
+    /// Audiences taken; empty for profile `cognito` only.
+    pub audiences: Vec<String>,
+    /// Clock difference forgiven.
+    pub leeway: Duration,
+}
+
+/// Bounds on what callers can make the gateway hold.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Largest request body in bytes.
+    pub body: usize,
+    /// Deepest JSON nesting of a request.
+    pub depth: usize,
+    /// Connections open at once.
+    pub connections: usize,
+    /// Calls in progress at once.
+    pub concurrency: usize,
+    /// Longest bearer token in bytes.
+    pub token_bytes: usize,
+    /// Verified tokens remembered.
+    pub cached_tokens: usize,
+}
+
+/// Sessions of MCP 2025-11-25 and earlier.
+#[derive(Debug, Clone)]
+pub struct Sessions {
+    /// How long a session lives.
+    pub lifetime: Duration,
+    /// Seals session ids: at least 32 characters, perhaps base64. `None` is random per process.
+    pub key: Option<Secret>,
+}
+
+/// An MCP server behind the gateway.
+#[derive(Debug, Clone)]
+pub struct Target {
+    /// Name, unique; the part of tool names before `___`.
+    pub name: String,
+    /// How it is reached.
+    pub kind: TargetKind,
+    /// Longest time for a call, all attempts together.
+    pub timeout: Duration,
+    /// Longest time to connect.
+    pub connect_timeout: Duration,
+    /// Longest silence within a reply.
+    pub idle_timeout: Duration,
+    /// Calls in progress at once.
+    pub concurrency: usize,
+    /// How long its lists are kept; zero asks each time.
+    pub list_ttl: Duration,
+    /// Largest reply in bytes.
+    pub max_response: usize,
+    /// Trying again.
+    pub retry: Retry,
+    /// Leaving it alone for a while.
+    pub breaker: Breaker,
+    /// Without it there are no lists and no readiness.
+    pub required: bool,
+    /// Believe its `readOnlyHint` and `idempotentHint`.
+    pub trust_annotations: bool,
+    /// Scopes every call to it needs, besides [`Auth::scopes`].
+    pub scopes: Vec<String>,
+}
+
+/// How a target is reached.
+#[derive(Debug, Clone)]
+pub enum TargetKind {
+    /// Part of this program.
+    Builtin(Builtin),
+    /// An MCP server over HTTP.
+    Mcp {
+        /// Its endpoint, absolute.
+        url: Uri,
+        /// Which era of MCP it speaks.
+        era: Era,
+        /// What the gateway shows it.
+        credentials: Option<Credentials>,
+    },
+    /// An MCP server run as a child process.
+    Stdio {
+        /// Program and arguments, at least one word.
+        command: Vec<String>,
+        /// Environment variables, in the order of the file.
+        env: Vec<(String, EnvValue)>,
+        /// Working directory; `None` is the gateway's own.
+        cwd: Option<PathBuf>,
+    },
+}
+
+/// What the gateway shows a target.
+#[derive(Debug, Clone)]
+pub struct Credentials {
+    /// Header that carries it.
+    pub header: HeaderName,
+    /// Word before the secret and one space; `None` for the secret alone.
+    pub scheme: Option<String>,
+    /// The secret; with the scheme it is a valid header value.
+    pub secret: Secret,
+}
+
+/// The value of a child's environment variable.
+#[derive(Debug, Clone)]
+pub enum EnvValue {
+    /// Written in the file.
+    Plain(String),
+    /// From a secret reference or a `${NAME}` substitution.
+    Secret(Secret),
+}
+
+/// Trying again.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Retry {
+    /// Attempts in all, from 1 (never again) to 10.
+    pub attempts: u32,
+    /// Growth of the wait, from 1 to 10.
+    pub multiplier: f64,
+    /// First wait.
+    pub base: Duration,
+    /// Longest wait, not below `base`.
+    pub max: Duration,
+    /// Retries allowed per first attempt, from 0 to 1.
+    pub budget: f64,
+}
+
+/// Leaving a failing target alone for a while.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Breaker {
+    /// Failures in a row that open it.
+    pub failures: u32,
+    /// How long it stays open before one call may try.
+    pub open: Duration,
+}
+
+/// Rules for one tool.
+#[derive(Debug, Clone)]
+pub struct Tool {
+    /// Full name, `target___tool`.
+    pub name: String,
+    /// Name of the target, one of [`Config::targets`].
+    pub target: String,
+    /// The target's own name for the tool.
+    pub tool: String,
+    /// Scopes a call needs, besides those of gateway and target.
+    pub scopes: Vec<String>,
+    /// It changes nothing; `None` is unknown.
+    pub read_only: Option<bool>,
+    /// Calling twice is like calling once; `None` is unknown.
+    pub idempotent: Option<bool>,
+    /// Longest time for a call; the target's where the file says nothing.
+    pub timeout: Duration,
+    /// Calls of this tool in progress, within the target's limit; `None` adds no limit.
+    pub concurrency: Option<usize>,
+    /// Trying again; the target's where the file says nothing.
+    pub retry: Retry,
+}
+
+/// Logs.
+#[derive(Debug, Clone)]
+pub struct Log {
+    /// Where the access log goes.
+    pub access: AccessLog,
+    /// Least important lines written.
+    pub level: LogLevel,
+}
+
+/// How the gateway stops.
+#[derive(Debug, Clone)]
+pub struct Shutdown {
+    /// Time for calls in progress to end.
+    pub grace: Duration,
+}
+
+// === impl Config ===
+
+impl Config {
+    /// Every `Host` value to take when listening on `bound`, which differs from
+    /// [`Config::listen`] when that asks for port 0.
+    #[must_use]
+    pub fn host_values(&self, bound: SocketAddr) -> Vec<String> {
+        let port = bound.port();
+        let mut hosts = vec![
+            bound.to_string(),
+            format!("localhost:{port}"),
+            format!("127.0.0.1:{port}"),
+            format!("[::1]:{port}"),
+        ];
+        let public = self.public_url.split_once("://").map(|(_, authority)| authority);
+        hosts.extend(public.map(str::to_owned));
+        hosts.extend(self.hosts.iter().cloned());
+        hosts.sort();
+        hosts.dedup();
+        hosts
+    }
+}

@@ -1,0 +1,56 @@
+//! Configurations, good and bad, from text to result.
+
+mod defaults;
+mod good;
+mod parts;
+mod wrong;
+
+use std::io;
+use std::path::Path;
+
+use super::{Config, Report, load};
+
+/// The environment of every test here.
+fn env(name: &str) -> Option<String> {
+    let value = match name {
+        "COGNITO_POOL" => "us-east-1_AbCdEfGhI",
+        "COGNITO_CLIENT" => "1h57kf5cpq17m0eml12example",
+        "GH_TOKEN" | "GITHUB_TOKEN" => "ghp_from_the_environment",
+        "SESSION_KEY" => "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=",
+        "SHORT_KEY" => "too short",
+        "BLANK" => "\n",
+        "FORGOTTEN" => "changeme",
+        "TWO_LINES" => "one\ntwo",
+        "GITHUB_PATH" => "mcp",
+        "BUILTIN" => "clock",
+        "BAD_NUMBER" => "secret-looking-text",
+        "PORT" => "8123",
+        "NOTHING" => "",
+        _ => return None,
+    };
+    Some(value.to_owned())
+}
+
+/// The files of every test here.
+fn read(path: &Path) -> io::Result<String> {
+    match path.to_str() {
+        Some("/run/secrets/files") => Ok("token-from-a-file\r\n".to_owned()),
+        _ => Err(io::Error::new(io::ErrorKind::NotFound, "no such file")),
+    }
+}
+
+fn try_load(text: &str) -> Result<Config, Report> {
+    load(text, "toolgate.yaml", &env, &read)
+}
+
+/// A good configuration; the report becomes the failure's message.
+fn config(text: &str) -> Config {
+    try_load(text).unwrap_or_else(|report| panic!("{report}"))
+}
+
+/// The mistakes of a bad configuration as `code line:column message`.
+fn mistakes(text: &str) -> Vec<String> {
+    let report = try_load(text).expect_err("this configuration is wrong");
+    let line = |m: &super::Mistake| format!("{} {}:{} {}", m.code, m.at.line, m.at.col, m.message);
+    report.mistakes().iter().map(line).collect()
+}

@@ -1,0 +1,191 @@
+//! Good files and what they become.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::super::{
+    AccessLog, Builtin, Config, EnvValue, Era, Prefix, Profile, TargetKind, schema,
+};
+use super::{config, mistakes};
+
+const LOCAL: &str = "auth: { anonymous: true }\ntargets:\n  clock: { builtin: clock }\n";
+
+fn example(name: &str) -> Config {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(name);
+    config(&fs::read_to_string(path).unwrap())
+}
+
+#[test]
+fn the_minimal_example_has_one_issuer_and_one_target() {
+    let config = example("minimal.yaml");
+    let [issuer] = config.auth.issuers.as_slice() else { panic!("{config:?}") };
+    assert_eq!(issuer.profile, Profile::Cognito);
+    assert_eq!(issuer.issuer, "https://cognito-idp.us-east-1.amazonaws.com/us-east-1_AbCdEfGhI");
+    assert_eq!(issuer.clients, ["1h57kf5cpq17m0eml12example"]);
+    let [target] = config.targets.as_slice() else { panic!("{config:?}") };
+    let TargetKind::Mcp { url, era, credentials } = &target.kind else { panic!("{target:?}") };
+    assert_eq!((url.to_string().as_str(), *era), ("https://mcp.example.com/mcp", Era::Auto));
+    let credentials = credentials.as_ref().unwrap();
+    assert_eq!(credentials.header, "authorization");
+    assert_eq!(credentials.scheme.as_deref(), Some("Bearer"));
+    assert_eq!(credentials.secret.expose(), "ghp_from_the_environment");
+}
+
+#[test]
+fn the_laptop_example_is_anonymous_with_a_builtin_and_a_child() {
+    let config = example("laptop.yaml");
+    assert!(config.auth.anonymous && config.auth.issuers.is_empty());
+    assert!(config.listen.ip().is_loopback());
+    let kinds: Vec<&TargetKind> = config.targets.iter().map(|target| &target.kind).collect();
+    assert!(matches!(
+        kinds.as_slice(),
+        [TargetKind::Builtin(Builtin::Clock), TargetKind::Stdio { .. }]
+    ));
+}
+
+#[test]
+fn the_full_example_writes_every_key_of_the_schema() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/full.yaml");
+    let text = fs::read_to_string(path).unwrap();
+    let schema: serde_json::Value = serde_json::from_str(&schema()).unwrap();
+    let definitions = schema["$defs"].as_object().unwrap().values().chain([&schema]);
+    let keys = definitions.filter_map(|part| part["properties"].as_object()).flatten();
+    for (key, _) in keys {
+        assert!(text.contains(&format!("{key}:")), "full.yaml lacks `{key}`");
+    }
+}
+
+#[test]
+fn the_full_example_resolves_to_what_it_says() {
+    let config = example("full.yaml");
+    assert_eq!(config.resource, "https://gw.example.com/mcp");
+    assert_eq!(config.sessions.key.as_ref().unwrap().expose().len(), 44);
+    let names: Vec<&str> = config.targets.iter().map(|target| target.name.as_str()).collect();
+    assert_eq!(names, ["clock", "github", "files"]);
+    let [issue, search] = config.tools.as_slice() else { panic!("{config:?}") };
+    assert_eq!((issue.target.as_str(), issue.tool.as_str()), ("github", "create_issue"));
+    assert_eq!((issue.read_only, search.read_only), (Some(false), Some(true)));
+    assert_eq!((issue.timeout.as_secs(), search.timeout.as_secs()), (20, 60));
+    assert_eq!((issue.concurrency, search.concurrency), (Some(5), None));
+    let TargetKind::Stdio { env, .. } = &config.targets[2].kind else { panic!("{config:?}") };
+    let [(_, EnvValue::Plain(plain)), (_, EnvValue::Secret(secret))] = env.as_slice() else {
+        panic!("{env:?}")
+    };
+    assert_eq!((plain.as_str(), secret.expose()), ("production", "token-from-a-file"));
+}
+
+#[test]
+fn a_tool_overrides_its_target_which_overrides_the_defaults() {
+    let config = config(
+        "auth: { anonymous: true }\n\
+         defaults: { timeout: 10s, retry: { attempts: 3, base: 50ms } }\n\
+         targets:\n  a: { builtin: clock, retry: { multiplier: 2 } }\n  b: { builtin: gateway, timeout: 4s }\n\
+         tools:\n  a___x: { read_only: true, retry: { attempts: 5 } }\n",
+    );
+    let (a, b, x) = (&config.targets[0], &config.targets[1], &config.tools[0]);
+    assert_eq!((a.timeout.as_secs(), b.timeout.as_secs()), (10, 4));
+    assert_eq!((a.retry.attempts, a.retry.multiplier), (3, 2.0));
+    assert_eq!((b.retry.attempts, b.retry.multiplier), (3, 1.5));
+    assert_eq!((x.retry.attempts, x.retry.multiplier), (5, 2.0));
+    assert_eq!(x.retry.base, Duration::from_millis(50));
+}
+
+#[test]
+fn a_secret_is_never_in_debug() {
+    let shown = format!("{:?}", example("full.yaml"));
+    for secret in ["ghp_from_the_environment", "token-from-a-file", "MDEyMzQ1"] {
+        assert!(!shown.contains(secret), "{shown}");
+    }
+    assert!(shown.contains("Secret(***)"));
+}
+
+#[test]
+fn the_environment_is_put_into_values_of_any_type() {
+    let config = config(&format!(
+        "{LOCAL}listen: 127.0.0.1:${{PORT}}\nlimits: {{ connections: \"${{PORT}}\", depth: 7 }}\n"
+    ));
+    assert_eq!(config.listen.port(), 8123);
+    assert_eq!(config.limits.connections, 8123);
+    assert_eq!(config.public_url, "http://127.0.0.1:8123");
+}
+
+#[test]
+fn substituted_variables_of_a_child_are_held_as_secrets_and_escapes_stay_plain() {
+    let config = config(
+        "auth: { anonymous: true }\ntargets:\n  a:\n    stdio:\n      command: [run, 8080, true, \"$HOME\"]\n\
+         \x20     env: { A: \"${GH_TOKEN}\", B: \"$${GH_TOKEN}\", C: 8080, D: file:///data, E: \"${NOTHING}\" }\n",
+    );
+    let TargetKind::Stdio { command, env, .. } = &config.targets[0].kind else { panic!() };
+    assert_eq!(command, &["run", "8080", "true", "$HOME"]);
+    let shown: Vec<String> = env.iter().map(|(name, value)| format!("{name}={value:?}")).collect();
+    assert_eq!(
+        shown,
+        [
+            "A=Secret(Secret(***))",
+            "B=Secret(Secret(***))",
+            "C=Plain(\"8080\")",
+            "D=Plain(\"file:///data\")",
+            "E=Secret(Secret(***))",
+        ]
+    );
+    let EnvValue::Secret(escaped) = &env[1].1 else { panic!() };
+    assert_eq!(escaped.expose(), "${GH_TOKEN}");
+}
+
+#[test]
+fn an_empty_substitution_is_text_and_not_an_absent_value() {
+    let found = mistakes(&format!("{LOCAL}public_url: ${{NOTHING}}\n"));
+    assert_eq!(found, ["TG1008 4:13 `${NOTHING}` is not a URL"]);
+}
+
+#[test]
+fn the_audience_of_an_oidc_issuer_defaults_to_the_resource() {
+    let config = config(
+        "public_url: https://gw.example.com/\n\
+         auth: { issuers: [{ name: a, profile: oidc, issuer: https://login.example.com }] }\n\
+         targets: { clock: { builtin: clock } }\n",
+    );
+    assert_eq!(config.public_url, "https://gw.example.com");
+    assert_eq!(config.auth.issuers[0].audiences, ["https://gw.example.com/mcp"]);
+}
+
+#[test]
+fn host_values_hold_local_names_public_host_and_written_hosts() {
+    let config = config(&format!("{LOCAL}public_url: https://gw.example.com\nhosts: [other:1]\n"));
+    let hosts = config.host_values("127.0.0.1:9000".parse().unwrap());
+    let expected = ["127.0.0.1:9000", "[::1]:9000", "gw.example.com", "localhost:9000", "other:1"];
+    assert_eq!(hosts, expected);
+}
+
+#[test]
+fn words_of_the_file_become_their_variants() {
+    let config = config(&format!(
+        "{LOCAL}  web: {{ mcp: {{ url: http://127.0.0.1:1/mcp, era: legacy }} }}\n\
+         admin: off\nprefix: when_needed\nlog: {{ access: file:/tmp/a.log, level: debug }}\n"
+    ));
+    assert_eq!(config.admin, None);
+    assert_eq!(config.prefix, Prefix::WhenNeeded);
+    assert_eq!(config.log.access, AccessLog::File(PathBuf::from("/tmp/a.log")));
+    assert!(matches!(config.targets[1].kind, TargetKind::Mcp { era: Era::Legacy, .. }));
+}
+
+#[test]
+fn a_byte_order_mark_and_windows_line_ends_are_taken() {
+    let text = format!("\u{feff}{LOCAL}lissten: 1\n").replace('\n', "\r\n");
+    assert_eq!(mistakes(&text), ["TG1004 4:1 unknown key `lissten`"]);
+}
+
+#[test]
+fn the_committed_schema_is_the_current_one() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/config.schema.json");
+    if std::env::var_os("TOOLGATE_GEN").is_some() {
+        fs::write(&path, schema()).unwrap();
+    }
+    let committed = fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        committed == schema(),
+        "proxy/docs/config.schema.json is out of date, write it with:\n  TOOLGATE_GEN=1 cargo \
+         nextest run -p toolgate the_committed_schema_is_the_current_one"
+    );
+}

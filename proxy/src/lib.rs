@@ -1,0 +1,20 @@
+//! The gateway as a whole: configuration in, a running stack out.
+//!
+//! Enters: a command line. Leaves: an exit code. Never: a step of a request; those are the stages,
+//! and [`stack`] is the page that puts them in order.
+
+pub mod cli;
+pub mod commands;
+pub mod exit;
+
+pub mod config;
+
+pub mod stack;
+
+pub mod assembly;
+pub mod facts;
+pub mod run;
+
+pub mod client;
+pub mod dev;
+pub mod runfile;

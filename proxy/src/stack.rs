@@ -1,0 +1,69 @@
+//! THE PAGE: every layer that a request passes, in the order in which it passes them.
+//!
+//! Enters: the parts, each made by its own stage. Leaves: one service. Never: a decision.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use http::{Request, Response};
+use hyper::body::Incoming;
+use toolgate_admit::authn::Authenticator;
+use toolgate_admit::{
+    Body, FrontLayer, IdentifyLayer, OriginConfig, RecordLayer, RpcConfig, RpcLayer,
+};
+use toolgate_call::Policy;
+use toolgate_guard::{ConcurrencyLayer, ScopeLayer};
+use toolgate_mcp::{Registry, Router};
+use toolgate_telemetry::Telemetry;
+use tower::{Service, ServiceBuilder};
+
+/// What the layers are made of.
+#[derive(Clone, Debug)]
+pub struct Parts {
+    /// Metrics and logs.
+    pub telemetry: Arc<Telemetry>,
+    /// Hosts and origins that are ours.
+    pub origin: Arc<OriginConfig>,
+    /// Verifies tokens.
+    pub auth: Arc<Authenticator>,
+    /// Limits of a request.
+    pub rpc: Arc<RpcConfig>,
+    /// Who may do what.
+    pub policy: Arc<Policy>,
+    /// All targets and their tools.
+    pub registry: Arc<Registry>,
+    /// Calls at once.
+    pub concurrency: usize,
+    /// Chooses the way.
+    pub router: Router,
+}
+
+/// The way of a request.
+pub fn stack(
+    parts: Parts,
+) -> impl Service<
+    Request<Incoming>,
+    Response = Response<Body>,
+    Error = Infallible,
+    Future: Send + 'static,
+> + Clone
++ Send
++ Sync
++ 'static {
+    let Parts { telemetry, origin, auth, rpc, policy, registry, concurrency, router } = parts;
+    ServiceBuilder::new()
+        // Names the request, starts its ledger; writes its record when the last byte is out.
+        .layer(RecordLayer(Arc::clone(&telemetry)))
+        // Only /mcp, only from a Host and an Origin that are ours; serves the RFC 9728 document.
+        .layer(FrontLayer { origin, auth: Arc::clone(&auth) })
+        // The bearer token becomes a principal, and goes no further.
+        .layer(IdentifyLayer(Arc::clone(&auth)))
+        // The line: Request → Call on the way in, Reply or Refusal → Response on the way out.
+        .layer(RpcLayer { config: rpc, auth, telemetry: Arc::clone(&telemetry) })
+        // May this principal use the gateway, and this tool? Call → Permitted.
+        .layer(ScopeLayer { policy, directory: registry, telemetry: Arc::clone(&telemetry) })
+        // Is there room? The permit is held until the last byte.
+        .layer(ConcurrencyLayer::new(concurrency, telemetry))
+        // To one target, to all, or answered here. Behind each target: `reach`, then `target`.
+        .service(router)
+}

@@ -1,0 +1,218 @@
+//! Targets that are compiled in: `clock` and `gateway`.
+//!
+//! Enters: an `Outbound`. Leaves: a `Reply` in the shape of the modern era. Never: I/O, or a fact
+//! that was not handed in; an argument that is not in the schema is refused in words that a model
+//! can act on.
+
+mod arguments;
+mod civil;
+mod clock;
+mod gateway;
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use toolgate_call::{
+    Answer, Era, Op, Outbound, Permitted, Phase, RawJson, Refusal, Reply, Version,
+};
+
+use self::arguments::Arguments;
+
+/// Which of the built-in targets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Builtin {
+    /// `now` and `sleep`.
+    Clock,
+    /// `status`: the gateway and its targets.
+    Gateway,
+}
+
+/// What the gateway knows of itself.
+pub trait GatewayFacts: Send + Sync {
+    /// How long it has been running.
+    fn uptime(&self) -> Duration;
+
+    /// Its targets, in the order of the configuration.
+    fn targets(&self) -> Vec<TargetFact>;
+}
+
+/// One target, as the gateway sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TargetFact {
+    /// Its configured name.
+    pub name: String,
+    /// Whether it is in good health.
+    pub up: bool,
+    /// The same in words, fit for every caller.
+    pub detail: String,
+    /// How many tools it offers.
+    pub tools: usize,
+}
+
+/// A target within the gateway.
+#[derive(Clone)]
+pub struct BuiltinTarget {
+    kind: Builtin,
+    target: Arc<str>,
+    facts: Arc<dyn GatewayFacts>,
+    tools: RawJson,
+}
+
+/// What a tool came to.
+enum Done {
+    /// Its result.
+    Result(Value),
+    /// It said no; the text is for the model.
+    Wrong(String),
+    /// The result comes later.
+    Later(clock::Sleeping),
+    /// There is no such tool.
+    Unknown,
+}
+
+/// JSON-RPC "invalid params": an unknown tool or cursor (2026-07-28 `server/tools`).
+const INVALID_PARAMS: i64 = -32602;
+/// The lists are constants of a release.
+const LIST_TTL_MS: u64 = 3_600_000;
+
+/// A built-in target.
+#[must_use]
+pub fn builtin(kind: Builtin, target: Arc<str>, facts: Arc<dyn GatewayFacts>) -> BuiltinTarget {
+    let tools = match kind {
+        Builtin::Clock => clock::tools(),
+        Builtin::Gateway => gateway::tools(),
+    };
+    let list = json!({
+        "resultType": "complete",
+        "tools": tools,
+        "ttlMs": LIST_TTL_MS,
+        "cacheScope": "public",
+    });
+    BuiltinTarget { kind, target, facts, tools: raw(&list) }
+}
+
+// === impl BuiltinTarget ===
+
+impl BuiltinTarget {
+    async fn serve(self, outbound: Outbound) -> Result<Reply, Refusal> {
+        outbound.ledger.enter(Phase::Wait);
+        let answer = match &outbound.op {
+            Op::Call(permitted) => return self.carry_out(permitted).await,
+            Op::List { cursor: None } => Answer::result(self.tools.clone()),
+            Op::List { cursor: Some(_) } => error("there is only one page; ask without a cursor"),
+            Op::Probe => Answer::result(discovery()),
+        };
+        Ok(Reply::one(Era::Modern, answer))
+    }
+
+    async fn carry_out(&self, permitted: &Permitted) -> Result<Reply, Refusal> {
+        let Some(tool) = permitted.tool() else {
+            return Err(Refusal::internal("a call of no tool was sent to a target"));
+        };
+        let call = permitted.call();
+        let arguments = match Arguments::of(call) {
+            Ok(arguments) => arguments,
+            Err(text) => return Ok(Reply::one(Era::Modern, wrong(&text))),
+        };
+        let done = match self.kind {
+            Builtin::Clock => clock::call(&tool.name, &arguments),
+            Builtin::Gateway => gateway::call(&tool.name, &arguments, &*self.facts),
+        };
+        let answer = match done {
+            Done::Result(structured) => right(&structured),
+            Done::Wrong(text) => wrong(&text),
+            Done::Unknown => {
+                error(&format!("`{}` has no tool `{}`; ask for its list", self.target, tool.name))
+            }
+            Done::Later(sleeping) => match &call.meta.progress_token {
+                None => sleeping.ending().await,
+                Some(token) => {
+                    let events = Box::pin(sleeping.reporting_to(token.clone()));
+                    return Ok(Reply::stream(Era::Modern, events));
+                }
+            },
+        };
+        Ok(Reply::one(Era::Modern, answer))
+    }
+}
+
+impl tower::Service<Outbound> for BuiltinTarget {
+    type Response = Reply;
+    type Error = Refusal;
+    type Future = Pin<Box<dyn Future<Output = Result<Reply, Refusal>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Refusal>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, outbound: Outbound) -> Self::Future {
+        Box::pin(self.clone().serve(outbound))
+    }
+}
+
+impl fmt::Debug for BuiltinTarget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BuiltinTarget")
+            .field("kind", &self.kind)
+            .field("target", &self.target)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A result, as data and as the same data in text (`server/tools`, "Structured Content").
+fn right(structured: &Value) -> Answer {
+    Answer::result(raw(&json!({
+        "resultType": "complete",
+        "content": [{ "type": "text", "text": structured.to_string() }],
+        "structuredContent": structured,
+        "isError": false,
+    })))
+}
+
+/// A result by which the tool says no.
+fn wrong(text: &str) -> Answer {
+    let result = json!({
+        "resultType": "complete",
+        "content": [{ "type": "text", "text": text }],
+        "isError": true,
+    });
+    Answer::Result { raw: raw(&result), is_error: true }
+}
+
+fn error(message: &str) -> Answer {
+    let error = json!({ "code": INVALID_PARAMS, "message": message });
+    Answer::Error { raw: raw(&error), code: INVALID_PARAMS }
+}
+
+fn discovery() -> RawJson {
+    raw(&json!({
+        "resultType": "complete",
+        "supportedVersions": [Version::LATEST.as_str()],
+        "capabilities": { "tools": {} },
+        "ttlMs": LIST_TTL_MS,
+        "cacheScope": "public",
+    }))
+}
+
+/// The annotations of a tool that only reads, and only here.
+fn harmless(title: &str) -> Value {
+    json!({
+        "title": title,
+        "readOnlyHint": true,
+        "destructiveHint": false,
+        "idempotentHint": true,
+        "openWorldHint": false,
+    })
+}
+
+fn raw(value: &Value) -> RawJson {
+    RawJson::built(value.to_string().into())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,204 @@
+//! MCP servers over Streamable HTTP, of either era.
+//!
+//! Enters: `Outbound`. Leaves: a `Reply` in the target's era, or why there is none. Never: a
+//! caller's token, header or session; never a second try of a call that may have been carried out.
+
+mod conn;
+mod connect;
+mod exchange;
+mod pool;
+
+mod era;
+mod request;
+mod session;
+
+mod reply;
+mod sse;
+mod stream;
+
+mod failure;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use http::{HeaderName, HeaderValue, Uri};
+use tokio::sync::Semaphore;
+use toolgate_call::{Era, Ledger, Outbound, Refusal, Reply};
+use toolgate_telemetry::{Direction, TargetMetrics, Telemetry};
+use tower::Service;
+
+use crate::{EraChoice, NoticeSink};
+use connect::Connector;
+pub use connect::UrlError;
+use era::EraMemory;
+use failure::Failure;
+use pool::Pool;
+use session::SessionSlot;
+
+/// How a target is reached.
+#[derive(Clone, Debug)]
+pub struct HttpConfig {
+    /// Its configured name.
+    pub target: Arc<str>,
+    /// Its endpoint.
+    pub url: Uri,
+    /// Its era, if the operator knows it.
+    pub era: EraChoice,
+    /// How long DNS, TCP and TLS may take together.
+    pub connect_timeout: Duration,
+    /// How long an answer that has begun may stand still.
+    pub idle_timeout: Duration,
+    /// The largest answer, and the largest event, in bytes.
+    pub max_response: usize,
+    /// Headers that go with every request: the target's credentials. Marked sensitive.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+/// A target over HTTP.
+#[derive(Clone, Debug)]
+pub struct HttpTarget(Arc<Inner>);
+
+struct Inner {
+    config: HttpConfig,
+    base: http::HeaderMap,
+    ids: AtomicU64,
+    pool: Arc<Pool>,
+    era: EraMemory,
+    session: SessionSlot,
+    notices: NoticeSink,
+    metrics: Arc<TargetMetrics>,
+    telemetry: Arc<Telemetry>,
+    /// Messages that nobody waits for: cancellations, and answers to a target's own questions.
+    aside: Arc<Semaphore>,
+}
+
+/// How many messages may be on their way aside at once.
+const ASIDE: usize = 32;
+
+// === impl HttpTarget ===
+
+impl HttpTarget {
+    /// A target at that endpoint. Nothing is connected yet.
+    ///
+    /// # Errors
+    /// When the URL is not one that can be connected to, or the system has no root certificates
+    /// and the URL is `https`.
+    pub fn new(
+        config: HttpConfig,
+        telemetry: Arc<Telemetry>,
+        notices: NoticeSink,
+    ) -> Result<Self, UrlError> {
+        let metrics = telemetry.target(&config.target);
+        let connector = Connector::new(&config.url, config.connect_timeout)?;
+        let base = request::base_headers(&connector, &config.headers);
+        Ok(Self(Arc::new(Inner {
+            base,
+            ids: AtomicU64::new(1),
+            pool: Arc::new(Pool::new(connector, Arc::clone(&metrics))),
+            era: EraMemory::new(config.era),
+            session: SessionSlot::default(),
+            config,
+            notices,
+            metrics,
+            telemetry,
+            aside: Arc::new(Semaphore::new(ASIDE)),
+        })))
+    }
+
+    /// The target's era, once it is known.
+    #[must_use]
+    pub fn era(&self) -> Option<Era> {
+        self.0.era.known()
+    }
+}
+
+impl Service<Outbound> for HttpTarget {
+    type Response = Reply;
+    type Error = Refusal;
+    type Future = BoxFuture<'static, Result<Reply, Refusal>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Refusal>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, outbound: Outbound) -> Self::Future {
+        let inner = Arc::clone(&self.0);
+        Box::pin(async move {
+            let served = Inner::serve(&inner, &outbound).await;
+            served.map_err(|failure| failure.refuse(&inner.config.target))
+        })
+    }
+}
+
+// === impl Inner ===
+
+impl Inner {
+    async fn serve(this: &Arc<Self>, outbound: &Outbound) -> Result<Reply, Failure> {
+        let era = this.era.settle(this, &outbound.ledger).await?;
+        let version = match era {
+            Era::Modern => toolgate_call::Version::LATEST,
+            Era::Legacy => toolgate_call::Version::LATEST_LEGACY,
+        };
+        this.telemetry.gateway.protocol(version, Direction::Target);
+        match era {
+            Era::Modern => {
+                let request = request::modern(this, outbound)?;
+                let answered = reply::answered(this, request, outbound, None).await;
+                if matches!(answered, Err(Failure::WrongEra(_))) {
+                    this.era.forget();
+                }
+                answered
+            }
+            Era::Legacy => Self::serve_legacy(this, outbound).await,
+        }
+    }
+
+    /// A request of the older era; a session that the target has lost is made again once. The
+    /// target has refused the request without looking at it then, so that it is not sent twice.
+    async fn serve_legacy(this: &Arc<Self>, outbound: &Outbound) -> Result<Reply, Failure> {
+        let session = this.session.settle(this, &outbound.ledger).await?;
+        let request = request::legacy(this, outbound, &session)?;
+        let answered = reply::answered(this, request, outbound, Some(&session)).await;
+        if !matches!(answered, Err(Failure::SessionLost(_))) {
+            return answered;
+        }
+        this.session.forget(&session);
+        this.metrics.reestablished();
+        let session = this.session.settle(this, &outbound.ledger).await?;
+        let request = request::legacy(this, outbound, &session)?;
+        reply::answered(this, request, outbound, Some(&session)).await
+    }
+
+    fn next_id(&self) -> u64 {
+        self.ids.fetch_add(1, Relaxed)
+    }
+
+    /// Sends a message whose answer does not matter, if there is room for it.
+    fn send_aside(this: &Arc<Self>, request: request::Outgoing) {
+        let Ok(permit) = Arc::clone(&this.aside).try_acquire_owned() else {
+            tracing::debug!(target = %this.config.target, "too many messages aside; one is dropped");
+            return;
+        };
+        let this = Arc::clone(this);
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        runtime.spawn(async move {
+            let ledger = Ledger::new(std::time::Instant::now());
+            let sent = exchange::send(&this, request, &ledger);
+            let limit = this.config.connect_timeout + this.config.idle_timeout;
+            if let Ok(Ok(answer)) = tokio::time::timeout(limit, sent).await {
+                // What it says does not matter, but a body that was read lets the connection live.
+                let _read = answer.body.read_all(exchange::ERROR_BODY, limit).await;
+            }
+            drop(permit);
+        });
+    }
+}
+
+impl std::fmt::Debug for Inner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("HttpTarget").field("target", &self.config.target).finish_non_exhaustive()
+    }
+}

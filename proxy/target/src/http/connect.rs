@@ -1,0 +1,168 @@
+//! A new connection: DNS, TCP, TLS.
+//!
+//! Enters: an endpoint. Leaves: a stream of bytes to it, each step timed. Never: a certificate that
+//! was not verified; never a proxy or a setting from the environment.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use http::Uri;
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use toolgate_call::Reason;
+use toolgate_telemetry::{ConnectPhase, TargetMetrics};
+
+use super::failure::Failure;
+
+/// A stream of bytes, encrypted or not.
+pub(super) trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
+
+/// Why an endpoint cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UrlError(String);
+
+/// Knows how to connect to one endpoint.
+pub(super) struct Connector {
+    host: String,
+    port: u16,
+    authority: String,
+    path: String,
+    tls: Option<(TlsConnector, ServerName<'static>)>,
+    timeout: Duration,
+}
+
+// === impl Connector ===
+
+impl Connector {
+    pub(super) fn new(url: &Uri, timeout: Duration) -> Result<Self, UrlError> {
+        let secure = match url.scheme_str() {
+            Some("https") => true,
+            Some("http") => false,
+            _ => return Err(UrlError::new("the URL must begin with http:// or https://")),
+        };
+        let host = url.host().ok_or_else(|| UrlError::new("the URL has no host"))?;
+        let bare = host.trim_start_matches('[').trim_end_matches(']').to_owned();
+        let port = url.port_u16().unwrap_or(if secure { 443 } else { 80 });
+        let authority = url.authority().map(|all| all.as_str().to_owned());
+        let path = url.path_and_query().map_or("/", |path| path.as_str()).to_owned();
+        let tls = if secure { Some((tls()?, server_name(&bare)?)) } else { None };
+        let authority = authority.unwrap_or_else(|| host.to_owned());
+        Ok(Self { host: bare, port, authority, path, tls, timeout })
+    }
+
+    /// What `Host` says.
+    pub(super) fn authority(&self) -> &str {
+        // Credentials in a URL are not for the other side's log.
+        self.authority.rsplit('@').next().unwrap_or(&self.authority)
+    }
+
+    /// What is requested.
+    pub(super) fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// Connects.
+    pub(super) async fn connect(&self, metrics: &TargetMetrics) -> Result<Box<dyn Io>, Failure> {
+        let connecting = self.steps(metrics);
+        tokio::time::timeout(self.timeout, connecting).await.unwrap_or_else(|_| {
+            let detail = format!("{}:{} within {:?}", self.host, self.port, self.timeout);
+            Err(Failure::Connect(Reason::TimeoutConnect, detail))
+        })
+    }
+
+    async fn steps(&self, metrics: &TargetMetrics) -> Result<Box<dyn Io>, Failure> {
+        let started = Instant::now();
+        let addresses = self.resolve().await?;
+        metrics.connected(ConnectPhase::Dns, started.elapsed());
+        let started = Instant::now();
+        let socket = self.reach(&addresses).await?;
+        metrics.connected(ConnectPhase::Tcp, started.elapsed());
+        if let Err(error) = socket.set_nodelay(true) {
+            tracing::debug!(%error, "TCP_NODELAY could not be set");
+        }
+        let Some((tls, name)) = &self.tls else { return Ok(Box::new(socket)) };
+        let started = Instant::now();
+        let stream = tls.connect(name.clone(), socket).await.map_err(|error| {
+            Failure::Connect(Reason::Tls, format!("{}:{}: {error}", self.host, self.port))
+        })?;
+        metrics.connected(ConnectPhase::Tls, started.elapsed());
+        Ok(Box::new(stream))
+    }
+
+    async fn resolve(&self) -> Result<Vec<SocketAddr>, Failure> {
+        if let Ok(address) = self.host.parse() {
+            return Ok(vec![SocketAddr::new(address, self.port)]);
+        }
+        let found = tokio::net::lookup_host((self.host.as_str(), self.port)).await;
+        let addresses: Vec<_> = found.map(Iterator::collect).unwrap_or_default();
+        if addresses.is_empty() {
+            return Err(Failure::Connect(Reason::Dns, format!("no address for {}", self.host)));
+        }
+        Ok(addresses)
+    }
+
+    /// The first address that answers.
+    async fn reach(&self, addresses: &[SocketAddr]) -> Result<TcpStream, Failure> {
+        let mut last = None;
+        for address in addresses {
+            match TcpStream::connect(address).await {
+                Ok(socket) => return Ok(socket),
+                Err(error) => last = Some((address, error)),
+            }
+        }
+        let detail = last.as_ref().map_or_else(String::new, |(at, error)| format!("{at}: {error}"));
+        let reason = match last.map(|(_, error)| error.kind()) {
+            Some(io::ErrorKind::TimedOut) => Reason::TimeoutConnect,
+            _ => Reason::ConnectRefused,
+        };
+        Err(Failure::Connect(reason, detail))
+    }
+}
+
+fn server_name(host: &str) -> Result<ServerName<'static>, UrlError> {
+    ServerName::try_from(host.to_owned())
+        .map_err(|_| UrlError::new("the URL's host is neither a name nor an address"))
+}
+
+/// TLS with the system's root certificates, by the one crypto provider of this build.
+fn tls() -> Result<TlsConnector, UrlError> {
+    let mut roots = rustls::RootCertStore::empty();
+    let found = rustls_native_certs::load_native_certs();
+    let (added, _) = roots.add_parsable_certificates(found.certs);
+    if added == 0 {
+        return Err(UrlError::new(
+            "this system has no root certificates (install ca-certificates)",
+        ));
+    }
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| UrlError(error.to_string()))?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(TlsConnector::from(Arc::new(config)))
+}
+
+// === impl UrlError ===
+
+impl UrlError {
+    fn new(what: &str) -> Self {
+        Self(what.to_owned())
+    }
+}
+
+impl fmt::Display for UrlError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for UrlError {}

@@ -1,0 +1,148 @@
+//! One request and its answer on the wire.
+//!
+//! Enters: a request. Leaves: status, headers and a body that is read with the connection it came
+//! on. Never: more bytes than the limit; never waits longer than it may for the next of them.
+
+use std::future::{Future as _, poll_fn};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, StatusCode};
+use http_body::Body as _;
+use http_body_util::Full;
+use hyper::body::Incoming;
+use tokio::time::{Instant, Sleep};
+use toolgate_call::Ledger;
+
+use super::Inner;
+use super::conn::broken;
+use super::failure::Failure;
+use super::pool::{Lease, Pool};
+use super::request::Outgoing;
+
+/// How much of an error's body is worth reading.
+pub(super) const ERROR_BODY: usize = 64 * 1024;
+
+/// The head of an answer, and its body.
+pub(super) struct Answered {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    pub(super) body: AnswerBody,
+}
+
+/// A body that drives its own connection.
+pub(super) struct AnswerBody {
+    body: Incoming,
+    lease: Lease,
+    metrics: Arc<toolgate_telemetry::TargetMetrics>,
+    quiet: Option<Pin<Box<Sleep>>>,
+}
+
+/// Sends a request; the answer's head has come when this is done.
+pub(super) async fn send(
+    target: &Inner,
+    outgoing: Outgoing,
+    ledger: &Ledger,
+) -> Result<Answered, Failure> {
+    let Outgoing { headers, body } = outgoing;
+    let mut lease = Pool::lease(&target.pool, ledger).await?;
+    target.metrics.sent(body.len());
+    let mut request = http::Request::post(target.pool.connector.path())
+        .body(Full::new(body))
+        .map_err(|error| Failure::Internal(error.to_string()))?;
+    *request.headers_mut() = headers;
+    let head = lease.conn()?.send(request, ledger).await?;
+    let (parts, body) = head.into_parts();
+    let metrics = Arc::clone(&target.metrics);
+    let body = AnswerBody { body, lease, metrics, quiet: None };
+    Ok(Answered { status: parts.status, headers: parts.headers, body })
+}
+
+// === impl AnswerBody ===
+
+impl AnswerBody {
+    /// The next bytes; `None` at the end, when the connection has gone back to rest.
+    pub(super) fn poll_data(
+        &mut self,
+        cx: &mut Context<'_>,
+        patience: Duration,
+    ) -> Poll<Option<Result<Bytes, Failure>>> {
+        match self.poll_frame(cx) {
+            Poll::Ready(next) => {
+                self.quiet = None;
+                Poll::Ready(next)
+            }
+            Poll::Pending => {
+                let until = Instant::now() + patience;
+                let quiet =
+                    self.quiet.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(until)));
+                quiet.as_mut().poll(cx).map(|()| Some(Err(Failure::Idle(patience))))
+            }
+        }
+    }
+
+    /// All of it.
+    pub(super) async fn read_all(
+        mut self,
+        limit: usize,
+        patience: Duration,
+    ) -> Result<Bytes, Failure> {
+        let announced = usize::try_from(self.body.size_hint().lower()).unwrap_or(usize::MAX);
+        if announced > limit {
+            return Err(Failure::TooLarge(limit));
+        }
+        let mut first = Bytes::new();
+        let mut rest = BytesMut::new();
+        while let Some(data) = poll_fn(|cx| self.poll_data(cx, patience)).await {
+            let data = data?;
+            if first.len() + rest.len() + data.len() > limit {
+                return Err(Failure::TooLarge(limit));
+            }
+            if first.is_empty() {
+                first = data;
+            } else {
+                rest.extend_from_slice(&data);
+            }
+        }
+        if rest.is_empty() {
+            return Ok(first);
+        }
+        let mut all = BytesMut::with_capacity(first.len() + rest.len());
+        all.extend_from_slice(&first);
+        all.extend_from_slice(&rest);
+        Ok(all.freeze())
+    }
+
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Failure>>> {
+        loop {
+            match self.lease.conn() {
+                Ok(conn) => conn.drive(cx),
+                Err(failure) => return Poll::Ready(Some(Err(failure))),
+            }
+            match Pin::new(&mut self.body).poll_frame(cx) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(None) => {
+                    self.end(cx);
+                    return Poll::Ready(None);
+                }
+                Poll::Ready(Some(Err(error))) => return Poll::Ready(Some(Err(broken(&error)))),
+                Poll::Ready(Some(Ok(frame))) => {
+                    let Ok(data) = frame.into_data() else { continue };
+                    self.metrics.received(data.len());
+                    return Poll::Ready(Some(Ok(data)));
+                }
+            }
+        }
+    }
+
+    /// Lets the connection notice that the exchange is over, and rest.
+    fn end(&mut self, cx: &mut Context<'_>) {
+        if let Ok(conn) = self.lease.conn() {
+            conn.drive(cx);
+        }
+        self.lease.finish();
+    }
+}

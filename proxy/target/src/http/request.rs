@@ -1,0 +1,207 @@
+//! The requests that go to a target, in its era.
+//!
+//! Enters: `Outbound`, and what the gateway itself has to say. Leaves: headers and a body. Never: a
+//! header of the caller's; the body is the caller's, with id, name and `_meta` as they must be.
+
+use std::borrow::Cow;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, header};
+use serde_json::json;
+use toolgate_call::{Call, Era, MetaEdit, Op, Outbound, RawJson, Version};
+
+use super::Inner;
+use super::connect::Connector;
+use super::failure::Failure;
+use super::session::Session;
+
+const PROTOCOL_VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
+const SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
+const METHOD: HeaderName = HeaderName::from_static("mcp-method");
+const NAME: HeaderName = HeaderName::from_static("mcp-name");
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const USER_AGENT: &str = concat!("toolgate/", env!("CARGO_PKG_VERSION"));
+
+/// What every 2026-07-28 request carries in `_meta`; the gateway itself can do nothing for a server.
+const OWN_META: &str = concat!(
+    r#""io.modelcontextprotocol/protocolVersion":"2026-07-28","#,
+    r#""io.modelcontextprotocol/clientCapabilities":{}"#
+);
+
+/// A request, ready to be sent.
+#[derive(Debug)]
+pub(super) struct Outgoing {
+    pub(super) headers: HeaderMap,
+    pub(super) body: Bytes,
+}
+
+/// A request whose answer is awaited under that id.
+#[derive(Debug)]
+pub(super) struct Asked {
+    pub(super) outgoing: Outgoing,
+    pub(super) id: u64,
+}
+
+/// The headers that go with every request.
+pub(super) fn base_headers(connector: &Connector, more: &[(HeaderName, HeaderValue)]) -> HeaderMap {
+    let mut headers = HeaderMap::with_capacity(16);
+    if let Ok(host) = HeaderValue::from_str(connector.authority()) {
+        headers.insert(header::HOST, host);
+    }
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    let accept = HeaderValue::from_static("application/json, text/event-stream");
+    headers.insert(header::ACCEPT, accept);
+    headers.insert(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));
+    headers.extend(more.iter().cloned());
+    headers
+}
+
+/// A request to a target of the modern era.
+pub(super) fn modern(target: &Inner, outbound: &Outbound) -> Result<Asked, Failure> {
+    let id = target.next_id();
+    let (method, name, body) = match &outbound.op {
+        Op::Call(permitted) => {
+            let tool = permitted.tool().ok_or_else(no_tool)?;
+            let call = permitted.call();
+            let prepend = meta_for(call);
+            let edit = prepend.as_deref().map_or(MetaEdit::Keep, MetaEdit::Prepend);
+            let name = RawJson::string(&tool.name);
+            let body = call.frame.rewrite(&id.to_string(), &text(&name), edit);
+            ("tools/call", Some(&*tool.name), body)
+        }
+        Op::List { cursor } => ("tools/list", None, list(id, cursor.as_ref(), Era::Modern)),
+        Op::Probe => ("server/discover", None, bare(id, "server/discover", Era::Modern)),
+    };
+    let mut headers = modern_headers(target, method, name);
+    add_request_id(&mut headers, outbound);
+    Ok(Asked { outgoing: Outgoing { headers, body }, id })
+}
+
+/// A request to a target of the older era.
+pub(super) fn legacy(
+    target: &Inner,
+    outbound: &Outbound,
+    session: &Session,
+) -> Result<Asked, Failure> {
+    let id = target.next_id();
+    let body = match &outbound.op {
+        Op::Call(permitted) => {
+            let tool = permitted.tool().ok_or_else(no_tool)?;
+            let name = RawJson::string(&tool.name);
+            let frame = &permitted.call().frame;
+            frame.rewrite(&id.to_string(), &text(&name), MetaEdit::Keep)
+        }
+        Op::List { cursor } => list(id, cursor.as_ref(), Era::Legacy),
+        Op::Probe => bare(id, "ping", Era::Legacy),
+    };
+    let mut headers = legacy_headers(target, session);
+    add_request_id(&mut headers, outbound);
+    Ok(Asked { outgoing: Outgoing { headers, body }, id })
+}
+
+/// `server/discover`, which shows a target's era.
+pub(super) fn discover(target: &Inner) -> Asked {
+    let id = target.next_id();
+    let headers = modern_headers(target, "server/discover", None);
+    let body = bare(id, "server/discover", Era::Modern);
+    Asked { outgoing: Outgoing { headers, body }, id }
+}
+
+/// `initialize`.
+pub(super) fn initialize(target: &Inner) -> Asked {
+    let id = target.next_id();
+    let body = json!({
+        "jsonrpc": "2.0",
+        "id": id,
+        "method": "initialize",
+        "params": {
+            "protocolVersion": Version::LATEST_LEGACY.as_str(),
+            "capabilities": {},
+            "clientInfo": { "name": "toolgate", "version": env!("CARGO_PKG_VERSION") },
+        },
+    });
+    let outgoing = Outgoing { headers: target.base.clone(), body: body.to_string().into() };
+    Asked { outgoing, id }
+}
+
+/// A notification, or an answer to a target's own question, on a session.
+pub(super) fn on_session(
+    target: &Inner,
+    session: &Session,
+    message: &serde_json::Value,
+) -> Outgoing {
+    let body = message.to_string().into();
+    Outgoing { headers: legacy_headers(target, session), body }
+}
+
+fn modern_headers(target: &Inner, method: &'static str, name: Option<&str>) -> HeaderMap {
+    let mut headers = target.base.clone();
+    let version = HeaderValue::from_static(Version::LATEST.as_str());
+    headers.insert(PROTOCOL_VERSION, version);
+    headers.insert(METHOD, HeaderValue::from_static(method));
+    if let Some(value) = name.and_then(|name| HeaderValue::from_str(&header_text(name)).ok()) {
+        headers.insert(NAME, value);
+    }
+    headers
+}
+
+fn legacy_headers(target: &Inner, session: &Session) -> HeaderMap {
+    let mut headers = target.base.clone();
+    headers.insert(PROTOCOL_VERSION, HeaderValue::from_static(session.version.as_str()));
+    if let Some(id) = &session.id {
+        headers.insert(SESSION_ID, id.clone());
+    }
+    headers
+}
+
+fn add_request_id(headers: &mut HeaderMap, outbound: &Outbound) {
+    if let Ok(value) = HeaderValue::from_str(&outbound.request_id) {
+        headers.insert(REQUEST_ID, value);
+    }
+}
+
+/// What must be added to the caller's `_meta` for a modern target: nothing if the caller is modern.
+fn meta_for(call: &Call) -> Option<Cow<'static, str>> {
+    match call.version.era() {
+        Era::Modern => None,
+        Era::Legacy => Some(Cow::Borrowed(OWN_META)),
+    }
+}
+
+fn list(id: u64, cursor: Option<&RawJson>, era: Era) -> Bytes {
+    let cursor = cursor.map(|cursor| format!(r#""cursor":{}"#, text(cursor)));
+    let meta = (era == Era::Modern).then(|| format!(r#""_meta":{{{OWN_META}}}"#));
+    let params: Vec<String> = cursor.into_iter().chain(meta).collect();
+    let params = params.join(",");
+    format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"tools/list","params":{{{params}}}}}"#).into()
+}
+
+fn bare(id: u64, method: &str, era: Era) -> Bytes {
+    let params = match era {
+        Era::Modern => format!(r#","params":{{"_meta":{{{OWN_META}}}}}"#),
+        Era::Legacy => String::new(),
+    };
+    format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"{method}"{params}}}"#).into()
+}
+
+/// A name as a header value: as it is, or in the Base64 sentinel when it could not stand there.
+fn header_text(name: &str) -> Cow<'_, str> {
+    let edge = |c: Option<char>| matches!(c, Some(' ' | '\t'));
+    let odd = name.chars().any(|c| !c.is_ascii() || c.is_ascii_control());
+    let padded = edge(name.chars().next()) || edge(name.chars().next_back());
+    let looks_encoded = name.starts_with("=?base64?") && name.ends_with("?=");
+    if odd || padded || looks_encoded {
+        return Cow::Owned(format!("=?base64?{}?=", STANDARD.encode(name)));
+    }
+    Cow::Borrowed(name)
+}
+
+fn text(raw: &RawJson) -> Cow<'_, str> {
+    String::from_utf8_lossy(raw.as_bytes())
+}
+
+fn no_tool() -> Failure {
+    Failure::Internal("a tools/call without a tool".to_owned())
+}

@@ -1,0 +1,17 @@
+//! The far side: MCP servers as child processes and tools that are compiled in.
+//!
+//! Enters: an `Outbound`, one attempt at a time. Leaves: a `Reply` with the target's own bytes, or a
+//! `Refusal` that says whether anything was sent. Never: decides policy, repeats an attempt, or
+//! passes a caller's credentials on.
+
+mod builtin;
+mod http;
+mod stdio;
+
+mod wire;
+
+pub use builtin::{Builtin, BuiltinTarget, GatewayFacts, TargetFact, builtin};
+pub use http::{HttpConfig, HttpTarget, UrlError};
+pub use stdio::{
+    EraChoice, INHERITED, NoticeSink, StdioConfig, StdioStatus, StdioTarget, TargetNotice, stdio,
+};

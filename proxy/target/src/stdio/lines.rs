@@ -1,0 +1,106 @@
+//! Lines of a pipe, none longer than a limit.
+//!
+//! Enters: what a child writes. Leaves: whole lines without their end, or the first bytes of a
+//! line that was too long. Never: holds more than one line and one read beyond the limit.
+
+use std::io;
+
+use bytes::{Bytes, BytesMut};
+use memchr::memchr;
+use tokio::io::{AsyncRead, AsyncReadExt};
+
+/// One line.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Line {
+    /// All of it.
+    Whole(Bytes),
+    /// The first bytes of one that was longer than the limit; the rest is gone.
+    Cut(Bytes),
+}
+
+/// How long a line may be, in bytes, and how much is kept of one that is longer.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    /// The longest line.
+    pub(super) line: usize,
+    /// What is kept of a longer one.
+    pub(super) keep: usize,
+}
+
+/// Splits a stream of bytes at `\n`.
+#[derive(Debug)]
+pub(super) struct Lines<R> {
+    from: R,
+    limits: Limits,
+    buffer: BytesMut,
+    /// How much of the buffer is known to hold no line end.
+    searched: usize,
+    /// The first bytes of a line whose rest is being passed over.
+    cut: Option<Bytes>,
+}
+
+/// Room made for one read.
+const READ: usize = 16 * 1024;
+
+// === impl Lines ===
+
+impl<R: AsyncRead + Unpin> Lines<R> {
+    /// The lines of `from`.
+    pub(super) fn new(from: R, limits: Limits) -> Self {
+        Self { from, limits, buffer: BytesMut::new(), searched: 0, cut: None }
+    }
+
+    /// The next line; `None` at the end. A last line without an end is a line.
+    pub(super) async fn next(&mut self) -> io::Result<Option<Line>> {
+        loop {
+            if let Some(line) = self.take() {
+                return Ok(Some(line));
+            }
+            self.buffer.reserve(READ);
+            if self.from.read_buf(&mut self.buffer).await? == 0 {
+                return Ok(self.rest());
+            }
+        }
+    }
+
+    fn take(&mut self) -> Option<Line> {
+        let fresh = self.buffer.get(self.searched..).unwrap_or_default();
+        let Some(at) = memchr(b'\n', fresh) else {
+            self.searched = self.buffer.len();
+            if self.buffer.len() > self.limits.line {
+                self.pass_over();
+            }
+            return None;
+        };
+        let line = self.buffer.split_to(self.searched + at + 1).freeze();
+        self.searched = 0;
+        Some(self.finish(&line.slice(..line.len() - 1)))
+    }
+
+    fn rest(&mut self) -> Option<Line> {
+        let line = self.buffer.split().freeze();
+        self.searched = 0;
+        (!line.is_empty() || self.cut.is_some()).then(|| self.finish(&line))
+    }
+
+    /// Keeps the beginning of a line that has become too long, and forgets the rest as it comes.
+    fn pass_over(&mut self) {
+        let start = self.buffer.get(..self.limits.keep).unwrap_or(&self.buffer);
+        self.cut.get_or_insert_with(|| Bytes::copy_from_slice(start));
+        self.buffer.clear();
+        self.searched = 0;
+    }
+
+    fn finish(&mut self, line: &Bytes) -> Line {
+        match self.cut.take() {
+            Some(start) => Line::Cut(start),
+            None if line.len() > self.limits.line => {
+                Line::Cut(line.slice(..self.limits.keep.min(line.len())))
+            }
+            None => {
+                let text = line.strip_suffix(b"\r").unwrap_or(line);
+                Line::Whole(line.slice_ref(text))
+            }
+        }
+    }
+}

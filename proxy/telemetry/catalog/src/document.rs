@@ -1,0 +1,95 @@
+//! The catalogue as a page for people.
+//!
+//! Enters: the catalogue. Leaves: Markdown, the same for the same catalogue. Never: I/O.
+
+use std::fmt::Write;
+
+use crate::{ALL, Key, Label, Metric, Values, fields, metrics};
+
+const HEAD: &str = "# Metrics and access log\n\n\
+    Made from the catalogue (`proxy/telemetry/catalog`); do not edit. To write it again:\n\
+    `TOOLGATE_GEN=1 cargo nextest run -p toolgate-telemetry-catalog`.\n\n\
+    An empty label value means the same as an absent label. A value outside its domain becomes \
+    `_OTHER`. No label value is ever a caller's own string.\n";
+
+/// The page `proxy/docs/metrics.md`.
+#[must_use]
+pub fn markdown() -> String {
+    let mut page = String::from(HEAD);
+    for group in ALL {
+        push(&mut page, format_args!("\n## {}\n", group.title));
+        for metric in group.families {
+            family(&mut page, metric);
+        }
+    }
+    reasons(&mut page);
+    log_fields(&mut page);
+    page
+}
+
+fn family(page: &mut String, metric: &Metric) {
+    push(page, format_args!("\n### `{}`\n\n{}\n\n", metric.name, metric.help));
+    push(
+        page,
+        format_args!(
+            "{}, unit {}, {}",
+            metric.kind.as_str(),
+            metric.unit.as_str(),
+            metric.stability.as_str()
+        ),
+    );
+    if let Some(otel) = metric.otel {
+        push(page, format_args!("; OpenTelemetry name `{otel}`"));
+    }
+    page.push_str(".\n");
+    if let Some(bounds) = metric.buckets {
+        let bounds: Vec<String> = bounds.iter().map(f64::to_string).collect();
+        push(page, format_args!("Bounds: {}.\n", bounds.join(" ")));
+    }
+    if !metric.labels.is_empty() {
+        page.push('\n');
+    }
+    for label in metric.labels {
+        push(page, format_args!("- `{}`: {}\n", label.key.as_str(), domain(label)));
+    }
+}
+
+fn domain(label: &Label) -> String {
+    match label.values {
+        Values::Words(words) => {
+            words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
+        }
+        Values::Methods => "the MCP methods of both eras".to_owned(),
+        Values::Targets => "the configured targets; empty for what the gateway answers".to_owned(),
+        Values::Tools => "the tools that the targets list".to_owned(),
+        Values::Reasons if label.key == Key::ErrorType => {
+            "empty, or a reason of the table below".to_owned()
+        }
+        Values::Reasons => "a reason of the table below".to_owned(),
+        Values::Revisions => "the protocol revisions spoken here".to_owned(),
+        Values::Issuers => "the configured issuers; empty when none was named".to_owned(),
+        Values::Constant => "one value".to_owned(),
+    }
+}
+
+fn reasons(page: &mut String) {
+    page.push_str("\n## Reasons, and whom each counts against\n\n| reason | blame |\n|---|---|\n");
+    for reason in toolgate_call::Reason::ALL {
+        push(page, format_args!("| `{}` | {} |\n", reason.as_str(), reason.blame().as_str()));
+    }
+}
+
+fn log_fields(page: &mut String) {
+    page.push_str("\n## Access log\n\nOne JSON object a line, one line a call.\n\n");
+    page.push_str("| field | meaning |\n|---|---|\n");
+    for (name, help) in fields::ALL {
+        push(page, format_args!("| `{name}` | {help} |\n"));
+    }
+    push(page, format_args!("\n{} families in all.\n", metrics().count()));
+}
+
+/// Writing to a `String` cannot fail.
+fn push(page: &mut String, text: std::fmt::Arguments<'_>) {
+    let written = page.write_fmt(text);
+    debug_assert!(written.is_ok(), "a string takes any text");
+}

@@ -1,0 +1,138 @@
+//! Families of the front door: calls, connections, streams, sessions.
+//!
+//! Enters: nothing. Leaves: constants. Never: a value.
+
+use crate::words::{ConnectionRejected, Direction, OverheadPhase, SessionEvent, Shed, StreamEnd};
+use crate::{Key, Label, Metric, Unit, buckets};
+
+families! {
+    /// Calls by duration.
+    OPERATION_DURATION = Metric::histogram(
+        "mcp_server_operation_duration_seconds",
+        Unit::Seconds,
+        buckets::OPERATION,
+        "Duration of calls as the caller sees them, from the first byte read to the last byte written.",
+    )
+    .by(&[Label::METHOD, Label::TARGET, Label::TOOL, Label::ERROR_TYPE])
+    .otel("mcp.server.operation.duration");
+
+    /// Calls by outcome.
+    REQUESTS = Metric::counter(
+        "toolgate_requests_total",
+        "Calls that have ended, by whom a failure counts against.",
+    )
+    .by(&[Label::METHOD, Label::TARGET, Label::OUTCOME]);
+
+    /// Tool calls by outcome.
+    TOOL_CALLS = Metric::counter(
+        "toolgate_tool_calls_total",
+        "Calls of tools that have ended, by tool and by whom a failure counts against.",
+    )
+    .by(&[Label::TARGET, Label::TOOL, Label::OUTCOME]);
+
+    /// Calls in flight.
+    REQUESTS_ACTIVE = Metric::gauge(
+        "toolgate_requests_active",
+        Unit::One,
+        "Calls in flight, until the last byte is written or the caller is gone.",
+    );
+
+    /// The gateway's own time.
+    OVERHEAD_DURATION = Metric::histogram(
+        "toolgate_overhead_duration_seconds",
+        Unit::Seconds,
+        buckets::OVERHEAD,
+        "Time of a call that is the gateway's own: neither the caller's network nor the target.",
+    )
+    .by(&[Label::of(Key::Phase, OverheadPhase::TEXTS)]);
+
+    /// Bodies received.
+    REQUEST_BODY = Metric::histogram(
+        "toolgate_request_body_size_bytes",
+        Unit::Bytes,
+        buckets::BYTES,
+        "Body bytes read from the caller, per call.",
+    )
+    .by(&[Label::TARGET]);
+
+    /// Bodies sent.
+    RESPONSE_BODY = Metric::histogram(
+        "toolgate_response_body_size_bytes",
+        Unit::Bytes,
+        buckets::BYTES,
+        "Body bytes written to the caller, per call.",
+    )
+    .by(&[Label::TARGET]);
+
+    /// Connections open.
+    CONNECTIONS_ACTIVE = Metric::gauge(
+        "toolgate_connections_active",
+        Unit::One,
+        "Connections from callers that are open.",
+    );
+
+    /// Connections accepted.
+    CONNECTIONS_ACCEPTED = Metric::counter(
+        "toolgate_connections_accepted_total",
+        "Connections from callers that were accepted.",
+    );
+
+    /// Connections turned away.
+    CONNECTIONS_REJECTED = Metric::counter(
+        "toolgate_connections_rejected_total",
+        "Connections from callers that were turned away.",
+    )
+    .by(&[Label::of(Key::Reason, ConnectionRejected::TEXTS)]);
+
+    /// Streams open.
+    STREAMS_ACTIVE = Metric::gauge(
+        "toolgate_streams_active",
+        Unit::One,
+        "Event streams to callers that are open.",
+    );
+
+    /// Streams by duration.
+    STREAM_DURATION = Metric::histogram(
+        "toolgate_stream_duration_seconds",
+        Unit::Seconds,
+        buckets::STREAM,
+        "How long event streams to callers were open, by why they ended.",
+    )
+    .by(&[Label::of(Key::Reason, StreamEnd::TEXTS)]);
+
+    /// Requests by revision.
+    PROTOCOL_REQUESTS = Metric::counter(
+        "toolgate_protocol_requests_total",
+        "Requests by protocol revision, on the caller's and on the target's side.",
+    )
+    .by(&[Label::REVISION, Label::of(Key::Direction, Direction::TEXTS)]);
+
+    /// Translations between eras.
+    TRANSLATIONS = Metric::counter(
+        "toolgate_era_translations_total",
+        "Messages translated between the two eras of the protocol, by the side that receives them.",
+    )
+    .by(&[Label::of(Key::Direction, Direction::TEXTS)]);
+
+    /// Calls shed.
+    SHED = Metric::counter(
+        "toolgate_shed_total",
+        "Calls refused at once because a limit of concurrency was met.",
+    )
+    .by(&[Label::of(Key::Scope, Shed::TEXTS)]);
+
+    /// Sessions of the older era.
+    SESSIONS = Metric::counter(
+        "toolgate_sessions_total",
+        "What became of sessions of the older era of the protocol.",
+    )
+    .by(&[Label::of(Key::Event, SessionEvent::TEXTS)]);
+
+    /// The program.
+    BUILD_INFO = Metric::gauge(
+        "toolgate_build_info",
+        Unit::One,
+        "Always 1; the labels say what is running.",
+    )
+    .by(&[Label::VERSION]);
+}

@@ -1,0 +1,107 @@
+//! Families of the targets themselves.
+//!
+//! Enters: nothing. Leaves: constants. Never: a value.
+
+use crate::words::{ConnectPhase, Flow, Health, ListCause, PoolState, Refresh, Restart};
+use crate::{Key, Label, Metric, Unit, buckets};
+
+families! {
+    /// Attempts by duration.
+    OPERATION_DURATION = Metric::histogram(
+        "mcp_client_operation_duration_seconds",
+        Unit::Seconds,
+        buckets::OPERATION,
+        "Duration of attempts at a target, one observation per attempt.",
+    )
+    .by(&[Label::METHOD, Label::TARGET, Label::ERROR_TYPE])
+    .otel("mcp.client.operation.duration");
+
+    /// Health.
+    UP = Metric::gauge(
+        "toolgate_target_up",
+        Unit::One,
+        "1 while the target is healthy, 0 while it is not.",
+    )
+    .by(&[Label::TARGET]);
+
+    /// Health checks.
+    HEALTH_CHECKS = Metric::counter(
+        "toolgate_target_health_checks_total",
+        "Health checks of the target.",
+    )
+    .by(&[Label::TARGET, Label::of(Key::Outcome, Health::TEXTS)]);
+
+    /// Connecting.
+    CONNECT_DURATION = Metric::histogram(
+        "toolgate_target_connect_duration_seconds",
+        Unit::Seconds,
+        buckets::CONNECTION,
+        "Duration of the steps of connecting to the target.",
+    )
+    .by(&[Label::TARGET, Label::of(Key::Phase, ConnectPhase::TEXTS)]);
+
+    /// Pooled connections.
+    POOL_CONNECTIONS = Metric::gauge(
+        "toolgate_target_pool_connections",
+        Unit::One,
+        "Connections to the target that are kept open.",
+    )
+    .by(&[Label::TARGET, Label::of(Key::State, PoolState::TEXTS)]);
+
+    /// Bytes.
+    BYTES = Metric::counter(
+        "toolgate_target_bytes_total",
+        "Body bytes sent to and received from the target.",
+    )
+    .in_unit(Unit::Bytes)
+    .by(&[Label::TARGET, Label::of(Key::Direction, Flow::TEXTS)]);
+
+    /// Refreshes of the list.
+    LIST_REFRESH = Metric::counter(
+        "toolgate_target_list_refresh_total",
+        "Refreshes of the target's list of tools.",
+    )
+    .by(&[
+        Label::TARGET,
+        Label::of(Key::Outcome, Refresh::TEXTS),
+        Label::of(Key::Reason, ListCause::TEXTS),
+    ]);
+
+    /// Tools listed.
+    TOOLS = Metric::gauge(
+        "toolgate_target_tools",
+        Unit::One,
+        "Tools in the target's list.",
+    )
+    .by(&[Label::TARGET]);
+
+    /// Size of the list.
+    LIST_SIZE = Metric::gauge(
+        "toolgate_target_list_size_bytes",
+        Unit::Bytes,
+        "Size of the target's list of tools: what it costs of an agent's context.",
+    )
+    .by(&[Label::TARGET]);
+
+    /// The child process.
+    PROCESS_UP = Metric::gauge(
+        "toolgate_target_process_up",
+        Unit::One,
+        "1 while the target's process runs, 0 while it does not.",
+    )
+    .by(&[Label::TARGET]);
+
+    /// Restarts of the child process.
+    PROCESS_RESTARTS = Metric::counter(
+        "toolgate_target_process_restarts_total",
+        "Restarts of the target's process, by what ended it.",
+    )
+    .by(&[Label::TARGET, Label::of(Key::Reason, Restart::TEXTS)]);
+
+    /// Sessions made again.
+    REESTABLISHED = Metric::counter(
+        "toolgate_target_sessions_reestablished_total",
+        "Sessions at the target that were lost and made again.",
+    )
+    .by(&[Label::TARGET]);
+}

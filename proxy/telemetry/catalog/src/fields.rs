@@ -1,0 +1,45 @@
+//! The field names of the access log, in the order in which a line has them.
+//!
+//! Enters: nothing. Leaves: constants. Never: a value.
+
+macro_rules! fields {
+    ($($name:ident = $text:literal, $help:literal;)*) => {
+        $(
+            #[doc = $help]
+            pub const $name: &str = $text;
+        )*
+
+        /// Every field with its meaning, in order.
+        pub const ALL: &[(&str, &str)] = &[$(($text, $help),)*];
+    };
+}
+
+fields! {
+    TS = "ts", "When the call ended: RFC 3339, UTC, milliseconds.";
+    LEVEL = "level", "`info`; `warn` when network or target failed; `error` when the gateway did.";
+    MSG = "msg", "Always `call`.";
+    REQUEST_ID = "request_id", "The id that the caller was given in the response header.";
+    TRACE_ID = "trace_id", "The W3C trace id.";
+    RPC_ID = "rpc_id", "The id of the JSON-RPC request, as sent.";
+    METHOD = "method", "The MCP method, `_OTHER` when unknown.";
+    TARGET = "target", "The configured target.";
+    TOOL = "tool", "The tool's name at its target.";
+    PROTOCOL_VERSION = "protocol_version", "The protocol revision that the caller spoke.";
+    STATUS = "status", "The HTTP status.";
+    OUTCOME = "outcome", "`ok`, or whom the failure counts against.";
+    REASON = "reason", "Why the call failed.";
+    BLAME = "blame", "Whom the failure counts against.";
+    RETRY_SAFE = "retry_safe", "Whether the caller may repeat the failed call.";
+    ATTEMPTS = "attempts", "Attempts at the target.";
+    DURATION_MS = "duration_ms", "Wall time in milliseconds, to the microsecond.";
+    PHASES = "phases", "Where it went: `<phase>_ms`, only phases that took time.";
+    BYTES_IN = "bytes_in", "Body bytes read from the caller.";
+    BYTES_OUT = "bytes_out", "Body bytes written to the caller.";
+    ISSUER = "issuer", "The configured name of the token's issuer.";
+    CLIENT = "client", "The token's client.";
+    SUBJECT_HASH = "subject_hash", "64 bits of a hash of the token's subject, in hex.";
+    SESSION = "session", "Whether a session of the older era was used.";
+    STREAMED = "streamed", "Whether the answer was an event stream.";
+    PEER = "peer", "The address the call came from.";
+    DETAIL = "detail", "What only the operator may read of a failure; tokens are cut out.";
+}

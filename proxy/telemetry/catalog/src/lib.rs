@@ -1,0 +1,28 @@
+//! Every metric family, label and log field that Toolgate has, as data.
+//!
+//! Enters: nothing. Leaves: names, kinds, units, labels with their domains, bucket bounds and help
+//! texts, which recorders, documentation, dashboards and alarms read alike. Never: records
+//! anything, and never holds a family that nothing records.
+
+mod buckets;
+mod label;
+mod metric;
+mod words;
+
+mod document;
+mod families;
+pub mod fields;
+
+pub use document::markdown;
+pub use families::{ALL, Group, access, auth, gateway, metrics, process, resilience, target};
+pub use label::{Key, Label, OTHER, OUTCOMES, Values, outcome_index};
+pub use metric::{Kind, Metric, Stability, Unit};
+pub use words::{
+    AuthCheck, AuthResult, CacheEvent, Circuit, ConnectPhase, ConnectionRejected, Decision,
+    Delivery, Direction, Flow, Health, ListCause, OverheadPhase, PoolState, Refresh, RefreshCause,
+    RefreshOutcome, Restart, RetryResult, SessionEvent, Shed, StreamEnd, Suppressed, TimeoutPhase,
+    Verdict, Word,
+};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,222 @@
+//! The line of one call.
+//!
+//! Enters: a record and the time. Leaves: one JSON object and a newline, fields in the order of the
+//! catalogue. Never: a token, an argument, a result or the raw subject.
+
+use std::hash::Hasher;
+use std::io::Write;
+use std::net::IpAddr;
+use std::time::{Duration, SystemTime};
+
+use toolgate_call::{Blame, Phases, Principal};
+use toolgate_telemetry_catalog::fields;
+
+use super::redact::redact;
+use super::stamp;
+use super::text::{is_plain, push_hex, push_number, push_padded, push_text};
+use crate::CallRecord;
+
+/// The longest JSON-RPC id that is written as it came.
+const LONGEST_PLAIN_ID: usize = 64;
+
+/// A JSON object being written.
+struct Line<'a>(&'a mut Vec<u8>);
+
+/// Appends the line of a call.
+pub(super) fn write(out: &mut Vec<u8>, record: &CallRecord<'_>, now: SystemTime) {
+    let mut line = Line(out);
+    line.head(record, now);
+    line.ending(record);
+    line.time(record.phases, record.ledger.attempts());
+    let (read, written) = record.ledger.bytes();
+    line.number(fields::BYTES_IN, read);
+    line.number(fields::BYTES_OUT, written);
+    if let Some(principal) = record.principal {
+        line.caller(principal);
+    }
+    line.flag(fields::SESSION, record.session);
+    line.flag(fields::STREAMED, record.streamed);
+    if let Some(peer) = record.peer {
+        line.peer(peer);
+    }
+    if let Some(detail) = record.detail {
+        line.text(fields::DETAIL, &redact(detail));
+    }
+    line.0.extend_from_slice(b"}\n");
+}
+
+// === impl Line ===
+
+impl Line<'_> {
+    fn head(&mut self, record: &CallRecord<'_>, now: SystemTime) {
+        self.0.extend_from_slice(b"{\"");
+        self.0.extend_from_slice(fields::TS.as_bytes());
+        self.0.extend_from_slice(b"\":\"");
+        stamp::push(self.0, now);
+        self.0.push(b'"');
+        self.word(fields::LEVEL, level(record.outcome.blame()));
+        self.word(fields::MSG, "call");
+        self.text(fields::REQUEST_ID, record.request_id);
+        if let Some(trace) = record.trace_id {
+            self.text(fields::TRACE_ID, trace);
+        }
+        if let Some(id) = record.id {
+            self.rpc_id(id);
+        }
+        self.word(fields::METHOD, record.method.label());
+        if let Some(tool) = record.ledger.tool() {
+            self.text(fields::TARGET, &tool.target);
+            self.text(fields::TOOL, &tool.name);
+        }
+        if let Some(version) = record.version {
+            self.word(fields::PROTOCOL_VERSION, version.as_str());
+        }
+    }
+
+    fn ending(&mut self, record: &CallRecord<'_>) {
+        self.number(fields::STATUS, u64::from(record.status));
+        self.word(fields::OUTCOME, record.outcome.label());
+        if let Some(reason) = record.outcome.reason {
+            self.word(fields::REASON, reason.as_str());
+            self.word(fields::BLAME, reason.blame().as_str());
+            self.flag(fields::RETRY_SAFE, record.outcome.retry_safe);
+        }
+    }
+
+    fn time(&mut self, phases: Phases, attempts: u32) {
+        self.number(fields::ATTEMPTS, u64::from(attempts));
+        self.key(fields::DURATION_MS);
+        push_millis(self.0, micros(phases.total()));
+        self.key(fields::PHASES);
+        self.0.push(b'{');
+        let mut first = true;
+        for (phase, spent) in phases.iter() {
+            let spent = micros(spent);
+            if spent == 0 {
+                continue;
+            }
+            self.0.extend_from_slice(if first { b"\"" } else { b",\"" });
+            self.0.extend_from_slice(phase.as_str().as_bytes());
+            self.0.extend_from_slice(b"_ms\":");
+            push_millis(self.0, spent);
+            first = false;
+        }
+        self.0.push(b'}');
+    }
+
+    fn caller(&mut self, principal: &Principal) {
+        self.text(fields::ISSUER, &principal.issuer);
+        if let Some(client) = &principal.client {
+            self.text(fields::CLIENT, &redact(client));
+        }
+        self.key(fields::SUBJECT_HASH);
+        self.0.push(b'"');
+        push_hex(self.0, subject_hash(principal), 16);
+        self.0.push(b'"');
+    }
+
+    /// The id as it came when it is short and plain, else as a string of its text.
+    fn rpc_id(&mut self, id: &[u8]) {
+        if is_plain_id(id) {
+            self.key(fields::RPC_ID);
+            self.0.extend_from_slice(id);
+        } else {
+            self.text(fields::RPC_ID, &redact(&String::from_utf8_lossy(id)));
+        }
+    }
+
+    fn peer(&mut self, peer: IpAddr) {
+        self.key(fields::PEER);
+        self.0.push(b'"');
+        match peer {
+            IpAddr::V4(address) => {
+                for (n, octet) in address.octets().into_iter().enumerate() {
+                    if n > 0 {
+                        self.0.push(b'.');
+                    }
+                    push_number(self.0, u64::from(octet));
+                }
+            }
+            IpAddr::V6(address) => {
+                let written = write!(self.0, "{address}");
+                debug_assert!(written.is_ok(), "a vector takes any bytes");
+            }
+        }
+        self.0.push(b'"');
+    }
+
+    fn key(&mut self, name: &str) {
+        self.0.extend_from_slice(b",\"");
+        self.0.extend_from_slice(name.as_bytes());
+        self.0.extend_from_slice(b"\":");
+    }
+
+    fn text(&mut self, name: &str, value: &str) {
+        self.key(name);
+        push_text(self.0, value);
+    }
+
+    /// A value of a closed list, which needs no escape.
+    fn word(&mut self, name: &str, value: &'static str) {
+        self.key(name);
+        self.0.push(b'"');
+        self.0.extend_from_slice(value.as_bytes());
+        self.0.push(b'"');
+    }
+
+    fn number(&mut self, name: &str, value: u64) {
+        self.key(name);
+        push_number(self.0, value);
+    }
+
+    fn flag(&mut self, name: &str, value: bool) {
+        self.key(name);
+        self.0.extend_from_slice(if value { b"true" } else { b"false" });
+    }
+}
+
+/// How loud the line is: the operator's own faults are errors, those of others to act upon are
+/// warnings.
+const fn level(blame: Option<Blame>) -> &'static str {
+    match blame {
+        None | Some(Blame::Caller | Blame::Tool) => "info",
+        Some(Blame::Network | Blame::Target) => "warn",
+        Some(Blame::Gateway) => "error",
+    }
+}
+
+/// Digits with a sign, or a string without escapes: nothing that could break out of the line.
+fn is_plain_id(id: &[u8]) -> bool {
+    let digits = |text: &[u8]| {
+        let text = text.strip_prefix(b"-").unwrap_or(text);
+        let leading_zero = text.len() > 1 && text.first() == Some(&b'0');
+        !text.is_empty() && !leading_zero && text.iter().all(u8::is_ascii_digit)
+    };
+    let inside = |text: &[u8]| {
+        let part = text.strip_prefix(b"\"").and_then(|text| text.strip_suffix(b"\""));
+        part.is_some_and(|part| {
+            part.iter().copied().all(is_plain) && !part.windows(3).any(|three| three == b"eyJ")
+        })
+    };
+    id.len() <= LONGEST_PLAIN_ID && (digits(id) || inside(id))
+}
+
+/// Tells subjects apart without naming them. The hash has no key: whoever can guess a subject can
+/// confirm the guess, but equal subjects are equal on every replica.
+fn subject_hash(principal: &Principal) -> u64 {
+    let mut hasher = std::hash::DefaultHasher::new();
+    hasher.write(principal.issuer.as_bytes());
+    hasher.write_u8(0xff);
+    hasher.write(principal.subject.as_bytes());
+    hasher.finish()
+}
+
+fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+}
+
+fn push_millis(out: &mut Vec<u8>, micros: u64) {
+    push_number(out, micros / 1000);
+    out.push(b'.');
+    push_padded(out, micros % 1000, 3);
+}

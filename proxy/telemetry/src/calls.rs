@@ -1,0 +1,237 @@
+//! What became of each call: the one place where calls are counted.
+//!
+//! Enters: one record a call, when its last byte is out or its caller is gone. Leaves: the
+//! counters and histograms of the front door. Never: a target or tool that the lists do not have
+//! as a label value; what is not known there is `_OTHER`, and nothing is the empty string.
+
+use std::net::IpAddr;
+use std::sync::{Arc, OnceLock};
+
+use metrics::Histogram;
+use toolgate_call::{Ledger, Method, Outcome, Phase, Phases, Principal, ToolPlan, Version};
+use toolgate_telemetry_catalog::{Metric, OTHER, OverheadPhase, gateway as family};
+
+use crate::handles::{ByReason, Histograms, Outcomes, Slots, Table};
+use crate::registry::Registry;
+
+/// How many targets have rows of their own.
+const TARGETS: usize = 256;
+/// How many tools have counters of their own.
+const TOOLS: usize = 10_000;
+
+/// All that is known of a call that has ended.
+#[derive(Clone, Copy, Debug)]
+pub struct CallRecord<'a> {
+    /// What was asked.
+    pub method: Method,
+    /// The protocol revision that the caller spoke.
+    pub version: Option<Version>,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The HTTP status of the answer.
+    pub status: u16,
+    /// The call's ledger: tool, attempts and bytes are read from it.
+    pub ledger: &'a Ledger,
+    /// Where the time went, up to the end.
+    pub phases: Phases,
+    /// Who called, once that was known.
+    pub principal: Option<&'a Principal>,
+    /// The id that the caller was given.
+    pub request_id: &'a str,
+    /// The W3C trace id, 32 hex digits.
+    pub trace_id: Option<&'a str>,
+    /// The JSON-RPC id, as sent.
+    pub id: Option<&'a [u8]>,
+    /// What only the operator may read of a failure.
+    pub detail: Option<&'a str>,
+    /// Whether a session of the older era was used.
+    pub session: bool,
+    /// Whether the answer was an event stream.
+    pub streamed: bool,
+    /// Where the call came from.
+    pub peer: Option<IpAddr>,
+}
+
+/// Metrics of calls.
+#[derive(Debug)]
+pub struct CallMetrics {
+    registry: Arc<Registry>,
+    /// What the gateway answers itself.
+    local: Arc<Row>,
+    /// Tool calls that named no tool that exists.
+    unknown: Arc<Row>,
+    unknown_calls: Outcomes,
+    targets: Table<Row>,
+    tools: Table<ToolRow>,
+    overhead: Histograms<OverheadPhase>,
+}
+
+/// The handles of one value of the label `target`.
+struct Row {
+    target: Box<str>,
+    requests: Slots<Outcomes>,
+    durations: Slots<ByReason>,
+    request_body: OnceLock<Histogram>,
+    response_body: OnceLock<Histogram>,
+}
+
+/// The handles of one tool.
+struct ToolRow {
+    calls: Outcomes,
+    durations: ByReason,
+}
+
+// === impl CallMetrics ===
+
+impl CallMetrics {
+    pub(crate) fn new(registry: &Arc<Registry>) -> Self {
+        let local = Row::new("");
+        for method in Method::labels().map(Method::parse) {
+            local.requests(registry, method);
+        }
+        let unknown = Row::new(OTHER);
+        unknown.requests(registry, Method::ToolsCall);
+        Self {
+            registry: Arc::clone(registry),
+            local: Arc::new(local),
+            unknown: Arc::new(unknown),
+            unknown_calls: Outcomes::new(registry, &family::TOOL_CALLS, &[OTHER, OTHER]),
+            targets: Table::new(TARGETS),
+            tools: Table::new(TOOLS),
+            overhead: Histograms::new(registry, &family::OVERHEAD_DURATION, &[]),
+        }
+    }
+
+    /// Makes the counters of a configured target, so that its first call shows as an increase.
+    pub fn configured(&self, target: &str) {
+        self.target(target).requests(&self.registry, Method::ToolsCall);
+    }
+
+    /// Makes the counters of a tool that a target lists, so that its first call shows as an
+    /// increase.
+    pub fn listed(&self, tool: &ToolPlan) {
+        self.tool(tool);
+    }
+
+    pub(crate) fn record(&self, record: &CallRecord<'_>) {
+        let plan = record.ledger.tool().filter(|_| record.method == Method::ToolsCall);
+        let row = match record.ledger.tool() {
+            Some(tool) => self.target(&tool.target),
+            None if record.method == Method::ToolsCall => Arc::clone(&self.unknown),
+            None => Arc::clone(&self.local),
+        };
+        if let Some(requests) = row.requests(&self.registry, record.method) {
+            requests.add(record.outcome);
+        }
+        match plan {
+            Some(tool) => self.record_tool(tool, &row, record),
+            None => {
+                if record.method == Method::ToolsCall {
+                    self.unknown_calls.add(record.outcome);
+                }
+                row.record_duration(&self.registry, record);
+            }
+        }
+        row.record_bodies(&self.registry, record.ledger.bytes());
+        self.record_overhead(&record.phases);
+    }
+
+    fn record_tool(&self, tool: &ToolPlan, row: &Row, record: &CallRecord<'_>) {
+        let handles = self.tool(tool);
+        handles.calls.add(record.outcome);
+        let seconds = record.phases.total().as_secs_f64();
+        handles.durations.record(record.outcome.reason, seconds, |error| {
+            let labels = [record.method.label(), &*row.target, &*tool.name, error];
+            self.registry
+                .histogram_in_budget(&family::OPERATION_DURATION, &labels)
+                .or_else(|| row.shared(&self.registry, record).cloned())
+                .unwrap_or_else(Histogram::noop)
+        });
+    }
+
+    fn record_overhead(&self, phases: &Phases) {
+        let parts = [
+            (OverheadPhase::Authenticate, Phase::Authenticate),
+            (OverheadPhase::Authorize, Phase::Authorize),
+            (OverheadPhase::Queue, Phase::Queue),
+        ];
+        let mut total = 0.0;
+        for (word, phase) in parts {
+            let seconds = phases.get(phase).as_secs_f64();
+            self.overhead.record(word, seconds);
+            total += seconds;
+        }
+        self.overhead.record(OverheadPhase::Total, total);
+    }
+
+    fn target(&self, name: &str) -> Arc<Row> {
+        self.targets.get(name, Row::new)
+    }
+
+    fn tool(&self, tool: &ToolPlan) -> Arc<ToolRow> {
+        self.tools.get(&tool.full, |full| {
+            let labels = if full == OTHER { [OTHER, OTHER] } else { [&*tool.target, &*tool.name] };
+            ToolRow {
+                calls: Outcomes::new(&self.registry, &family::TOOL_CALLS, &labels),
+                durations: ByReason::default(),
+            }
+        })
+    }
+}
+
+// === impl Row ===
+
+impl Row {
+    fn new(target: &str) -> Self {
+        let methods = Method::labels().count();
+        Self {
+            target: target.into(),
+            requests: Slots::new(methods),
+            durations: Slots::new(methods),
+            request_body: OnceLock::new(),
+            response_body: OnceLock::new(),
+        }
+    }
+
+    fn requests(&self, registry: &Registry, method: Method) -> Option<&Outcomes> {
+        self.requests.get(method as usize, || {
+            Outcomes::new(registry, &family::REQUESTS, &[method.label(), &*self.target])
+        })
+    }
+
+    fn record_duration(&self, registry: &Registry, record: &CallRecord<'_>) {
+        if let Some(histogram) = self.shared(registry, record) {
+            histogram.record(record.phases.total().as_secs_f64());
+        }
+    }
+
+    /// The histogram of calls whose tool is not named.
+    fn shared(&self, registry: &Registry, record: &CallRecord<'_>) -> Option<&Histogram> {
+        let (method, reason) = (record.method, record.outcome.reason);
+        self.durations.get(method as usize, ByReason::default)?.get(reason, |error| {
+            let tool = if method == Method::ToolsCall { OTHER } else { "" };
+            let labels = [method.label(), &*self.target, tool, error];
+            registry.histogram(&family::OPERATION_DURATION, &labels)
+        })
+    }
+
+    fn record_bodies(&self, registry: &Registry, (read, written): (u64, u64)) {
+        let make = |metric: &Metric| registry.histogram(metric, &[&*self.target]);
+        let request = self.request_body.get_or_init(|| make(&family::REQUEST_BODY));
+        request.record(bytes(read));
+        let response = self.response_body.get_or_init(|| make(&family::RESPONSE_BODY));
+        response.record(bytes(written));
+    }
+}
+
+impl std::fmt::Debug for Row {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Row({})", self.target)
+    }
+}
+
+/// A size as a histogram's number; past 2^52 the last digits do not matter.
+#[expect(clippy::cast_precision_loss, reason = "no body comes near 2^52 bytes")]
+fn bytes(size: u64) -> f64 {
+    size as f64
+}

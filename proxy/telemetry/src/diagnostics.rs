@@ -1,0 +1,51 @@
+//! Messages of our own for the operator, on standard error.
+//!
+//! Enters: `tracing` events. Leaves: compact lines. Never: one line a call (that is the access
+//! log), and never installed by a library: the binary asks for it.
+
+use std::future::Future;
+
+use tokio::task::JoinHandle;
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::util::SubscriberInitExt;
+
+/// Says which task it was when a task panics.
+struct Named(&'static str);
+
+/// Sends our own messages to standard error, from that level on: `off`, `error`, `warn`, `info`,
+/// `debug`, `trace`, or directives such as `info,toolgate_reach=debug`.
+///
+/// # Errors
+/// A sentence for the operator when the level is not understood, or when messages go somewhere
+/// already.
+pub fn init_tracing(level: &str) -> Result<(), String> {
+    let filter = EnvFilter::try_new(level).map_err(|error| {
+        format!("log level {level:?}: {error}; use off, error, warn, info, debug or trace")
+    })?;
+    tracing_subscriber::fmt()
+        .compact()
+        .with_writer(std::io::stderr)
+        .with_env_filter(filter)
+        .finish()
+        .try_init()
+        .map_err(|error| format!("log level {level:?}: {error}"))
+}
+
+/// Runs a task under a name, and logs the name if the task panics.
+pub fn spawn<F>(name: &'static str, task: F) -> JoinHandle<F::Output>
+where
+    F: Future<Output: Send + 'static> + Send + 'static,
+{
+    tokio::spawn(async move {
+        let _named = Named(name);
+        task.await
+    })
+}
+
+impl Drop for Named {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            tracing::error!(task = self.0, "the task panicked");
+        }
+    }
+}

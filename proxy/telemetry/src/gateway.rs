@@ -1,0 +1,148 @@
+//! What happens at the front door, beside the calls themselves.
+//!
+//! Enters: events of connections, streams, sessions and limits. Leaves: counters and gauges; the
+//! gauges go back when their guard is dropped. Never: a call's outcome (see `calls`).
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use metrics::{Counter, Gauge};
+use toolgate_call::Version;
+use toolgate_telemetry_catalog::{
+    ConnectionRejected, Direction, SessionEvent, Shed, StreamEnd, gateway as family,
+};
+
+use crate::handles::{Counters, Histograms, Pairs};
+use crate::registry::Registry;
+
+/// Metrics of the front door.
+#[derive(Debug)]
+pub struct GatewayMetrics {
+    requests_active: Gauge,
+    connections_active: Gauge,
+    connections_accepted: Counter,
+    connections_rejected: Counters<ConnectionRejected>,
+    streams_active: Gauge,
+    stream_duration: Arc<Histograms<StreamEnd>>,
+    protocol: Pairs<Version, Direction>,
+    translations: Counters<Direction>,
+    shed: Counters<Shed>,
+    sessions: Counters<SessionEvent>,
+}
+
+/// A call in flight. Dropping it takes it off the gauge.
+#[derive(Debug)]
+#[must_use = "the call counts as active only while this lives"]
+pub struct ActiveRequest(Gauge);
+
+/// An open connection. Dropping it takes it off the gauge.
+#[derive(Debug)]
+#[must_use = "the connection counts as active only while this lives"]
+pub struct ActiveConnection(Gauge);
+
+/// An open event stream. Dropping it means that the caller has left.
+#[derive(Debug)]
+#[must_use = "the stream counts as active only while this lives"]
+pub struct ActiveStream {
+    active: Gauge,
+    duration: Arc<Histograms<StreamEnd>>,
+    since: Instant,
+    end: StreamEnd,
+}
+
+// === impl GatewayMetrics ===
+
+impl GatewayMetrics {
+    pub(crate) fn new(registry: &Registry, version: &str) -> Self {
+        registry.gauge(&family::BUILD_INFO, &[version]).set(1.0);
+        Self {
+            requests_active: registry.gauge(&family::REQUESTS_ACTIVE, &[]),
+            connections_active: registry.gauge(&family::CONNECTIONS_ACTIVE, &[]),
+            connections_accepted: registry.counter(&family::CONNECTIONS_ACCEPTED, &[]),
+            connections_rejected: Counters::new(registry, &family::CONNECTIONS_REJECTED, &[]),
+            streams_active: registry.gauge(&family::STREAMS_ACTIVE, &[]),
+            stream_duration: Arc::new(Histograms::new(registry, &family::STREAM_DURATION, &[])),
+            protocol: Pairs::new(registry, &family::PROTOCOL_REQUESTS, &[]),
+            translations: Counters::new(registry, &family::TRANSLATIONS, &[]),
+            shed: Counters::new(registry, &family::SHED, &[]),
+            sessions: Counters::new(registry, &family::SESSIONS, &[]),
+        }
+    }
+
+    /// A call has begun. Keep the guard until the last byte is out or the caller is gone.
+    pub fn request_started(&self) -> ActiveRequest {
+        self.requests_active.increment(1.0);
+        ActiveRequest(self.requests_active.clone())
+    }
+
+    /// A connection was accepted. Keep the guard until it is closed.
+    pub fn connection_accepted(&self) -> ActiveConnection {
+        self.connections_accepted.increment(1);
+        self.connections_active.increment(1.0);
+        ActiveConnection(self.connections_active.clone())
+    }
+
+    /// A connection was turned away.
+    pub fn connection_rejected(&self, why: ConnectionRejected) {
+        self.connections_rejected.add(why);
+    }
+
+    /// An event stream to a caller was opened. Keep the guard until it is closed.
+    pub fn stream_opened(&self) -> ActiveStream {
+        self.streams_active.increment(1.0);
+        ActiveStream {
+            active: self.streams_active.clone(),
+            duration: Arc::clone(&self.stream_duration),
+            since: Instant::now(),
+            end: StreamEnd::ClientClose,
+        }
+    }
+
+    /// A request in that revision passed on that side.
+    pub fn protocol(&self, version: Version, side: Direction) {
+        self.protocol.add(version, side);
+    }
+
+    /// A message was translated between the eras for that side.
+    pub fn translated(&self, side: Direction) {
+        self.translations.add(side);
+    }
+
+    /// A call was refused because that limit of concurrency was met.
+    pub fn shed(&self, scope: Shed) {
+        self.shed.add(scope);
+    }
+
+    /// Something became of a session of the older era.
+    pub fn session(&self, event: SessionEvent) {
+        self.sessions.add(event);
+    }
+}
+
+// === impl guards ===
+
+impl Drop for ActiveRequest {
+    fn drop(&mut self) {
+        self.0.decrement(1.0);
+    }
+}
+
+impl Drop for ActiveConnection {
+    fn drop(&mut self) {
+        self.0.decrement(1.0);
+    }
+}
+
+impl ActiveStream {
+    /// The stream ended, and not because the caller left.
+    pub fn ended(mut self, end: StreamEnd) {
+        self.end = end;
+    }
+}
+
+impl Drop for ActiveStream {
+    fn drop(&mut self) {
+        self.active.decrement(1.0);
+        self.duration.record(self.end, self.since.elapsed().as_secs_f64());
+    }
+}

@@ -1,0 +1,37 @@
+//! What the gateway says about itself: metrics, the access log and the admin server.
+//!
+//! Enters: typed events from the stages, and one record a call. Leaves: `/metrics` text, one JSON
+//! line a call, `/healthz` and `/readyz`. Never: a metric by name string, a label value that a
+//! caller can choose, a token or an argument in a log, or a thread woken for a single call.
+
+mod handles;
+mod registry;
+
+mod auth;
+mod calls;
+mod gateway;
+mod process;
+mod target;
+
+mod access;
+mod keeper;
+mod telemetry;
+
+mod admin;
+mod diagnostics;
+
+pub use admin::{Admin, Check, Checks, serve};
+pub use auth::AuthMetrics;
+pub use calls::{CallMetrics, CallRecord};
+pub use diagnostics::{init_tracing, spawn};
+pub use gateway::{ActiveConnection, ActiveRequest, ActiveStream, GatewayMetrics};
+pub use target::{InUse, TargetMetrics};
+pub use telemetry::{AccessLogTo, Config, Telemetry};
+pub use toolgate_telemetry_catalog as catalog;
+pub use toolgate_telemetry_catalog::{
+    AuthResult, CacheEvent, Circuit, ConnectPhase, ConnectionRejected, Direction, ListCause,
+    RefreshCause, RefreshOutcome, Restart, SessionEvent, Shed, StreamEnd, Suppressed, TimeoutPhase,
+};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,157 @@
+//! The one value through which every stage reports.
+//!
+//! Enters: where the access log goes and how much may be kept. Leaves: the handles, the
+//! exposition, the log. Never: global state; two of these in one process do not know each other.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+use metrics::Histogram;
+use toolgate_telemetry_catalog::access;
+
+use crate::access::AccessLog;
+use crate::auth::AuthMetrics;
+use crate::calls::{CallMetrics, CallRecord};
+use crate::gateway::GatewayMetrics;
+use crate::handles::Table;
+use crate::keeper::Keeper;
+use crate::process;
+use crate::registry::Registry;
+use crate::target::TargetMetrics;
+
+/// How many targets have rows of their own.
+const TARGETS: usize = 256;
+
+/// Where the access log goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AccessLogTo {
+    /// Nowhere: no line is made.
+    Off,
+    /// Standard output.
+    Stdout,
+    /// Standard error.
+    Stderr,
+    /// A file, which is appended to.
+    File(PathBuf),
+    /// Memory, to be read with [`Telemetry::access_lines`]. For tests: it only grows.
+    Memory,
+}
+
+/// What telemetry may cost, and where it goes.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where the access log goes.
+    pub access_log: AccessLogTo,
+    /// Bytes of lines that may wait to be written; lines beyond are dropped and counted.
+    pub buffer_bytes: usize,
+    /// Label sets of histograms after which tools share `_OTHER`.
+    pub histogram_sets: usize,
+    /// The version of the program, for `toolgate_build_info`.
+    pub version: String,
+}
+
+/// Metrics and access log of one gateway.
+#[derive(Debug)]
+pub struct Telemetry {
+    /// The front door.
+    pub gateway: GatewayMetrics,
+    /// Calls; [`Telemetry::finish`] writes to it.
+    pub calls: CallMetrics,
+    /// Authentication and authorization.
+    pub auth: AuthMetrics,
+    targets: Table<TargetMetrics>,
+    scrape: Histogram,
+    registry: Arc<Registry>,
+    log: Arc<AccessLog>,
+    /// Ends, with a last write of the log, when telemetry is dropped.
+    _keeper: Keeper,
+}
+
+// === impl Config ===
+
+impl Default for Config {
+    /// The log on standard output, 1 MiB of it in memory, 2,000 label sets.
+    fn default() -> Self {
+        Self {
+            access_log: AccessLogTo::Stdout,
+            buffer_bytes: 1 << 20,
+            histogram_sets: 2_000,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        }
+    }
+}
+
+// === impl Telemetry ===
+
+impl Telemetry {
+    /// Makes the handles, opens the log and starts the thread that writes it.
+    ///
+    /// # Errors
+    /// When the log file cannot be opened for appending, or a thread cannot be started.
+    pub fn new(config: Config) -> io::Result<Arc<Self>> {
+        let Config { access_log, buffer_bytes, histogram_sets, version } = config;
+        let registry = Arc::new(Registry::new(histogram_sets)?);
+        let log = Arc::new(AccessLog::open(&registry, &access_log, buffer_bytes)?);
+        let keeper = Keeper::start(&registry, &log)?;
+        Ok(Arc::new(Self {
+            gateway: GatewayMetrics::new(&registry, &version),
+            calls: CallMetrics::new(&registry),
+            auth: AuthMetrics::new(&registry),
+            targets: Table::new(TARGETS),
+            scrape: registry.histogram(&access::SCRAPE_DURATION, &[]),
+            registry,
+            log,
+            _keeper: keeper,
+        }))
+    }
+
+    /// Telemetry that keeps everything in memory.
+    ///
+    /// # Panics
+    /// When a thread cannot be started.
+    #[must_use]
+    pub fn for_tests() -> Arc<Self> {
+        let config = Config { access_log: AccessLogTo::Memory, ..Config::default() };
+        Self::new(config).unwrap_or_else(|error| unreachable!("no telemetry: {error}"))
+    }
+
+    /// The metrics of a configured target: the same value for the same name.
+    #[must_use]
+    pub fn target(&self, name: &str) -> Arc<TargetMetrics> {
+        self.targets.get(name, |name| {
+            self.calls.configured(name);
+            TargetMetrics::new(&self.registry, name)
+        })
+    }
+
+    /// A call has ended. Say it once a call, when its last byte is out or its caller is gone.
+    pub fn finish(&self, record: &CallRecord<'_>) {
+        self.calls.record(record);
+        self.log.record(record);
+    }
+
+    /// The metrics as text (exposition format 0.0.4).
+    #[must_use]
+    pub fn render(&self) -> String {
+        let began = Instant::now();
+        let mut text = self.registry.render();
+        process::render(&mut text);
+        self.scrape.record(began.elapsed().as_secs_f64());
+        text
+    }
+
+    /// Writes out what waits in the access log. It waits for the sink: on shutdown, give it a
+    /// thread and a deadline.
+    pub fn flush(&self) {
+        self.log.drain();
+    }
+
+    /// The lines of a log that is kept in memory, written out first; nothing for other logs.
+    #[must_use]
+    pub fn access_lines(&self) -> Vec<String> {
+        self.log.drain();
+        self.log.lines()
+    }
+}

@@ -1,0 +1,132 @@
+//! Uses every method once.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use toolgate_call::{
+    Hint, Ledger, Method, Outcome, Phase, Reason, RetryPlan, Scopes, ToolPlan, Version,
+};
+
+use crate::{
+    AuthResult, CacheEvent, CallRecord, Circuit, ConnectPhase, ConnectionRejected, Direction,
+    ListCause, RefreshCause, RefreshOutcome, Restart, SessionEvent, Shed, StreamEnd, Suppressed,
+    TargetMetrics, Telemetry, TimeoutPhase,
+};
+
+const MS: Duration = Duration::from_millis(1);
+
+/// A tool of a target.
+pub(super) fn plan(target: &str, name: &str) -> Arc<ToolPlan> {
+    Arc::new(ToolPlan {
+        target: Arc::from(target),
+        name: Arc::from(name),
+        full: toolgate_call::name::join(target, name).into(),
+        scopes: Scopes::default(),
+        read_only: Hint::Unknown,
+        idempotent: Hint::Unknown,
+        timeout: Duration::from_secs(30),
+        retry: RetryPlan { attempts: 1, base: MS, multiplier: 2.0, max: MS },
+        concurrency: None,
+    })
+}
+
+/// The record of a call.
+pub(super) fn record(ledger: &Ledger, method: Method, outcome: Outcome) -> CallRecord<'_> {
+    CallRecord {
+        method,
+        version: Some(Version::LATEST),
+        outcome,
+        status: 200,
+        ledger,
+        phases: ledger.phases_at(ledger.start() + MS),
+        principal: None,
+        request_id: "r-1",
+        trace_id: None,
+        id: Some(b"1"),
+        detail: None,
+        session: false,
+        streamed: false,
+        peer: None,
+    }
+}
+
+/// Ends a call.
+pub(super) fn finish(telemetry: &Telemetry, ledger: &Ledger, method: Method, outcome: Outcome) {
+    telemetry.finish(&record(ledger, method, outcome));
+}
+
+/// Ends a call of a tool, 100 bytes in and 200 out.
+pub(super) fn finish_tool(telemetry: &Telemetry, tool: &Arc<ToolPlan>, outcome: Outcome) {
+    let ledger = Ledger::new(Instant::now());
+    ledger.set_tool(tool);
+    ledger.add_bytes_in(100);
+    ledger.add_bytes_out(200);
+    ledger.enter(Phase::Write);
+    finish(telemetry, &ledger, Method::ToolsCall, outcome);
+}
+
+/// Uses every method of every handle.
+pub(super) fn everything(telemetry: &Telemetry) {
+    finish_tool(telemetry, &plan("alpha", "echo"), Outcome::OK);
+    finish_tool(telemetry, &plan("alpha", "echo"), Outcome::failed(Reason::Dns, true));
+    let ledger = Ledger::new(Instant::now());
+    for method in [Method::ToolsCall, Method::ToolsList, Method::Other, Method::OpenStream] {
+        finish(telemetry, &ledger, method, Outcome::OK);
+    }
+    gateway(telemetry);
+    auth(telemetry);
+    target(&telemetry.target("alpha"));
+    telemetry.flush();
+}
+
+fn gateway(telemetry: &Telemetry) {
+    let gateway = &telemetry.gateway;
+    drop(gateway.request_started());
+    drop(gateway.connection_accepted());
+    gateway.connection_rejected(ConnectionRejected::Shutdown);
+    gateway.stream_opened().ended(StreamEnd::Idle);
+    gateway.protocol(Version::LATEST_LEGACY, Direction::Client);
+    gateway.translated(Direction::Target);
+    gateway.shed(Shed::Principal);
+    gateway.session(SessionEvent::Created);
+}
+
+fn auth(telemetry: &Telemetry) {
+    let auth = &telemetry.auth;
+    auth.configured("main");
+    auth.request("main", AuthResult::Ok);
+    auth.request("", AuthResult::Missing);
+    auth.verified(MS, true);
+    auth.verified(MS, false);
+    auth.cache(CacheEvent::Evicted);
+    auth.jwks_refresh("main", RefreshOutcome::Ok, RefreshCause::Startup, MS);
+    auth.jwks_loaded("main", 2, 1.8e9);
+    auth.decision("alpha", true);
+    auth.decision("", false);
+}
+
+fn target(target: &TargetMetrics) {
+    target.attempt(Method::ToolsCall, Outcome::OK, MS);
+    target.attempt(Method::ToolsCall, Outcome::failed(Reason::Reset, false), MS);
+    target.attempts_per_call(2);
+    target.retried(Reason::Reset, true);
+    target.retry_suppressed(Suppressed::NotIdempotent);
+    target.retry_budget(0.5);
+    target.timed_out(TimeoutPhase::FirstByte);
+    target.circuit(Circuit::Closed);
+    target.circuit(Circuit::Open);
+    target.circuit_rejected();
+    target.concurrency_limit(100);
+    drop(target.permit());
+    target.connected(ConnectPhase::Tls, MS);
+    target.pool(1, 2);
+    target.sent(10);
+    target.received(20);
+    target.up(true);
+    target.health_check(false);
+    target.list_refreshed(ListCause::Notify, true);
+    target.list_size(3, 4_000);
+    target.process_up(true);
+    target.process_restarted(Restart::Hang);
+    target.reestablished();
+}

@@ -1,0 +1,150 @@
+//! Where the time went: the same everywhere it is told, and nothing of it is lost.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use serde_json::{Value, json};
+use toolgate_tests::client::Answer;
+use toolgate_tests::gateway::Gateway;
+use toolgate_tests::issuer::{CLIENT_ID, Issuer};
+use toolgate_tests::sick::{Act, Era, Pace, Sick};
+
+use crate::expect::OPEN;
+
+const PHASES: [&str; 10] = [
+    "read",
+    "authenticate",
+    "authorize",
+    "queue",
+    "backoff",
+    "connect",
+    "send",
+    "wait",
+    "receive",
+    "write",
+];
+
+async fn before(sick: &Sick) -> Result<Gateway> {
+    let url = sick.url();
+    let config = format!(
+        "{OPEN}defaults: {{ retry: {{ attempts: 3, base: 10ms }} }}\n\
+         targets:\n  sick: {{ mcp: {{ url: \"{url}\" }} }}\ntools:\n  sick___read: {{ read_only: true }}\n"
+    );
+    Gateway::start(&config).await
+}
+
+/// `name;dur=ms, …` as numbers.
+fn server_timing(answer: &Answer) -> Result<BTreeMap<String, f64>> {
+    let text = answer.header("server-timing").context("no Server-Timing")?;
+    let part = |part: &str| {
+        let (name, spent) = part.trim().split_once(";dur=").context("no duration")?;
+        Ok((name.to_owned(), spent.parse()?))
+    };
+    text.split(',').map(part).collect()
+}
+
+/// The parts add up to the whole, give or take a hundredth.
+fn adds_up(parts: &BTreeMap<String, f64>, whole: f64) -> Result<()> {
+    let sum: f64 = parts.values().sum();
+    ensure!(whole > 20.0, "too short to tell: {whole} ms");
+    ensure!((sum - whole).abs() <= whole * 0.01, "{parts:?} is {sum}, not {whole}");
+    ensure!(parts.keys().all(|name| PHASES.contains(&name.as_str())), "{parts:?}");
+    Ok(())
+}
+
+/// The phases of an access-log line.
+fn logged(line: &Value) -> Result<BTreeMap<String, f64>> {
+    let phases = line["phases"].as_object().context("no phases")?;
+    let phase = |(name, spent): (&String, &Value)| {
+        let name = name.strip_suffix("_ms").context("a phase without its unit")?;
+        Ok((name.to_owned(), spent.as_f64().context("a phase that is not a number")?))
+    };
+    phases.iter().map(phase).collect()
+}
+
+/// About 60 ms in the body of the answer.
+fn slow() -> Act {
+    Act::Slow(Pace::Drip(Duration::from_millis(1)))
+}
+
+#[tokio::test]
+async fn server_timing_and_access_log_add_up_to_the_whole() -> Result<()> {
+    let sick = Sick::start(Era::Modern).await?;
+    let gateway = before(&sick).await?;
+    gateway.client().tool("sick___read", json!({})).await?.result()?;
+    for acts in [vec![slow()], vec![Act::page("500 No", "text/plain", ""), slow()]] {
+        let attempts = acts.len();
+        sick.then(acts);
+        let start = Instant::now();
+        let answer = gateway.client().tool("sick___read", json!({})).await?;
+        let took = start.elapsed().as_secs_f64() * 1000.0;
+        answer.result()?;
+        let mut timing = server_timing(&answer)?;
+        let total = timing.remove("total").context("no total")?;
+        adds_up(&timing, total)?;
+        let line = gateway.line_of(&answer).await?;
+        let (phases, duration) = (logged(&line)?, line["duration_ms"].as_f64().unwrap());
+        adds_up(&phases, duration)?;
+        assert!(total <= duration && duration <= took, "{total} {duration} {took}");
+        assert!(took - duration < 20.0, "the caller waited {took}, the gateway says {duration}");
+        assert_eq!(line["attempts"], attempts);
+        assert!(phases["receive"] >= 40.0, "{phases:?}");
+        assert_eq!(phases.contains_key("backoff"), attempts > 1, "{phases:?}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_time_of_a_refused_call_adds_up_as_well() -> Result<()> {
+    let sick = Sick::start(Era::Modern).await?;
+    let url = sick.url();
+    let gateway = Gateway::start(&format!(
+        "{OPEN}targets:\n  sick: {{ mcp: {{ url: \"{url}\" }}, timeout: 200ms }}\n"
+    ))
+    .await?;
+    gateway.client().tool("sick___read", json!({})).await?.result()?;
+    sick.then([Act::Hang]);
+    let answer = gateway.client().tool("sick___read", json!({})).await?;
+    let mut timing = server_timing(&answer)?;
+    let total = timing.remove("total").context("no total")?;
+    adds_up(&timing, total)?;
+    assert!((195.0..400.0).contains(&timing["wait"]), "{timing:?}");
+    let line = gateway.line_of(&answer).await?;
+    adds_up(&logged(&line)?, line["duration_ms"].as_f64().unwrap())
+}
+
+#[tokio::test]
+async fn only_an_observer_sees_the_ledger_in_the_result() -> Result<()> {
+    let (issuer, sick) = (Issuer::start().await?, Sick::start(Era::Modern).await?);
+    let (iss, url) = (issuer.url(), sick.url());
+    let config = format!(
+        "auth:\n  issuers:\n    - {{ name: main, profile: cognito, issuer: \"{iss}\", clients: [{CLIENT_ID}] }}\n  \
+         scopes: [gateway/invoke]\ntargets:\n  sick: {{ mcp: {{ url: \"{url}\" }} }}\n"
+    );
+    let gateway = Gateway::start(&config).await?;
+    let client = |scopes: &[&str]| gateway.client().with_token(issuer.token(scopes));
+    let plain = client(&["gateway/invoke"]);
+    let observer = client(&["gateway/invoke", "gateway/observe"]);
+    sick.then([Act::Answer, slow()]);
+    let answer = plain.tool("sick___read", json!({})).await?;
+    assert!(!answer.text().contains("toolgate/ledger"), "{}", answer.text());
+    let answer = observer.tool("sick___read", json!({})).await?;
+    let result = answer.result()?;
+    assert_eq!(result["content"][0]["text"], "done");
+    let ledger = &result["_meta"]["toolgate/ledger"];
+    let phases: BTreeMap<String, f64> = serde_json::from_value(ledger["phases_ms"].clone())?;
+    adds_up(&phases, ledger["total_ms"].as_f64().context("no total")?)?;
+    assert_eq!(ledger["target"], "sick");
+    assert_eq!(ledger["attempts"].as_array().map(Vec::len), Some(1));
+    // What is there already stays.
+    let own = r#"{"_meta":{"com.example/k":1},"content":[],"resultType":"complete"}"#;
+    for result in [own, r#"{"_meta":{},"content":[],"resultType":"complete"}"#] {
+        sick.then([Act::Result(result.to_owned())]);
+        let mut told = observer.tool("sick___read", json!({})).await?.result()?;
+        let meta = told["_meta"].as_object_mut().context("no _meta")?;
+        assert!(meta.shift_remove("toolgate/ledger").is_some());
+        assert_eq!(told, serde_json::from_str::<Value>(result)?);
+    }
+    Ok(())
+}

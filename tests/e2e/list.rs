@@ -1,0 +1,280 @@
+//! Many targets as one: what is listed, in which order, and what happens when one is missing.
+
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use toolgate_tests::gateway::{Gateway, free_address};
+use toolgate_tests::sick::{Era, Sick};
+use toolgate_tests::upstream::{Upstream, stdio_command};
+use toolgate_tests::wait::until;
+
+use crate::expect::{OPEN, Refused, fine};
+
+const FIXTURE_TOOLS: [&str; 6] = ["echo", "add", "fail", "slow", "count", "change"];
+
+/// The names of the fixture's tools behind a target's.
+fn named(target: &str) -> Vec<String> {
+    FIXTURE_TOOLS.iter().map(|tool| format!("{target}___{tool}")).collect()
+}
+
+/// Waits until the list is whole: a target that is still starting is missing at first.
+async fn until_listed(gateway: &Gateway, name: &str) -> Result<()> {
+    until(format!("{name} is listed"), async || {
+        let names = gateway.client().tools().await?;
+        Ok(names.iter().any(|have| have == name).then_some(()))
+    })
+    .await
+}
+
+#[tokio::test]
+async fn two_targets_are_listed_in_the_order_of_the_configuration() -> Result<()> {
+    for era in ["modern", "legacy"] {
+        let upstream = Upstream::start(era).await?;
+        let (url, command) = (upstream.url(), stdio_command(era)?);
+        let config = format!(
+            "{OPEN}targets:\n  web: {{ mcp: {{ url: \"{url}\" }} }}\n  child: {{ stdio: {{ command: {command} }} }}\n"
+        );
+        let gateway = Gateway::start(&config).await?;
+        until_listed(&gateway, "child___echo").await?;
+        let expected: Vec<String> = named("web").into_iter().chain(named("child")).collect();
+        let first = gateway.client().modern("tools/list", json!({})).await?;
+        assert_eq!(first.tool_names()?, expected);
+        let again = gateway.client().modern("tools/list", json!({})).await?;
+        assert_eq!(first.body, again.body, "the same list twice");
+        let session = gateway.client().session().await?;
+        let legacy = session.request("tools/list", json!({})).await?;
+        assert_eq!(legacy.tool_names()?, expected);
+        for name in ["web___echo", "child___echo"] {
+            let text = json!({ "text": "grün 🌱" });
+            let answer = gateway.client().tool(name, text.clone()).await?;
+            fine(&gateway, &answer).await?;
+            assert_eq!(answer.content()?, "grün 🌱");
+            assert_eq!(session.tool(name, text).await?.content()?, "grün 🌱");
+        }
+        gateway.books_agree().await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_list_carries_what_its_era_asks_for_and_nothing_is_missing_from_it() -> Result<()> {
+    let sick = Sick::start(Era::Legacy).await?;
+    let url = sick.url();
+    let config = format!(
+        "{OPEN}defaults: {{ list_ttl: 90s }}\ntargets:\n  sick: {{ mcp: {{ url: \"{url}\" }} }}\n"
+    );
+    let gateway = Gateway::start(&config).await?;
+    let modern = gateway.client().modern("tools/list", json!({})).await?.result()?;
+    assert_eq!(modern["resultType"], "complete");
+    assert_eq!(modern["ttlMs"], 90_000);
+    assert_eq!(modern["cacheScope"], "private");
+    assert!(modern["_meta"]["toolgate/missing"].is_null());
+    assert!(modern.get("nextCursor").is_none());
+    let legacy = gateway.client().session().await?;
+    let legacy = legacy.request("tools/list", json!({})).await?.result()?;
+    assert_eq!(
+        legacy.as_object().map(|o| o.keys().collect::<Vec<_>>()),
+        Some(vec![&"tools".to_owned()])
+    );
+    assert_eq!(modern["tools"], legacy["tools"]);
+    let read = &modern["tools"][0];
+    assert_eq!(read["annotations"], json!({ "readOnlyHint": true }));
+    assert_eq!(read["description"], "Reads");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_bad_cursor_is_the_callers_mistake() -> Result<()> {
+    let sick = Sick::start(Era::Modern).await?;
+    let url = sick.url();
+    let config = format!("{OPEN}targets:\n  sick: {{ mcp: {{ url: \"{url}\" }} }}\n");
+    let gateway = Gateway::start(&config).await?;
+    let answer = gateway.client().modern("tools/list", json!({ "cursor": "made up" })).await?;
+    let expected = Refused::caller(200, -32602, "invalid_params", "`cursor`");
+    expected.check(&gateway, &answer).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_target_that_is_down_is_missing_from_the_list_and_named() -> Result<()> {
+    let upstream = Upstream::start("both").await?;
+    let (url, down) = (upstream.url(), free_address()?);
+    let config = format!(
+        "{OPEN}defaults: {{ retry: {{ attempts: 1 }} }}\ntargets:\n  \
+         down: {{ mcp: {{ url: \"http://{down}/mcp\" }} }}\n  up: {{ mcp: {{ url: \"{url}\" }} }}\n"
+    );
+    let gateway = Gateway::start(&config).await?;
+    let answer = gateway.client().modern("tools/list", json!({})).await?;
+    let result = fine(&gateway, &answer).await?;
+    assert_eq!(answer.tool_names()?, named("up"));
+    let missing = json!([{ "target": "down", "reason": "connect_refused" }]);
+    assert_eq!(result["_meta"]["toolgate/missing"], missing);
+    assert!(!answer.text().contains(&down.port().to_string()), "{}", answer.text());
+    let session = gateway.client().session().await?;
+    let legacy = session.request("tools/list", json!({})).await?;
+    assert_eq!(legacy.tool_names()?, named("up"));
+    assert_eq!(legacy.result()?["_meta"]["toolgate/missing"], missing);
+    // Whoever calls one of its tools is told that it is down, not that there is no such tool.
+    let answer = gateway.client().tool("down___any", json!({})).await?;
+    let says = "`down` refused the connection";
+    let expected = Refused::target("connect_refused", "network", true, says);
+    expected.check(&gateway, &answer).await?;
+    assert_eq!(gateway.admin("/readyz").await?.status, 200);
+    let metrics = gateway.metrics().await?;
+    assert!(metrics.sum("toolgate_target_up", &[("target", "down")]) < 1.0);
+    assert_eq!(metrics.sum("toolgate_target_up", &[("target", "up")]), 1.0);
+    gateway.books_agree().await
+}
+
+#[tokio::test]
+async fn without_a_required_target_there_is_no_list() -> Result<()> {
+    let sick = Sick::start(Era::Modern).await?;
+    let (url, down) = (sick.url(), free_address()?);
+    let config = format!(
+        "{OPEN}defaults: {{ retry: {{ attempts: 1 }} }}\ntargets:\n  \
+         down: {{ mcp: {{ url: \"http://{down}/mcp\" }}, required: true }}\n  up: {{ mcp: {{ url: \"{url}\" }} }}\n"
+    );
+    let gateway = Gateway::start(&config).await?;
+    let answer = gateway.client().modern("tools/list", json!({})).await?;
+    let says = "`down` refused the connection";
+    let expected = Refused::target("connect_refused", "network", true, says);
+    expected.check(&gateway, &answer).await?;
+    assert_eq!(gateway.admin("/readyz").await?.status, 503);
+    fine(&gateway, &gateway.client().tool("up___read", json!({})).await?).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_target_that_comes_back_is_listed_again_and_its_old_tools_outlive_an_outage() -> Result<()>
+{
+    let sick = Sick::start(Era::Modern).await?;
+    let url = sick.url();
+    let config = format!(
+        "{OPEN}defaults: {{ list_ttl: 1s, retry: {{ attempts: 1 }}, breaker: {{ failures: 1000 }} }}\n\
+         targets:\n  sick: {{ mcp: {{ url: \"{url}\" }} }}\n"
+    );
+    sick.take_down().await;
+    let gateway = Gateway::start(&config).await?;
+    assert_eq!(gateway.client().tools().await?, Vec::<String>::new());
+    sick.bring_up().await?;
+    until_listed(&gateway, "sick___read").await?;
+    sick.take_down().await;
+    let asked = async || {
+        let names = gateway.client().tools().await?;
+        assert_eq!(names, ["sick___read", "sick___write"]);
+        let metrics = gateway.metrics().await?;
+        Ok((metrics.sum("toolgate_target_up", &[("target", "sick")]) < 1.0).then_some(()))
+    };
+    until("a refresh of the list has failed", asked).await?;
+    assert_eq!(gateway.client().tools().await?, ["sick___read", "sick___write"]);
+    Ok(())
+}
+
+/// Calls `change` and waits for the new tool in lists that are good for an hour otherwise.
+async fn changes(target: &str) -> Result<()> {
+    let config =
+        format!("{OPEN}defaults: {{ list_ttl: 1h }}\ntargets:\n  changing: {{ {target} }}\n");
+    let gateway = Gateway::start(&config).await?;
+    until_listed(&gateway, "changing___echo").await?;
+    let session = gateway.client().session().await?;
+    let mut stream = session.stream().await?;
+    assert_eq!(stream.status, 200);
+    let added = gateway.client().tool("changing___change", json!({})).await?;
+    assert_eq!(added.content()?, "added_1");
+    let told = stream.next_message().await?;
+    assert_eq!(told["method"], "notifications/tools/list_changed");
+    until_listed(&gateway, "changing___added_1").await?;
+    let answer = gateway.client().tool("changing___added_1", json!({})).await?;
+    assert_eq!(answer.content()?, "added_1");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_change_that_an_older_child_announces_reaches_lists_and_sessions() -> Result<()> {
+    changes(&format!("stdio: {{ command: {} }}", stdio_command("legacy")?)).await
+}
+
+#[tokio::test]
+async fn a_change_that_a_modern_child_announces_reaches_lists_and_sessions() -> Result<()> {
+    changes(&format!("stdio: {{ command: {} }}", stdio_command("modern")?)).await
+}
+
+#[tokio::test]
+async fn a_tool_can_be_called_while_another_target_does_not_answer_its_list() -> Result<()> {
+    let sick = Sick::start(Era::Modern).await?;
+    // Takes connections and says nothing.
+    let hole = TcpListener::bind("127.0.0.1:0").await?;
+    let (url, hole_address) = (sick.url(), hole.local_addr()?);
+    let config = format!(
+        "{OPEN}targets:\n  hole: {{ mcp: {{ url: \"http://{hole_address}/mcp\" }}, timeout: 20s }}\n  \
+         well: {{ mcp: {{ url: \"{url}\" }} }}\n"
+    );
+    let gateway = Gateway::start(&config).await?;
+    until("the list of the other was asked for", async || {
+        Ok((sick.asked("tools/list") > 0).then_some(()))
+    })
+    .await?;
+    for _ in 0..20 {
+        let answer = gateway.client().tool("well___write", json!({})).await?;
+        fine(&gateway, &answer).await?;
+    }
+    drop(hole);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_list_right_after_the_start_is_whole_or_says_what_is_missing() -> Result<()> {
+    for _ in 0..10 {
+        let sick = Sick::start(Era::Modern).await?;
+        let url = sick.url();
+        let config = format!("{OPEN}targets:\n  sick: {{ mcp: {{ url: \"{url}\" }} }}\n");
+        let gateway = Gateway::start(&config).await?;
+        assert_eq!(gateway.client().tools().await?, ["sick___read", "sick___write"]);
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_gateway_that_serves_knows_its_tools_from_the_first_call_on() -> Result<()> {
+    for _ in 0..10 {
+        let sick = Sick::start(Era::Modern).await?;
+        let url = sick.url();
+        let config = format!("{OPEN}targets:\n  sick: {{ mcp: {{ url: \"{url}\" }} }}\n");
+        let gateway = Gateway::start(&config).await?;
+        let answer = gateway.client().tool("sick___write", json!({})).await?;
+        fine(&gateway, &answer).await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_progress_of_a_slow_tool_reaches_the_caller_under_its_own_token() -> Result<()> {
+    for era in ["modern", "legacy"] {
+        let upstream = Upstream::start(era).await?;
+        let (url, command) = (upstream.url(), stdio_command(era)?);
+        let config = format!(
+            "{OPEN}targets:\n  web: {{ mcp: {{ url: \"{url}\" }} }}\n  child: {{ stdio: {{ command: {command} }} }}\n"
+        );
+        let gateway = Gateway::start(&config).await?;
+        until_listed(&gateway, "child___slow").await?;
+        for target in ["web", "child"] {
+            let name = format!("{target}___slow");
+            let params = json!({
+                "name": name, "arguments": { "ms": 80 }, "_meta": { "progressToken": "mine" },
+            });
+            let ask =
+                toolgate_tests::client::Ask::modern("tools/call", params).header("mcp-name", &name);
+            let answer = gateway.client().send(ask).await?;
+            let messages = answer.messages()?;
+            let last: &Value = messages.last().context("no message")?;
+            assert_eq!(last["result"]["content"][0]["text"], "waited 80 ms", "{era} {target}");
+            let progress: Vec<_> = messages
+                .iter()
+                .filter(|message| message["method"] == "notifications/progress")
+                .collect();
+            assert!(!progress.is_empty(), "{era} {target}: {messages:?}");
+            assert!(progress.iter().all(|message| message["params"]["progressToken"] == "mine"));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,24 @@
+//! The gateway from outside: the real binary, real sockets, targets that do as they are told.
+//!
+//! Build the binary first: `cargo build -p toolgate`.
+
+#[cfg(test)]
+mod auth;
+#[cfg(test)]
+mod drain;
+#[cfg(test)]
+mod expect;
+#[cfg(test)]
+mod input;
+#[cfg(test)]
+mod ledger;
+#[cfg(test)]
+mod list;
+#[cfg(test)]
+mod peers;
+#[cfg(test)]
+mod recover;
+#[cfg(test)]
+mod sick;
+#[cfg(test)]
+mod stdio;

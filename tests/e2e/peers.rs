@@ -1,0 +1,148 @@
+//! Clients and servers that others wrote, with the gateway between them: every client in both eras
+//! against every server in both eras, over HTTP and over standard input and output.
+//!
+//! Needs `tests/peers/setup.sh` once.
+
+mod books;
+mod driver;
+mod plan;
+mod stage;
+
+use anyhow::{Context, Result, ensure};
+use serde_json::json;
+use toolgate_tests::wait::until;
+
+use books::Books;
+use driver::{Driver, Era, Peer};
+use plan::{Step, UNKNOWN_TOOL};
+use stage::{STDIO_LEGACY, STDIO_MODERN, Stage};
+
+/// A token that no issuer made.
+const GARBAGE: &str = "garbage0garbage0garbage0garbage0";
+/// How often the fixture's `slow` tells how far it is.
+const PROGRESS_STEPS: u64 = 4;
+
+#[tokio::test]
+async fn the_python_sdk_reaches_every_server_in_both_eras() -> Result<()> {
+    reaches_every_server_in_both_eras(Peer::PythonSdk).await
+}
+
+#[tokio::test]
+async fn the_fastmcp_client_reaches_every_server_in_both_eras() -> Result<()> {
+    reaches_every_server_in_both_eras(Peer::FastMcp).await
+}
+
+#[tokio::test]
+async fn the_typescript_sdk_reaches_every_server_in_both_eras() -> Result<()> {
+    reaches_every_server_in_both_eras(Peer::TsSdk).await
+}
+
+#[tokio::test]
+async fn the_mcp_inspector_reaches_every_server_in_both_eras() -> Result<()> {
+    reaches_every_server_in_both_eras(Peer::Inspector).await
+}
+
+#[tokio::test]
+async fn the_rmcp_client_reaches_every_server_in_both_eras() -> Result<()> {
+    reaches_every_server_in_both_eras(Peer::Rmcp).await
+}
+
+async fn reaches_every_server_in_both_eras(peer: Peer) -> Result<()> {
+    let stage = Stage::start().await?;
+    let catalog = stage.catalog().await?;
+    for era in Era::BOTH {
+        let tour = tour(&stage, &catalog, Driver::new(peer, era, stage.gateway.mcp_url()));
+        tour.await.with_context(|| format!("{peer:?}, {era:?}"))?;
+    }
+    stage.gateway.books_agree().await?;
+    let books = Books::open(&stage.gateway).await?;
+    books.count_the_calls_of_a_tour_in_both_eras(peer)?;
+    books.know_both_eras_on_both_sides()?;
+    books.blame_nobody_without_cause()?;
+    books.keep_the_secrets(&[&stage.token, GARBAGE])
+}
+
+/// What every client does in one era: list, call, and be told no.
+async fn tour(stage: &Stage, catalog: &[String], driver: Driver) -> Result<()> {
+    let good = driver.with_token(&stage.token);
+    let plan = plan::tour();
+    let mut args = vec!["--tools".to_owned()];
+    args.extend(plan.iter().flat_map(Step::args));
+    let report = good.report(&args).await?;
+    ensure!(report.is_of(driver.peer, driver.era), "{report:?}");
+    ensure!(report.tools == catalog, "listed {:#?}, not {catalog:#?}", report.tools);
+    ensure!(report.calls.len() == plan.len(), "{} calls: {report:?}", report.calls.len());
+    for (step, called) in plan.iter().zip(&report.calls) {
+        step.check(called)?;
+    }
+    let unknown = Step::unknown().args();
+    let said = good.refused(&unknown).await?;
+    ensure!(said.contains(UNKNOWN_TOOL), "the unknown tool is not named: {said}");
+    let tools = ["--tools".to_owned()];
+    driver.refused(&tools).await.context("without a token")?;
+    driver.with_token(GARBAGE).refused(&tools).await.context("with a garbage token")?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn progress_of_every_server_reaches_the_python_sdk_in_both_eras() -> Result<()> {
+    let stage = Stage::start().await?;
+    for era in Era::BOTH {
+        let mut args = vec!["--progress".to_owned()];
+        args.extend(plan::slow().iter().flat_map(Step::args));
+        let driver = Driver::new(Peer::PythonSdk, era, stage.gateway.mcp_url());
+        let report = driver.with_token(&stage.token).report(&args).await?;
+        ensure!(report.calls.len() == plan::slow().len(), "{era:?}: {report:?}");
+        for (step, called) in plan::slow().iter().zip(&report.calls) {
+            step.check(called)?;
+            ensure!(called.progress == Some(PROGRESS_STEPS), "{era:?}: {called:?}");
+        }
+    }
+    stage.gateway.books_agree().await
+}
+
+#[tokio::test]
+async fn a_changed_list_of_a_child_in_the_older_era_reaches_a_session_of_the_python_sdk()
+-> Result<()> {
+    hears_of_a_change(STDIO_LEGACY).await
+}
+
+#[tokio::test]
+async fn a_changed_list_of_a_modern_child_reaches_a_session_of_the_python_sdk() -> Result<()> {
+    hears_of_a_change(STDIO_MODERN).await
+}
+
+/// The client listens on the stream of its session; someone else changes the list meanwhile.
+async fn hears_of_a_change(target: &str) -> Result<()> {
+    let stage = Stage::start().await?;
+    let gateway = &stage.gateway;
+    let driver = Driver::new(Peer::PythonSdk, Era::Legacy, gateway.mcp_url());
+    let listener = driver.with_token(&stage.token);
+    let args = ["--tools", "--changes", "1"].map(str::to_owned);
+    let change = async {
+        until("the client listens", async || {
+            let open = gateway.metrics().await?.sum("toolgate_streams_active", &[]);
+            Ok((open >= 1.0).then_some(()))
+        })
+        .await?;
+        let caller = gateway.client().with_token(&*stage.token);
+        caller.tool(&format!("{target}___change"), json!({})).await?.content()
+    };
+    let (report, added) = tokio::try_join!(listener.report(&args), change)?;
+    let added = format!("{target}___{added}");
+    ensure!(!report.tools.contains(&added), "{added} was there before: {report:?}");
+    let changed = report.changed.context("the client heard nothing")?;
+    ensure!(changed.contains(&added), "{added} is not in {changed:?}");
+    ensure!(changed.len() == report.tools.len() + 1, "{changed:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_stream_of_a_session_is_not_taken_for_work_of_the_gateway() -> Result<()> {
+    let stage = Stage::start().await?;
+    let driver = Driver::new(Peer::PythonSdk, Era::Legacy, stage.gateway.mcp_url());
+    let slow: Vec<String> = plan::slow().iter().flat_map(Step::args).collect();
+    driver.with_token(&stage.token).report(&slow).await?;
+    stage.gateway.books_agree().await?;
+    Books::open(&stage.gateway).await?.do_not_take_a_stream_for_work()
+}

@@ -1,0 +1,92 @@
+"""Drives an MCP server with the client of the Python SDK (package `mcp`)."""
+
+import asyncio
+
+from mcp import Client
+from mcp.client.streamable_http import streamable_http_client
+from mcp.shared._httpx_utils import create_mcp_http_client
+
+import peer
+
+CHANGED = "notifications/tools/list_changed"
+
+
+class Ear:
+    """Counts what a server says without being asked."""
+
+    def __init__(self):
+        self.progress = {}
+        self.changes = asyncio.Semaphore(0)
+
+    async def on_message(self, message):
+        if getattr(message, "method", None) == CHANGED:
+            self.changes.release()
+
+    def on_progress(self, call):
+        """Returns the callback of one call; the report has how often it was called."""
+        self.progress[call] = 0
+
+        async def count(_progress, _total, _message):
+            self.progress[call] += 1
+
+        return count
+
+
+def extend(parser):
+    parser.add_argument("--progress", action="store_true", help="count progress notifications")
+    parser.add_argument(
+        "--changes",
+        type=int,
+        default=0,
+        metavar="N",
+        help="after the calls, wait for N changes of the list (legacy era), then list again",
+    )
+
+
+async def list_all(client):
+    names, cursor = [], None
+    while True:
+        page = await client.list_tools(cursor=cursor)
+        names += [tool.name for tool in page.tools]
+        cursor = page.next_cursor
+        if cursor is None:
+            return names
+
+
+async def call_all(client, args, ear):
+    entries = []
+    for call, (name, arguments) in enumerate(args.call):
+        on_progress = ear.on_progress(call) if args.progress else None
+        result = await client.call_tool(name, arguments, progress_callback=on_progress)
+        entries.append(peer.called(name, result))
+    # Callbacks run beside the call: they are counted once all calls are done.
+    for call, count in ear.progress.items():
+        entries[call]["progress"] = count
+    return entries
+
+
+async def list_changed(client, changes, ear):
+    for _ in range(changes):
+        await ear.changes.acquire()
+    return await list_all(client)
+
+
+async def drive(args):
+    headers = {"Authorization": f"Bearer {args.token}"} if args.token else {}
+    ear = Ear()
+    async with create_mcp_http_client(headers=headers) as http:
+        transport = streamable_http_client(args.url, http_client=http)
+        client = Client(transport, mode=peer.mode(args.era), message_handler=ear.on_message)
+        async with client:
+            report = {
+                "client": "python_sdk",
+                "protocolVersion": client.protocol_version,
+                "tools": await list_all(client) if args.tools else [],
+                "calls": await call_all(client, args, ear),
+            }
+            if args.changes:
+                report["changed"] = await list_changed(client, args.changes, ear)
+            return report
+
+
+peer.main(drive, extend)

@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# Runs one peer with the interpreter that setup.sh installed for it.
+#   run.sh python_sdk|fastmcp_client|ts_sdk|ts_sdk_v1|inspector --url URL [--token TOKEN] …
+#   run.sh everything-stdio          the reference server on standard input and output
+#   run.sh everything-http PORT      the reference server on http://127.0.0.1:PORT/mcp
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+export TOOLGATE_PEERS_DIR=${TOOLGATE_PEERS_DIR:-$HOME/.cache/toolgate-peers}
+python=$TOOLGATE_PEERS_DIR/venv/bin/python
+node=$TOOLGATE_PEERS_DIR/node/node_modules/.bin/node
+everything=$TOOLGATE_PEERS_DIR/node/node_modules/@modelcontextprotocol/server-everything/dist/index.js
+
+usage() {
+    sed -n '3,5s/^# *//p' "${BASH_SOURCE[0]}" >&2
+    exit 2
+}
+
+[[ $# -ge 1 ]] || usage
+if [[ ! -f $TOOLGATE_PEERS_DIR/stamp ]]; then
+    echo "the peers are not installed: run $here/setup.sh" >&2
+    exit 2
+fi
+
+name=$1
+shift
+case $name in
+    python_sdk | fastmcp_client) exec "$python" -B "$here/$name.py" "$@" ;;
+    ts_sdk | ts_sdk_v1 | inspector) exec "$node" "$here/$name.mjs" "$@" ;;
+    everything-stdio) exec "$node" "$everything" stdio ;;
+    everything-http)
+        [[ $# -eq 1 ]] || usage
+        PORT=$1 exec "$node" "$everything" streamableHttp
+        ;;
+    *) usage ;;
+esac

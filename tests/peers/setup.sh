@@ -1,0 +1,77 @@
+#!/usr/bin/env bash
+# Installs the MCP clients and servers that the end-to-end tests talk to: a Python environment, and
+# a Node tree with a Node of its own. Everything goes into one folder outside the checkout. A second
+# run with the same lock files does nothing. Needs python3, npm (node >= 18) and, if python3 comes
+# without venv, root on a Debian machine.
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+peers=${TOOLGATE_PEERS_DIR:-$HOME/.cache/toolgate-peers}
+stamp=$peers/stamp
+
+# What is installed depends on these files alone.
+fingerprint() {
+    (cd "$here" && sha256sum setup.sh requirements.txt node/package.json node/package-lock.json) |
+        sha256sum | cut -d ' ' -f 1
+}
+
+# step LABEL COMMAND… runs a command quietly, then tells how long it took, or why it failed.
+step() {
+    local label=$1 start=$EPOCHREALTIME log
+    shift
+    log=$(mktemp)
+    if ! "$@" >"$log" 2>&1; then
+        cat "$log" >&2
+        rm -f "$log"
+        echo "peers: $label failed: see above" >&2
+        return 1
+    fi
+    rm -f "$log"
+    awk -v label="$label" -v start="$start" -v end="$EPOCHREALTIME" \
+        'BEGIN { printf "peers: %-28s %5.1f s\n", label, end - start }'
+}
+
+# The steps chain their commands: bash ignores "set -e" in a function whose status is tested.
+make_venv() {
+    rm -rf "$peers/venv"
+    python3 -m venv "$peers/venv" && return
+    rm -rf "$peers/venv"
+    apt-get update -q &&
+        DEBIAN_FRONTEND=noninteractive apt-get install -q -y python3-venv &&
+        python3 -m venv "$peers/venv"
+}
+
+install_python() {
+    "$peers/venv/bin/python" -m pip install --no-input --disable-pip-version-check \
+        --no-deps --requirement "$here/requirements.txt" &&
+        "$peers/venv/bin/python" -m pip check
+}
+
+# No install scripts: Node comes as a plain package whose digest the lock file holds.
+install_node() {
+    mkdir -p "$peers/node" &&
+        cp "$here/node/package.json" "$here/node/package-lock.json" "$peers/node/" &&
+        npm --prefix "$peers/node" ci --ignore-scripts --no-audit --no-fund
+}
+
+check_install() {
+    "$peers/venv/bin/python" -c 'import fastmcp, mcp' &&
+        "$peers/node/node_modules/.bin/node" --version
+}
+
+mkdir -p "$peers"
+exec 9>"$peers/lock"
+flock 9
+wanted=$(fingerprint)
+if [[ -f $stamp && $(<"$stamp") == "$wanted" ]]; then
+    echo "peers: up to date in $peers"
+    exit 0
+fi
+rm -f "$stamp"
+
+step "python environment" make_venv
+step "python packages" install_python
+step "node packages" install_node
+step "check" check_install
+echo "$wanted" >"$stamp"
+echo "peers: installed in $peers"

@@ -1,0 +1,249 @@
+//! The gateway under test: the real binary, a real configuration file, real sockets.
+//!
+//! In: configuration without addresses and log, which are the harness's. Out: where to call it,
+//! and everything it says: metrics, access log, standard error. It knows nothing of its inside.
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::process::ExitStatus;
+
+use anyhow::{Context, Result, ensure};
+use rustix::process::Signal;
+use serde_json::Value;
+use tokio::net::TcpStream;
+use tokio::process::Command;
+
+use crate::client::{Answer, Ask, Client};
+use crate::process::{Process, Scratch, binary, read_lossy};
+use crate::scrape::Metrics;
+use crate::wait::until;
+
+/// A running gateway; dropping it kills it.
+#[derive(Debug)]
+pub struct Gateway {
+    process: Process,
+    scratch: Scratch,
+    listen: SocketAddr,
+    admin: SocketAddr,
+}
+
+/// What is left of a gateway that was stopped.
+#[derive(Debug)]
+pub struct Stopped {
+    /// How it ended.
+    pub status: ExitStatus,
+    /// Its access log.
+    pub access_log: String,
+    /// Its standard error.
+    pub stderr: String,
+}
+
+impl Gateway {
+    /// Starts the gateway with `config`, which says nothing of `listen`, `admin` and `log`, and
+    /// waits until it serves.
+    ///
+    /// # Errors
+    /// When there is no binary, or the gateway does not come up; has its last words.
+    pub async fn start(config: &str) -> Result<Self> {
+        Self::start_with(config, &[]).await
+    }
+
+    /// The same with environment variables.
+    ///
+    /// # Errors
+    /// As [`Gateway::start`].
+    pub async fn start_with(config: &str, env: &[(&str, &str)]) -> Result<Self> {
+        let toolgate = binary("toolgate", "toolgate")?;
+        let scratch = Scratch::new()?;
+        let (listen, admin) = (free_address()?, free_address()?);
+        let log = scratch.path().join(ACCESS_LOG);
+        let head = format!(
+            "listen: {listen}\nadmin: {admin}\nlog: {{ access: \"file:{}\", level: info }}\n",
+            log.display()
+        );
+        let file = scratch.write("toolgate.yaml", &(head + config))?;
+        let mut command = Command::new(toolgate);
+        command.arg("serve").arg("--config").arg(file).envs(env.iter().copied());
+        let process = Process::start("toolgate", &mut command, &scratch)?;
+        let mut gateway = Self { process, scratch, listen, admin };
+        gateway.serves().await?;
+        Ok(gateway)
+    }
+
+    async fn serves(&mut self) -> Result<()> {
+        let (listen, admin) = (self.listen, self.admin);
+        let process = &mut self.process;
+        until("the gateway serves", async || {
+            process.check()?;
+            let open = TcpStream::connect(listen).await.is_ok();
+            let healthy = Client::new(admin).send(Ask::get("/healthz")).await;
+            Ok((open && healthy.is_ok_and(|answer| answer.status == 200)).then_some(()))
+        })
+        .await
+    }
+
+    /// Where MCP is served.
+    #[must_use]
+    pub fn mcp_url(&self) -> String {
+        format!("http://{}/mcp", self.listen)
+    }
+
+    /// Where metrics and health are served.
+    #[must_use]
+    pub fn admin_url(&self) -> String {
+        format!("http://{}", self.admin)
+    }
+
+    /// The address behind [`Gateway::mcp_url`].
+    #[must_use]
+    pub fn listen(&self) -> SocketAddr {
+        self.listen
+    }
+
+    /// A caller without a token.
+    #[must_use]
+    pub fn client(&self) -> Client {
+        Client::new(self.listen)
+    }
+
+    /// A page of the admin server.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub async fn admin(&self, path: &str) -> Result<Answer> {
+        Client::new(self.admin).send(Ask::get(path)).await
+    }
+
+    /// The metrics now.
+    ///
+    /// # Errors
+    /// When they cannot be had or read.
+    pub async fn metrics(&self) -> Result<Metrics> {
+        let answer = self.admin("/metrics").await?;
+        ensure!(answer.status == 200, "/metrics answered {}", answer.status);
+        Metrics::parse(&answer.text())
+    }
+
+    /// The access log so far. It is written in batches, so the last lines may be missing.
+    #[must_use]
+    pub fn access_log(&self) -> String {
+        read_lossy(&self.access_path())
+    }
+
+    /// The line of the call that was answered so.
+    ///
+    /// # Errors
+    /// When the answer has no request id, or the line does not come.
+    pub async fn line_of(&self, answer: &Answer) -> Result<Value> {
+        let id = answer.header("x-request-id").context("an answer without X-Request-Id")?;
+        self.line(&id).await
+    }
+
+    /// The line of that request id.
+    ///
+    /// # Errors
+    /// When it does not come, or there are two.
+    pub async fn line(&self, request_id: &str) -> Result<Value> {
+        until(format!("the access log has {request_id}"), async || {
+            let lines = parse_log(&self.access_log())?;
+            let mut found = lines.into_iter().filter(|line| line["request_id"] == request_id);
+            let first = found.next();
+            ensure!(found.next().is_none(), "two lines of {request_id}");
+            Ok(first)
+        })
+        .await
+    }
+
+    /// What it wrote to standard error so far.
+    #[must_use]
+    pub fn stderr(&self) -> String {
+        self.process.stderr()
+    }
+
+    /// Asks it to end (SIGTERM), without waiting.
+    ///
+    /// # Errors
+    /// When it has ended already.
+    pub fn terminate(&self) -> Result<()> {
+        self.process.signal(Signal::TERM)
+    }
+
+    /// Waits for its end after [`Gateway::terminate`].
+    ///
+    /// # Errors
+    /// When it does not end.
+    pub async fn ended(mut self) -> Result<Stopped> {
+        let status = self.process.ended().await?;
+        let (access_log, stderr) = (self.access_log(), self.stderr());
+        Ok(Stopped { status, access_log, stderr })
+    }
+
+    /// Asks it to end, and waits for it.
+    ///
+    /// # Errors
+    /// When it does not end.
+    pub async fn stop(self) -> Result<Stopped> {
+        self.terminate()?;
+        self.ended().await
+    }
+
+    /// Whether metrics and access log tell the same story, call by call: as many lines as counts,
+    /// by outcome and by reason.
+    ///
+    /// # Errors
+    /// When they do not agree within the harness's patience; shows both.
+    pub async fn books_agree(&self) -> Result<()> {
+        let mut last = String::new();
+        let agreed = until("metrics and access log agree", async || {
+            let lines = parse_log(&self.access_log())?;
+            let metrics = self.metrics().await?;
+            let outcomes = counted(metrics.by("toolgate_requests_total", "outcome"));
+            let reasons =
+                counted(metrics.by("mcp_server_operation_duration_seconds_count", "error_type"));
+            let logged = (tally(&lines, "outcome"), tally(&lines, "reason"));
+            last = format!("metrics {outcomes:?} {reasons:?}, access log {logged:?}");
+            Ok((logged == (outcomes, reasons)).then_some(()))
+        });
+        agreed.await.with_context(|| last)
+    }
+
+    fn access_path(&self) -> PathBuf {
+        self.scratch.path().join(ACCESS_LOG)
+    }
+}
+
+const ACCESS_LOG: &str = "access.log";
+
+/// A loopback address that was free a moment ago.
+///
+/// # Errors
+/// When no port can be had.
+pub fn free_address() -> Result<SocketAddr> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("looking for a port")?;
+    Ok(listener.local_addr()?)
+}
+
+/// The whole lines of an access log.
+///
+/// # Errors
+/// When a line is not JSON.
+pub fn parse_log(text: &str) -> Result<Vec<Value>> {
+    let whole = text.rfind('\n').and_then(|end| text.get(..end)).unwrap_or_default();
+    let line = |line: &str| serde_json::from_str(line).with_context(|| format!("line {line:?}"));
+    whole.lines().map(line).collect()
+}
+
+fn tally(lines: &[Value], field: &str) -> BTreeMap<String, u64> {
+    let mut counts = BTreeMap::new();
+    for line in lines {
+        let word = line.get(field).and_then(Value::as_str).unwrap_or_default();
+        *counts.entry(word.to_owned()).or_default() += 1;
+    }
+    counts
+}
+
+fn counted(sums: BTreeMap<String, f64>) -> BTreeMap<String, u64> {
+    let whole = |sum: f64| format!("{sum:.0}").parse().unwrap_or_default();
+    sums.into_iter().map(|(key, sum)| (key, whole(sum))).filter(|(_, n)| *n > 0).collect()
+}

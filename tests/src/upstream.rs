@@ -1,0 +1,65 @@
+//! The rmcp fixture server as a process: a real target that nobody of this project wrote.
+//!
+//! In: an era. Out: its endpoint, or the command that starts it on standard input and output.
+
+use anyhow::{Context, Result};
+use tokio::process::Command;
+
+use crate::process::{Process, Scratch, binary};
+use crate::wait::until;
+
+/// A running server over HTTP; dropping it ends it.
+#[derive(Debug)]
+pub struct Upstream {
+    process: Process,
+    url: String,
+    _scratch: Scratch,
+}
+
+impl Upstream {
+    /// Starts it on a free port; `era` is `both`, `modern` or `legacy`.
+    ///
+    /// # Errors
+    /// When it does not come up.
+    pub async fn start(era: &str) -> Result<Self> {
+        let scratch = Scratch::new()?;
+        let mut command = Command::new(binary(BINARY, PACKAGE)?);
+        command.args(["--http", "127.0.0.1:0", "--era", era]);
+        let mut process = Process::start("upstream", &mut command, &scratch)?;
+        let url = until("the fixture server says where it listens", async || {
+            process.check()?;
+            let said = process.stdout();
+            Ok(said
+                .strip_prefix("listening ")
+                .and_then(|rest| rest.strip_suffix('\n'))
+                .map(str::to_owned))
+        })
+        .await?;
+        Ok(Self { process, url, _scratch: scratch })
+    }
+
+    /// Its endpoint.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// What it wrote to standard error so far.
+    #[must_use]
+    pub fn stderr(&self) -> String {
+        self.process.stderr()
+    }
+}
+
+/// The command that starts it as a child, as a YAML list.
+///
+/// # Errors
+/// When there is no binary.
+pub fn stdio_command(era: &str) -> Result<String> {
+    let path = binary(BINARY, PACKAGE)?;
+    let path = path.to_str().context("a path that is not UTF-8")?;
+    Ok(format!("[{path:?}, --stdio, --era, {era}]"))
+}
+
+const BINARY: &str = "fixture-rmcp-server";
+const PACKAGE: &str = "toolgate-tests";
