@@ -115,6 +115,7 @@ pub fn assemble(
         registry,
         concurrency: config.limits.concurrency,
         router,
+        lifecycle: Arc::default(),
     };
     Ok(Assembly { parts, backends, facts })
 }

@@ -11,6 +11,11 @@ use toolgate::commands::{call, check, dev, env, serve, token};
 use toolgate::config;
 use toolgate::exit::Exit;
 
+/// Calls move between threads, and the system's allocator makes them wait for each other there
+/// (ADR 9).
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();

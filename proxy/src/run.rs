@@ -76,7 +76,7 @@ impl Gateway {
         let admin_task = tokio::spawn(serve_admin(given.admin, page, stopped));
         // Keys first: a gateway that answers 503 to its first caller has started too early.
         parts.auth.start().await;
-        let (drain, drained) = toolgate_accept::drain();
+        let (drain, drained) = toolgate_accept::drain(Arc::clone(&parts.lifecycle));
         let accept = AcceptConfig {
             connections: config.limits.connections,
             header_timeout: HEADER_TIMEOUT,

@@ -11,7 +11,7 @@ use toolgate_admit::authn::Authenticator;
 use toolgate_admit::{
     Body, FrontLayer, IdentifyLayer, OriginConfig, RecordLayer, RpcConfig, RpcLayer,
 };
-use toolgate_call::Policy;
+use toolgate_call::{Lifecycle, Policy};
 use toolgate_guard::{ConcurrencyLayer, ScopeLayer};
 use toolgate_mcp::{Registry, Router};
 use toolgate_telemetry::Telemetry;
@@ -36,6 +36,8 @@ pub struct Parts {
     pub concurrency: usize,
     /// Chooses the way.
     pub router: Router,
+    /// How far the gateway has got in stopping.
+    pub lifecycle: Arc<Lifecycle>,
 }
 
 /// The way of a request.
@@ -50,16 +52,17 @@ pub fn stack(
 + Send
 + Sync
 + 'static {
-    let Parts { telemetry, origin, auth, rpc, policy, registry, concurrency, router } = parts;
+    let Parts { telemetry, origin, auth, rpc, policy, registry, concurrency, router, lifecycle } =
+        parts;
     ServiceBuilder::new()
         // Names the request, starts its ledger; writes its record when the last byte is out.
-        .layer(RecordLayer(Arc::clone(&telemetry)))
+        .layer(RecordLayer { telemetry: Arc::clone(&telemetry), lifecycle: Arc::clone(&lifecycle) })
         // Only /mcp, only from a Host and an Origin that are ours; serves the RFC 9728 document.
         .layer(FrontLayer { origin, auth: Arc::clone(&auth) })
         // The bearer token becomes a principal, and goes no further.
         .layer(IdentifyLayer(Arc::clone(&auth)))
         // The line: Request → Call on the way in, Reply or Refusal → Response on the way out.
-        .layer(RpcLayer { config: rpc, auth, telemetry: Arc::clone(&telemetry) })
+        .layer(RpcLayer { config: rpc, auth, telemetry: Arc::clone(&telemetry), lifecycle })
         // May this principal use the gateway, and this tool? Call → Permitted.
         .layer(ScopeLayer { policy, directory: registry, telemetry: Arc::clone(&telemetry) })
         // Is there room? The permit is held until the last byte.

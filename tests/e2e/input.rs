@@ -528,6 +528,36 @@ async fn a_request_reaches_the_target_byte_for_byte_but_for_id_and_name() -> Res
     Ok(())
 }
 
+#[tokio::test]
+async fn an_older_target_is_not_sent_what_only_modern_ones_know() -> Result<()> {
+    let (new, old) = (Sick::start(Era::Modern).await?, Sick::start(Era::Legacy).await?);
+    let gateway = before(&new, &old).await?;
+    let params = json!({
+        "name": "old___write", "arguments": {},
+        "_meta": {
+            "com.example/x": [1],
+            "io.modelcontextprotocol/clientInfo": { "name": "e2e", "version": "1" },
+            "progressToken": "mine",
+        },
+    });
+    let ask = Ask::modern("tools/call", params).header("mcp-name", "old___write");
+    fine(&gateway, &gateway.client().send(ask).await?).await?;
+    let seen = old.seen();
+    let call = seen.iter().rfind(|seen| seen.tool == "write").context("no call came")?;
+    let meta = call.json()["params"]["_meta"].clone();
+    assert_eq!(meta["com.example/x"], json!([1]), "{meta}");
+    assert!(meta["progressToken"].is_string(), "{meta}");
+    // A server that knows both eras takes these for a modern request, and refuses it.
+    let modern = meta.as_object().context("no _meta")?.keys();
+    let modern: Vec<_> = modern.filter(|key| key.starts_with("io.modelcontextprotocol/")).collect();
+    assert_eq!(modern, Vec::<&String>::new());
+    for header in ["mcp-method", "mcp-name"] {
+        assert_eq!(call.header(header), None);
+    }
+    assert_eq!(call.header("mcp-protocol-version"), Some(LEGACY));
+    Ok(())
+}
+
 /// The last call was sent as `expected`, where `ID` stands for whatever id it was given.
 fn sent(sick: &Sick, expected: &str) -> Result<()> {
     let seen = sick.seen();

@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
-use toolgate_tests::client::Answer;
+use toolgate_tests::client::{Answer, Ask, message, with_meta};
 use toolgate_tests::gateway::Gateway;
 use toolgate_tests::issuer::{CLIENT_ID, Issuer};
-use toolgate_tests::sick::{Act, Era, Pace, Sick};
+use toolgate_tests::sick::{Act, Era, Pace, Shape, Sick};
 
 use crate::expect::OPEN;
 
@@ -112,6 +112,33 @@ async fn the_time_of_a_refused_call_adds_up_as_well() -> Result<()> {
     assert!((195.0..400.0).contains(&timing["wait"]), "{timing:?}");
     let line = gateway.line_of(&answer).await?;
     adds_up(&logged(&line)?, line["duration_ms"].as_f64().unwrap())
+}
+
+#[tokio::test]
+async fn bytes_and_trace_of_a_call_are_in_its_line() -> Result<()> {
+    let sick = Sick::start(Era::Modern).await?;
+    let gateway = before(&sick).await?;
+    gateway.client().tool("sick___read", json!({})).await?.result()?;
+    let trace = "0af7651916cd43dd8448eb211c80319c";
+    let params = json!({
+        "name": "sick___read", "arguments": {},
+        "_meta": { "traceparent": format!("00-{trace}-b7ad6b7169203331-01") },
+    });
+    let sent = with_meta(params);
+    for act in [Act::Answer, Act::Stream(Shape::Notices(20))] {
+        sick.then([act]);
+        let ask = Ask::modern_raw("1", "tools/call", &sent).header("mcp-name", "sick___read");
+        let answer = gateway.client().send(ask).await?;
+        let line = gateway.line_of(&answer).await?;
+        assert_eq!(line["bytes_out"], answer.body.len(), "{line}");
+        assert_eq!(line["bytes_in"], message("1", "tools/call", &sent).len(), "{line}");
+        assert_eq!(line["trace_id"], trace);
+        let sick_saw = sick.seen();
+        let last = sick_saw.last().context("the call")?.json();
+        let parent = last["params"]["_meta"]["traceparent"].as_str().context("no traceparent")?;
+        assert!(parent.starts_with(&format!("00-{trace}-")), "{parent}");
+    }
+    Ok(())
 }
 
 #[tokio::test]

@@ -35,6 +35,10 @@ use cli::{Cli, Options, Role};
 /// Worker threads of the relay, as many as the gateway's on two cores.
 const RELAY_WORKERS: usize = 2;
 
+/// The gateway's allocator, so that the relay is not the slower for another one.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let outcome = match cli.role {

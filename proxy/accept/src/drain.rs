@@ -1,34 +1,59 @@
-//! The end of service, told once to everyone who must know.
+//! The end of service, told to everyone who must know.
 //!
-//! Enters: one signal. Leaves: a future for each connection, and a wait for the last of them.
-//! Never: an aborted exchange before its time is up.
+//! Enters: two steps: no new connections, and then: no more time. Leaves: a future for each
+//! connection, and a wait for the last of them. Never: an exchange cut off before its time is up.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
+use toolgate_call::Lifecycle;
+
+/// How long answers that the gateway stops may take to go out.
+const LAST_WORDS: Duration = Duration::from_millis(500);
+
+/// How far it has got.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Step {
+    Serving,
+    Draining,
+    Over,
+}
 
 /// Says that the service ends, and waits until the last connection is gone.
 #[derive(Debug)]
-pub struct Drain(watch::Sender<bool>);
+pub struct Drain {
+    steps: watch::Sender<Step>,
+    lifecycle: Arc<Lifecycle>,
+}
 
 /// Hears that the service ends. Every connection holds one.
 #[derive(Clone, Debug)]
-pub struct Drained(watch::Receiver<bool>);
+pub struct Drained(watch::Receiver<Step>);
 
-/// A pair of the two.
+/// A pair of the two. `lifecycle` tells the same to whoever cannot wait for it.
 #[must_use]
-pub fn drain() -> (Drain, Drained) {
-    let (sender, receiver) = watch::channel(false);
-    (Drain(sender), Drained(receiver))
+pub fn drain(lifecycle: Arc<Lifecycle>) -> (Drain, Drained) {
+    let (steps, receiver) = watch::channel(Step::Serving);
+    (Drain { steps, lifecycle }, Drained(receiver))
 }
 
 // === impl Drain ===
 
 impl Drain {
-    /// Ends the service. Gives back whether everything ended within the grace period.
+    /// Ends the service. Gives back whether everything ended within the grace period; what did not
+    /// is answered so.
     pub async fn end(self, grace: Duration) -> bool {
-        self.0.send_replace(true);
-        tokio::time::timeout(grace, self.0.closed()).await.is_ok()
+        self.lifecycle.drain();
+        self.steps.send_replace(Step::Draining);
+        if tokio::time::timeout(grace, self.steps.closed()).await.is_ok() {
+            return true;
+        }
+        self.lifecycle.end();
+        self.steps.send_replace(Step::Over);
+        // Whether they got their last words out or not, the time is over.
+        let _all_gone = tokio::time::timeout(LAST_WORDS, self.steps.closed()).await;
+        false
     }
 }
 
@@ -37,7 +62,16 @@ impl Drain {
 impl Drained {
     /// Waits for the end of service.
     pub async fn ending(&mut self) {
+        self.reaches(Step::Draining).await;
+    }
+
+    /// Waits for the end of the grace period.
+    pub async fn over(&mut self) {
+        self.reaches(Step::Over).await;
+    }
+
+    async fn reaches(&mut self, wanted: Step) {
         // An error means that the sender is gone, which is an end as well.
-        let _ended = self.0.wait_for(|ended| *ended).await;
+        let _reached = self.0.wait_for(|step| *step >= wanted).await;
     }
 }

@@ -114,7 +114,11 @@ impl<S> Connection<S> {
             ended = connection.as_mut() => ended,
             () = drained.ending() => {
                 connection.as_mut().graceful_shutdown();
-                connection.await
+                tokio::select! {
+                    ended = connection.as_mut() => ended,
+                    // From here on every call that still waits answers that the gateway stops.
+                    () = drained.over() => connection.await,
+                }
             }
         };
         if let Err(error) = ended {

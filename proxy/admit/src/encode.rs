@@ -5,11 +5,14 @@
 
 use std::fmt::Write as _;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use bytes::{BufMut, Bytes, BytesMut};
 use http::{HeaderName, HeaderValue, Response, StatusCode, header};
-use toolgate_call::{Answer, Era, Guards, Method, Outcome, Phase, Phases, RawJson, Refusal, Reply};
+use toolgate_call::{
+    Answer, Era, Guards, Lifecycle, Method, Outcome, Phase, Phases, RawJson, Refusal, Reply,
+};
 
 use crate::decode::SESSION_ID;
 use crate::exchange::{Ending, Exchange};
@@ -28,13 +31,14 @@ pub(crate) struct Context {
     pub(crate) accepts_sse: bool,
     pub(crate) observer: bool,
     pub(crate) keep_alive: Duration,
+    pub(crate) lifecycle: Arc<Lifecycle>,
     pub(crate) exchange: Arc<Exchange>,
 }
 
 // === impl Context ===
 
 impl Context {
-    fn method(&self) -> Option<Method> {
+    pub(crate) fn method(&self) -> Option<Method> {
         self.exchange.request.get().map(|asked| asked.method)
     }
 }
@@ -122,6 +126,7 @@ fn accepted(cx: &Context) -> Response<Body> {
 }
 
 fn stream(cx: &Context, body: SseBody) -> Response<Body> {
+    cx.exchange.streamed.store(true, Relaxed);
     if cx.method() == Some(Method::OpenStream) {
         // Nobody waits for an answer on it: whoever ends it, it ended well.
         cx.exchange.ledger.enter(Phase::Write);

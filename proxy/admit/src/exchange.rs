@@ -3,12 +3,15 @@
 //! Enters: what each layer of `admit` learns, once each. Leaves: one `CallRecord` when the last
 //! byte is out or the caller is gone. Never: read by a stage behind `admit` (they get the `Call`).
 
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use http::Request;
-use toolgate_call::{Ledger, Method, Outcome, Phase, Principal, RawJson, Reason, Refusal, Version};
-use toolgate_telemetry::{CallRecord, Telemetry};
+use toolgate_call::{
+    Ledger, Lifecycle, Method, Outcome, Principal, RawJson, Reason, Refusal, Version,
+};
+use toolgate_telemetry::{ActiveRequest, CallRecord, Telemetry};
 
 /// What is known of an exchange. Every fact is set at most once.
 #[derive(Debug)]
@@ -19,6 +22,9 @@ pub(crate) struct Exchange {
     pub(crate) principal: OnceLock<Arc<Principal>>,
     pub(crate) request: OnceLock<Asked>,
     pub(crate) ending: OnceLock<Ending>,
+    /// Whether the answer has begun, as a stream.
+    pub(crate) streamed: AtomicBool,
+    lifecycle: Arc<Lifecycle>,
 }
 
 /// What was asked.
@@ -45,25 +51,49 @@ pub(crate) struct Ending {
 pub(crate) struct Finisher {
     pub(crate) exchange: Arc<Exchange>,
     pub(crate) telemetry: Arc<Telemetry>,
+    /// Counts the exchange as active until then.
+    pub(crate) _active: ActiveRequest,
 }
 
 // === impl Exchange ===
 
 impl Exchange {
-    pub(crate) fn new(request_id: Arc<str>, peer: Option<std::net::IpAddr>, now: Instant) -> Self {
+    pub(crate) fn new(
+        request_id: Arc<str>,
+        peer: Option<std::net::IpAddr>,
+        lifecycle: Arc<Lifecycle>,
+    ) -> Self {
         Self {
             request_id,
-            ledger: Arc::new(Ledger::new(now)),
+            ledger: Arc::new(Ledger::new(Instant::now())),
             peer,
             principal: OnceLock::new(),
             request: OnceLock::new(),
             ending: OnceLock::new(),
+            streamed: AtomicBool::new(false),
+            lifecycle,
         }
     }
 
     /// The exchange that the record layer put into the request.
     pub(crate) fn of<B>(request: &Request<B>) -> Option<Arc<Self>> {
         request.extensions().get::<Arc<Self>>().map(Arc::clone)
+    }
+
+    /// How it ended if nobody has said so: the caller left, or the gateway did.
+    fn unsaid(&self) -> Ending {
+        let phase = self.ledger.phase().as_str();
+        let (reason, detail) = if self.lifecycle.is_over() {
+            (Reason::Shutdown, format!("cut off in phase {phase}: the gateway stops"))
+        } else {
+            (Reason::ClientCancelled, format!("the caller left in phase {phase}"))
+        };
+        Ending {
+            outcome: Outcome::failed(reason, false),
+            detail: Some(detail),
+            status: 499,
+            streamed: self.streamed.load(Relaxed),
+        }
     }
 
     /// Notes the end. The first word counts.
@@ -91,13 +121,7 @@ impl Drop for Finisher {
     fn drop(&mut self) {
         let exchange = &self.exchange;
         let phases = exchange.ledger.phases_at(Instant::now());
-        let left = Ending {
-            outcome: Outcome::failed(Reason::ClientCancelled, false),
-            detail: Some(format!("the caller left in phase {}", exchange.ledger.phase().as_str())),
-            status: 499,
-            streamed: exchange.ledger.phase() == Phase::Write,
-        };
-        let ending = exchange.ending.get_or_init(|| left);
+        let ending = exchange.ending.get_or_init(|| exchange.unsaid());
         let asked = exchange.request.get();
         self.telemetry.finish(&CallRecord {
             method: asked.map_or(Method::Other, |asked| asked.method),

@@ -8,11 +8,11 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use http::{HeaderName, HeaderValue, Request, Response};
 use hyper::body::Incoming;
-use toolgate_call::Peer;
+use toolgate_call::{Lifecycle, Peer};
 use toolgate_telemetry::Telemetry;
 use tower::{Layer, Service};
 
@@ -27,13 +27,18 @@ const LONGEST_ID: usize = 128;
 
 /// Makes [`Record`].
 #[derive(Clone, Debug)]
-pub struct RecordLayer(pub Arc<Telemetry>);
+pub struct RecordLayer {
+    /// Takes the record.
+    pub telemetry: Arc<Telemetry>,
+    /// Tells a caller who left from a gateway that did.
+    pub lifecycle: Arc<Lifecycle>,
+}
 
 /// See the module.
 #[derive(Clone, Debug)]
 pub struct Record<S> {
     inner: S,
-    telemetry: Arc<Telemetry>,
+    layer: RecordLayer,
 }
 
 // === impl RecordLayer ===
@@ -42,7 +47,7 @@ impl<S> Layer<S> for RecordLayer {
     type Service = Record<S>;
 
     fn layer(&self, inner: S) -> Record<S> {
-        Record { inner, telemetry: Arc::clone(&self.0) }
+        Record { inner, layer: self.clone() }
     }
 }
 
@@ -62,20 +67,19 @@ where
     }
 
     fn call(&mut self, mut request: Request<Incoming>) -> Self::Future {
-        let now = Instant::now();
         let request_id = accepted_id(&request).unwrap_or_else(new_id);
         let peer = request.extensions().get::<Peer>().map(|peer| peer.0.ip());
-        let exchange = Arc::new(Exchange::new(request_id, peer, now));
+        let exchange = Arc::new(Exchange::new(request_id, peer, Arc::clone(&self.layer.lifecycle)));
         request.extensions_mut().insert(Arc::clone(&exchange));
-        let active = self.telemetry.gateway.request_started();
-        let finisher = Finisher { exchange, telemetry: Arc::clone(&self.telemetry) };
+        let telemetry = Arc::clone(&self.layer.telemetry);
+        let active = telemetry.gateway.request_started();
+        let finisher = Finisher { exchange, telemetry, _active: active };
         let answered = self.inner.call(request);
         Box::pin(async move {
             let mut response = answered.await?;
             if let Ok(value) = HeaderValue::from_str(&finisher.exchange.request_id) {
                 response.headers_mut().insert(REQUEST_ID, value);
             }
-            drop(active);
             Ok(response.map(|body| body.recorded(finisher)))
         })
     }

@@ -6,6 +6,7 @@
 mod read;
 
 use std::convert::Infallible;
+use std::future::Future;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
@@ -13,7 +14,8 @@ use std::time::{Duration, Instant};
 use http::{HeaderMap, HeaderValue, Method as HttpMethod, Request, Response, header};
 use hyper::body::Incoming;
 use toolgate_call::{
-    Call, Case, Deadline, Era, Frame, FrameParts, Meta, Method, Phase, Refusal, Reply, SessionRef,
+    Call, Case, Deadline, Era, Frame, FrameParts, Lifecycle, Meta, Method, Phase, Refusal, Reply,
+    SessionRef,
 };
 use toolgate_telemetry::Telemetry;
 use tower::{Layer, Service};
@@ -22,6 +24,7 @@ use crate::authn::Authenticator;
 use crate::decode::{self, Decoded, Rejected};
 use crate::encode::{self, Context as Encoding};
 use crate::exchange::{Asked, Exchange};
+use crate::sse::stopping;
 use crate::{Answering, Body, observe, refuse};
 
 /// What the line needs to know.
@@ -48,6 +51,8 @@ pub struct RpcLayer {
     pub auth: Arc<Authenticator>,
     /// Counts revisions.
     pub telemetry: Arc<Telemetry>,
+    /// Knows when there is no time left for a call.
+    pub lifecycle: Arc<Lifecycle>,
 }
 
 /// See the module.
@@ -98,6 +103,8 @@ impl RpcLayer {
             return refuse::early(&Refusal::internal("a request without a record"), None, None);
         };
         let (json, sse) = accepted(request.headers());
+        let trace = request.headers().get("traceparent").and_then(|value| value.to_str().ok());
+        let trace = trace.and_then(trace_id);
         let decoded = self.decode(&exchange, request, json || sse).await;
         let decoded = match decoded {
             Ok(decoded) => decoded,
@@ -105,17 +112,34 @@ impl RpcLayer {
                 return refuse::respond(&refusal, id.as_ref(), Era::Modern, Some(&exchange), None);
             }
         };
-        let cx = self.context(&exchange, &decoded, json, sse);
+        let cx = self.context(&exchange, &decoded, trace, (json, sse));
         let Some(call) = self.call(&exchange, decoded) else {
             return encode::refused(&cx, &Refusal::internal("a request without a principal"), None);
         };
-        match inner.call(call).await {
+        match self.within_life(inner.call(call)).await {
             Ok(reply) => encode::encode(cx, reply).await,
             Err(refusal) => {
                 let challenge = self.auth.challenge(&refusal);
                 encode::refused(&cx, &refusal, challenge)
             }
         }
+    }
+
+    /// The reply, or word that the gateway stops. Whoever ends the grace period has the connection
+    /// polled, and with it this.
+    async fn within_life<F>(&self, replying: F) -> Result<Reply, Refusal>
+    where
+        F: Future<Output = Result<Reply, Refusal>>,
+    {
+        let mut replying = std::pin::pin!(replying);
+        std::future::poll_fn(|task| {
+            let polled = replying.as_mut().poll(task);
+            if polled.is_pending() && self.lifecycle.is_over() {
+                return Poll::Ready(Err(stopping()));
+            }
+            polled
+        })
+        .await
     }
 
     async fn decode(
@@ -151,8 +175,8 @@ impl RpcLayer {
         &self,
         exchange: &Arc<Exchange>,
         decoded: &Decoded,
-        accepts_json: bool,
-        accepts_sse: bool,
+        trace: Option<String>,
+        (accepts_json, accepts_sse): (bool, bool),
     ) -> Encoding {
         self.telemetry.gateway.protocol(decoded.version, toolgate_telemetry::Direction::Client);
         exchange.request.get_or_init(|| Asked {
@@ -160,7 +184,7 @@ impl RpcLayer {
             version: decoded.version,
             id: decoded.id.clone(),
             session: decoded.session != SessionRef::None,
-            trace_id: decoded.meta.traceparent.as_deref().and_then(trace_id),
+            trace_id: decoded.meta.traceparent.as_deref().and_then(trace_id).or(trace),
         });
         Encoding {
             id: decoded.id.clone(),
@@ -169,6 +193,7 @@ impl RpcLayer {
             accepts_sse,
             observer: exchange.principal.get().is_some_and(|p| p.scopes.contains(observe::SCOPE)),
             keep_alive: self.config.keep_alive,
+            lifecycle: Arc::clone(&self.lifecycle),
             exchange: Arc::clone(exchange),
         }
     }

@@ -12,7 +12,7 @@ use std::time::Duration;
 use bytes::{BufMut, Bytes, BytesMut};
 use http::Response;
 use tokio::time::{Instant, Sleep};
-use toolgate_call::{Answer, Event, Events, Guards, Outcome, Phase, Refusal};
+use toolgate_call::{Answer, Case, Event, Events, Guards, Method, Outcome, Phase, Refusal};
 
 use crate::encode::{Context, message};
 use crate::exchange::Ending;
@@ -66,7 +66,14 @@ impl SseBody {
 
     /// The next bytes; `None` at the end.
     pub(crate) fn poll_chunk(&mut self, task: &mut TaskContext<'_>) -> Poll<Option<Bytes>> {
-        let Poll::Ready(event) = self.poll_event(task) else { return self.poll_quiet(task) };
+        let event = match self.poll_event(task) {
+            Poll::Ready(event) => event,
+            Poll::Pending if self.cx.lifecycle.is_draining() => match self.cut() {
+                Some(event) => event,
+                None => return self.poll_quiet(task),
+            },
+            Poll::Pending => return self.poll_quiet(task),
+        };
         self.quiet = None;
         Poll::Ready(match event {
             None => {
@@ -86,6 +93,15 @@ impl SseBody {
             }
             Source::Ended => Poll::Ready(None),
         }
+    }
+
+    /// What a stream that waits says while the gateway stops: the stream of a session ends at once,
+    /// a call's when its time is over.
+    fn cut(&self) -> Option<Option<Event>> {
+        if self.cx.method() == Some(Method::OpenStream) {
+            return Some(None);
+        }
+        self.cx.lifecycle.is_over().then(|| Some(Event::Done(Err(stopping()))))
     }
 
     fn poll_quiet(&mut self, task: &mut TaskContext<'_>) -> Poll<Option<Bytes>> {
@@ -124,6 +140,13 @@ impl fmt::Debug for SseBody {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("SseBody")
     }
+}
+
+/// What a call is told that the gateway has no time left for.
+pub(crate) fn stopping() -> Refusal {
+    let message = "the gateway stops and did not wait longer for this call; it may have been \
+                   carried out, look before you repeat it";
+    Refusal::new(Case::ShuttingDown, message).after_send()
 }
 
 /// One event with one `data:` line: raw line breaks can only stand between tokens of JSON.

@@ -42,6 +42,8 @@ pub enum MetaEdit<'a> {
     Keep,
     /// Put these members (`"key":value` pairs, comma separated, not empty) before the others.
     Prepend(&'a str),
+    /// Put this object in its place; nothing if there is no `_meta`.
+    Replace(&'a str),
 }
 
 /// A replacement of a range of bytes; an empty range is an insertion.
@@ -93,6 +95,12 @@ impl Frame {
         self.bytes.get(span.start..span.end)
     }
 
+    /// `params._meta` as sent.
+    #[must_use]
+    pub fn meta(&self) -> Option<&[u8]> {
+        self.parts.meta.and_then(|span| self.slice(span))
+    }
+
     /// The body for a target: `id` and `name` are JSON values, `name` replaces `params.name`.
     #[must_use]
     pub fn rewrite(&self, id: &str, name: &str, meta: MetaEdit<'_>) -> Bytes {
@@ -103,8 +111,12 @@ impl Frame {
         if let Some(at) = self.parts.name {
             edits.push(Edit { at, pieces: [name.as_bytes(), b"", b""] });
         }
-        if let MetaEdit::Prepend(members) = meta {
-            edits.extend(self.prepend(members));
+        match (meta, self.parts.meta) {
+            (MetaEdit::Prepend(members), _) => edits.extend(self.prepend(members)),
+            (MetaEdit::Replace(object), Some(at)) => {
+                edits.push(Edit { at, pieces: [object.as_bytes(), b"", b""] });
+            }
+            (MetaEdit::Keep, _) | (MetaEdit::Replace(_), None) => {}
         }
         edits.sort_by_key(|edit| (edit.at.start, edit.at.end));
         self.apply(&edits)

@@ -22,6 +22,7 @@ mod reason;
 mod refusal;
 
 mod deadline;
+mod lifecycle;
 mod principal;
 
 pub mod name;
@@ -30,6 +31,7 @@ pub use call::{Call, Session, SessionRef};
 pub use deadline::Deadline;
 pub use frame::{Frame, FrameParts, MetaEdit, Span};
 pub use ledger::{AttemptNote, Ledger, Phase, Phases};
+pub use lifecycle::Lifecycle;
 pub use meta::Meta;
 pub use method::Method;
 pub use outbound::{Op, Outbound};

@@ -8,7 +8,7 @@ mod catalog;
 mod entry;
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -21,6 +21,9 @@ pub(crate) use catalog::{Catalog, Offered};
 use entry::Entry;
 
 use crate::{Prefix, TargetSvc};
+
+/// How long a list waits for a target whose own list has grown old.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// A target, as the registry needs to know it.
 #[derive(Clone, Debug)]
@@ -69,6 +72,7 @@ pub struct Registry {
     rules: HashMap<String, ToolRule>,
     prefix: Prefix,
     catalog: ArcSwap<Catalog>,
+    building: Mutex<()>,
     changes: watch::Sender<u64>,
     telemetry: Arc<Telemetry>,
 }
@@ -86,13 +90,20 @@ impl Registry {
     ) -> Arc<Self> {
         let entries = targets.into_iter().map(|spec| Arc::new(Entry::new(spec))).collect();
         let (changes, _) = watch::channel(0);
-        Arc::new(Self { entries, rules, prefix, catalog: ArcSwap::default(), changes, telemetry })
+        Arc::new(Self {
+            entries,
+            rules,
+            prefix,
+            catalog: ArcSwap::default(),
+            building: Mutex::default(),
+            changes,
+            telemetry,
+        })
     }
 
     /// Asks every target for its list, for the first time.
-    pub async fn load(&self) {
-        join_all(self.entries.iter().map(|entry| entry.refresh(ListCause::Startup))).await;
-        self.rebuild();
+    pub async fn load(self: &Arc<Self>) {
+        join_all(self.entries.iter().map(|entry| self.refresh(entry, ListCause::Startup))).await;
     }
 
     /// Hears that a target's tools have changed.
@@ -101,8 +112,7 @@ impl Registry {
             return;
         };
         entry.expire();
-        entry.refresh(ListCause::Notify).await;
-        self.rebuild();
+        self.refresh(entry, ListCause::Notify).await;
     }
 
     /// A receiver that sees a new number whenever the catalog has changed.
@@ -123,19 +133,20 @@ impl Registry {
             .collect()
     }
 
-    /// The catalog, with every list that has grown old fetched again.
+    /// The catalog, with every list that has grown old fetched again. A target that takes long
+    /// over it is waited for a little while only; its answer counts when it comes.
     ///
     /// # Errors
     /// The failure of a target that is `required`.
-    pub(crate) async fn fresh(&self) -> Result<Arc<Catalog>, Refusal> {
-        if self.entries.iter().any(|entry| entry.is_due()) {
-            let due = self.entries.iter().filter(|entry| entry.is_due());
-            join_all(due.map(|entry| entry.refresh(ListCause::Ttl))).await;
-            self.rebuild();
+    pub(crate) async fn fresh(self: &Arc<Self>) -> Result<Arc<Catalog>, Refusal> {
+        let due: Vec<_> = self.entries.iter().filter(|entry| entry.is_due()).collect();
+        if !due.is_empty() {
+            let asking = join_all(due.into_iter().map(|entry| self.renew(entry)));
+            let _in_time = tokio::time::timeout(PATIENCE, asking).await;
         }
-        let missing = self.entries.iter().filter(|entry| entry.spec.required && !entry.is_known());
-        match missing.filter_map(|entry| entry.failure()).next() {
-            Some(refusal) => Err(refusal),
+        let missing = self.entries.iter().find(|entry| entry.spec.required && !entry.is_known());
+        match missing {
+            Some(entry) => Err(entry.excuse()),
             None => Ok(self.catalog.load_full()),
         }
     }
@@ -143,7 +154,7 @@ impl Registry {
     /// The targets whose tools are missing from lists, and why.
     pub(crate) fn missing(&self) -> Vec<(Arc<str>, Refusal)> {
         let unknown = self.entries.iter().filter(|entry| !entry.is_known());
-        unknown.filter_map(|e| e.failure().map(|why| (Arc::clone(&e.spec.name), why))).collect()
+        unknown.map(|entry| (Arc::clone(&entry.spec.name), entry.excuse())).collect()
     }
 
     /// How long a list may be kept by a client.
@@ -156,7 +167,26 @@ impl Registry {
         Some(entry.spec.svc.clone())
     }
 
+    /// Asks a target, and takes its tools into the catalog.
+    async fn refresh(&self, entry: &Entry, cause: ListCause) {
+        entry.refresh(cause).await;
+        self.rebuild();
+    }
+
+    /// The same in a task of its own, which goes on when nobody waits any more; if the target is
+    /// being asked already, waits for that.
+    async fn renew(self: &Arc<Self>, entry: &Arc<Entry>) {
+        if entry.is_being_asked() {
+            return entry.answered().await;
+        }
+        let (this, entry) = (Arc::clone(self), Arc::clone(entry));
+        let asking = tokio::spawn(async move { this.refresh(&entry, ListCause::Ttl).await });
+        let _ended = asking.await;
+    }
+
     fn rebuild(&self) {
+        // One at a time, so that an older catalog never takes the place of a newer one.
+        let _turn = self.building.lock().unwrap_or_else(PoisonError::into_inner);
         let catalog =
             Catalog::build(&self.entries, self.prefix, |entry, tool| self.plan(&entry.spec, tool));
         let generation = catalog.generation;
@@ -195,20 +225,14 @@ impl Registry {
     }
 
     async fn look_again(&self, exposed: &str) -> Result<Arc<ToolPlan>, Refusal> {
-        let asked: Vec<_> = self.candidates(exposed).filter(|entry| entry.may_ask()).collect();
-        if !asked.is_empty() {
-            join_all(asked.iter().map(|entry| entry.refresh(ListCause::Demand))).await;
-            self.rebuild();
-        }
+        let asked = self.candidates(exposed).filter(|entry| entry.may_ask());
+        join_all(asked.map(|entry| self.refresh(entry, ListCause::Demand))).await;
         if let Some(tool) = self.lookup(exposed) {
             return Ok(tool);
         }
         // A name that belongs to a target that cannot be asked is not unknown: the target is down.
-        let down = self.candidates(exposed).filter(|entry| !entry.is_known());
-        match down.filter_map(|entry| entry.failure()).next() {
-            Some(refusal) => Err(refusal),
-            None => Err(unknown(exposed)),
-        }
+        let down = self.candidates(exposed).find(|entry| !entry.is_known());
+        Err(down.map_or_else(|| unknown(exposed), |entry| entry.excuse()))
     }
 }
 

@@ -234,6 +234,8 @@ impl Inner {
         };
         let reply = target.oneshot(outbound).await?;
         if reply.era != era {
+            // The request on its way there, and the answer on its way back.
+            self.telemetry.gateway.translated(Direction::Target);
             self.telemetry.gateway.translated(Direction::Client);
         }
         bridge::bridge(reply, era)

@@ -16,6 +16,8 @@ mod reply;
 mod sse;
 mod stream;
 
+mod listen;
+
 mod failure;
 
 use std::sync::Arc;
@@ -35,6 +37,7 @@ use connect::Connector;
 pub use connect::UrlError;
 use era::EraMemory;
 use failure::Failure;
+use listen::Listener;
 use pool::Pool;
 use session::SessionSlot;
 
@@ -69,6 +72,7 @@ struct Inner {
     era: EraMemory,
     session: SessionSlot,
     notices: NoticeSink,
+    listener: Listener,
     metrics: Arc<TargetMetrics>,
     telemetry: Arc<Telemetry>,
     /// Messages that nobody waits for: cancellations, and answers to a target's own questions.
@@ -102,6 +106,7 @@ impl HttpTarget {
             session: SessionSlot::default(),
             config,
             notices,
+            listener: Listener::new(),
             metrics,
             telemetry,
             aside: Arc::new(Semaphore::new(ASIDE)),
@@ -128,6 +133,9 @@ impl Service<Outbound> for HttpTarget {
         let inner = Arc::clone(&self.0);
         Box::pin(async move {
             let served = Inner::serve(&inner, &outbound).await;
+            if served.is_ok() {
+                Listener::start(&inner);
+            }
             served.map_err(|failure| failure.refuse(&inner.config.target))
         })
     }

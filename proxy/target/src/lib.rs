@@ -8,6 +8,7 @@ mod builtin;
 mod http;
 mod stdio;
 
+mod meta;
 mod wire;
 
 pub use builtin::{Builtin, BuiltinTarget, GatewayFacts, TargetFact, builtin};

@@ -11,11 +11,16 @@ use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use toolgate_call::{Case, Refusal};
 
+/// How much of a body that is too large is read and thrown away, and for how long.
+const DISCARDED: usize = 32 * 1024 * 1024;
+const PATIENCE: Duration = Duration::from_secs(2);
+
 /// The bytes of a body; `limits` are the most bytes and the longest time.
 pub(super) async fn whole(body: Incoming, limits: (usize, Duration)) -> Result<Bytes, Refusal> {
     let (limit, time) = limits;
     let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
     if announced > limit {
+        discard(body).await;
         return Err(too_large(limit));
     }
     tokio::time::timeout(time, collect(body, limit)).await.map_err(|_| {
@@ -34,6 +39,7 @@ async fn collect(mut body: Incoming, limit: usize) -> Result<Bytes, Refusal> {
         })?;
         let Ok(data) = frame.into_data() else { continue };
         if first.len() + rest.len() + data.len() > limit {
+            discard(body).await;
             return Err(too_large(limit));
         }
         if first.is_empty() {
@@ -49,6 +55,23 @@ async fn collect(mut body: Incoming, limit: usize) -> Result<Bytes, Refusal> {
     all.extend_from_slice(&first);
     all.extend_from_slice(&rest);
     Ok(all.freeze())
+}
+
+/// Reads on for a while and keeps nothing: a client that writes all of its body before it reads
+/// would find the connection closed and never see why.
+async fn discard(mut body: Incoming) {
+    let discarding = async {
+        let mut left = DISCARDED;
+        while let Some(Ok(frame)) = body.frame().await {
+            let size = frame.data_ref().map_or(0, Bytes::len);
+            match left.checked_sub(size) {
+                Some(less) => left = less,
+                None => return,
+            }
+        }
+    };
+    // Whether it came to its end or ran out of time, the refusal goes out now.
+    let _ended = tokio::time::timeout(PATIENCE, discarding).await;
 }
 
 fn too_large(limit: usize) -> Refusal {

@@ -6,7 +6,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use toolgate_call::Refusal;
+use toolgate_call::{Reason, Refusal};
 use toolgate_telemetry::ListCause;
 
 use super::TargetSpec;
@@ -14,6 +14,9 @@ use crate::list::{self, Tool};
 
 /// The shortest time between two questions that a caller's unknown name may cause.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
+
+/// The longest that a target may take over its list.
+const LONGEST: Duration = Duration::from_secs(10);
 
 /// A target and its list.
 #[derive(Debug)]
@@ -30,6 +33,7 @@ struct State {
     due: Option<Instant>,
     asked: Option<Instant>,
     failure: Option<Refusal>,
+    failures: u32,
 }
 
 // === impl Entry ===
@@ -58,9 +62,29 @@ impl Entry {
         self.state().due.is_none_or(|due| due <= Instant::now())
     }
 
-    /// Whether an unknown name is a reason to ask.
+    /// Whether an unknown name is a reason to ask: not a second after an answer; but a target that
+    /// is being asked right now is worth waiting for.
     pub(super) fn may_ask(&self) -> bool {
-        self.state().asked.is_none_or(|asked| asked.elapsed() >= ASK_AGAIN)
+        self.is_being_asked() || self.state().asked.is_none_or(|at| at.elapsed() >= ASK_AGAIN)
+    }
+
+    /// Whether a question is on its way.
+    pub(super) fn is_being_asked(&self) -> bool {
+        self.asking.try_lock().is_err()
+    }
+
+    /// Waits for the answer to the question that is on its way.
+    pub(super) async fn answered(&self) {
+        drop(self.asking.lock().await);
+    }
+
+    /// Why its tools are not there.
+    pub(super) fn excuse(&self) -> Refusal {
+        self.failure().unwrap_or_else(|| {
+            let target = &self.spec.name;
+            let message = format!("`{target}` has not told its tools yet; try again");
+            Refusal::target(Reason::TimeoutFirstByte, target, message).safe_to_retry(true)
+        })
     }
 
     /// The list is not good any more.
@@ -77,7 +101,8 @@ impl Entry {
         if self.state().asked.is_some_and(|asked| asked > wanted) {
             return;
         }
-        let fetched = list::fetch(&self.spec.name, &self.spec.svc, self.spec.timeout).await;
+        let fetched =
+            list::fetch(&self.spec.name, &self.spec.svc, self.spec.timeout.min(LONGEST)).await;
         self.spec.metrics.list_refreshed(cause, fetched.is_ok());
         self.spec.metrics.up(fetched.is_ok());
         self.settle(fetched);
@@ -94,6 +119,7 @@ impl Entry {
                 state.tools = tools.into();
                 state.known = true;
                 state.failure = None;
+                state.failures = 0;
                 state.due = Some(now + self.spec.list_ttl);
             }
             Err(refusal) => {
@@ -101,8 +127,10 @@ impl Entry {
                 let detail = refusal.operator_detail().unwrap_or_default();
                 tracing::warn!(%target, %refusal, detail, "the list of tools could not be had");
                 state.failure = Some(refusal);
-                // Old tools stay; a target that is down is asked again soon, not at every list.
-                state.due = Some(now + ASK_AGAIN.min(self.spec.list_ttl));
+                // Old tools stay; a target that is down is asked again, but less and less often.
+                state.failures = state.failures.saturating_add(1);
+                let pause = ASK_AGAIN.saturating_mul(1 << state.failures.min(6));
+                state.due = Some(now + pause.min(self.spec.list_ttl));
             }
         }
     }

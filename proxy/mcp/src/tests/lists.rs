@@ -102,7 +102,7 @@ pub(super) fn registry(specs: Vec<TargetSpec>, prefix: Prefix) -> Arc<Registry> 
     Registry::new(specs, HashMap::new(), prefix, Telemetry::for_tests())
 }
 
-async fn names(registry: &Registry) -> Vec<String> {
+async fn names(registry: &Arc<Registry>) -> Vec<String> {
     let catalog = registry.fresh().await.unwrap();
     let name = |raw: &RawJson| raw.parse::<serde_json::Value>().unwrap()["name"].to_string();
     catalog.tools.iter().map(|tool| name(&tool.raw).replace('"', "")).collect()

@@ -197,7 +197,7 @@ async fn an_opened_circuit_ends_the_retries_with_what_the_target_itself_said() {
 
 #[tokio::test(start_paused = true)]
 async fn a_caller_who_leaves_during_the_pause_causes_no_further_attempt() {
-    let wait = Duration::from_secs(20);
+    let wait = Duration::from_secs(4);
     let rig = Rig::new([Step::Fails(unsent(Reason::Reset).retry_after(wait))]);
     let call = rig.send(call(tool()));
     tokio::time::timeout(Duration::from_secs(1), call).await.unwrap_err();

@@ -11,6 +11,10 @@ use toolgate_telemetry::Suppressed;
 /// The least time an attempt is worth making for.
 const WORTH_AN_ATTEMPT: Duration = Duration::from_millis(1);
 
+/// The longest wait that a target may ask for and get, if the operator allows no longer pause:
+/// beyond it the caller is told at once, with the wait, and decides.
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
+
 /// An attempt that failed.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Failure<'a> {
@@ -60,6 +64,9 @@ pub(crate) fn verdict(
         return Verdict::Give(Some(Suppressed::Attempts));
     }
     let wait = failure.refusal.wait().unwrap_or_default();
+    if wait > LONGEST_WAIT.max(plan.max) {
+        return Verdict::Give(Some(Suppressed::Deadline));
+    }
     let pause = jittered(plan, failure.attempt, draw).max(wait);
     if pause.saturating_add(WORTH_AN_ATTEMPT) > outbound.deadline.left(failure.now) {
         return Verdict::Give(Some(Suppressed::Deadline));

@@ -3,7 +3,7 @@
 //! Enters: the answer to `server/discover` (`basic/versioning`, "dual-era client"). Leaves: a
 //! verdict that is remembered until the target contradicts it. Never: a probe that does anything.
 
-use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering::Relaxed};
 
 use serde::Deserialize;
 use toolgate_call::{Answer, Era, Ledger, RawJson, Version};
@@ -23,6 +23,8 @@ const UNSUPPORTED_VERSION: i64 = -32022;
 #[derive(Debug)]
 pub(super) struct EraMemory {
     verdict: AtomicU8,
+    /// Whether the target has said what it offers, and changes of its tools are not among it.
+    quiet: AtomicBool,
     fixed: bool,
     asking: tokio::sync::Mutex<()>,
 }
@@ -31,6 +33,32 @@ pub(super) struct EraMemory {
 #[serde(rename_all = "camelCase")]
 struct Discovered {
     supported_versions: Vec<String>,
+}
+
+/// What a modern target says about changes of its tools.
+#[derive(Deserialize)]
+struct Announced {
+    #[serde(default)]
+    capabilities: Capabilities,
+}
+
+#[derive(Default, Deserialize)]
+struct Capabilities {
+    #[serde(default)]
+    tools: ToolsCapability,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ToolsCapability {
+    #[serde(default)]
+    list_changed: bool,
+}
+
+/// What the answer to the question shows.
+struct Verdict {
+    era: Era,
+    quiet: bool,
 }
 
 #[derive(Deserialize)]
@@ -55,7 +83,8 @@ impl EraMemory {
             EraChoice::Legacy => Some(Era::Legacy),
         };
         let verdict = AtomicU8::new(code(known));
-        Self { verdict, fixed: known.is_some(), asking: tokio::sync::Mutex::default() }
+        let (quiet, asking) = (AtomicBool::new(false), tokio::sync::Mutex::default());
+        Self { verdict, quiet, fixed: known.is_some(), asking }
     }
 
     pub(super) fn known(&self) -> Option<Era> {
@@ -64,6 +93,12 @@ impl EraMemory {
             2 => Some(Era::Legacy),
             _ => None,
         }
+    }
+
+    /// Whether a modern target announces no changes of its tools. One that was never asked, since
+    /// the operator knows its era, may do so.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.quiet.load(Relaxed)
     }
 
     /// The target has contradicted the verdict.
@@ -82,9 +117,11 @@ impl EraMemory {
         if let Some(era) = self.known() {
             return Ok(era);
         }
-        let era = probe(target, ledger).await?;
+        let Verdict { era, quiet } = probe(target, ledger).await?;
         tracing::info!(target = %target.config.target, era = era.as_str(), "the target's era");
+        self.quiet.store(quiet, Relaxed);
         self.verdict.store(code(Some(era)), Relaxed);
+        target.listener.wake();
         Ok(era)
     }
 }
@@ -97,7 +134,7 @@ const fn code(era: Option<Era>) -> u8 {
     }
 }
 
-async fn probe(target: &Inner, ledger: &Ledger) -> Result<Era, Failure> {
+async fn probe(target: &Inner, ledger: &Ledger) -> Result<Verdict, Failure> {
     let asked = request::discover(target);
     let answered = exchange::send(target, asked.outgoing, ledger).await?;
     let status = answered.status.as_u16();
@@ -111,19 +148,36 @@ async fn probe(target: &Inner, ledger: &Ledger) -> Result<Era, Failure> {
             answered.body.read_all(ERROR_BODY * 4, target.config.idle_timeout).await
         }
         reply::Kind::Sse => reply::last_event(answered.body, target).await,
-        reply::Kind::Other => return Ok(Era::Legacy),
+        reply::Kind::Other => return Ok(Verdict::of(Era::Legacy)),
     };
-    Ok(bytes.ok().and_then(|bytes| read_message(bytes).ok()).map_or(Era::Legacy, judge))
+    Ok(bytes
+        .ok()
+        .and_then(|bytes| read_message(bytes).ok())
+        .map_or(Verdict::of(Era::Legacy), judge))
 }
 
-fn judge(message: Incoming) -> Era {
-    let Incoming::Answer { answer, .. } = message else { return Era::Legacy };
+fn judge(message: Incoming) -> Verdict {
+    let Incoming::Answer { answer, .. } = message else { return Verdict::of(Era::Legacy) };
     match answer {
         Answer::Result { raw, .. } => {
             let speaks = raw.parse::<Discovered>().is_ok_and(|d| is_ours(&d.supported_versions));
-            if speaks { Era::Modern } else { Era::Legacy }
+            if !speaks {
+                return Verdict::of(Era::Legacy);
+            }
+            let announced = raw.parse::<Announced>();
+            let quiet = announced.is_ok_and(|said| !said.capabilities.tools.list_changed);
+            Verdict { era: Era::Modern, quiet }
         }
-        Answer::Error { raw, code } => judge_error(&raw, code),
+        Answer::Error { raw, code } => Verdict::of(judge_error(&raw, code)),
+    }
+}
+
+// === impl Verdict ===
+
+impl Verdict {
+    /// An era, and nothing said about changes.
+    const fn of(era: Era) -> Self {
+        Self { era, quiet: false }
     }
 }
 

@@ -10,12 +10,13 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use serde_json::json;
-use toolgate_call::{Call, Era, MetaEdit, Op, Outbound, RawJson, Version};
+use toolgate_call::{Era, Op, Outbound, RawJson, Version};
 
 use super::Inner;
 use super::connect::Connector;
 use super::failure::Failure;
 use super::session::Session;
+use crate::meta::{MetaChange, OWN as OWN_META};
 
 const PROTOCOL_VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
 const SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
@@ -23,12 +24,6 @@ const METHOD: HeaderName = HeaderName::from_static("mcp-method");
 const NAME: HeaderName = HeaderName::from_static("mcp-name");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const USER_AGENT: &str = concat!("toolgate/", env!("CARGO_PKG_VERSION"));
-
-/// What every 2026-07-28 request carries in `_meta`; the gateway itself can do nothing for a server.
-const OWN_META: &str = concat!(
-    r#""io.modelcontextprotocol/protocolVersion":"2026-07-28","#,
-    r#""io.modelcontextprotocol/clientCapabilities":{}"#
-);
 
 /// A request, ready to be sent.
 #[derive(Debug)]
@@ -65,10 +60,9 @@ pub(super) fn modern(target: &Inner, outbound: &Outbound) -> Result<Asked, Failu
         Op::Call(permitted) => {
             let tool = permitted.tool().ok_or_else(no_tool)?;
             let call = permitted.call();
-            let prepend = meta_for(call);
-            let edit = prepend.as_deref().map_or(MetaEdit::Keep, MetaEdit::Prepend);
+            let change = MetaChange::of(call, Era::Modern);
             let name = RawJson::string(&tool.name);
-            let body = call.frame.rewrite(&id.to_string(), &text(&name), edit);
+            let body = call.frame.rewrite(&id.to_string(), &text(&name), change.edit());
             ("tools/call", Some(&*tool.name), body)
         }
         Op::List { cursor } => ("tools/list", None, list(id, cursor.as_ref(), Era::Modern)),
@@ -90,8 +84,9 @@ pub(super) fn legacy(
         Op::Call(permitted) => {
             let tool = permitted.tool().ok_or_else(no_tool)?;
             let name = RawJson::string(&tool.name);
-            let frame = &permitted.call().frame;
-            frame.rewrite(&id.to_string(), &text(&name), MetaEdit::Keep)
+            let call = permitted.call();
+            let change = MetaChange::of(call, Era::Legacy);
+            call.frame.rewrite(&id.to_string(), &text(&name), change.edit())
         }
         Op::List { cursor } => list(id, cursor.as_ref(), Era::Legacy),
         Op::Probe => bare(id, "ping", Era::Legacy),
@@ -107,6 +102,25 @@ pub(super) fn discover(target: &Inner) -> Asked {
     let headers = modern_headers(target, "server/discover", None);
     let body = bare(id, "server/discover", Era::Modern);
     Asked { outgoing: Outgoing { headers, body }, id }
+}
+
+/// `subscriptions/listen` for changes of the list of tools (2026-07-28).
+pub(super) fn listen(target: &Inner) -> Asked {
+    const METHOD: &str = "subscriptions/listen";
+    let id = target.next_id();
+    let params =
+        format!(r#"{{"notifications":{{"toolsListChanged":true}},"_meta":{{{OWN_META}}}}}"#);
+    let body = format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"{METHOD}","params":{params}}}"#);
+    let headers = modern_headers(target, METHOD, None);
+    Asked { outgoing: Outgoing { headers, body: body.into() }, id }
+}
+
+/// GET: the stream on which a session hears what nobody has asked for (2025-11-25).
+pub(super) fn open(target: &Inner, session: &Session) -> Outgoing {
+    let mut headers = legacy_headers(target, session);
+    headers.remove(header::CONTENT_TYPE);
+    headers.insert(header::ACCEPT, HeaderValue::from_static("text/event-stream"));
+    Outgoing { headers, body: Bytes::new() }
 }
 
 /// `initialize`.
@@ -159,14 +173,6 @@ fn legacy_headers(target: &Inner, session: &Session) -> HeaderMap {
 fn add_request_id(headers: &mut HeaderMap, outbound: &Outbound) {
     if let Ok(value) = HeaderValue::from_str(&outbound.request_id) {
         headers.insert(REQUEST_ID, value);
-    }
-}
-
-/// What must be added to the caller's `_meta` for a modern target: nothing if the caller is modern.
-fn meta_for(call: &Call) -> Option<Cow<'static, str>> {
-    match call.version.era() {
-        Era::Modern => None,
-        Era::Legacy => Some(Cow::Borrowed(OWN_META)),
     }
 }
 

@@ -53,6 +53,7 @@ impl SessionSlot {
         }
         let session = Arc::new(handshake(target, ledger).await?);
         *self.slot() = Some(Arc::clone(&session));
+        target.listener.wake();
         Ok(session)
     }
 
@@ -64,7 +65,8 @@ impl SessionSlot {
         }
     }
 
-    fn current(&self) -> Option<Arc<Session>> {
+    /// The session, if there is one.
+    pub(super) fn current(&self) -> Option<Arc<Session>> {
         self.slot().as_ref().map(Arc::clone)
     }
 

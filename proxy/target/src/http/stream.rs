@@ -20,7 +20,7 @@ use super::sse::SseDecoder;
 use crate::TargetNotice;
 use crate::wire::{Incoming, read_message};
 
-const TOOLS_CHANGED: &str = "notifications/tools/list_changed";
+pub(super) const TOOLS_CHANGED: &str = "notifications/tools/list_changed";
 
 /// The stream.
 pub(super) struct TargetStream {
@@ -159,17 +159,10 @@ impl Cancel {
         self.session = None;
     }
 
-    /// Answers a question of the target's: the gateway lives, and can do nothing else for it yet.
     fn answer(&self, id: &RawJson, method: &str) {
-        let Some(session) = &self.session else { return };
-        let Ok(id) = id.parse::<serde_json::Value>() else { return };
-        let message = if method == "ping" {
-            json!({ "jsonrpc": "2.0", "id": id, "result": {} })
-        } else {
-            let error = json!({ "code": -32601, "message": "not offered by this client" });
-            json!({ "jsonrpc": "2.0", "id": id, "error": error })
-        };
-        Inner::send_aside(&self.target, request::on_session(&self.target, session, &message));
+        if let Some(session) = &self.session {
+            answer(&self.target, session, id, method);
+        }
     }
 }
 
@@ -183,4 +176,16 @@ impl Drop for Cancel {
         });
         Inner::send_aside(&self.target, request::on_session(&self.target, &session, &message));
     }
+}
+
+/// Answers a question of the target's: the gateway lives, and can do nothing else for it yet.
+pub(super) fn answer(target: &Arc<Inner>, session: &Session, id: &RawJson, method: &str) {
+    let Ok(id) = id.parse::<serde_json::Value>() else { return };
+    let message = if method == "ping" {
+        json!({ "jsonrpc": "2.0", "id": id, "result": {} })
+    } else {
+        let error = json!({ "code": -32601, "message": "not offered by this client" });
+        json!({ "jsonrpc": "2.0", "id": id, "error": error })
+    };
+    Inner::send_aside(target, request::on_session(target, session, &message));
 }

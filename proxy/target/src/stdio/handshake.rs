@@ -43,6 +43,19 @@ struct Initialized {
     version: String,
 }
 
+/// An error that says which revisions are spoken.
+#[derive(Deserialize)]
+struct Unsupported {
+    #[serde(default)]
+    data: Supported,
+}
+
+#[derive(Default, Deserialize)]
+struct Supported {
+    #[serde(default)]
+    supported: Vec<String>,
+}
+
 /// What the answer to `server/discover` tells.
 enum Verdict {
     /// A modern server; and whether it tells of changes of its list.
@@ -126,7 +139,10 @@ async fn legacy(link: &Arc<Link>) -> Result<Era, String> {
 fn judge(answer: &Answer) -> Verdict {
     match answer {
         Answer::Result { raw, .. } => judge_result(raw),
-        Answer::Error { code: UNSUPPORTED_VERSION, .. } => Verdict::Stranger,
+        Answer::Error { code: UNSUPPORTED_VERSION, raw } => {
+            let supported = raw.parse::<Unsupported>().map(|error| error.data.supported);
+            judge_versions(&supported.unwrap_or_default(), false)
+        }
         Answer::Error { code, .. } if MODERN_ERRORS.contains(code) => {
             Verdict::Modern { tells: false }
         }
@@ -136,12 +152,16 @@ fn judge(answer: &Answer) -> Verdict {
 
 fn judge_result(raw: &RawJson) -> Verdict {
     let Ok(Discovered { versions, capabilities }) = raw.parse() else { return Verdict::Older };
-    let modern = |version: &String| Version::parse(version).map(Version::era) == Some(Era::Modern);
-    if versions.iter().any(modern) {
-        return Verdict::Modern { tells: capabilities.tools.list_changed };
+    judge_versions(&versions, capabilities.tools.list_changed)
+}
+
+/// A server that names only revisions of the older era asks for `initialize`.
+fn judge_versions(versions: &[String], tells: bool) -> Verdict {
+    let eras = || versions.iter().filter_map(|version| Version::parse(version)).map(Version::era);
+    if eras().any(|era| era == Era::Modern) {
+        return Verdict::Modern { tells };
     }
-    let older = versions.iter().any(|version| Version::parse(version).is_some());
-    if older { Verdict::Older } else { Verdict::Stranger }
+    if eras().any(|era| era == Era::Legacy) { Verdict::Older } else { Verdict::Stranger }
 }
 
 fn settle(link: &Arc<Link>, verdict: &Verdict) -> Result<Era, String> {

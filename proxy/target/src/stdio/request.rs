@@ -8,7 +8,9 @@ use memchr::memchr2;
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
-use toolgate_call::{Call, Era, MetaEdit, RawJson, Span, ToolPlan, Version};
+use toolgate_call::{Call, Era, RawJson, Span, ToolPlan, Version};
+
+use crate::meta::{MetaChange, OWN};
 
 /// Where a message keeps its progress token.
 #[derive(Clone, Copy, Debug)]
@@ -46,13 +48,9 @@ const NAME: &str = "toolgate";
 ///
 /// `None` if the token cannot be found again, which would mix up two callers' progress.
 pub(super) fn call(call: &Call, tool: &ToolPlan, id: u64, era: Era) -> Option<Bytes> {
-    let members = match (era, call.version.era()) {
-        (Era::Modern, Era::Legacy) => modern_members(call.meta.capabilities.is_none()),
-        (Era::Modern, Era::Modern) | (Era::Legacy, _) => String::new(),
-    };
-    let meta = if members.is_empty() { MetaEdit::Keep } else { MetaEdit::Prepend(&members) };
+    let change = MetaChange::of(call, era);
     let name = Value::from(&*tool.name).to_string();
-    let body = call.frame.rewrite(&id.to_string(), &name, meta);
+    let body = call.frame.rewrite(&id.to_string(), &name, change.edit());
     let body = match &call.meta.progress_token {
         None => body,
         Some(theirs) => with_token(&body, Place::Meta, &token(theirs, id))?,
@@ -158,20 +156,10 @@ fn on_one_line(message: Bytes) -> Bytes {
     message.iter().map(flat).collect()
 }
 
-/// The members of `_meta` without which a modern server refuses (`basic/index`, "_meta").
-fn modern_members(with_capabilities: bool) -> String {
-    let version = Version::LATEST.as_str();
-    let mut members = format!(r#""io.modelcontextprotocol/protocolVersion":"{version}""#);
-    if with_capabilities {
-        members.push_str(r#","io.modelcontextprotocol/clientCapabilities":{}"#);
-    }
-    members
-}
-
 /// `"_meta":{…}` of what the gateway itself asks of a modern server.
 fn own_meta() -> String {
-    let (members, us) = (modern_members(true), identity());
-    format!(r#""_meta":{{{members},"io.modelcontextprotocol/clientInfo":{us}}}"#)
+    let us = identity();
+    format!(r#""_meta":{{{OWN},"io.modelcontextprotocol/clientInfo":{us}}}"#)
 }
 
 fn identity() -> String {

@@ -50,7 +50,7 @@ async fn a_modern_child_is_recognised_and_gets_what_the_modern_era_demands() {
 }
 
 #[tokio::test]
-async fn what_a_modern_caller_says_of_itself_reaches_either_child_untouched() {
+async fn what_a_modern_caller_says_of_itself_reaches_only_a_modern_child() {
     let meta = json!({
         "io.modelcontextprotocol/protocolVersion": "2026-07-28",
         "io.modelcontextprotocol/clientCapabilities": {"elicitation": {}},
@@ -61,7 +61,8 @@ async fn what_a_modern_caller_says_of_itself_reaches_either_child_untouched() {
         let reply = ask(&peer.target, peer::modern_call("echo", &meta.to_string())).await.unwrap();
         let Body::One(Answer::Result { raw, .. }) = reply.body else { panic!("no result") };
         let sent: Value = raw.parse().unwrap();
-        assert_eq!(sent["structuredContent"]["params"]["_meta"], meta, "{mode}");
+        let wanted = if mode == "modern" { &meta } else { &json!({ "com.example/own": 1.50 }) };
+        assert_eq!(&sent["structuredContent"]["params"]["_meta"], wanted, "{mode}");
         assert!(sent["structuredContent"]["id"].is_u64());
     }
 }
