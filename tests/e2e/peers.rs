@@ -15,7 +15,7 @@ use toolgate_tests::wait::until;
 use books::Books;
 use driver::{Driver, Era, Peer};
 use plan::{Step, UNKNOWN_TOOL};
-use stage::{STDIO_LEGACY, STDIO_MODERN, Stage};
+use stage::{HTTP_LEGACY, HTTP_MODERN, STDIO_LEGACY, STDIO_MODERN, Stage};
 
 /// A token that no issuer made.
 const GARBAGE: &str = "garbage0garbage0garbage0garbage0";
@@ -110,6 +110,17 @@ async fn a_changed_list_of_a_child_in_the_older_era_reaches_a_session_of_the_pyt
 #[tokio::test]
 async fn a_changed_list_of_a_modern_child_reaches_a_session_of_the_python_sdk() -> Result<()> {
     hears_of_a_change(STDIO_MODERN).await
+}
+
+#[tokio::test]
+async fn a_changed_list_of_a_server_in_the_older_era_reaches_a_session_of_the_python_sdk()
+-> Result<()> {
+    hears_of_a_change(HTTP_LEGACY).await
+}
+
+#[tokio::test]
+async fn a_changed_list_of_a_modern_server_reaches_a_session_of_the_python_sdk() -> Result<()> {
+    hears_of_a_change(HTTP_MODERN).await
 }
 
 /// The client listens on the stream of its session; someone else changes the list meanwhile.

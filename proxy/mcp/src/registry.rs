@@ -8,8 +8,8 @@ mod catalog;
 mod entry;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwap;
 use futures_util::future::join_all;
@@ -74,6 +74,7 @@ pub struct Registry {
     catalog: ArcSwap<Catalog>,
     building: Mutex<()>,
     changes: watch::Sender<u64>,
+    changed: Mutex<Option<SystemTime>>,
     telemetry: Arc<Telemetry>,
 }
 
@@ -97,6 +98,7 @@ impl Registry {
             catalog: ArcSwap::default(),
             building: Mutex::default(),
             changes,
+            changed: Mutex::default(),
             telemetry,
         })
     }
@@ -121,6 +123,13 @@ impl Registry {
         self.changes.subscribe()
     }
 
+    /// Whether the catalog has changed at that time or later. Whoever holds a receiver already and
+    /// then asks this misses nothing.
+    pub(crate) fn changed_since(&self, time: SystemTime) -> bool {
+        let changed = self.changed.lock().unwrap_or_else(PoisonError::into_inner);
+        changed.is_some_and(|changed| changed >= time)
+    }
+
     /// Name, tools and last failure of each target, for the status page and `/readyz`.
     #[must_use]
     pub fn targets(&self) -> Vec<(Arc<str>, usize, Option<String>)> {
@@ -139,7 +148,7 @@ impl Registry {
     /// # Errors
     /// The failure of a target that is `required`.
     pub(crate) async fn fresh(self: &Arc<Self>) -> Result<Arc<Catalog>, Refusal> {
-        let due: Vec<_> = self.entries.iter().filter(|entry| entry.is_due()).collect();
+        let due = self.due();
         if !due.is_empty() {
             let asking = join_all(due.into_iter().map(|entry| self.renew(entry)));
             let _in_time = tokio::time::timeout(PATIENCE, asking).await;
@@ -169,8 +178,14 @@ impl Registry {
 
     /// Asks a target, and takes its tools into the catalog.
     async fn refresh(&self, entry: &Entry, cause: ListCause) {
-        entry.refresh(cause).await;
-        self.rebuild();
+        entry
+            .refresh(cause, |fetched| {
+                // Both at once for whoever looks: no list that is told and not offered yet.
+                let _turn = self.turn();
+                entry.settle(fetched);
+                self.rebuild();
+            })
+            .await;
     }
 
     /// The same in a task of its own, which goes on when nobody waits any more; if the target is
@@ -184,9 +199,17 @@ impl Registry {
         let _ended = asking.await;
     }
 
+    /// Held while lists or catalog change; an older catalog never takes the place of a newer one.
+    fn turn(&self) -> MutexGuard<'_, ()> {
+        self.building.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn due(&self) -> Vec<&Arc<Entry>> {
+        let _turn = self.turn();
+        self.entries.iter().filter(|entry| entry.is_due()).collect()
+    }
+
     fn rebuild(&self) {
-        // One at a time, so that an older catalog never takes the place of a newer one.
-        let _turn = self.building.lock().unwrap_or_else(PoisonError::into_inner);
         let catalog =
             Catalog::build(&self.entries, self.prefix, |entry, tool| self.plan(&entry.spec, tool));
         let generation = catalog.generation;
@@ -196,6 +219,9 @@ impl Registry {
         }
         let before = self.catalog.swap(Arc::new(catalog));
         if before.generation != generation {
+            let mut changed = self.changed.lock().unwrap_or_else(PoisonError::into_inner);
+            *changed = Some(SystemTime::now());
+            drop(changed);
             self.changes.send_replace(generation);
         }
     }

@@ -159,7 +159,10 @@ impl Inner {
             }
             Method::Initialized | Method::Notification => Ok(Reply::accepted(Era::Legacy)),
             Method::OpenStream => {
-                let events = legacy::changes(self.registry.changes(), session);
+                let (changes, created) =
+                    (self.registry.changes(), self.sessions.created(&id, &call.principal));
+                let missed = created.is_some_and(|created| self.registry.changed_since(created));
+                let events = legacy::changes(changes, session, missed);
                 let guard = self.telemetry.gateway.stream_opened();
                 Ok(Reply::stream(Era::Legacy, events).holding(guard))
             }

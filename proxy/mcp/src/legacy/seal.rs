@@ -35,6 +35,14 @@ pub struct Sessions {
     ended: Mutex<HashMap<String, u64>>,
 }
 
+/// What an id says.
+struct Sealed {
+    version: Version,
+    /// When it ends, since the epoch. To the nanosecond, so that what happened before the session
+    /// was made and what happened after it can be told apart.
+    expires: Duration,
+}
+
 // === impl Sessions ===
 
 impl Sessions {
@@ -53,7 +61,7 @@ impl Sessions {
     /// # Errors
     /// When the cipher fails.
     pub fn create(&self, principal: &Principal, version: Version) -> Result<String, Refusal> {
-        let expires = now().saturating_add(self.lifetime.as_secs());
+        let expires = nanoseconds(now().saturating_add(self.lifetime));
         let mut sealed = Vec::with_capacity(64);
         sealed.push(version_code(version));
         sealed.extend_from_slice(&expires.to_be_bytes());
@@ -73,9 +81,15 @@ impl Sessions {
     /// [`Case::SessionUnknown`] (404: the client initializes again) when it has ended or expired,
     /// is someone else's, or was made by nobody.
     pub fn open(&self, id: &str, principal: &Principal) -> Result<Session, Refusal> {
-        let session = self.unseal(id, principal).ok_or_else(unknown)?;
-        let over = session.expires <= now() || self.ended().contains_key(id);
-        if over { Err(unknown()) } else { Ok(session) }
+        let Sealed { version, expires } = self.unseal(id, principal).ok_or_else(unknown)?;
+        let over = expires <= now() || self.ended().contains_key(id);
+        if over { Err(unknown()) } else { Ok(Session { version, expires: expires.as_secs() }) }
+    }
+
+    /// When a session was made, by its end; `None` if nobody made it.
+    pub(crate) fn created(&self, id: &str, principal: &Principal) -> Option<SystemTime> {
+        let expires = self.unseal(id, principal)?.expires;
+        UNIX_EPOCH.checked_add(expires.saturating_sub(self.lifetime))
     }
 
     /// Ends a session.
@@ -86,7 +100,7 @@ impl Sessions {
         let session = self.open(id, principal)?;
         let mut ended = self.ended();
         if ended.len() >= ENDED {
-            let now = now();
+            let now = now().as_secs();
             ended.retain(|_, expires| *expires > now);
         }
         if ended.len() >= ENDED {
@@ -99,7 +113,7 @@ impl Sessions {
         Ok(())
     }
 
-    fn unseal(&self, id: &str, principal: &Principal) -> Option<Session> {
+    fn unseal(&self, id: &str, principal: &Principal) -> Option<Sealed> {
         let mut all = (id.len() <= LONGEST).then(|| URL_SAFE_NO_PAD.decode(id).ok()).flatten()?;
         if all.len() <= NONCE_LEN {
             return None;
@@ -110,7 +124,8 @@ impl Sessions {
         let plain = self.key.open_in_place(nonce, aad, &mut sealed).ok()?;
         let (code, expires) = plain.split_first()?;
         let version = Version::ALL.into_iter().find(|v| version_code(*v) == *code)?;
-        Some(Session { version, expires: u64::from_be_bytes(expires.try_into().ok()?) })
+        let expires = Duration::from_nanos(u64::from_be_bytes(expires.try_into().ok()?));
+        Some(Sealed { version, expires })
     }
 
     fn ended(&self) -> std::sync::MutexGuard<'_, HashMap<String, u64>> {
@@ -143,6 +158,10 @@ fn unknown() -> Refusal {
     Refusal::new(Case::SessionUnknown, "this session has ended or never was; initialize again")
 }
 
-fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+fn now() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+}
+
+fn nanoseconds(since: Duration) -> u64 {
+    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
 }

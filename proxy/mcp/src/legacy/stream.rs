@@ -1,6 +1,7 @@
 //! The stream of a session: what a server says without being asked.
 //!
-//! Enters: the number that changes with the catalog. Leaves: `notifications/tools/list_changed`.
+//! Enters: the number that changes with the catalog, and whether it has changed since the session
+//! began. Leaves: `notifications/tools/list_changed`.
 //! Never: an answer to a request; never after the session has expired.
 
 use std::future::Future;
@@ -18,15 +19,22 @@ const CHANGED: &str = r#"{"jsonrpc":"2.0","method":"notifications/tools/list_cha
 type Next = Pin<Box<dyn Future<Output = Option<watch::Receiver<u64>>> + Send>>;
 
 struct Changes {
+    /// A change that the session may not have seen, to be announced first.
+    missed: bool,
     next: Option<Next>,
     end: Pin<Box<Sleep>>,
 }
 
-/// The stream of a session.
-pub(crate) fn changes(receiver: watch::Receiver<u64>, session: Session) -> Pin<Box<dyn Events>> {
+/// The stream of a session; `missed` says whether it begins with an announcement.
+pub(crate) fn changes(
+    receiver: watch::Receiver<u64>,
+    session: Session,
+    missed: bool,
+) -> Pin<Box<dyn Events>> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     let left = Duration::from_secs(session.expires.saturating_sub(now));
     Box::pin(Changes {
+        missed,
         next: Some(Box::pin(wait(receiver))),
         end: Box::pin(tokio::time::sleep(left)),
     })
@@ -41,7 +49,11 @@ impl Events for Changes {
         if self.end.as_mut().poll(cx).is_ready() {
             self.next = None;
         }
+        let missed = std::mem::take(&mut self.missed);
         let Some(next) = &mut self.next else { return Poll::Ready(None) };
+        if missed {
+            return Poll::Ready(Some(Event::Notice(RawJson::literal(CHANGED))));
+        }
         match next.as_mut().poll(cx) {
             Poll::Pending => Poll::Pending,
             Poll::Ready(receiver) => {

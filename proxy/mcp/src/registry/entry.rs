@@ -18,6 +18,9 @@ const ASK_AGAIN: Duration = Duration::from_secs(1);
 /// The longest that a target may take over its list.
 const LONGEST: Duration = Duration::from_secs(10);
 
+/// A list, or why there is none.
+pub(super) type Fetched = Result<Vec<Tool>, Refusal>;
+
 /// A target and its list.
 #[derive(Debug)]
 pub(crate) struct Entry {
@@ -94,8 +97,9 @@ impl Entry {
         state.asked = None;
     }
 
-    /// Asks, unless someone else has asked since this was wanted.
-    pub(super) async fn refresh(&self, cause: ListCause) {
+    /// Asks, unless someone else has asked since this was wanted. `publish` takes the tools into
+    /// the catalog; until it has, the target counts as being asked.
+    pub(super) async fn refresh(&self, cause: ListCause, publish: impl FnOnce(Fetched)) {
         let wanted = Instant::now();
         let _turn = self.asking.lock().await;
         if self.state().asked.is_some_and(|asked| asked > wanted) {
@@ -105,10 +109,11 @@ impl Entry {
             list::fetch(&self.spec.name, &self.spec.svc, self.spec.timeout.min(LONGEST)).await;
         self.spec.metrics.list_refreshed(cause, fetched.is_ok());
         self.spec.metrics.up(fetched.is_ok());
-        self.settle(fetched);
+        publish(fetched);
     }
 
-    fn settle(&self, fetched: Result<Vec<Tool>, Refusal>) {
+    /// Takes what was fetched.
+    pub(super) fn settle(&self, fetched: Fetched) {
         let now = Instant::now();
         let mut state = self.state();
         state.asked = Some(now);

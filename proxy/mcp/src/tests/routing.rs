@@ -1,13 +1,15 @@
 //! Which way a call goes.
 
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use serde_json::Value;
 use toolgate_call::{
-    Answer, Body, Call, Case, Deadline, Directory as _, Event, Frame, FrameParts, Ledger, Meta,
-    Method, Policy, Principal, RawJson, Refusal, Reply, SessionRef, Version,
+    Answer, Body, Call, Case, Deadline, Directory as _, Event, Events, Frame, FrameParts, Ledger,
+    Meta, Method, Policy, Principal, RawJson, Refusal, Reply, SessionRef, Version,
 };
 use toolgate_telemetry::Telemetry;
 use tower::ServiceExt as _;
@@ -53,6 +55,18 @@ impl Rig {
         value(self.send(call).await.unwrap())
     }
 
+    async fn changes_to(&self, tool: &str) {
+        self.script.now_lists(&[tool]);
+        self.registry.changed("t").await;
+    }
+
+    async fn stream(&self, session: &str) -> Pin<Box<dyn Events>> {
+        let mut open = call(Method::OpenStream, Version::V2025_06_18);
+        open.session = SessionRef::Claimed(session.to_owned());
+        let Body::Stream(events) = self.send(open).await.unwrap().body else { panic!("no stream") };
+        events
+    }
+
     async fn session(&self) -> String {
         let mut hello = call(Method::Initialize, Version::V2025_06_18);
         hello.session = SessionRef::Wanted(Version::V2025_06_18);
@@ -76,6 +90,16 @@ fn call(method: Method, version: Version) -> Call {
         deadline: Deadline::after(now, Duration::from_secs(1)),
         ledger: Arc::new(Ledger::new(now)),
     }
+}
+
+/// The method of what a stream says by now.
+fn announced(events: &mut Pin<Box<dyn Events>>) -> Option<String> {
+    let event = match events.as_mut().poll_event(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(event) => event.expect("the stream has ended"),
+        Poll::Pending => return None,
+    };
+    let Event::Notice(raw) = event else { panic!("{event:?}") };
+    raw.parse::<Value>().unwrap()["method"].as_str().map(str::to_owned)
 }
 
 fn value(reply: Reply) -> Value {
@@ -164,13 +188,26 @@ async fn methods_of_the_other_era_and_unknown_ones_do_not_exist() {
 #[tokio::test]
 async fn a_session_hears_that_the_tools_have_changed() {
     let rig = Rig::new().await;
-    let mut open = call(Method::OpenStream, Version::V2025_06_18);
-    open.session = SessionRef::Claimed(rig.session().await);
-    let Body::Stream(mut events) = rig.send(open).await.unwrap().body else { panic!("no stream") };
-    rig.script.now_lists(&["new"]);
-    rig.registry.changed("t").await;
-    let event = std::future::poll_fn(|cx| events.as_mut().poll_event(cx)).await;
-    let Some(Event::Notice(raw)) = event else { panic!("{event:?}") };
-    let notice: Value = raw.parse().unwrap();
-    assert_eq!(notice["method"], "notifications/tools/list_changed");
+    let mut events = rig.stream(&rig.session().await).await;
+    assert_eq!(announced(&mut events), None, "nothing has changed since the session was made");
+    rig.changes_to("new").await;
+    assert_eq!(announced(&mut events).as_deref(), Some("notifications/tools/list_changed"));
+    assert_eq!(announced(&mut events), None, "one change, one announcement");
+}
+
+#[tokio::test]
+async fn a_stream_begins_with_a_change_that_the_session_may_have_missed() {
+    let rig = Rig::new().await;
+    let session = rig.session().await;
+    rig.changes_to("new").await;
+    for reopened in [false, true] {
+        let mut events = rig.stream(&session).await;
+        let first = announced(&mut events);
+        assert_eq!(first.as_deref(), Some("notifications/tools/list_changed"), "{reopened}");
+        assert_eq!(announced(&mut events), None, "once");
+    }
+    let mut later = rig.stream(&rig.session().await).await;
+    assert_eq!(announced(&mut later), None, "a later session begins with the new tools");
+    rig.changes_to("newer").await;
+    assert!(announced(&mut later).is_some());
 }

@@ -1,6 +1,6 @@
 //! Sealed sessions.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use toolgate_call::{Case, Principal, Version};
 
@@ -62,4 +62,14 @@ fn a_session_ends_by_time_and_by_wish() {
     one.end(&id, &someone("a")).unwrap();
     assert!(one.open(&id, &someone("a")).is_err());
     assert!(one.open(&other, &someone("a")).is_ok());
+}
+
+#[test]
+fn an_id_tells_when_its_session_was_made() {
+    let one = sessions("k", 60);
+    let before = SystemTime::now();
+    let id = one.create(&someone("a"), Version::V2025_11_25).unwrap();
+    let created = one.created(&id, &someone("a")).unwrap();
+    assert!((before..=SystemTime::now()).contains(&created), "{created:?}");
+    assert_eq!(one.created(&id, &someone("b")), None, "only to its owner");
 }

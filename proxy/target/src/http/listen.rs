@@ -6,6 +6,7 @@
 //! `basic/patterns/subscriptions`.)
 
 mod pace;
+mod wish;
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -14,27 +15,24 @@ use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::Response;
 use http_body::Body as _;
-use http_body_util::Full;
 use serde::Deserialize;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
-use toolgate_call::{Answer, Era, Ledger, RawJson};
-use toolgate_telemetry::TargetMetrics;
+use toolgate_call::{Answer, Ledger, RawJson};
 
 use super::Inner;
 use super::conn::{Conn, broken};
 use super::failure::Failure;
-use super::pool::Pool;
 use super::reply::{Kind, is_ours};
-use super::session::Session;
 use super::sse::SseDecoder;
-use super::{request, stream};
+use super::stream;
 use crate::wire::{Incoming, read_message};
 use crate::{NoticeSink, TargetNotice};
 use pace::Pace;
+use wish::{Footing, Wish};
 
 const ACKNOWLEDGED: &str = "notifications/subscriptions/acknowledged";
 const METHOD_UNKNOWN: i64 = -32601;
@@ -44,23 +42,6 @@ const METHOD_UNKNOWN: i64 = -32601;
 pub(super) struct Listener {
     task: OnceLock<AbortHandle>,
     news: watch::Sender<()>,
-}
-
-/// What a stream is opened on: with another session or era, it must be another stream.
-#[derive(Clone)]
-enum Footing {
-    Modern,
-    Legacy(Arc<Session>),
-}
-
-/// A stream that is wanted, with all that it needs of the target.
-struct Wish {
-    footing: Footing,
-    id: u64,
-    request: Request<Full<Bytes>>,
-    limit: usize,
-    pool: Arc<Pool>,
-    metrics: Arc<TargetMetrics>,
 }
 
 /// How a stream came to its end.
@@ -133,50 +114,6 @@ impl Drop for Listener {
     }
 }
 
-// === impl Footing ===
-
-impl Footing {
-    /// `None` when there is nothing to listen on.
-    fn of(target: &Inner) -> Option<Self> {
-        match target.era.known()? {
-            Era::Modern => (!target.era.is_quiet()).then_some(Self::Modern),
-            Era::Legacy => {
-                target.session.current().filter(|session| session.id.is_some()).map(Self::Legacy)
-            }
-        }
-    }
-
-    fn is(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Modern, Self::Modern) => true,
-            (Self::Legacy(one), Self::Legacy(other)) => Arc::ptr_eq(one, other),
-            (Self::Modern, Self::Legacy(_)) | (Self::Legacy(_), Self::Modern) => false,
-        }
-    }
-}
-
-// === impl Wish ===
-
-impl Wish {
-    fn of(target: &Inner) -> Option<Self> {
-        let footing = Footing::of(target)?;
-        let path = target.pool.connector.path();
-        let (id, how, outgoing) = match &footing {
-            Footing::Modern => {
-                let asked = request::listen(target);
-                (asked.id, Request::post(path), asked.outgoing)
-            }
-            // Nothing is answered on this stream, so that it needs no id.
-            Footing::Legacy(session) => (0, Request::get(path), request::open(target, session)),
-        };
-        let mut request = how.body(Full::new(outgoing.body)).ok()?;
-        *request.headers_mut() = outgoing.headers;
-        let limit = target.config.max_response;
-        let (pool, metrics) = (Arc::clone(&target.pool), Arc::clone(&target.metrics));
-        Some(Self { footing, id, request, limit, pool, metrics })
-    }
-}
-
 // === impl Ear ===
 
 impl Ear {
@@ -210,7 +147,12 @@ impl Ear {
                 }
                 Ending::Over(why) => {
                     let pause = pace.after(since.elapsed());
-                    tracing::debug!(target_name = &*self.name, why, ?pause, "stream of changes over");
+                    tracing::debug!(
+                        target_name = &*self.name,
+                        why,
+                        ?pause,
+                        "stream of changes over"
+                    );
                     tokio::time::sleep(pause).await;
                 }
             }
@@ -243,6 +185,7 @@ impl Ear {
         let io = wish.pool.connector.connect(&wish.metrics).await?;
         let mut conn = Conn::new(io).await?;
         let request = std::mem::take(&mut wish.request);
+        wish.metrics.sent(wish.size);
         let head = conn.send(request, &Ledger::new(Instant::now())).await?;
         if let Some(ending) = refused(&head) {
             return Ok(ending);
@@ -259,7 +202,11 @@ impl Ear {
                 }
             }
             match poll_fn(|cx| poll_data(&mut conn, &mut body, cx)).await {
-                Some(data) => decoder.push(&data?),
+                Some(data) => {
+                    let data = data?;
+                    wish.metrics.received(data.len());
+                    decoder.push(&data);
+                }
                 None => return Ok(Ending::Over("the target ended it".to_owned())),
             }
         }

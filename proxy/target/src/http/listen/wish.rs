@@ -1,0 +1,80 @@
+//! What a stream of changes is opened with, and what it stands on.
+//!
+//! Enters: the target, as it is known at this moment. Leaves: a request, and what is needed to send
+//! it without holding the target. Never: asks for what the target does not offer.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::Request;
+use http_body_util::Full;
+use toolgate_call::Era;
+use toolgate_telemetry::TargetMetrics;
+
+use crate::http::pool::Pool;
+use crate::http::session::Session;
+use crate::http::{Inner, request};
+
+/// What a stream is opened on: with another session or era, it must be another stream.
+#[derive(Clone)]
+pub(super) enum Footing {
+    Modern,
+    Legacy(Arc<Session>),
+}
+
+/// A stream that is wanted, with all that it needs of the target.
+pub(super) struct Wish {
+    pub(super) footing: Footing,
+    pub(super) id: u64,
+    pub(super) request: Request<Full<Bytes>>,
+    /// Of the request's body, in bytes.
+    pub(super) size: usize,
+    pub(super) limit: usize,
+    pub(super) pool: Arc<Pool>,
+    pub(super) metrics: Arc<TargetMetrics>,
+}
+
+// === impl Footing ===
+
+impl Footing {
+    /// `None` when there is nothing to listen on.
+    pub(super) fn of(target: &Inner) -> Option<Self> {
+        match target.era.known()? {
+            Era::Modern => (!target.era.is_quiet()).then_some(Self::Modern),
+            Era::Legacy => {
+                target.session.current().filter(|session| session.id.is_some()).map(Self::Legacy)
+            }
+        }
+    }
+
+    pub(super) fn is(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Modern, Self::Modern) => true,
+            (Self::Legacy(one), Self::Legacy(other)) => Arc::ptr_eq(one, other),
+            (Self::Modern, Self::Legacy(_)) | (Self::Legacy(_), Self::Modern) => false,
+        }
+    }
+}
+
+// === impl Wish ===
+
+impl Wish {
+    pub(super) fn of(target: &Inner) -> Option<Self> {
+        let footing = Footing::of(target)?;
+        let path = target.pool.connector.path();
+        let (id, how, outgoing) = match &footing {
+            Footing::Modern => {
+                let asked = request::listen(target);
+                (asked.id, Request::post(path), asked.outgoing)
+            }
+            // Nothing is answered on this stream, so that it needs no id.
+            Footing::Legacy(session) => (0, Request::get(path), request::open(target, session)),
+        };
+        let size = outgoing.body.len();
+        let mut request = how.body(Full::new(outgoing.body)).ok()?;
+        *request.headers_mut() = outgoing.headers;
+        let limit = target.config.max_response;
+        let (pool, metrics) = (Arc::clone(&target.pool), Arc::clone(&target.metrics));
+        Some(Self { footing, id, request, size, limit, pool, metrics })
+    }
+}
