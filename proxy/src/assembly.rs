@@ -104,13 +104,13 @@ pub fn assemble(
         telemetry: Arc::clone(telemetry),
         origin: Arc::new(origin(config, bound)),
         auth,
-        rpc: Arc::new(RpcConfig {
+        rpc: RpcConfig {
             body: config.limits.body,
             depth: config.limits.depth,
             read_timeout: READ_TIMEOUT,
             ceiling: CEILING,
             keep_alive: KEEP_ALIVE,
-        }),
+        },
         policy,
         registry,
         concurrency: config.limits.concurrency,

@@ -4,6 +4,7 @@
 //! cut off before its time; never a log line lost on the way out.
 
 use std::net::SocketAddr;
+use std::num::NonZero;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use anyhow::Context as _;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::{JoinHandle, JoinSet};
-use toolgate_accept::{AcceptConfig, Drain};
+use toolgate_accept::{AcceptConfig, Drain, Lanes};
 use toolgate_admit::authn::Authenticator;
 use toolgate_target::StdioTarget;
 use toolgate_telemetry::{Admin, Checks, Telemetry};
@@ -38,6 +39,7 @@ pub struct Gateway {
     /// Metrics and logs.
     pub telemetry: Arc<Telemetry>,
     drain: Drain,
+    lanes: Arc<Lanes>,
     children: Vec<StdioTarget>,
     stop_admin: oneshot::Sender<()>,
     admin_task: JoinHandle<()>,
@@ -77,6 +79,8 @@ impl Gateway {
         // Keys first: a gateway that answers 503 to its first caller has started too early.
         parts.auth.start().await;
         let (drain, drained) = toolgate_accept::drain(Arc::clone(&parts.lifecycle));
+        let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+        let lanes = Arc::new(Lanes::start(cores).context("no threads for connections")?);
         let accept = AcceptConfig {
             connections: config.limits.connections,
             header_timeout: HEADER_TIMEOUT,
@@ -89,7 +93,7 @@ impl Gateway {
             accept,
             stack,
             telemetry_of_accept,
-            drained,
+            (Arc::clone(&lanes), drained),
         ));
         Ok(Self {
             mcp,
@@ -97,6 +101,7 @@ impl Gateway {
             facts,
             telemetry,
             drain,
+            lanes,
             children: backends.into_iter().filter_map(|backend| backend.child).collect(),
             stop_admin,
             admin_task,
@@ -111,6 +116,9 @@ impl Gateway {
         self.facts.drain();
         let finished = self.drain.end(self.grace).await;
         self.background.abort_all();
+        // What is left on the lanes ends here, and with it the last records are written.
+        let lanes = self.lanes;
+        let _ended = tokio::task::spawn_blocking(move || drop(lanes)).await;
         let mut ending = JoinSet::new();
         for child in self.children {
             ending.spawn(async move { child.shutdown().await });

@@ -27,7 +27,7 @@ pub struct Parts {
     /// Verifies tokens.
     pub auth: Arc<Authenticator>,
     /// Limits of a request.
-    pub rpc: Arc<RpcConfig>,
+    pub rpc: RpcConfig,
     /// Who may do what.
     pub policy: Arc<Policy>,
     /// All targets and their tools.

@@ -3,6 +3,7 @@
 //! Enters: a listener and a service. Leaves: served connections, HTTP/1.1 or HTTP/2. Never: waits
 //! for a slow header for ever; a failed accept never ends the loop.
 
+use std::cell::RefCell;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +18,7 @@ use toolgate_call::Peer;
 use toolgate_telemetry::{ConnectionRejected, Telemetry};
 use tower::Service;
 
-use crate::Drained;
+use crate::{Drained, Lanes};
 
 /// Limits of the listener.
 #[derive(Clone, Copy, Debug)]
@@ -39,7 +40,7 @@ pub async fn serve<S, B>(
     config: AcceptConfig,
     stack: S,
     telemetry: Arc<Telemetry>,
-    mut drained: Drained,
+    (lanes, mut drained): (Arc<Lanes>, Drained),
 ) where
     S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>
         + Clone
@@ -71,8 +72,19 @@ pub async fn serve<S, B>(
         let connection = Connection { peer: Peer(peer), config, stack: stack.clone(), permit };
         let active = telemetry.gateway.connection_accepted();
         let drained = drained.clone();
-        tokio::spawn(async move {
-            connection.run(socket, drained).await;
+        // The socket leaves the reactor of this runtime for that of its lane.
+        let socket = match socket.into_std() {
+            Ok(socket) => socket,
+            Err(error) => {
+                tracing::warn!(%error, "a connection could not be handed to its lane");
+                continue;
+            }
+        };
+        lanes.spawn(async move {
+            match TcpStream::from_std(socket) {
+                Ok(socket) => connection.run(socket, drained).await,
+                Err(error) => tracing::warn!(%error, "a connection could not be taken over"),
+            }
             drop(active);
         });
     }
@@ -103,10 +115,12 @@ impl<S> Connection<S> {
             tracing::debug!(%error, "TCP_NODELAY could not be set");
         }
         let builder = builder(config);
+        // One stack a connection, not one a request: a clone touches counters that all cores share.
+        let stack = RefCell::new(stack);
         let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(peer);
             // The stack is always ready: its layers shed in `call`.
-            stack.clone().call(request)
+            stack.borrow_mut().call(request)
         });
         let connection = builder.serve_connection(TokioIo::new(socket), service);
         tokio::pin!(connection);

@@ -3,12 +3,11 @@
 //! Enters: a `Reply` and the id of the request. Leaves: one JSON object when there is just an
 //! answer, an event stream when messages come first. Never: a re-serialised result.
 
-use std::fmt::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Response, StatusCode, header};
 use toolgate_call::{
     Answer, Era, Guards, Lifecycle, Method, Outcome, Phase, Phases, RawJson, Refusal, Reply,
@@ -143,34 +142,35 @@ fn stream(cx: &Context, body: SseBody) -> Response<Body> {
 }
 
 fn assemble(id: Option<&RawJson>, member: &[u8], value: &RawJson) -> Bytes {
-    let mut out = BytesMut::with_capacity(value.len() + member.len() + 64);
-    out.put_slice(br#"{"jsonrpc":"2.0","#);
-    if let Some(id) = id {
-        out.put_slice(br#""id":"#);
-        out.put_slice(id.as_bytes());
-        out.put_slice(b",");
-    }
-    out.put_slice(member);
-    out.put_slice(value.as_bytes());
-    out.put_slice(b"}");
-    out.freeze()
+    let id = id.map_or([&b""[..], b"", b""], |id| [br#""id":"#, id.as_bytes(), b","]);
+    let [key, id, comma] = id;
+    let pieces = [&br#"{"jsonrpc":"2.0","#[..], key, id, comma, member, value.as_bytes(), b"}"];
+    // In one piece of just the right size.
+    pieces.concat().into()
 }
 
 /// `Server-Timing` (W3C): the phases that took at least a microsecond, in milliseconds.
 fn server_timing(phases: &Phases) -> Option<HeaderValue> {
-    let mut text = String::with_capacity(160);
-    for (phase, spent) in phases.iter().filter(|(_, spent)| spent.as_micros() > 0) {
-        push_timing(&mut text, phase.as_str(), spent);
+    let mut text: Vec<u8> = Vec::with_capacity(512);
+    for (phase, spent) in phases.iter() {
+        if spent.as_micros() > 0 {
+            push_timing(&mut text, phase.as_str(), spent);
+            text.extend_from_slice(b", ");
+        }
     }
     push_timing(&mut text, "total", phases.total());
-    HeaderValue::try_from(text).ok()
+    HeaderValue::from_bytes(&text).ok()
 }
 
-fn push_timing(text: &mut String, name: &str, spent: Duration) {
-    let micros = spent.as_micros();
-    if !text.is_empty() {
-        text.push_str(", ");
-    }
-    // Writing to a String cannot fail.
-    let _written = write!(text, "{name};dur={}.{:03}", micros / 1000, micros % 1000);
+/// `name;dur=1.234`.
+fn push_timing(text: &mut Vec<u8>, name: &str, spent: Duration) {
+    let micros = u64::try_from(spent.as_micros()).unwrap_or(u64::MAX);
+    text.extend_from_slice(name.as_bytes());
+    text.extend_from_slice(b";dur=");
+    let mut digits = itoa::Buffer::new();
+    text.extend_from_slice(digits.format(micros / 1000).as_bytes());
+    text.push(b'.');
+    // A leading 1 keeps the zeros behind the point.
+    let thousandths = digits.format(1000 + micros % 1000).as_bytes();
+    text.extend_from_slice(thousandths.get(1..).unwrap_or_default());
 }

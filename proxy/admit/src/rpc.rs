@@ -46,7 +46,7 @@ pub struct RpcConfig {
 #[derive(Clone, Debug)]
 pub struct RpcLayer {
     /// Limits.
-    pub config: Arc<RpcConfig>,
+    pub config: RpcConfig,
     /// Writes the challenge of a missing scope.
     pub auth: Arc<Authenticator>,
     /// Counts revisions.
@@ -59,7 +59,7 @@ pub struct RpcLayer {
 #[derive(Clone, Debug)]
 pub struct Rpc<S> {
     inner: S,
-    layer: RpcLayer,
+    layer: Arc<RpcLayer>,
 }
 
 // === impl RpcLayer ===
@@ -68,7 +68,7 @@ impl<S> Layer<S> for RpcLayer {
     type Service = Rpc<S>;
 
     fn layer(&self, inner: S) -> Rpc<S> {
-        Rpc { inner, layer: self.clone() }
+        Rpc { inner, layer: Arc::new(self.clone()) }
     }
 }
 
@@ -89,7 +89,7 @@ where
     }
 
     fn call(&mut self, request: Request<Incoming>) -> Answering {
-        let (layer, inner) = (self.layer.clone(), self.inner.clone());
+        let (layer, inner) = (Arc::clone(&self.layer), self.inner.clone());
         Box::pin(async move { Ok(layer.serve(inner, request).await) })
     }
 }

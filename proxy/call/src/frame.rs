@@ -4,7 +4,9 @@
 //! id, a new name and, where the target's era wants it, more `_meta`. Never: re-serialises; what
 //! the gateway does not know is forwarded byte for byte.
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::Bytes;
+
+use crate::RawJson;
 
 /// A half-open range of bytes within a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,24 +103,26 @@ impl Frame {
         self.parts.meta.and_then(|span| self.slice(span))
     }
 
-    /// The body for a target: `id` and `name` are JSON values, `name` replaces `params.name`.
+    /// The body for a target: `id` is a JSON value, `name` is text and replaces `params.name`.
     #[must_use]
     pub fn rewrite(&self, id: &str, name: &str, meta: MetaEdit<'_>) -> Bytes {
-        let mut edits: Vec<Edit<'_>> = Vec::with_capacity(3);
-        if let Some(at) = self.parts.id {
-            edits.push(Edit { at, pieces: [id.as_bytes(), b"", b""] });
-        }
-        if let Some(at) = self.parts.name {
-            edits.push(Edit { at, pieces: [name.as_bytes(), b"", b""] });
-        }
-        match (meta, self.parts.meta) {
-            (MetaEdit::Prepend(members), _) => edits.extend(self.prepend(members)),
+        let plain = !name.bytes().any(|byte| byte < 0x20 || matches!(byte, b'"' | b'\\'));
+        let quoted = if plain { None } else { Some(RawJson::string(name)) };
+        let name = match &quoted {
+            None => [&b"\""[..], name.as_bytes(), b"\""],
+            Some(json) => [json.as_bytes(), b"", b""],
+        };
+        let id = self.parts.id.map(|at| Edit { at, pieces: [id.as_bytes(), b"", b""] });
+        let name = self.parts.name.map(|at| Edit { at, pieces: name });
+        let meta = match (meta, self.parts.meta) {
+            (MetaEdit::Prepend(members), _) => self.prepend(members),
             (MetaEdit::Replace(object), Some(at)) => {
-                edits.push(Edit { at, pieces: [object.as_bytes(), b"", b""] });
+                Some(Edit { at, pieces: [object.as_bytes(), b"", b""] })
             }
-            (MetaEdit::Keep, _) | (MetaEdit::Replace(_), None) => {}
-        }
-        edits.sort_by_key(|edit| (edit.at.start, edit.at.end));
+            (MetaEdit::Keep, _) | (MetaEdit::Replace(_), None) => None,
+        };
+        let mut edits = [id, name, meta];
+        edits.sort_by_key(|edit| edit.as_ref().map(|edit| (edit.at.start, edit.at.end)));
         self.apply(&edits)
     }
 
@@ -141,18 +145,21 @@ impl Frame {
         !inner.iter().skip(1).any(|byte| !byte.is_ascii_whitespace() && *byte != b'}')
     }
 
-    fn apply(&self, edits: &[Edit<'_>]) -> Bytes {
-        let added: usize = edits.iter().flat_map(|e| e.pieces).map(<[u8]>::len).sum();
-        let mut out = BytesMut::with_capacity(self.bytes.len() + added);
+    /// Builds the body in one piece of just the right size.
+    fn apply(&self, edits: &[Option<Edit<'_>>]) -> Bytes {
+        let grown: usize =
+            edits.iter().flatten().flat_map(|e| e.pieces).map(<[u8]>::len).sum::<usize>();
+        let shrunk: usize = edits.iter().flatten().map(|e| e.at.end - e.at.start).sum();
+        let mut out = Vec::with_capacity((self.bytes.len() + grown).saturating_sub(shrunk));
         let mut from = 0;
-        for edit in edits {
-            out.put_slice(self.bytes.get(from..edit.at.start).unwrap_or_default());
+        for edit in edits.iter().flatten() {
+            out.extend_from_slice(self.bytes.get(from..edit.at.start).unwrap_or_default());
             for piece in edit.pieces {
-                out.put_slice(piece);
+                out.extend_from_slice(piece);
             }
             from = edit.at.end;
         }
-        out.put_slice(self.bytes.get(from..).unwrap_or_default());
-        out.freeze()
+        out.extend_from_slice(self.bytes.get(from..).unwrap_or_default());
+        out.into()
     }
 }

@@ -69,10 +69,10 @@ fn a_frame_changes_only_what_it_must() {
         meta: span(body, r#"{"p":1}"#),
     };
     let frame = Frame::new(Bytes::from(body), parts);
-    let kept = frame.rewrite("99", r#""b""#, MetaEdit::Keep);
+    let kept = frame.rewrite("99", "b", MetaEdit::Keep);
     let wanted = body.replacen(" 7", " 99", 1).replacen(r#""a___b""#, r#""b""#, 1);
     assert_eq!(kept, wanted.as_bytes());
-    let more = frame.rewrite("99", r#""b""#, MetaEdit::Prepend(r#""v":"1""#));
+    let more = frame.rewrite("99", "b", MetaEdit::Prepend(r#""v":"1""#));
     assert_eq!(more, wanted.replacen(r#"{"p":1}"#, r#"{"v":"1","p":1}"#, 1).as_bytes());
 }
 
@@ -94,7 +94,7 @@ fn members_of_meta_find_a_place_in_every_shape_of_request() {
         let meta = body.contains("_meta").then(|| span(body, "{ }")).flatten();
         let parts = FrameParts { id: span(body, "1"), method: span(body, r#""m""#), name, meta };
         let frame = Frame::new(Bytes::from(body), parts);
-        let out = frame.rewrite("1", r#""n""#, MetaEdit::Prepend(r#""v":1"#));
+        let out = frame.rewrite("1", "n", MetaEdit::Prepend(r#""v":1"#));
         assert_eq!(std::str::from_utf8(&out).unwrap(), wanted);
     }
 }

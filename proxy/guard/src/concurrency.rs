@@ -26,7 +26,7 @@ pub struct ConcurrencyLayer {
 #[derive(Clone, Debug)]
 pub struct Concurrency<S> {
     inner: S,
-    layer: ConcurrencyLayer,
+    layer: Arc<ConcurrencyLayer>,
 }
 
 // === impl ConcurrencyLayer ===
@@ -58,7 +58,7 @@ impl<S> Layer<S> for ConcurrencyLayer {
     type Service = Concurrency<S>;
 
     fn layer(&self, inner: S) -> Concurrency<S> {
-        Concurrency { inner, layer: self.clone() }
+        Concurrency { inner, layer: Arc::new(self.clone()) }
     }
 }
 

@@ -29,7 +29,7 @@ pub struct ScopeLayer {
 #[derive(Clone, Debug)]
 pub struct Scope<S> {
     inner: S,
-    layer: ScopeLayer,
+    layer: Arc<ScopeLayer>,
 }
 
 // === impl ScopeLayer ===
@@ -38,7 +38,7 @@ impl<S> Layer<S> for ScopeLayer {
     type Service = Scope<S>;
 
     fn layer(&self, inner: S) -> Scope<S> {
-        Scope { inner, layer: self.clone() }
+        Scope { inner, layer: Arc::new(self.clone()) }
     }
 }
 
@@ -76,7 +76,7 @@ where
                 Err(refusal) => refused(refusal),
             };
         }
-        let (layer, mut inner) = (self.layer.clone(), self.inner.clone());
+        let (layer, mut inner) = (Arc::clone(&self.layer), self.inner.clone());
         Box::pin(async move {
             let permitted = layer.resolve(call).await?;
             inner.call(permitted).await
@@ -106,9 +106,10 @@ impl ScopeLayer {
         if let Some(tool) = &tool {
             call.ledger.set_tool(tool);
         }
-        let target = tool.as_ref().map(|tool| Arc::clone(&tool.target));
+        let ledger = Arc::clone(&call.ledger);
         let decided = self.policy.permit(call, tool);
-        self.telemetry.auth.decision(target.as_deref().unwrap_or_default(), decided.is_ok());
+        let target = ledger.tool().map_or("", |tool| &*tool.target);
+        self.telemetry.auth.decision(target, decided.is_ok());
         decided
     }
 }

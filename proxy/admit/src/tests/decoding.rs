@@ -50,7 +50,7 @@ fn a_modern_call_is_taken_apart_and_can_be_put_together_again() {
     assert_eq!(call.version, Version::V2026_07_28);
     assert_eq!(call.name.as_deref(), Some("a___b"));
     assert_eq!(call.id.unwrap().as_bytes(), br#""7""#);
-    let out = call.frame.rewrite("9", r#""b""#, MetaEdit::Keep);
+    let out = call.frame.rewrite("9", "b", MetaEdit::Keep);
     let wanted = self::call(r#""b""#).replace(r#""id":"7""#, r#""id":9"#);
     assert_eq!(out, wanted.as_bytes());
 }

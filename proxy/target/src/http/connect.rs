@@ -34,7 +34,7 @@ pub(super) struct Connector {
     host: String,
     port: u16,
     authority: String,
-    path: String,
+    path: Uri,
     tls: Option<(TlsConnector, ServerName<'static>)>,
     timeout: Duration,
 }
@@ -52,7 +52,8 @@ impl Connector {
         let bare = host.trim_start_matches('[').trim_end_matches(']').to_owned();
         let port = url.port_u16().unwrap_or(if secure { 443 } else { 80 });
         let authority = url.authority().map(|all| all.as_str().to_owned());
-        let path = url.path_and_query().map_or("/", |path| path.as_str()).to_owned();
+        let path = url.path_and_query().map_or("/", |path| path.as_str());
+        let path = path.parse().map_err(|_| UrlError::new("the URL's path is not usable"))?;
         let tls = if secure { Some((tls()?, server_name(&bare)?)) } else { None };
         let authority = authority.unwrap_or_else(|| host.to_owned());
         Ok(Self { host: bare, port, authority, path, tls, timeout })
@@ -65,7 +66,7 @@ impl Connector {
     }
 
     /// What is requested.
-    pub(super) fn path(&self) -> &str {
+    pub(super) fn uri(&self) -> &Uri {
         &self.path
     }
 

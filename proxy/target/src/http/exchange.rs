@@ -50,9 +50,9 @@ pub(super) async fn send(
     let Outgoing { headers, body } = outgoing;
     let mut lease = Pool::lease(&target.pool, ledger).await?;
     target.metrics.sent(body.len());
-    let mut request = http::Request::post(target.pool.connector.path())
-        .body(Full::new(body))
-        .map_err(|error| Failure::Internal(error.to_string()))?;
+    let mut request = http::Request::new(Full::new(body));
+    *request.method_mut() = http::Method::POST;
+    *request.uri_mut() = target.pool.connector.uri().clone();
     *request.headers_mut() = headers;
     let head = lease.conn()?.send(request, ledger).await?;
     let (parts, body) = head.into_parts();

@@ -14,14 +14,31 @@ use super::conn::Conn;
 use super::connect::Connector;
 use super::failure::Failure;
 
-/// Connections at rest, at most.
-const AT_REST: usize = 256;
+/// Connections at rest in one shard, at most.
+const AT_REST: usize = 128;
+/// A thread uses one shard: a connection is woken by the reactor that it was made on, so it stays
+/// with the threads of that reactor as far as shards go round.
+const SHARDS: usize = 8;
+
+static NEXT_SHARD: AtomicUsize = AtomicUsize::new(0);
+
+thread_local! {
+    static SHARD: usize = NEXT_SHARD.fetch_add(1, Relaxed) % SHARDS;
+}
 
 /// The connections of one target.
 pub(super) struct Pool {
     pub(super) connector: Connector,
     metrics: Arc<TargetMetrics>,
+    shards: [Shard; SHARDS],
+}
+
+/// The connections of one thread, on a cache line of their own.
+#[derive(Default)]
+#[repr(align(128))]
+struct Shard {
     idle: Mutex<Vec<Conn>>,
+    resting: AtomicUsize,
     in_use: AtomicUsize,
 }
 
@@ -29,13 +46,14 @@ pub(super) struct Pool {
 pub(super) struct Lease {
     conn: Option<Conn>,
     pool: Arc<Pool>,
+    shard: usize,
 }
 
 // === impl Pool ===
 
 impl Pool {
     pub(super) fn new(connector: Connector, metrics: Arc<TargetMetrics>) -> Self {
-        Self { connector, metrics, idle: Mutex::default(), in_use: AtomicUsize::new(0) }
+        Self { connector, metrics, shards: Default::default() }
     }
 
     /// A connection that is ready for a request.
@@ -51,26 +69,48 @@ impl Pool {
     }
 
     fn pop(&self) -> Option<Conn> {
-        self.resting().pop()
+        let shard = self.shard(own_shard());
+        let conn = shard.idle().pop();
+        if conn.is_some() {
+            shard.resting.fetch_sub(1, Relaxed);
+        }
+        conn
     }
 
     /// Takes a connection back. Those that have waited too long go; they are the first in line.
-    fn give_back(&self, mut conn: Conn) {
+    fn give_back(&self, mut conn: Conn, shard: usize) {
         conn.rest();
         let now = Instant::now();
-        let mut idle = self.resting();
+        let shard = self.shard(shard);
+        let mut idle = shard.idle();
         let stale = idle.iter().take_while(|conn| conn.is_stale(now)).count();
         let gone: Vec<Conn> = idle.drain(..stale).collect();
         if idle.len() < AT_REST {
             idle.push(conn);
         }
-        let at_rest = idle.len();
+        shard.resting.store(idle.len(), Relaxed);
         drop(idle);
         drop(gone);
-        self.metrics.pool(at_rest, self.in_use.load(Relaxed));
+        let sum = |count: fn(&Shard) -> &AtomicUsize| {
+            self.shards.iter().map(|shard| count(shard).load(Relaxed)).sum::<usize>()
+        };
+        self.metrics.pool(sum(|shard| &shard.resting), sum(|shard| &shard.in_use));
     }
 
-    fn resting(&self) -> std::sync::MutexGuard<'_, Vec<Conn>> {
+    fn shard(&self, number: usize) -> &Shard {
+        let [first, ..] = &self.shards;
+        self.shards.get(number).unwrap_or(first)
+    }
+}
+
+fn own_shard() -> usize {
+    SHARD.with(|shard| *shard)
+}
+
+// === impl Shard ===
+
+impl Shard {
+    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Conn>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -79,8 +119,9 @@ impl Pool {
 
 impl Lease {
     fn new(conn: Conn, pool: &Arc<Pool>) -> Self {
-        pool.in_use.fetch_add(1, Relaxed);
-        Self { conn: Some(conn), pool: Arc::clone(pool) }
+        let shard = own_shard();
+        pool.shard(shard).in_use.fetch_add(1, Relaxed);
+        Self { conn: Some(conn), pool: Arc::clone(pool), shard }
     }
 
     pub(super) fn conn(&mut self) -> Result<&mut Conn, Failure> {
@@ -90,8 +131,8 @@ impl Lease {
     /// The exchange is over and the connection whole.
     pub(super) fn finish(&mut self) {
         if let Some(conn) = self.conn.take() {
-            self.pool.in_use.fetch_sub(1, Relaxed);
-            self.pool.give_back(conn);
+            self.pool.shard(self.shard).in_use.fetch_sub(1, Relaxed);
+            self.pool.give_back(conn, self.shard);
         }
     }
 }
@@ -101,7 +142,7 @@ impl Drop for Lease {
     /// modern era hears that nobody waits any more.
     fn drop(&mut self) {
         if self.conn.take().is_some() {
-            self.pool.in_use.fetch_sub(1, Relaxed);
+            self.pool.shard(self.shard).in_use.fetch_sub(1, Relaxed);
         }
     }
 }

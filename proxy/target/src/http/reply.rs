@@ -107,10 +107,10 @@ async fn read_json(target: &Inner, body: AnswerBody, id: u64) -> Result<Answer, 
 /// does an error without an id, since this exchange carried only one request.
 pub(super) fn is_ours(theirs: &RawJson, ours: u64, answer: &Answer) -> bool {
     let text = theirs.as_bytes();
-    let number = ours.to_string();
+    let mut digits = itoa::Buffer::new();
     let bare = text.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\""));
     let anonymous = text == b"null" && matches!(answer, Answer::Error { .. });
-    bare.unwrap_or(text) == number.as_bytes() || anonymous
+    bare.unwrap_or(text) == digits.format(ours).as_bytes() || anonymous
 }
 
 /// An answer with a status that says no. A JSON-RPC error in it is the target's answer, unless it

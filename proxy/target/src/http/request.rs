@@ -61,8 +61,8 @@ pub(super) fn modern(target: &Inner, outbound: &Outbound) -> Result<Asked, Failu
             let tool = permitted.tool().ok_or_else(no_tool)?;
             let call = permitted.call();
             let change = MetaChange::of(call, Era::Modern);
-            let name = RawJson::string(&tool.name);
-            let body = call.frame.rewrite(&id.to_string(), &text(&name), change.edit());
+            let mut digits = itoa::Buffer::new();
+            let body = call.frame.rewrite(digits.format(id), &tool.name, change.edit());
             ("tools/call", Some(&*tool.name), body)
         }
         Op::List { cursor } => ("tools/list", None, list(id, cursor.as_ref(), Era::Modern)),
@@ -83,10 +83,10 @@ pub(super) fn legacy(
     let body = match &outbound.op {
         Op::Call(permitted) => {
             let tool = permitted.tool().ok_or_else(no_tool)?;
-            let name = RawJson::string(&tool.name);
             let call = permitted.call();
             let change = MetaChange::of(call, Era::Legacy);
-            call.frame.rewrite(&id.to_string(), &text(&name), change.edit())
+            let mut digits = itoa::Buffer::new();
+            call.frame.rewrite(digits.format(id), &tool.name, change.edit())
         }
         Op::List { cursor } => list(id, cursor.as_ref(), Era::Legacy),
         Op::Probe => bare(id, "ping", Era::Legacy),

@@ -6,7 +6,6 @@
 use bytes::{BufMut, Bytes, BytesMut};
 use memchr::memchr2;
 use serde::Deserialize;
-use serde_json::Value;
 use serde_json::value::RawValue;
 use toolgate_call::{Call, Era, RawJson, Span, ToolPlan, Version};
 
@@ -49,8 +48,7 @@ const NAME: &str = "toolgate";
 /// `None` if the token cannot be found again, which would mix up two callers' progress.
 pub(super) fn call(call: &Call, tool: &ToolPlan, id: u64, era: Era) -> Option<Bytes> {
     let change = MetaChange::of(call, era);
-    let name = Value::from(&*tool.name).to_string();
-    let body = call.frame.rewrite(&id.to_string(), &name, change.edit());
+    let body = call.frame.rewrite(&id.to_string(), &tool.name, change.edit());
     let body = match &call.meta.progress_token {
         None => body,
         Some(theirs) => with_token(&body, Place::Meta, &token(theirs, id))?,

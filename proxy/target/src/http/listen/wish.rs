@@ -61,7 +61,7 @@ impl Footing {
 impl Wish {
     pub(super) fn of(target: &Inner) -> Option<Self> {
         let footing = Footing::of(target)?;
-        let path = target.pool.connector.path();
+        let path = target.pool.connector.uri().clone();
         let (id, how, outgoing) = match &footing {
             Footing::Modern => {
                 let asked = request::listen(target);
