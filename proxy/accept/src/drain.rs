@@ -3,7 +3,10 @@
 //! Enters: two steps: no new connections, and then: no more time. Leaves: a future for each
 //! connection, and a wait for the last of them. Never: an exchange cut off before its time is up.
 
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -29,13 +32,17 @@ pub struct Drain {
 
 /// Hears that the service ends. Every connection holds one.
 #[derive(Clone, Debug)]
-pub struct Drained(watch::Receiver<Step>);
+pub struct Drained {
+    steps: watch::Receiver<Step>,
+    lifecycle: Arc<Lifecycle>,
+}
 
 /// A pair of the two. `lifecycle` tells the same to whoever cannot wait for it.
 #[must_use]
 pub fn drain(lifecycle: Arc<Lifecycle>) -> (Drain, Drained) {
     let (steps, receiver) = watch::channel(Step::Serving);
-    (Drain { steps, lifecycle }, Drained(receiver))
+    let drained = Drained { steps: receiver, lifecycle: Arc::clone(&lifecycle) };
+    (Drain { steps, lifecycle }, drained)
 }
 
 // === impl Drain ===
@@ -60,6 +67,25 @@ impl Drain {
 // === impl Drained ===
 
 impl Drained {
+    /// Runs `work` until it is done or the service ends (`None`). While neither has happened, each
+    /// poll costs one load: what was registered at the first poll stays registered.
+    pub(crate) async fn until_ending<F: Future>(&mut self, work: Pin<&mut F>) -> Option<F::Output> {
+        let (lifecycle, mut work) = (Arc::clone(&self.lifecycle), work);
+        let mut ending = pin!(self.ending());
+        let mut registered = false;
+        poll_fn(|cx| {
+            if let Poll::Ready(output) = work.as_mut().poll(cx) {
+                return Poll::Ready(Some(output));
+            }
+            if registered && !lifecycle.is_draining() {
+                return Poll::Pending;
+            }
+            registered = true;
+            ending.as_mut().poll(cx).map(|()| None)
+        })
+        .await
+    }
+
     /// Waits for the end of service.
     pub async fn ending(&mut self) {
         self.reaches(Step::Draining).await;
@@ -72,6 +98,6 @@ impl Drained {
 
     async fn reaches(&mut self, wanted: Step) {
         // An error means that the sender is gone, which is an end as well.
-        let _reached = self.0.wait_for(|step| *step >= wanted).await;
+        let _reached = self.steps.wait_for(|step| *step >= wanted).await;
     }
 }

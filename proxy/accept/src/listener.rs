@@ -124,9 +124,9 @@ impl<S> Connection<S> {
         });
         let connection = builder.serve_connection(TokioIo::new(socket), service);
         tokio::pin!(connection);
-        let ended = tokio::select! {
-            ended = connection.as_mut() => ended,
-            () = drained.ending() => {
+        let ended = match drained.until_ending(connection.as_mut()).await {
+            Some(ended) => ended,
+            None => {
                 connection.as_mut().graceful_shutdown();
                 tokio::select! {
                     ended = connection.as_mut() => ended,

@@ -53,6 +53,13 @@ pub struct AttemptNote {
 /// How many attempts are noted one by one; the count goes on beyond it.
 const NOTED_ATTEMPTS: usize = 10;
 
+/// The notes of a call's attempts. Most calls have one attempt, whose note needs no list.
+#[derive(Debug, Default)]
+struct Notes {
+    first: Option<AttemptNote>,
+    others: Vec<AttemptNote>,
+}
+
 /// The record of one call. Shared by the stages; cheap to write.
 #[derive(Debug)]
 pub struct Ledger {
@@ -61,7 +68,7 @@ pub struct Ledger {
     since: AtomicU64,
     phase: AtomicU8,
     attempts: AtomicU32,
-    notes: Mutex<Vec<AttemptNote>>,
+    notes: Mutex<Notes>,
     tool: OnceLock<Arc<ToolPlan>>,
     bytes_in: AtomicU64,
     bytes_out: AtomicU64,
@@ -129,6 +136,22 @@ impl Phases {
     }
 }
 
+// === impl Notes ===
+
+impl Notes {
+    fn add(&mut self, note: AttemptNote) {
+        if self.first.is_none() {
+            self.first = Some(note);
+        } else if self.others.len() + 1 < NOTED_ATTEMPTS {
+            self.others.push(note);
+        }
+    }
+
+    fn all(&self) -> Vec<AttemptNote> {
+        self.first.iter().chain(&self.others).cloned().collect()
+    }
+}
+
 // === impl Ledger ===
 
 impl Ledger {
@@ -190,10 +213,7 @@ impl Ledger {
     /// Notes an attempt.
     pub fn note_attempt(&self, note: AttemptNote) {
         self.attempts.fetch_add(1, Relaxed);
-        let mut notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
-        if notes.len() < NOTED_ATTEMPTS {
-            notes.push(note);
-        }
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner).add(note);
     }
 
     /// How many attempts there were.
@@ -205,7 +225,7 @@ impl Ledger {
     /// The attempts, the first ten of them.
     #[must_use]
     pub fn notes(&self) -> Vec<AttemptNote> {
-        self.notes.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner).all()
     }
 
     /// Says which tool the call is for. The first word counts.

@@ -59,9 +59,13 @@ pub trait Guard: Send + Sync {}
 
 impl<T: Send + Sync> Guard for T {}
 
-/// The guards of one reply.
+/// The guards of one reply. Most replies have two, which need no list.
 #[derive(Default)]
-pub struct Guards(Vec<Box<dyn Guard>>);
+pub struct Guards {
+    first: Option<Box<dyn Guard>>,
+    second: Option<Box<dyn Guard>>,
+    more: Vec<Box<dyn Guard>>,
+}
 
 /// A reply.
 #[derive(Debug)]
@@ -128,8 +132,26 @@ impl Reply {
     /// Keeps something alive until the reply is out.
     #[must_use]
     pub fn holding(mut self, guard: impl Guard + 'static) -> Self {
-        self.guards.0.push(Box::new(guard));
+        self.guards.add(Box::new(guard));
         self
+    }
+}
+
+// === impl Guards ===
+
+impl Guards {
+    fn add(&mut self, guard: Box<dyn Guard>) {
+        if self.first.is_none() {
+            self.first = Some(guard);
+        } else if self.second.is_none() {
+            self.second = Some(guard);
+        } else {
+            self.more.push(guard);
+        }
+    }
+
+    fn count(&self) -> usize {
+        usize::from(self.first.is_some()) + usize::from(self.second.is_some()) + self.more.len()
     }
 }
 
@@ -145,6 +167,6 @@ impl fmt::Debug for Body {
 
 impl fmt::Debug for Guards {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Guards({})", self.0.len())
+        write!(f, "Guards({})", self.count())
     }
 }

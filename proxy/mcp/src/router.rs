@@ -98,6 +98,7 @@ impl Inner {
         }
     }
 
+    #[expect(clippy::wildcard_enum_match_arm, reason = "what is not served is not known here")]
     async fn modern(&self, permitted: Permitted) -> Result<Reply, Refusal> {
         let call = permitted.call();
         if call.method.is_notification() {
@@ -109,30 +110,11 @@ impl Inner {
             Method::Discover => {
                 Ok(Reply::one(Era::Modern, Answer::result(self.identity.discover())))
             }
-            Method::Initialize
-            | Method::Ping
-            | Method::OpenStream
-            | Method::EndSession
-            | Method::Initialized
-            | Method::Cancelled
-            | Method::Notification
-            | Method::Listen
-            | Method::PromptsList
-            | Method::PromptsGet
-            | Method::ResourcesList
-            | Method::ResourcesRead
-            | Method::TemplatesList
-            | Method::Subscribe
-            | Method::Unsubscribe
-            | Method::Complete
-            | Method::SetLevel
-            | Method::TasksGet
-            | Method::TasksUpdate
-            | Method::TasksCancel
-            | Method::Other => Err(unknown_method(call)),
+            _ => Err(unknown_method(call)),
         }
     }
 
+    #[expect(clippy::wildcard_enum_match_arm, reason = "what is not served is not known here")]
     async fn legacy(&self, permitted: Permitted) -> Result<Reply, Refusal> {
         let call = permitted.call();
         let id = match &call.session {
@@ -171,22 +153,7 @@ impl Inner {
                 self.telemetry.gateway.session(SessionEvent::Closed);
                 Ok(Reply::accepted(Era::Legacy))
             }
-            Method::Initialize
-            | Method::Discover
-            | Method::Listen
-            | Method::PromptsList
-            | Method::PromptsGet
-            | Method::ResourcesList
-            | Method::ResourcesRead
-            | Method::TemplatesList
-            | Method::Subscribe
-            | Method::Unsubscribe
-            | Method::Complete
-            | Method::SetLevel
-            | Method::TasksGet
-            | Method::TasksUpdate
-            | Method::TasksCancel
-            | Method::Other => Err(unknown_method(call)),
+            _ => Err(unknown_method(call)),
         }
     }
 

@@ -4,34 +4,33 @@
 //! in the health of the target when its last byte is there, or when nobody waits any more. Never:
 //! changes anything.
 
+use std::borrow::Cow;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 
 use tokio::time::Instant;
 use toolgate_call::{
-    Answer, AttemptNote, Deadline, Ledger, Method, Outbound, Outcome, Phase, Reason, Refusal, Reply,
+    Answer, AttemptNote, Deadline, Ledger, Method, Outcome, Phase, Reason, Refusal, Reply,
 };
 use toolgate_telemetry::TargetMetrics;
-use tower::Service;
 
+use crate::Health;
+use crate::stage::{Shared, Stage, Trip, keep};
 use crate::subject::method;
 use crate::timeout::cut_in;
 use crate::watch::{Watcher, watch};
-use crate::{Answering, Health};
 
-/// The layer's service.
-#[derive(Clone)]
+/// The stage.
 pub(crate) struct Attempt<S> {
-    inner: S,
     health: Arc<Health>,
     metrics: Arc<TargetMetrics>,
+    inner: S,
 }
 
 /// An attempt under way. Dropped before its end, it was cut off.
-struct Running {
-    health: Arc<Health>,
-    metrics: Arc<TargetMetrics>,
-    ledger: Arc<Ledger>,
+struct Running<'a> {
+    health: Shared<'a, Health>,
+    metrics: Shared<'a, TargetMetrics>,
+    ledger: Shared<'a, Ledger>,
     method: Method,
     started: Instant,
     deadline: Deadline,
@@ -42,51 +41,38 @@ struct Running {
 // === impl Attempt ===
 
 impl<S> Attempt<S> {
-    pub(crate) const fn new(inner: S, health: Arc<Health>, metrics: Arc<TargetMetrics>) -> Self {
-        Self { inner, health, metrics }
+    pub(crate) fn new(health: &Arc<Health>, metrics: &Arc<TargetMetrics>, inner: S) -> Self {
+        Self { health: Arc::clone(health), metrics: Arc::clone(metrics), inner }
     }
 
-    fn start(&self, outbound: &Outbound) -> Running {
-        let started = Instant::now();
+    fn start<'a>(&'a self, trip: Trip<'a>) -> Running<'a> {
+        let ledger = &trip.outbound.ledger;
         // A far side that connects says so. One that says nothing is taken to have sent: that
         // errs on the side of not repeating.
-        outbound.ledger.enter_at(Phase::Send, started.into_std());
+        ledger.enter_at(Phase::Send, trip.now.into_std());
         Running {
-            health: Arc::clone(&self.health),
-            metrics: Arc::clone(&self.metrics),
-            ledger: Arc::clone(&outbound.ledger),
-            method: method(outbound),
-            started,
-            deadline: outbound.deadline,
+            health: Cow::Borrowed(&self.health),
+            metrics: Cow::Borrowed(&self.metrics),
+            ledger: Cow::Borrowed(ledger),
+            method: method(trip.outbound),
+            started: trip.now,
+            deadline: trip.deadline,
             began: false,
             noted: false,
         }
     }
 }
 
-impl<S> Service<Outbound> for Attempt<S>
-where
-    S: Service<Outbound, Response = Reply, Error = Refusal>,
-    S::Future: Send + 'static,
-{
-    type Response = Reply;
-    type Error = Refusal;
-    type Future = Answering;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Refusal>> {
-        self.inner.poll_ready(cx)
-    }
-
-    fn call(&mut self, outbound: Outbound) -> Answering {
-        let running = self.start(&outbound);
-        let answering = self.inner.call(outbound);
-        Box::pin(async move { watch(answering.await, running) })
+impl<S: Stage> Stage for Attempt<S> {
+    async fn send(&self, trip: Trip<'_>) -> Result<Reply, Refusal> {
+        let running = self.start(trip);
+        watch(self.inner.send(trip).await, running)
     }
 }
 
 // === impl Running ===
 
-impl Running {
+impl Running<'_> {
     fn note(&mut self, outcome: Outcome, failure: Option<(Reason, Option<String>)>) {
         self.noted = true;
         let now = Instant::now();
@@ -110,9 +96,22 @@ impl Running {
     }
 }
 
-impl Watcher for Running {
-    fn began(&mut self) {
-        self.began = true;
+impl Watcher for Running<'_> {
+    type Lasting = Running<'static>;
+
+    fn began(mut self) -> Running<'static> {
+        // The other one notes it.
+        self.noted = true;
+        Running {
+            health: keep(&self.health),
+            metrics: keep(&self.metrics),
+            ledger: keep(&self.ledger),
+            method: self.method,
+            started: self.started,
+            deadline: self.deadline,
+            began: true,
+            noted: false,
+        }
     }
 
     fn answered(mut self, answer: Option<&Answer>) {
@@ -127,7 +126,7 @@ impl Watcher for Running {
     }
 }
 
-impl Drop for Running {
+impl Drop for Running<'_> {
     fn drop(&mut self) {
         if !self.noted {
             let reason = self.cut_off();

@@ -1,23 +1,25 @@
 //! Leaves a target alone that fails again and again.
 //!
 //! Enters: an attempt. Leaves: the same, or a refusal at once while the circuit is open. Never:
-//! refuses in `poll_ready` (that would block the caller, not the call), counts a caller's or a
-//! tool's failure against the target, or holds its lock while anything is awaited.
+//! makes a caller wait for it to close, counts a caller's or a tool's failure against the target,
+//! holds its lock while anything is awaited, or takes it for a call among calls that all end well.
 
+use std::borrow::Cow;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::time::Instant;
-use toolgate_call::{Answer, Deadline, Outbound, Outcome, Reason, Refusal, Reply};
+use toolgate_call::{Answer, Deadline, Outcome, Reason, Refusal, Reply};
 use toolgate_telemetry::{Circuit as Shown, TargetMetrics};
-use tower::Service;
 
+use crate::ReachConfig;
+use crate::breaker::calm::Calm;
 use crate::breaker::state::{Machine, Pass, Signal};
+use crate::stage::{Shared, Stage, Trip, keep};
 use crate::subject::{spell, whole_seconds};
 use crate::watch::{Watcher, watch};
-use crate::{Answering, ReachConfig};
 
+mod calm;
 mod state;
 
 /// When a target is left alone.
@@ -33,21 +35,22 @@ pub struct BreakerConfig {
 /// The circuit of one target.
 pub(crate) struct Circuit {
     target: Arc<str>,
+    /// What the machine says while all is well, for those who need not ask it.
+    calm: Calm,
     machine: Mutex<Machine>,
     metrics: Arc<TargetMetrics>,
 }
 
-/// The layer's service.
-#[derive(Clone)]
+/// The stage.
 pub(crate) struct Breaker<S> {
-    inner: S,
     circuit: Arc<Circuit>,
     timeout: Duration,
+    inner: S,
 }
 
 /// An attempt under way. However it ends, also by being dropped, its pass goes back.
-struct Ticket {
-    circuit: Arc<Circuit>,
+struct Ticket<'a> {
+    circuit: Shared<'a, Circuit>,
     pass: Option<Pass>,
     /// The moment after which a drop means that the target let its time run out. `None` if it had
     /// less than half of its usual time: a caller in a hurry must not open the circuit for all.
@@ -60,9 +63,11 @@ impl Circuit {
     pub(crate) fn new(config: &ReachConfig, metrics: Arc<TargetMetrics>) -> Arc<Self> {
         metrics.circuit(Shown::Closed);
         let BreakerConfig { failures, open } = config.breaker;
+        let machine = Machine::new(failures, open);
         Arc::new(Self {
             target: Arc::clone(&config.target),
-            machine: Mutex::new(Machine::new(failures, open)),
+            calm: Calm::new(&machine),
+            machine: Mutex::new(machine),
             metrics,
         })
     }
@@ -73,12 +78,18 @@ impl Circuit {
         (machine.shown(), machine.opens_again_in(Instant::now().into_std()))
     }
 
-    fn admit(&self) -> Result<Pass, Refusal> {
-        let now = Instant::now().into_std();
+    fn admit(&self, now: Instant) -> Result<Pass, Refusal> {
+        if let Some(pass) = self.calm.admit() {
+            return Ok(pass);
+        }
+        let now = now.into_std();
         self.with(|machine| machine.admit(now)).map_err(|wait| self.refuse(wait))
     }
 
     fn settle(&self, pass: &Pass, signal: Signal) {
+        if signal != Signal::Failing && self.calm.has_given(pass) {
+            return;
+        }
         let now = Instant::now().into_std();
         self.with(|machine| machine.settle(pass, signal, now));
     }
@@ -89,6 +100,7 @@ impl Circuit {
         let before = machine.shown();
         let result = act(&mut machine);
         let after = machine.shown();
+        self.calm.update(&machine);
         if before != after {
             // Under the lock, so that the last state shown is the one that holds.
             self.metrics.circuit(after);
@@ -119,44 +131,29 @@ impl Circuit {
 // === impl Breaker ===
 
 impl<S> Breaker<S> {
-    pub(crate) const fn new(inner: S, circuit: Arc<Circuit>, timeout: Duration) -> Self {
-        Self { inner, circuit, timeout }
+    pub(crate) fn new(circuit: &Arc<Circuit>, timeout: Duration, inner: S) -> Self {
+        Self { circuit: Arc::clone(circuit), timeout, inner }
     }
 
-    fn ticket(&self, outbound: &Outbound, pass: Pass) -> Ticket {
-        let usual = outbound.tool().map_or(self.timeout, |tool| tool.timeout);
-        let left = outbound.deadline.left(Instant::now().into_std());
-        let due = (left >= usual / 2).then_some(outbound.deadline);
-        Ticket { circuit: Arc::clone(&self.circuit), pass: Some(pass), due }
+    fn ticket(&self, trip: Trip<'_>, pass: Pass) -> Ticket<'_> {
+        let usual = trip.outbound.tool().map_or(self.timeout, |tool| tool.timeout);
+        let left = trip.deadline.left(trip.now.into_std());
+        let due = (left >= usual / 2).then_some(trip.deadline);
+        Ticket { circuit: Cow::Borrowed(&self.circuit), pass: Some(pass), due }
     }
 }
 
-impl<S> Service<Outbound> for Breaker<S>
-where
-    S: Service<Outbound, Response = Reply, Error = Refusal>,
-    S::Future: Send + 'static,
-{
-    type Response = Reply;
-    type Error = Refusal;
-    type Future = Answering;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Refusal>> {
-        self.inner.poll_ready(cx)
-    }
-
-    fn call(&mut self, outbound: Outbound) -> Answering {
-        let ticket = match self.circuit.admit() {
-            Ok(pass) => self.ticket(&outbound, pass),
-            Err(refusal) => return Box::pin(std::future::ready(Err(refusal))),
-        };
-        let answering = self.inner.call(outbound);
-        Box::pin(async move { watch(answering.await, ticket) })
+impl<S: Stage> Stage for Breaker<S> {
+    async fn send(&self, trip: Trip<'_>) -> Result<Reply, Refusal> {
+        let pass = self.circuit.admit(trip.now)?;
+        let ticket = self.ticket(trip, pass);
+        watch(self.inner.send(trip).await, ticket)
     }
 }
 
 // === impl Ticket ===
 
-impl Ticket {
+impl Ticket<'_> {
     fn settle(&mut self, signal: Signal) {
         if let Some(pass) = self.pass.take() {
             self.circuit.settle(&pass, signal);
@@ -164,16 +161,16 @@ impl Ticket {
     }
 }
 
-impl Watcher for Ticket {
+impl Watcher for Ticket<'_> {
+    type Lasting = Ticket<'static>;
+
     /// The head of a stream ends a trial well, or a long stream would keep all others out.
-    fn began(&mut self) {
-        let Some(pass) = self.pass.take() else { return };
-        let trial = self.circuit.lock().is_trial(&pass);
+    fn began(mut self) -> Ticket<'static> {
+        let trial = self.pass.as_ref().is_some_and(|pass| self.circuit.lock().is_trial(pass));
         if trial {
-            self.circuit.settle(&pass, Signal::Well);
-        } else {
-            self.pass = Some(pass);
+            self.settle(Signal::Well);
         }
+        Ticket { circuit: keep(&self.circuit), pass: self.pass.take(), due: self.due }
     }
 
     /// Whoever answers is well, whatever the answer.
@@ -194,8 +191,11 @@ impl Watcher for Ticket {
     }
 }
 
-impl Drop for Ticket {
+impl Drop for Ticket<'_> {
     fn drop(&mut self) {
+        if self.pass.is_none() {
+            return;
+        }
         let now = Instant::now().into_std();
         let late = self.due.is_some_and(|due| due.left(now).is_zero());
         self.settle(if late { Signal::Failing } else { Signal::Silent });

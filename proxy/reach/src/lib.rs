@@ -10,14 +10,14 @@ use std::time::Duration;
 use fastrand::Rng;
 use toolgate_call::{Outbound, Refusal, Reply, RetryPlan};
 use toolgate_telemetry::Telemetry;
-use tower::ServiceBuilder;
-use tower::layer::layer_fn;
+use tower::service_fn;
 use tower::util::BoxCloneSyncService;
 
 use crate::attempt::Attempt;
 use crate::breaker::{Breaker, Circuit};
-use crate::limit::{Limit, Permits};
-use crate::retry::{Retry, Retrying};
+use crate::limit::Limit;
+use crate::retry::Retry;
+use crate::stage::FarSide;
 use crate::timeout::Timeout;
 
 mod limit;
@@ -31,6 +31,7 @@ mod breaker;
 mod attempt;
 
 mod health;
+mod stage;
 mod subject;
 mod watch;
 
@@ -40,8 +41,8 @@ pub use crate::health::Health;
 /// What takes an operation to a target, and what this crate makes of it.
 pub type TargetSvc = BoxCloneSyncService<Outbound, Reply, Refusal>;
 
-/// A future of a layer: boxed, so that the types of the stack stay small.
-type Answering = std::pin::Pin<Box<dyn Future<Output = Result<Reply, Refusal>> + Send>>;
+/// What a call goes through, from left to right.
+type Chain = Limit<Timeout<Retry<Breaker<Attempt<FarSide>>>>>;
 
 /// The limits of one target.
 #[derive(Clone, Debug)]
@@ -85,6 +86,7 @@ pub fn reach(config: ReachConfig, telemetry: &Arc<Telemetry>, far_side: TargetSv
 }
 
 /// [`reach`], with the source of the jitter handed in.
+#[expect(clippy::needless_pass_by_value, reason = "whoever made it has no more use for it")]
 fn assemble(
     config: ReachConfig,
     telemetry: &Arc<Telemetry>,
@@ -94,26 +96,20 @@ fn assemble(
     let metrics = telemetry.target(&config.target);
     let circuit = Circuit::new(&config, Arc::clone(&metrics));
     let health = Arc::new(Health::new(Arc::clone(&circuit)));
-    let permits = Permits::new(&config, telemetry);
-    let retrying = Arc::new(Retrying::new(&config, Arc::clone(&metrics), rng));
-    let (judge, timed) = (Arc::clone(&health), Arc::clone(&metrics));
-    let (target, limit) = (config.target, config.timeout);
-    let svc = ServiceBuilder::new()
-        // The outermost, so that it can hand out boxes.
-        .layer(layer_fn(TargetSvc::new))
-        // A permit of the target and of the tool, at once or not at all; held to the last byte.
-        .layer(layer_fn(move |inner| Limit::new(inner, Arc::clone(&permits))))
-        // One deadline for all attempts together; what is running when it passes is dropped.
-        .layer(layer_fn(move |inner| {
-            Timeout::new(inner, Arc::clone(&target), limit, Arc::clone(&timed))
-        }))
-        // Repeats what may be repeated, and says the last word on what failed.
-        .layer(layer_fn(move |inner| Retry::new(inner, Arc::clone(&retrying))))
-        // Leaves a target alone that fails again and again.
-        .layer(layer_fn(move |inner| Breaker::new(inner, Arc::clone(&circuit), limit)))
-        // Times one attempt and notes what came of it.
-        .layer(layer_fn(move |inner| Attempt::new(inner, Arc::clone(&judge), Arc::clone(&metrics))))
-        .service(far_side);
+    // A permit of the target and of the tool, at once or not at all; held to the last byte.
+    let limit = |inner| Limit::new(&config, telemetry, inner);
+    // One deadline for all attempts together; what is running when it passes is dropped.
+    let timeout = |inner| Timeout::new(&config, &metrics, inner);
+    // Repeats what may be repeated, and says the last word on what failed.
+    let retry = |inner| Retry::new(&config, &metrics, rng, inner);
+    // Leaves a target alone that fails again and again.
+    let breaker = |inner| Breaker::new(&circuit, config.timeout, inner);
+    // Times one attempt and notes what came of it.
+    let attempt = |inner| Attempt::new(&health, &metrics, inner);
+    let chain = limit(timeout(retry(breaker(attempt(FarSide::new(far_side))))));
+    let chain: Arc<Chain> = Arc::new(chain);
+    // The stages are lent to a call: one handle and one boxed future serve it all the way.
+    let svc = TargetSvc::new(service_fn(move |outbound| Arc::clone(&chain).send(outbound)));
     Reach { svc, health }
 }
 

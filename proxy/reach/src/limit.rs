@@ -2,125 +2,102 @@
 //!
 //! Enters: an operation. Leaves: the same, with permits that live until the last byte of its reply
 //! is out; or a refusal at once. Never: a queue. Waiting would hide the overload from the caller
-//! and spend a deadline on nothing.
+//! and spend a deadline on nothing. And because nobody waits, a count is all that is kept.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use toolgate_call::{Case, Outbound, Refusal, Reply, ToolPlan};
 use toolgate_telemetry::{InUse, Shed, TargetMetrics, Telemetry};
-use tower::Service;
 
-use crate::{Answering, ReachConfig};
+use crate::ReachConfig;
+use crate::stage::{Stage, Trip};
 
 /// After how long a refused caller may come back.
 const COME_BACK: Duration = Duration::from_secs(1);
 
-/// The limits of one target and its tools.
-pub(crate) struct Permits {
+/// The outermost stage, which owns what it lends to the others.
+pub(crate) struct Limit<S> {
     target: Arc<str>,
     whole: Slots,
-    tools: Mutex<HashMap<Arc<str>, Slots>>,
+    tools: Mutex<HashMap<Arc<str>, Arc<Slots>>>,
     max_tools: usize,
     metrics: Arc<TargetMetrics>,
     telemetry: Arc<Telemetry>,
+    inner: S,
 }
 
 /// So many at once.
-#[derive(Clone)]
 struct Slots {
     limit: usize,
-    free: Arc<Semaphore>,
+    taken: AtomicUsize,
 }
 
-/// What a reply holds on to.
-struct Permit {
-    _target: OwnedSemaphorePermit,
-    _tool: Option<OwnedSemaphorePermit>,
+/// What a reply holds on to: its slot, and for its sake all of the target.
+struct Permit<S> {
+    limit: Arc<Limit<S>>,
+    _tool: Option<ToolPermit>,
     _in_use: InUse,
 }
 
-/// The layer's service.
-#[derive(Clone)]
-pub(crate) struct Limit<S> {
-    inner: S,
-    permits: Arc<Permits>,
-}
+/// A slot of a tool.
+struct ToolPermit(Arc<Slots>);
 
-// === impl Slots ===
+// === impl Limit ===
 
-impl Slots {
-    fn new(limit: usize) -> Self {
-        let limit = limit.min(Semaphore::MAX_PERMITS);
-        Self { limit, free: Arc::new(Semaphore::new(limit)) }
-    }
-
-    fn take(&self) -> Option<OwnedSemaphorePermit> {
-        Arc::clone(&self.free).try_acquire_owned().ok()
-    }
-
-    fn running(&self) -> usize {
-        self.limit.saturating_sub(self.free.available_permits())
-    }
-
-    /// Whether forgetting it forgets nobody: no call runs, and none is about to.
-    fn is_idle(&self) -> bool {
-        self.running() == 0 && Arc::strong_count(&self.free) == 1
-    }
-}
-
-// === impl Permits ===
-
-impl Permits {
-    pub(crate) fn new(config: &ReachConfig, telemetry: &Arc<Telemetry>) -> Arc<Self> {
+impl<S> Limit<S> {
+    pub(crate) fn new(config: &ReachConfig, telemetry: &Arc<Telemetry>, inner: S) -> Self {
         let metrics = telemetry.target(&config.target);
         metrics.concurrency_limit(config.concurrency);
-        Arc::new(Self {
+        Self {
             target: Arc::clone(&config.target),
             whole: Slots::new(config.concurrency),
             tools: Mutex::default(),
             max_tools: config.max_tool_limits,
             metrics,
             telemetry: Arc::clone(telemetry),
-        })
+            inner,
+        }
     }
 
-    fn take(&self, outbound: &Outbound) -> Result<Permit, Refusal> {
+    fn take(self: Arc<Self>, outbound: &Outbound) -> Result<Permit<S>, Refusal> {
         let tool = match outbound.tool() {
             Some(plan) => self.take_tool(plan)?,
             None => None,
         };
-        let target = self.whole.take().ok_or_else(|| {
+        if !self.whole.take() {
             self.telemetry.gateway.shed(Shed::Target);
-            self.refuse("target", &self.target, &self.whole)
-        })?;
-        Ok(Permit { _target: target, _tool: tool, _in_use: self.metrics.permit() })
+            return Err(self.refuse("target", &self.target, &self.whole));
+        }
+        let in_use = self.metrics.permit();
+        Ok(Permit { limit: self, _tool: tool, _in_use: in_use })
     }
 
-    fn take_tool(&self, plan: &ToolPlan) -> Result<Option<OwnedSemaphorePermit>, Refusal> {
+    fn take_tool(&self, plan: &ToolPlan) -> Result<Option<ToolPermit>, Refusal> {
         let Some(limit) = plan.concurrency else { return Ok(None) };
         let slots = self.slots(plan, usize::try_from(limit).unwrap_or(usize::MAX));
-        slots.take().map(Some).ok_or_else(|| {
+        if !slots.take() {
             self.telemetry.gateway.shed(Shed::Tool);
-            self.refuse("tool", &plan.full, &slots)
-        })
+            return Err(self.refuse("tool", &plan.full, &slots));
+        }
+        Ok(Some(ToolPermit(slots)))
     }
 
     /// The slots of a tool, made on first use and again when its limit has changed.
-    fn slots(&self, plan: &ToolPlan, limit: usize) -> Slots {
+    fn slots(&self, plan: &ToolPlan, limit: usize) -> Arc<Slots> {
         let mut tools = self.tools.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(slots) = tools.get(&plan.full).filter(|slots| slots.limit == limit) {
-            return slots.clone();
+            return Arc::clone(slots);
         }
         if tools.len() >= self.max_tools {
             // What stays has a call in flight, so the target's own limit bounds the map.
-            tools.retain(|_, slots| !slots.is_idle());
+            // Its permits hold on to a tool, so one that only the map knows runs nothing.
+            tools.retain(|_, slots| Arc::strong_count(slots) > 1);
         }
-        let slots = Slots::new(limit);
-        tools.insert(Arc::clone(&plan.full), slots.clone());
+        let slots = Arc::new(Slots::new(limit));
+        tools.insert(Arc::clone(&plan.full), Arc::clone(&slots));
         slots
     }
 
@@ -142,34 +119,48 @@ impl Permits {
     }
 }
 
-// === impl Limit ===
-
-impl<S> Limit<S> {
-    pub(crate) const fn new(inner: S, permits: Arc<Permits>) -> Self {
-        Self { inner, permits }
+impl<S: Stage + 'static> Limit<S> {
+    /// The whole way of one call. The reply takes the handle along, so one clone is enough.
+    pub(crate) async fn send(self: Arc<Self>, outbound: Outbound) -> Result<Reply, Refusal> {
+        let permit = self.take(&outbound)?;
+        let reply = permit.limit.inner.send(Trip::new(&outbound)).await?;
+        Ok(reply.holding(permit))
     }
 }
 
-impl<S> Service<Outbound> for Limit<S>
-where
-    S: Service<Outbound, Response = Reply, Error = Refusal>,
-    S::Future: Send + 'static,
-{
-    type Response = Reply;
-    type Error = Refusal;
-    type Future = Answering;
+// === impl Slots ===
 
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Refusal>> {
-        self.inner.poll_ready(cx)
+impl Slots {
+    const fn new(limit: usize) -> Self {
+        Self { limit, taken: AtomicUsize::new(0) }
     }
 
-    fn call(&mut self, outbound: Outbound) -> Answering {
-        let permit = match self.permits.take(&outbound) {
-            Ok(permit) => permit,
-            Err(refusal) => return Box::pin(std::future::ready(Err(refusal))),
-        };
-        let answering = self.inner.call(outbound);
-        Box::pin(async move { answering.await.map(|reply| reply.holding(permit)) })
+    /// Takes one if one is free. Nothing but the count depends on it, so `Relaxed` will do.
+    fn take(&self) -> bool {
+        let more = |taken| (taken < self.limit).then_some(taken + 1);
+        self.taken.fetch_update(Relaxed, Relaxed, more).is_ok()
+    }
+
+    fn give_back(&self) {
+        self.taken.fetch_sub(1, Relaxed);
+    }
+
+    fn running(&self) -> usize {
+        self.taken.load(Relaxed)
+    }
+}
+
+// === impl permits ===
+
+impl<S> Drop for Permit<S> {
+    fn drop(&mut self) {
+        self.limit.whole.give_back();
+    }
+}
+
+impl Drop for ToolPermit {
+    fn drop(&mut self) {
+        self.0.give_back();
     }
 }
 

@@ -6,39 +6,32 @@
 //! twice is the same as doing it once; never a pause past the deadline.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use fastrand::Rng;
 use tokio::time::Instant;
-use toolgate_call::{Answer, Case, Outbound, Phase, Reason, Refusal, Reply, RetryPlan};
+use toolgate_call::{Answer, Case, Phase, Reason, Refusal, Reply, RetryPlan};
 use toolgate_telemetry::{Suppressed, TargetMetrics};
-use tower::Service;
 
+use crate::ReachConfig;
 use crate::retry::budget::Budget;
 use crate::retry::verdict::{Failure, Verdict, may_have_been_sent, verdict};
+use crate::stage::{Stage, Trip};
 use crate::subject::Subject;
 use crate::watch::{Watcher, watch};
-use crate::{Answering, ReachConfig};
 
 mod budget;
 mod verdict;
 
-/// What the calls of one target share.
-pub(crate) struct Retrying {
+/// The stage.
+pub(crate) struct Retry<S> {
     target: Arc<str>,
     timeout: Duration,
     plan: RetryPlan,
     budget: Budget,
     rng: Mutex<Rng>,
     metrics: Arc<TargetMetrics>,
-}
-
-/// The layer's service.
-#[derive(Clone)]
-pub(crate) struct Retry<S> {
     inner: S,
-    retrying: Arc<Retrying>,
 }
 
 /// The attempts of one call; counted when it ends, also by being dropped.
@@ -50,15 +43,20 @@ struct Tries<'a> {
 }
 
 /// Puts the last refusal of a call into its final words.
-struct LastWord {
-    subject: Subject,
+struct LastWord<'a> {
+    subject: Subject<'a>,
     attempts: u32,
 }
 
-// === impl Retrying ===
+// === impl Retry ===
 
-impl Retrying {
-    pub(crate) fn new(config: &ReachConfig, metrics: Arc<TargetMetrics>, rng: Rng) -> Self {
+impl<S> Retry<S> {
+    pub(crate) fn new(
+        config: &ReachConfig,
+        metrics: &Arc<TargetMetrics>,
+        rng: Rng,
+        inner: S,
+    ) -> Self {
         metrics.retry_budget(1.0);
         Self {
             target: Arc::clone(&config.target),
@@ -66,51 +64,23 @@ impl Retrying {
             plan: config.retry,
             budget: Budget::new(config.budget, Instant::now()),
             rng: Mutex::new(rng),
-            metrics,
+            metrics: Arc::clone(metrics),
+            inner,
         }
     }
 
-    /// One call, from the first attempt to the last.
-    async fn run<S>(&self, mut inner: S, outbound: Outbound) -> Result<Reply, Refusal>
-    where
-        S: Service<Outbound, Response = Reply, Error = Refusal>,
-    {
-        self.metrics.retry_budget(self.budget.deposit(Instant::now()));
-        let mut tries = Tries { metrics: &self.metrics, made: 0, cause: None };
-        let ending = loop {
-            tries.made += 1;
-            let refusal = match inner.call(outbound.clone()).await {
-                Ok(reply) => {
-                    tries.ended(true);
-                    break Ok(reply);
-                }
-                Err(refusal) if refusal.reason() == Reason::CircuitOpen => {
-                    break Err(tries.held_back(refusal));
-                }
-                Err(refusal) => refusal,
-            };
-            tries.ended(false);
-            let Some(pause) = self.decide(&outbound, &refusal, tries.made) else {
-                break Err(refusal);
-            };
-            outbound.ledger.enter_at(Phase::Backoff, Instant::now().into_std());
-            tokio::time::sleep(pause).await;
-            tries.cause = Some(refusal);
-            if let Err(refusal) = std::future::poll_fn(|cx| inner.poll_ready(cx)).await {
-                break Err(refusal);
-            }
-        };
-        let subject = Subject::of(&outbound, &self.target);
-        watch(ending, LastWord { subject, attempts: tries.made })
+    /// Every call puts its share into the budget.
+    fn deposit(&self, now: Instant) {
+        if !self.budget.is_full() {
+            self.metrics.retry_budget(self.budget.deposit(now));
+        }
     }
 
     /// How long to pause before the next attempt; `None`: there is to be none.
-    fn decide(&self, outbound: &Outbound, refusal: &Refusal, attempt: u32) -> Option<Duration> {
-        let (_, plan) = outbound.limits(self.timeout, self.plan);
-        let now = Instant::now();
-        let failure = Failure { attempt, refusal, now: now.into_std() };
-        match verdict(outbound, plan, &failure, self.draw()) {
-            Verdict::Again(pause) => self.spend(now).then_some(pause),
+    fn decide(&self, trip: Trip<'_>, failure: &Failure<'_>) -> Option<Duration> {
+        let (_, plan) = trip.outbound.limits(self.timeout, self.plan);
+        match verdict(trip, plan, failure, self.draw()) {
+            Verdict::Again(pause) => self.spend(Instant::from_std(failure.now)).then_some(pause),
             Verdict::Give(None) => None,
             Verdict::Give(Some(why)) => {
                 self.metrics.retry_suppressed(why);
@@ -134,33 +104,33 @@ impl Retrying {
     }
 }
 
-// === impl Retry ===
-
-impl<S> Retry<S> {
-    pub(crate) const fn new(inner: S, retrying: Arc<Retrying>) -> Self {
-        Self { inner, retrying }
-    }
-}
-
-impl<S> Service<Outbound> for Retry<S>
-where
-    S: Service<Outbound, Response = Reply, Error = Refusal> + Clone + Send + 'static,
-    S::Future: Send,
-{
-    type Response = Reply;
-    type Error = Refusal;
-    type Future = Answering;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Refusal>> {
-        self.inner.poll_ready(cx)
-    }
-
-    fn call(&mut self, outbound: Outbound) -> Answering {
-        // Readiness belongs to the one that was asked, so that one goes into the future.
-        let clone = self.inner.clone();
-        let inner = std::mem::replace(&mut self.inner, clone);
-        let retrying = Arc::clone(&self.retrying);
-        Box::pin(async move { retrying.run(inner, outbound).await })
+impl<S: Stage> Stage for Retry<S> {
+    async fn send(&self, mut trip: Trip<'_>) -> Result<Reply, Refusal> {
+        self.deposit(trip.now);
+        let mut tries = Tries { metrics: &self.metrics, made: 0, cause: None };
+        let ending = loop {
+            tries.made += 1;
+            let refusal = match self.inner.send(trip).await {
+                Ok(reply) => {
+                    tries.ended(true);
+                    break Ok(reply);
+                }
+                Err(refusal) if refusal.reason() == Reason::CircuitOpen => {
+                    break Err(tries.held_back(refusal));
+                }
+                Err(refusal) => refusal,
+            };
+            tries.ended(false);
+            let now = Instant::now().into_std();
+            let failure = Failure { attempt: tries.made, refusal: &refusal, now };
+            let Some(pause) = self.decide(trip, &failure) else { break Err(refusal) };
+            trip.outbound.ledger.enter_at(Phase::Backoff, now);
+            tokio::time::sleep(pause).await;
+            tries.cause = Some(refusal);
+            trip = trip.again();
+        };
+        let subject = Subject::of(trip.outbound, &self.target);
+        watch(ending, LastWord { subject, attempts: tries.made })
     }
 }
 
@@ -195,7 +165,7 @@ impl Drop for Tries<'_> {
 
 // === impl LastWord ===
 
-impl LastWord {
+impl LastWord<'_> {
     fn of(&self, refusal: Refusal) -> Refusal {
         let sent = may_have_been_sent(&refusal);
         let safe = !sent || self.subject.repeatable;
@@ -216,9 +186,13 @@ impl LastWord {
     }
 }
 
-impl Watcher for LastWord {
+impl Watcher for LastWord<'_> {
+    type Lasting = LastWord<'static>;
+
     /// A stream that has begun is not repeated, but its end gets its last word all the same.
-    fn began(&mut self) {}
+    fn began(self) -> LastWord<'static> {
+        LastWord { subject: self.subject.keep(), attempts: self.attempts }
+    }
 
     fn answered(self, _answer: Option<&Answer>) {}
 

@@ -3,27 +3,34 @@
 //! Enters: an outbound operation. Leaves: its name, whether it may be repeated, its label, and a
 //! spelling of durations. Never: a decision.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
 use toolgate_call::{Method, Op, Outbound};
 
-/// The facts of an operation that outlive it.
-#[derive(Clone, Debug)]
-pub(crate) struct Subject {
+use crate::stage::{Shared, keep};
+
+/// The facts of an operation that a sentence about it needs.
+pub(crate) struct Subject<'a> {
     /// The tool's full name, or the target's for what the gateway itself asks.
-    pub(crate) name: Arc<str>,
+    pub(crate) name: Shared<'a, str>,
     /// Whether doing it twice is the same as doing it once.
     pub(crate) repeatable: bool,
 }
 
 // === impl Subject ===
 
-impl Subject {
+impl<'a> Subject<'a> {
     /// The facts of `outbound`, which goes to `target`.
-    pub(crate) fn of(outbound: &Outbound, target: &Arc<str>) -> Self {
+    pub(crate) fn of(outbound: &'a Outbound, target: &'a Arc<str>) -> Self {
         let name = outbound.tool().map_or(target, |tool| &tool.full);
-        Self { name: Arc::clone(name), repeatable: outbound.repeatable() }
+        Self { name: Cow::Borrowed(name), repeatable: outbound.repeatable() }
+    }
+
+    /// The same, which outlives the operation.
+    pub(crate) fn keep(&self) -> Subject<'static> {
+        Subject { name: keep(&self.name), repeatable: self.repeatable }
     }
 
     /// What the caller is advised to do after a failure of something that may have been sent.

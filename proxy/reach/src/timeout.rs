@@ -2,40 +2,47 @@
 //!
 //! Enters: an operation with the caller's deadline. Leaves: the same with the sooner of that and
 //! the limit of its tool, and an end when that moment comes: the future or stream below is
-//! dropped, which cancels the request at the target. Never: a second timer for one wait.
+//! dropped, which cancels the request at the target. Never: a second timer for one wait, or any
+//! for an answer that is there at once.
 
+use std::borrow::Cow;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::time::Instant;
-use toolgate_call::{Body, Deadline, Ledger, Outbound, Phase, Reason, Refusal, Reply};
+use tokio::task::coop::{Unconstrained, unconstrained};
+use tokio::time::{Instant, Sleep, sleep_until};
+use toolgate_call::{Body, Deadline, Ledger, Phase, Reason, Refusal, Reply};
 use toolgate_telemetry::{TargetMetrics, TimeoutPhase};
-use tower::Service;
 
-use crate::Answering;
+use crate::ReachConfig;
+use crate::stage::{Shared, Stage, Trip, keep};
 use crate::subject::{Subject, spell};
 use crate::timeout::stream::Bounded;
 
 mod stream;
 
-/// The layer's service.
-#[derive(Clone)]
+/// The stage.
 pub(crate) struct Timeout<S> {
-    inner: S,
     target: Arc<str>,
     limit: Duration,
     metrics: Arc<TargetMetrics>,
+    inner: S,
 }
 
 /// All that is needed to say that time is up.
-struct Expiry {
+struct Expiry<'a> {
     deadline: Deadline,
-    subject: Subject,
+    subject: Subject<'a>,
     limit: Limit,
-    target: Arc<str>,
-    metrics: Arc<TargetMetrics>,
+    target: Shared<'a, str>,
+    metrics: Shared<'a, TargetMetrics>,
 }
+
+/// The timer of one wait, once there is something to wait for. It goes off even for a task that
+/// leaves none of its share of work for others.
+type Timer = Option<Unconstrained<Sleep>>;
 
 /// Whose limit it is.
 #[derive(Clone, Copy)]
@@ -49,68 +56,72 @@ enum Limit {
 // === impl Timeout ===
 
 impl<S> Timeout<S> {
-    pub(crate) const fn new(
-        inner: S,
-        target: Arc<str>,
-        limit: Duration,
-        metrics: Arc<TargetMetrics>,
-    ) -> Self {
-        Self { inner, target, limit, metrics }
+    pub(crate) fn new(config: &ReachConfig, metrics: &Arc<TargetMetrics>, inner: S) -> Self {
+        let (target, metrics) = (Arc::clone(&config.target), Arc::clone(metrics));
+        Self { target, limit: config.timeout, metrics, inner }
     }
 
-    fn expiry(&self, outbound: &Outbound, now: std::time::Instant, limit: Duration) -> Expiry {
-        let own = Deadline::after(now, limit);
-        let limit = if outbound.deadline < own {
-            Limit::Caller(outbound.deadline.left(now))
+    /// The limit of the tool or target.
+    fn own(&self, trip: Trip<'_>) -> Duration {
+        trip.outbound.tool().map_or(self.limit, |tool| tool.timeout)
+    }
+
+    fn deadline(&self, trip: Trip<'_>) -> Deadline {
+        Deadline::after(trip.now.into_std(), self.own(trip)).sooner(trip.deadline)
+    }
+
+    /// `trip` as it came, still with the deadline of its caller.
+    fn expiry<'a>(&'a self, trip: Trip<'a>) -> Expiry<'a> {
+        let (now, own) = (trip.now.into_std(), self.own(trip));
+        let limit = if trip.deadline < Deadline::after(now, own) {
+            Limit::Caller(trip.deadline.left(now))
         } else {
-            Limit::Own(limit)
+            Limit::Own(own)
         };
         Expiry {
-            deadline: own.sooner(outbound.deadline),
-            subject: Subject::of(outbound, &self.target),
+            deadline: self.deadline(trip),
+            subject: Subject::of(trip.outbound, &self.target),
             limit,
-            target: Arc::clone(&self.target),
-            metrics: Arc::clone(&self.metrics),
+            target: Cow::Borrowed(&self.target),
+            metrics: Cow::Borrowed(&self.metrics),
         }
     }
 }
 
-impl<S> Service<Outbound> for Timeout<S>
-where
-    S: Service<Outbound, Response = Reply, Error = Refusal>,
-    S::Future: Send + 'static,
-{
-    type Response = Reply;
-    type Error = Refusal;
-    type Future = Answering;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Refusal>> {
-        self.inner.poll_ready(cx)
-    }
-
-    fn call(&mut self, mut outbound: Outbound) -> Answering {
-        let now = Instant::now().into_std();
-        let limit = outbound.tool().map_or(self.limit, |tool| tool.timeout);
-        let expiry = self.expiry(&outbound, now, limit);
-        if expiry.deadline.left(now).is_zero() {
-            return Box::pin(std::future::ready(Err(expiry.too_late())));
+impl<S: Stage> Stage for Timeout<S> {
+    async fn send(&self, trip: Trip<'_>) -> Result<Reply, Refusal> {
+        let deadline = self.deadline(trip);
+        if deadline.left(trip.now.into_std()).is_zero() {
+            return Err(self.expiry(trip).too_late());
         }
-        outbound.deadline = expiry.deadline;
-        let ledger = Arc::clone(&outbound.ledger);
-        let answering = self.inner.call(outbound);
-        Box::pin(async move {
-            let at = Instant::from_std(expiry.deadline.instant());
-            match tokio::time::timeout_at(at, answering).await {
-                Ok(ending) => ending.map(|reply| bounded(reply, expiry)),
-                Err(_elapsed) => Err(expiry.expired(&ledger)),
-            }
-        })
+        let ending = {
+            let mut answering = pin!(self.inner.send(trip.by(deadline)));
+            let mut timer = pin!(None);
+            std::future::poll_fn(|cx| poll_within(deadline, answering.as_mut(), timer.as_mut(), cx))
+                .await
+        };
+        match ending {
+            Some(Ok(reply)) => Ok(bounded(reply, || self.expiry(trip).keep())),
+            Some(Err(refusal)) => Err(refusal),
+            None => Err(self.expiry(trip).expired(&trip.outbound.ledger)),
+        }
     }
 }
 
 // === impl Expiry ===
 
-impl Expiry {
+impl Expiry<'_> {
+    /// The same, for a stream, which outlives the call.
+    fn keep(&self) -> Expiry<'static> {
+        Expiry {
+            deadline: self.deadline,
+            subject: self.subject.keep(),
+            limit: self.limit,
+            target: keep(&self.target),
+            metrics: keep(&self.metrics),
+        }
+    }
+
     /// There was no time left to begin with.
     fn too_late(&self) -> Refusal {
         self.metrics.timed_out(TimeoutPhase::Total);
@@ -185,10 +196,30 @@ fn counted_as(reason: Reason) -> TimeoutPhase {
     }
 }
 
+/// The answer; or nothing, once the deadline has passed.
+fn poll_within<F: Future>(
+    deadline: Deadline,
+    answering: Pin<&mut F>,
+    mut timer: Pin<&mut Timer>,
+    cx: &mut Context<'_>,
+) -> Poll<Option<F::Output>> {
+    if let Poll::Ready(ending) = answering.poll(cx) {
+        return Poll::Ready(Some(ending));
+    }
+    if timer.is_none() {
+        let at = Instant::from_std(deadline.instant());
+        timer.set(Some(unconstrained(sleep_until(at))));
+    }
+    match timer.as_pin_mut() {
+        Some(timer) => timer.poll(cx).map(|()| None),
+        None => Poll::Pending,
+    }
+}
+
 /// The deadline holds for a stream to its end.
-fn bounded(reply: Reply, expiry: Expiry) -> Reply {
+fn bounded(reply: Reply, expiry: impl FnOnce() -> Expiry<'static>) -> Reply {
     let body = match reply.body {
-        Body::Stream(events) => Body::Stream(Box::pin(Bounded::new(events, expiry))),
+        Body::Stream(events) => Body::Stream(Box::pin(Bounded::new(events, expiry()))),
         Body::One(answer) => Body::One(answer),
         Body::Accepted => Body::Accepted,
     };

@@ -1,7 +1,8 @@
-//! How a layer learns of the end of an answer, also of one that comes bit by bit.
+//! How a stage learns of the end of an answer, also of one that comes bit by bit.
 //!
-//! Enters: what an inner service gave, and a watcher. Leaves: the same, with the watcher told once
-//! of its end: at once, when the stream is over, or by being dropped. Never: holds events back.
+//! Enters: what an inner stage gave, and a watcher. Leaves: the same, with the watcher told once
+//! of its end: at once, when the stream is over, or by being dropped. Never: holds events back, or
+//! makes a watcher last that is told at once.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -9,9 +10,12 @@ use std::task::{Context, Poll};
 use toolgate_call::{Answer, Body, Event, Events, Refusal, Reply};
 
 /// Learns how an answer ended. Dropped instead of told: nobody waited for the end.
-pub(crate) trait Watcher: Send + Unpin + 'static {
-    /// The first part of a stream has come; the end is told later.
-    fn began(&mut self);
+pub(crate) trait Watcher {
+    /// The same watcher, which borrows nothing from the call.
+    type Lasting: Watcher + Send + Unpin + 'static;
+
+    /// The first part of a stream has come; the end is told later, to the watcher given back.
+    fn began(self) -> Self::Lasting;
 
     /// The target answered; `None`: it accepted a notification.
     fn answered(self, answer: Option<&Answer>);
@@ -29,7 +33,7 @@ struct Watched<W> {
 /// Tells the watcher of the end, now or when it comes.
 pub(crate) fn watch<W: Watcher>(
     ending: Result<Reply, Refusal>,
-    mut watcher: W,
+    watcher: W,
 ) -> Result<Reply, Refusal> {
     let reply = match ending {
         Ok(reply) => reply,
@@ -41,8 +45,7 @@ pub(crate) fn watch<W: Watcher>(
             Body::One(answer)
         }
         Body::Stream(events) => {
-            watcher.began();
-            Body::Stream(Box::pin(Watched { events, watcher: Some(watcher) }))
+            Body::Stream(Box::pin(Watched { events, watcher: Some(watcher.began()) }))
         }
         Body::Accepted => {
             watcher.answered(None);
@@ -52,7 +55,7 @@ pub(crate) fn watch<W: Watcher>(
     Ok(Reply { body, ..reply })
 }
 
-impl<W: Watcher> Events for Watched<W> {
+impl<W: Watcher + Send + Unpin> Events for Watched<W> {
     fn poll_event(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Event>> {
         let event = std::task::ready!(self.events.as_mut().poll_event(cx));
         let Some(Event::Done(ending)) = event else { return Poll::Ready(event) };

@@ -114,7 +114,7 @@ fn far_side(
             };
             let http = HttpTarget::new(config, Arc::clone(telemetry), notices)
                 .with_context(|| format!("target `{name}`"))?;
-            Ok((TargetSvc::new(http), None))
+            Ok((TargetSvc::new(http.service()), None))
         }
         TargetKind::Stdio { command, env, cwd } => {
             let config = StdioConfig {

@@ -22,15 +22,13 @@ mod failure;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use futures_util::future::BoxFuture;
 use http::{HeaderName, HeaderValue, Uri};
 use tokio::sync::Semaphore;
 use toolgate_call::{Era, Ledger, Outbound, Refusal, Reply};
 use toolgate_telemetry::{Direction, TargetMetrics, Telemetry};
-use tower::Service;
+use tower::{Service, service_fn};
 
 use crate::{EraChoice, NoticeSink};
 use connect::Connector;
@@ -113,31 +111,30 @@ impl HttpTarget {
         })))
     }
 
+    /// The target as a service. Its future is not boxed here: whoever boxes the service does that.
+    pub fn service(
+        self,
+    ) -> impl Service<Outbound, Response = Reply, Error = Refusal, Future: Send>
+    + Clone
+    + Send
+    + Sync
+    + 'static {
+        service_fn(move |outbound: Outbound| {
+            let inner = Arc::clone(&self.0);
+            async move {
+                let served = Inner::serve(&inner, &outbound).await;
+                if served.is_ok() {
+                    Listener::start(&inner);
+                }
+                served.map_err(|failure| failure.refuse(&inner.config.target))
+            }
+        })
+    }
+
     /// The target's era, once it is known.
     #[must_use]
     pub fn era(&self) -> Option<Era> {
         self.0.era.known()
-    }
-}
-
-impl Service<Outbound> for HttpTarget {
-    type Response = Reply;
-    type Error = Refusal;
-    type Future = BoxFuture<'static, Result<Reply, Refusal>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Refusal>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, outbound: Outbound) -> Self::Future {
-        let inner = Arc::clone(&self.0);
-        Box::pin(async move {
-            let served = Inner::serve(&inner, &outbound).await;
-            if served.is_ok() {
-                Listener::start(&inner);
-            }
-            served.map_err(|failure| failure.refuse(&inner.config.target))
-        })
     }
 }
 

@@ -3,12 +3,16 @@
 //! Enters: a body that arrives in pieces. Leaves: its bytes, without a copy when it comes in one
 //! piece. Never: more bytes than the limit, or longer than the time allowed.
 
+use std::future::{Future as _, poll_fn};
+use std::pin::{Pin, pin};
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http_body::Body as _;
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
+use tokio::time::Sleep;
 use toolgate_call::{Case, Refusal};
 
 /// How much of a body that is too large is read and thrown away, and for how long.
@@ -23,10 +27,25 @@ pub(super) async fn whole(body: Incoming, limits: (usize, Duration)) -> Result<B
         discard(body).await;
         return Err(too_large(limit));
     }
-    tokio::time::timeout(time, collect(body, limit)).await.map_err(|_| {
-        let message = format!("the body did not arrive within {} s", time.as_secs());
-        Refusal::new(Case::BodyIncomplete, message)
-    })?
+    let mut collecting = pin!(collect(body, limit));
+    let mut timer: Option<Pin<Box<Sleep>>> = None;
+    let mut first = true;
+    poll_fn(|cx| {
+        if let Poll::Ready(collected) = collecting.as_mut().poll(cx) {
+            return Poll::Ready(collected);
+        }
+        // A small body is there at the second look, which costs less than a timer.
+        if std::mem::take(&mut first) {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let timer = timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(time)));
+        timer.as_mut().poll(cx).map(|()| {
+            let message = format!("the body did not arrive within {} s", time.as_secs());
+            Err(Refusal::new(Case::BodyIncomplete, message))
+        })
+    })
+    .await
 }
 
 async fn collect(mut body: Incoming, limit: usize) -> Result<Bytes, Refusal> {

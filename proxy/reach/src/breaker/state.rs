@@ -96,6 +96,15 @@ impl Machine {
         pass.epoch == self.epoch && matches!(self.state, State::HalfOpen { .. })
     }
 
+    /// The pass that everybody gets while it is closed and nothing has failed; taken back with
+    /// anything but a failure, it changes nothing.
+    pub(crate) const fn calm(&self) -> Option<Pass> {
+        match self.state {
+            State::Closed { failures: 0 } => Some(Pass { epoch: self.epoch }),
+            State::Closed { .. } | State::Open { .. } | State::HalfOpen { .. } => None,
+        }
+    }
+
     /// The state, as it is shown.
     pub(crate) const fn shown(&self) -> Shown {
         match self.state {
@@ -134,6 +143,20 @@ impl Machine {
     const fn change(&mut self, state: State) {
         self.state = state;
         self.epoch += 1;
+    }
+}
+
+// === impl Pass ===
+
+impl Pass {
+    /// The pass of that epoch.
+    pub(crate) const fn of(epoch: u64) -> Self {
+        Self { epoch }
+    }
+
+    /// Between which changes of state it was given.
+    pub(crate) const fn epoch(&self) -> u64 {
+        self.epoch
     }
 }
 

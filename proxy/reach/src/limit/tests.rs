@@ -103,9 +103,28 @@ async fn idle_tools_are_forgotten_and_busy_ones_are_not() {
 #[test]
 fn the_map_of_tools_stays_within_its_bound() {
     let telemetry = toolgate_telemetry::Telemetry::for_tests();
-    let permits = super::Permits::new(&config(), &telemetry);
+    let limit = Arc::new(super::Limit::new(&config(), &telemetry, ()));
     for n in 0..100 {
-        drop(permits.take(&call(limited(&format!("t___{n}"), 1))).ok());
-        assert!(permits.tools.lock().unwrap().len() <= 4);
+        drop(Arc::clone(&limit).take(&call(limited(&format!("t___{n}"), 1))).ok());
+        assert!(limit.tools.lock().unwrap().len() <= 4);
     }
+}
+
+#[test]
+fn no_more_than_the_limit_are_taken_however_many_try_and_all_come_back() {
+    let slots = super::Slots::new(2);
+    let most = std::sync::atomic::AtomicUsize::new(0);
+    let try_once = || {
+        if slots.take() {
+            most.fetch_max(slots.running(), std::sync::atomic::Ordering::Relaxed);
+            slots.give_back();
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| (0..2_000).for_each(|_| try_once()));
+        }
+    });
+    assert!((1..=2).contains(&most.into_inner()));
+    assert_eq!(slots.running(), 0);
 }

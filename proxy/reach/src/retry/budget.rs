@@ -6,6 +6,7 @@
 //!
 //! Enters: calls, wishes to retry, and the time. Leaves: yes or no. Never: a clock of its own.
 
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -25,6 +26,8 @@ const CAP: f64 = 100.0;
 pub(crate) struct Budget {
     ratio: f64,
     bucket: Mutex<Bucket>,
+    /// Whether nothing more goes into the bucket; written under its lock.
+    full: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -39,13 +42,20 @@ impl Budget {
     /// A budget of `ratio` retries per call, with the floor at hand at once.
     pub(crate) fn new(ratio: f64, now: Instant) -> Self {
         let ratio = if ratio.is_finite() { ratio.clamp(0.0, 1.0) } else { 0.0 };
-        Self { ratio, bucket: Mutex::new(Bucket { tokens: FLOOR, filled: now }) }
+        let bucket = Bucket { tokens: FLOOR, filled: now };
+        Self { ratio, full: AtomicBool::new(bucket.is_full(ratio)), bucket: Mutex::new(bucket) }
+    }
+
+    /// Whether a deposit would change nothing, neither now nor by the time it is made at. Needs no
+    /// lock, so a call of a target that is well takes none.
+    pub(crate) fn is_full(&self) -> bool {
+        self.full.load(Relaxed)
     }
 
     /// A call begins. Gives the level.
     pub(crate) fn deposit(&self, now: Instant) -> f64 {
         self.with(now, |bucket| {
-            bucket.tokens = (bucket.tokens + self.ratio).min(CAP);
+            bucket.tokens = bucket.with(self.ratio);
             bucket.level()
         })
     }
@@ -69,7 +79,13 @@ impl Budget {
     fn with<T>(&self, now: Instant, act: impl FnOnce(&mut Bucket) -> T) -> T {
         let mut bucket = self.bucket.lock().unwrap_or_else(PoisonError::into_inner);
         bucket.refill(now);
-        act(&mut bucket)
+        let result = act(&mut bucket);
+        let full = bucket.is_full(self.ratio);
+        // All cores read it; not to write it leaves it in all of their caches.
+        if self.full.load(Relaxed) != full {
+            self.full.store(full, Relaxed);
+        }
+        result
     }
 }
 
@@ -84,6 +100,16 @@ impl Bucket {
             let grown = FLOOR * passed.as_secs_f64() / WINDOW.as_secs_f64();
             self.tokens = (self.tokens + grown).min(FLOOR);
         }
+    }
+
+    /// The tokens after a deposit.
+    fn with(&self, ratio: f64) -> f64 {
+        (self.tokens + ratio).min(CAP)
+    }
+
+    /// From the floor on, time puts nothing in either.
+    fn is_full(&self, ratio: f64) -> bool {
+        self.tokens >= FLOOR && self.with(ratio) <= self.tokens
     }
 
     fn level(&self) -> f64 {

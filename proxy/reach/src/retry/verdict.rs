@@ -5,8 +5,10 @@
 
 use std::time::{Duration, Instant};
 
-use toolgate_call::{Outbound, Reason, Refusal, RetryPlan};
+use toolgate_call::{Reason, Refusal, RetryPlan};
 use toolgate_telemetry::Suppressed;
+
+use crate::stage::Trip;
 
 /// The least time an attempt is worth making for.
 const WORTH_AN_ATTEMPT: Duration = Duration::from_millis(1);
@@ -48,7 +50,7 @@ enum Kind {
 
 /// Decides; `draw` is from 0 (no pause) to 1 (the whole pause).
 pub(crate) fn verdict(
-    outbound: &Outbound,
+    trip: Trip<'_>,
     plan: RetryPlan,
     failure: &Failure<'_>,
     draw: f64,
@@ -57,7 +59,7 @@ pub(crate) fn verdict(
     if kind == Kind::Lasting || plan.attempts <= 1 {
         return Verdict::Give(None);
     }
-    if kind == Kind::Passing && !outbound.repeatable() {
+    if kind == Kind::Passing && !trip.outbound.repeatable() {
         return Verdict::Give(Some(Suppressed::NotIdempotent));
     }
     if failure.attempt >= plan.attempts {
@@ -68,7 +70,7 @@ pub(crate) fn verdict(
         return Verdict::Give(Some(Suppressed::Deadline));
     }
     let pause = jittered(plan, failure.attempt, draw).max(wait);
-    if pause.saturating_add(WORTH_AN_ATTEMPT) > outbound.deadline.left(failure.now) {
+    if pause.saturating_add(WORTH_AN_ATTEMPT) > trip.deadline.left(failure.now) {
         return Verdict::Give(Some(Suppressed::Deadline));
     }
     Verdict::Again(pause)

@@ -17,13 +17,13 @@ pub(super) struct Bounded {
     /// `None` once it has ended or was cut off, so that the drop reaches the target at once.
     events: Option<Pin<Box<dyn Events>>>,
     timer: Option<Pin<Box<Sleep>>>,
-    expiry: Expiry,
+    expiry: Expiry<'static>,
 }
 
 // === impl Bounded ===
 
 impl Bounded {
-    pub(super) fn new(events: Pin<Box<dyn Events>>, expiry: Expiry) -> Self {
+    pub(super) fn new(events: Pin<Box<dyn Events>>, expiry: Expiry<'static>) -> Self {
         Self { events: Some(events), timer: None, expiry }
     }
 

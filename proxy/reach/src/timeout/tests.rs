@@ -167,3 +167,12 @@ async fn phases_still_sum_to_the_wall_time_with_retries_and_a_timeout() {
     assert!(phases.get(Phase::Backoff) > Duration::ZERO);
     assert!(phases.get(Phase::Wait) > 29 * SECOND);
 }
+
+/// Outside of a runtime there is no timer to be had: to make one would panic.
+#[test]
+fn an_answer_that_is_there_at_once_needs_no_timer() {
+    let rig = Rig::new([Step::Answers]);
+    let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+    let answering = std::pin::pin!(rig.send(call(tool())));
+    assert!(matches!(answering.poll(&mut cx), std::task::Poll::Ready(Ok(_))));
+}

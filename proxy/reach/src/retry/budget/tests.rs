@@ -64,6 +64,38 @@ fn a_senseless_ratio_grants_the_floor_and_no_more_than_one_retry_per_call() {
     }
 }
 
+#[test]
+fn a_full_budget_needs_no_deposit_and_loses_nothing_without() {
+    let start = Instant::now();
+    let (told, untold) = (Budget::new(0.5, start), Budget::new(0.5, start));
+    for budget in [&told, &untold] {
+        assert!(!budget.is_full(), "the floor is not all that can be saved up");
+        for _ in 0..1000 {
+            budget.deposit(start);
+        }
+        assert!(budget.is_full());
+    }
+    let later = start + 3 * WINDOW;
+    told.deposit(later);
+    for budget in [&told, &untold] {
+        assert_eq!(granted(budget, later, 1), 1);
+        assert!(!budget.is_full());
+        assert_eq!(granted(budget, later, 1_000), 99);
+        assert_eq!(granted(budget, later + WINDOW / 2, 1_000), 5);
+    }
+}
+
+#[test]
+fn a_budget_without_a_share_is_full_when_its_floor_is() {
+    let start = Instant::now();
+    let budget = Budget::new(0.0, start);
+    assert!(budget.is_full());
+    granted(&budget, start, 1);
+    assert!(!budget.is_full());
+    budget.deposit(start + WINDOW);
+    assert!(budget.is_full());
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 

@@ -8,6 +8,7 @@ use toolgate_call::{Reason, Refusal, RetryPlan};
 use toolgate_telemetry::Suppressed;
 
 use crate::retry::verdict::{Failure, Verdict, verdict};
+use crate::stage::Trip;
 use crate::testing::{call_within, idempotent, retry, sent, tool, unsent};
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -15,7 +16,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 fn judge(plan: RetryPlan, attempt: u32, refusal: &Refusal, draw: f64) -> Verdict {
     let now = Instant::now().into_std();
     let outbound = call_within(tool(), MINUTE);
-    verdict(&outbound, plan, &Failure { attempt, refusal, now }, draw)
+    verdict(Trip::new(&outbound), plan, &Failure { attempt, refusal, now }, draw)
 }
 
 #[tokio::test(start_paused = true)]
@@ -50,7 +51,7 @@ async fn the_pause_and_a_millisecond_must_fit_before_the_deadline() {
     let failure = Failure { attempt: 1, refusal: &refusal, now };
     let within = |millis| {
         let outbound = call_within(idempotent(), Duration::from_millis(millis));
-        verdict(&outbound, retry(3), &failure, 0.0)
+        verdict(Trip::new(&outbound), retry(3), &failure, 0.0)
     };
     assert_eq!(within(500), Verdict::Give(Some(Suppressed::Deadline)));
     assert_eq!(within(501), Verdict::Again(Duration::from_millis(500)));

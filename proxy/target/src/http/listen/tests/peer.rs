@@ -92,7 +92,7 @@ impl Caller {
             ledger: Arc::new(Ledger::new(now)),
             request_id: Arc::from("r"),
         };
-        self.0.clone().oneshot(outbound).await
+        self.0.clone().service().oneshot(outbound).await
     }
 }
 
