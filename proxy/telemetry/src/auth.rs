@@ -6,12 +6,13 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use metrics::{Gauge, Histogram};
+use metrics::Gauge;
 use toolgate_telemetry_catalog::{
     AuthCheck, AuthResult, CacheEvent, Decision, RefreshCause, RefreshOutcome, Verdict, Word,
     auth as family,
 };
 
+use crate::cells::Histogram;
 use crate::handles::{Counters, Histograms, Pairs, Table};
 use crate::registry::Registry;
 

@@ -7,10 +7,10 @@
 use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
 
-use metrics::Histogram;
 use toolgate_call::{Ledger, Method, Outcome, Phase, Phases, Principal, ToolPlan, Version};
 use toolgate_telemetry_catalog::{Metric, OTHER, OverheadPhase, gateway as family};
 
+use crate::cells::Histogram;
 use crate::handles::{ByReason, Histograms, Outcomes, Slots, Table};
 use crate::registry::Registry;
 

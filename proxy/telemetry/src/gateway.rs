@@ -6,12 +6,13 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use metrics::{Counter, Gauge};
+use metrics::Gauge;
 use toolgate_call::Version;
 use toolgate_telemetry_catalog::{
     ConnectionRejected, Direction, SessionEvent, Shed, StreamEnd, gateway as family,
 };
 
+use crate::cells::Counter;
 use crate::handles::{Counters, Histograms, Pairs};
 use crate::registry::Registry;
 

@@ -8,10 +8,10 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
-use metrics::{Counter, Histogram};
 use toolgate_call::{Outcome, Reason};
 use toolgate_telemetry_catalog::{Metric, OTHER, OUTCOMES, Word, outcome_index};
 
+use crate::cells::{Counter, Histogram};
 use crate::registry::Registry;
 
 /// One counter for each word of a list. All exist from the start, so that the first event shows

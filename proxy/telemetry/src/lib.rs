@@ -4,6 +4,7 @@
 //! line a call, `/healthz` and `/readyz`. Never: a metric by name string, a label value that a
 //! caller can choose, a token or an argument in a log, or a thread woken for a single call.
 
+mod cells;
 mod handles;
 mod registry;
 

@@ -4,19 +4,21 @@
 //! text. Never: a family that the catalogue does not have, and never a global recorder: several
 //! gateways in one process must not mix.
 
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
-use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::{Mutex, PoisonError};
 
-use metrics::{Counter, Gauge, Histogram, Key, KeyName, Level, Metadata, Recorder};
-use metrics_exporter_prometheus::{
-    Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder,
-};
-use toolgate_telemetry_catalog::{Kind, Metric, access, metrics};
+use metrics::{Gauge, Key, KeyName, Level, Metadata, Recorder};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
+use toolgate_telemetry_catalog::{Kind, Metric, Unit, access, metrics};
+
+use crate::cells::{Counter, Histogram};
 
 const ORIGIN: Metadata<'static> = Metadata::new("toolgate", Level::INFO, None);
 
-/// A recorder of our own with buckets for every histogram of the catalogue.
+/// The numbers of one gateway. What every call changes is kept in cells of our own and handed to
+/// the exporter when it is asked for; histograms are written here.
 pub(crate) struct Registry {
     recorder: PrometheusRecorder,
     handle: PrometheusHandle,
@@ -24,35 +26,46 @@ pub(crate) struct Registry {
     sets: AtomicUsize,
     active: Gauge,
     overflow: Counter,
+    counters: Mutex<HashMap<Key, Counter>>,
+    histograms: Mutex<BTreeMap<&'static str, Family>>,
+}
+
+/// The series of one histogram, by their labels as written.
+#[derive(Debug)]
+struct Family {
+    help: &'static str,
+    series: BTreeMap<String, Histogram>,
 }
 
 // === impl Registry ===
 
 impl Registry {
     /// An empty store that allows so many label sets of histograms with a tool's name.
-    ///
-    /// # Errors
-    /// When a histogram of the catalogue has no bounds.
-    pub(crate) fn new(budget: usize) -> io::Result<Self> {
-        let mut builder = PrometheusBuilder::new();
-        for (metric, bounds) in metrics().filter_map(|m| m.buckets.map(|bounds| (m, bounds))) {
-            builder = builder
-                .set_buckets_for_metric(Matcher::Full(metric.name.to_owned()), bounds)
-                .map_err(|error| io::Error::other(format!("{}: {error}", metric.name)))?;
-        }
-        let recorder = builder.build_recorder();
+    pub(crate) fn new(budget: usize) -> Self {
+        let recorder = PrometheusBuilder::new().build_recorder();
         for metric in metrics() {
             describe(&recorder, metric);
         }
         let handle = recorder.handle();
         let active = recorder.register_gauge(&key(&access::SERIES_ACTIVE, &[]), &ORIGIN);
-        let overflow = recorder.register_counter(&key(&access::SERIES_OVERFLOW, &[]), &ORIGIN);
-        Ok(Self { recorder, handle, budget, sets: AtomicUsize::new(0), active, overflow })
+        let overflow = Counter::default();
+        let counters = HashMap::from([(key(&access::SERIES_OVERFLOW, &[]), overflow.clone())]);
+        Self {
+            recorder,
+            handle,
+            budget,
+            sets: AtomicUsize::new(0),
+            active,
+            overflow,
+            counters: Mutex::new(counters),
+            histograms: Mutex::default(),
+        }
     }
 
     /// A counter, at 0 unless it exists already. `values` in the order of the family's labels.
     pub(crate) fn counter(&self, metric: &Metric, values: &[&str]) -> Counter {
-        self.recorder.register_counter(&key(metric, values), &ORIGIN)
+        let mut counters = self.counters.lock().unwrap_or_else(PoisonError::into_inner);
+        counters.entry(key(metric, values)).or_default().clone()
     }
 
     /// A gauge, at 0 unless it exists already.
@@ -65,7 +78,13 @@ impl Registry {
     pub(crate) fn histogram(&self, metric: &Metric, values: &[&str]) -> Histogram {
         self.sets.fetch_add(1, Relaxed);
         self.active.increment(1.0);
-        self.recorder.register_histogram(&key(metric, values), &ORIGIN)
+        let mut families = self.histograms.lock().unwrap_or_else(PoisonError::into_inner);
+        let family = families
+            .entry(metric.name)
+            .or_insert_with(|| Family { help: metric.help, series: BTreeMap::new() });
+        let bounds = metric.buckets.unwrap_or_default();
+        let made = || Histogram::new(bounds, scale(metric.unit));
+        family.series.entry(labels(metric, values)).or_insert_with(made).clone()
     }
 
     /// A histogram whose label values a target's list can widen; `None`, and counted, when the
@@ -82,14 +101,21 @@ impl Registry {
         Some(self.histogram(metric, values))
     }
 
-    /// Moves observations into their buckets, so that memory does not grow between scrapes.
-    pub(crate) fn upkeep(&self) {
-        self.handle.run_upkeep();
-    }
-
     /// The text exposition, version 0.0.4.
     pub(crate) fn render(&self) -> String {
-        self.handle.render()
+        for (key, counter) in &*self.counters.lock().unwrap_or_else(PoisonError::into_inner) {
+            self.recorder.register_counter(key, &ORIGIN).absolute(counter.total());
+        }
+        let mut text = self.handle.render();
+        for (name, family) in &*self.histograms.lock().unwrap_or_else(PoisonError::into_inner) {
+            let help = family.help.replace('\\', "\\\\").replace('\n', "\\n");
+            text.push_str(&format!("# HELP {name} {help}\n# TYPE {name} histogram\n"));
+            for (labels, histogram) in &family.series {
+                histogram.write(&mut text, name, labels);
+            }
+            text.push('\n');
+        }
+        text
     }
 }
 
@@ -117,4 +143,21 @@ fn describe(recorder: &PrometheusRecorder, metric: &Metric) {
         Kind::Gauge => recorder.describe_gauge(name, None, help),
         Kind::Histogram => recorder.describe_histogram(name, None, help),
     }
+}
+
+/// How finely the sum of a histogram is kept.
+const fn scale(unit: Unit) -> f64 {
+    match unit {
+        Unit::Seconds | Unit::Timestamp => 1e9,
+        Unit::Bytes | Unit::One | Unit::Ratio => 1e3,
+    }
+}
+
+/// `a="b",c="d"`, with what the format wants escaped.
+fn labels(metric: &Metric, values: &[&str]) -> String {
+    let pairs = metric.labels.iter().zip(values).map(|(label, value)| {
+        let value = value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+        format!("{}=\"{value}\"", label.key.as_str())
+    });
+    pairs.collect::<Vec<_>>().join(",")
 }

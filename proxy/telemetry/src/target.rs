@@ -7,7 +7,7 @@
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use metrics::{Counter, Gauge, Histogram};
+use metrics::Gauge;
 use toolgate_call::{Method, Outcome, Reason};
 use toolgate_telemetry_catalog::{
     Circuit, ConnectPhase, Flow, Health, ListCause, Metric, PoolState, Refresh, Restart,
@@ -15,6 +15,7 @@ use toolgate_telemetry_catalog::{
 };
 
 use crate::auth::count;
+use crate::cells::{Counter, Histogram};
 use crate::handles::{ByReason, Counters, Pairs, Slots};
 use crate::registry::Registry;
 

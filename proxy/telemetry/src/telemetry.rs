@@ -8,12 +8,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
-use metrics::Histogram;
 use toolgate_telemetry_catalog::access;
 
 use crate::access::AccessLog;
 use crate::auth::AuthMetrics;
 use crate::calls::{CallMetrics, CallRecord};
+use crate::cells::Histogram;
 use crate::gateway::GatewayMetrics;
 use crate::handles::Table;
 use crate::keeper::Keeper;
@@ -92,9 +92,9 @@ impl Telemetry {
     /// When the log file cannot be opened for appending, or a thread cannot be started.
     pub fn new(config: Config) -> io::Result<Arc<Self>> {
         let Config { access_log, buffer_bytes, histogram_sets, version } = config;
-        let registry = Arc::new(Registry::new(histogram_sets)?);
+        let registry = Arc::new(Registry::new(histogram_sets));
         let log = Arc::new(AccessLog::open(&registry, &access_log, buffer_bytes)?);
-        let keeper = Keeper::start(&registry, &log)?;
+        let keeper = Keeper::start(&log)?;
         Ok(Arc::new(Self {
             gateway: GatewayMetrics::new(&registry, &version),
             calls: CallMetrics::new(&registry),

@@ -297,7 +297,7 @@ proptest! {
 }
 
 fn log(capacity: usize) -> (Registry, AccessLog) {
-    let registry = Registry::new(10).unwrap();
+    let registry = Registry::new(10);
     let log = AccessLog::open(&registry, &AccessLogTo::Memory, capacity).unwrap();
     (registry, log)
 }
@@ -415,7 +415,7 @@ fn a_file_that_cannot_be_opened_is_named() {
 
 #[test]
 fn lines_that_the_sink_refuses_are_counted_as_lost() {
-    let registry = Registry::new(10).unwrap();
+    let registry = Registry::new(10);
     let to = AccessLogTo::File("/dev/full".into());
     let log = AccessLog::open(&registry, &to, 1 << 16).unwrap();
     let ledger = ledger_with_tool("echo");
@@ -428,7 +428,7 @@ fn lines_that_the_sink_refuses_are_counted_as_lost() {
 
 #[test]
 fn a_log_that_is_off_counts_nothing() {
-    let registry = Registry::new(10).unwrap();
+    let registry = Registry::new(10);
     let log = AccessLog::open(&registry, &AccessLogTo::Off, 1 << 16).unwrap();
     log.record(&record(&ledger_with_tool("echo")));
     log.drain();
