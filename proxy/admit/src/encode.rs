@@ -51,7 +51,7 @@ pub(crate) async fn encode(cx: Context, reply: Reply) -> Response<Body> {
         toolgate_call::Body::One(answer) => stream(&cx, SseBody::once(cx.clone(), answer, guards)),
         toolgate_call::Body::Stream(events) => {
             let body = SseBody::new(cx.clone(), events, guards);
-            if cx.accepts_sse { stream(&cx, body) } else { body.last(&cx).await }
+            if cx.accepts_sse { stream(&cx, body) } else { Box::pin(body.last(&cx)).await }
         }
     };
     if let Some(value) = session.and_then(|id| HeaderValue::from_str(&id).ok()) {

@@ -83,6 +83,12 @@ impl Service<Permitted> for Router {
 
     fn call(&mut self, permitted: Permitted) -> Replying {
         let inner = Arc::clone(&self.0);
+        let call = permitted.call();
+        // The common case has a future of its own: the others would make it several times as large,
+        // and it is moved into its box as a whole.
+        if call.version.era() == Era::Modern && call.method == Method::ToolsCall {
+            return Box::pin(async move { inner.one(permitted).await });
+        }
         Box::pin(async move { inner.route(permitted).await })
     }
 }

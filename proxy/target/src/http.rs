@@ -142,7 +142,11 @@ impl HttpTarget {
 
 impl Inner {
     async fn serve(this: &Arc<Self>, outbound: &Outbound) -> Result<Reply, Failure> {
-        let era = this.era.settle(this, &outbound.ledger).await?;
+        // What happens once, or rarely, is boxed: this future is made for every call.
+        let era = match this.era.known() {
+            Some(era) => era,
+            None => Box::pin(this.era.settle(this, &outbound.ledger)).await?,
+        };
         let version = match era {
             Era::Modern => toolgate_call::Version::LATEST,
             Era::Legacy => toolgate_call::Version::LATEST_LEGACY,
@@ -157,7 +161,7 @@ impl Inner {
                 }
                 answered
             }
-            Era::Legacy => Self::serve_legacy(this, outbound).await,
+            Era::Legacy => Box::pin(Self::serve_legacy(this, outbound)).await,
         }
     }
 

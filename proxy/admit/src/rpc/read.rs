@@ -24,7 +24,7 @@ pub(super) async fn whole(body: Incoming, limits: (usize, Duration)) -> Result<B
     let (limit, time) = limits;
     let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
     if announced > limit {
-        discard(body).await;
+        Box::pin(discard(body)).await;
         return Err(too_large(limit));
     }
     let mut collecting = pin!(collect(body, limit));
@@ -58,7 +58,7 @@ async fn collect(mut body: Incoming, limit: usize) -> Result<Bytes, Refusal> {
         })?;
         let Ok(data) = frame.into_data() else { continue };
         if first.len() + rest.len() + data.len() > limit {
-            discard(body).await;
+            Box::pin(discard(body)).await;
             return Err(too_large(limit));
         }
         if first.is_empty() {

@@ -64,7 +64,7 @@ impl Pool {
             }
         }
         ledger.enter(Phase::Connect);
-        let stream = this.connector.connect(&this.metrics).await?;
+        let stream = Box::pin(this.connector.connect(&this.metrics)).await?;
         Ok(Lease::new(Conn::new(stream).await?, this))
     }
 

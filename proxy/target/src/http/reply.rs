@@ -48,7 +48,7 @@ pub(super) async fn answered(
     let answered = answered.inspect_err(|_| cancel.disarm())?;
     if !answered.status.is_success() {
         cancel.disarm();
-        let answer = refused(target, answered, asked.id, session.is_some()).await?;
+        let answer = Box::pin(refused(target, answered, asked.id, session.is_some())).await?;
         return Ok(Reply::one(era, answer));
     }
     match Kind::of(&answered.headers) {
@@ -61,7 +61,7 @@ pub(super) async fn answered(
         Kind::Sse => {
             let stream =
                 TargetStream::new(target, answered.body, asked.id, cancel, Arc::clone(ledger));
-            lazily(era, stream).await
+            Box::pin(lazily(era, stream)).await
         }
         Kind::Other => {
             cancel.disarm();
