@@ -153,14 +153,15 @@ mod tests {
     #[test]
     fn nothing_is_lost_between_threads() {
         let (counter, histogram) = (Counter::default(), Histogram::new(&[1.0], 1e3));
+        let record = || {
+            for _ in 0..10_000 {
+                counter.increment(1);
+                histogram.record(2.5);
+            }
+        };
         std::thread::scope(|scope| {
             for _ in 0..8 {
-                scope.spawn(|| {
-                    for _ in 0..10_000 {
-                        counter.increment(1);
-                        histogram.record(2.5);
-                    }
-                });
+                scope.spawn(record);
             }
         });
         assert_eq!(counter.total(), 80_000);
