@@ -14,7 +14,7 @@ use toolgate_admit::authn::{AuthConfig, Authenticator, IssuerConfig, Profile};
 use toolgate_admit::{OriginConfig, RpcConfig};
 use toolgate_call::{Policy, RetryPlan};
 use toolgate_mcp::{McpConfig, Prefix, Registry, Router, SessionConfig, Sessions, ToolRule};
-use toolgate_telemetry::{AccessLogTo, Telemetry};
+use toolgate_telemetry::{AccessLogTo, OtlpConfig, Protocol, Telemetry, TraceConfig};
 
 pub use target::Backend;
 
@@ -61,7 +61,30 @@ pub fn telemetry(config: &Config) -> std::io::Result<Arc<Telemetry>> {
         access_log,
         buffer_bytes: LOG_BUFFER,
         histogram_sets: HISTOGRAM_SETS,
+        traces: traces(&config.traces)?,
         version: env!("CARGO_PKG_VERSION").to_owned(),
+    })
+}
+
+fn traces(traces: &config::Traces) -> std::io::Result<TraceConfig> {
+    let otlp = traces.otlp.as_ref().map(|otlp| {
+        let headers: anyhow::Result<_> = otlp.credentials.iter().map(target::credential).collect();
+        std::io::Result::Ok(OtlpConfig {
+            endpoint: otlp.endpoint.clone(),
+            protocol: match otlp.protocol {
+                config::OtlpProtocol::Http => Protocol::Http,
+                config::OtlpProtocol::Grpc => Protocol::Grpc,
+            },
+            headers: headers.map_err(std::io::Error::other)?,
+            timeout: otlp.timeout,
+            service: otlp.service.clone(),
+        })
+    });
+    Ok(TraceConfig {
+        ratio: traces.sample,
+        trust_remote: traces.trust_callers,
+        slow: traces.slow,
+        otlp: otlp.transpose()?,
     })
 }
 

@@ -33,11 +33,11 @@ mod words;
 use std::io;
 use std::path::Path;
 
-pub use self::choice::{Builtin, Era, LogLevel, Prefix, Profile};
+pub use self::choice::{Builtin, Era, LogLevel, OtlpProtocol, Prefix, Profile};
 pub use self::report::{Mistake, Position, Report};
 pub use self::resolved::{
-    Auth, Breaker, Config, Credentials, EnvValue, Issuer, Limits, Log, Retry, Sessions, Shutdown,
-    Target, TargetKind, Tool,
+    Auth, Breaker, Config, Credentials, EnvValue, Issuer, Limits, Log, Otlp, Retry, Sessions,
+    Shutdown, Target, TargetKind, Tool, Traces,
 };
 pub use self::schema::schema;
 pub use self::secret::Secret;

@@ -27,6 +27,9 @@ use crate::stack::stack;
 const HEADER_TIMEOUT: Duration = Duration::from_secs(15);
 const HEADER_BYTES: usize = 64 * 1024;
 
+/// How long the collector may take for the last spans.
+const LAST_SPANS: Duration = Duration::from_secs(3);
+
 /// A gateway that runs.
 #[derive(Debug)]
 pub struct Gateway {
@@ -44,6 +47,8 @@ pub struct Gateway {
     stop_admin: oneshot::Sender<()>,
     admin_task: JoinHandle<()>,
     background: JoinSet<()>,
+    /// Sends spans until telemetry is closed.
+    exporting: Option<JoinHandle<()>>,
     grace: Duration,
 }
 
@@ -71,6 +76,8 @@ impl Gateway {
         let telemetry = assembly::telemetry(config).context("the access log cannot be opened")?;
         let Assembly { parts, backends, facts } =
             assembly::assemble(config, mcp, &telemetry, given.inherited)?;
+        let exporter = telemetry.exporter().map_err(anyhow::Error::msg)?;
+        let exporting = exporter.map(|task| toolgate_telemetry::spawn("export", task));
         let background = background(&parts, &backends);
         let (stop_admin, stopped) = oneshot::channel();
         let checks = checks(&facts, &parts.auth);
@@ -106,6 +113,7 @@ impl Gateway {
             stop_admin,
             admin_task,
             background,
+            exporting,
             grace: config.shutdown.grace,
         })
     }
@@ -124,6 +132,13 @@ impl Gateway {
             ending.spawn(async move { child.shutdown().await });
         }
         while ending.join_next().await.is_some() {}
+        self.telemetry.close();
+        if let Some(mut exporting) = self.exporting
+            && tokio::time::timeout(LAST_SPANS, &mut exporting).await.is_err()
+        {
+            tracing::warn!("the collector did not take the last spans in time");
+            exporting.abort();
+        }
         // The admin server goes last, so that a drain can be watched.
         let _stopped = self.stop_admin.send(());
         let _ended = self.admin_task.await;

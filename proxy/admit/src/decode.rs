@@ -9,6 +9,7 @@ mod headers;
 
 use bytes::Bytes;
 use http::HeaderMap;
+use toolgate_call::trace::Said;
 use toolgate_call::{
     Case, Era, Frame, FrameParts, Meta, Method, RawJson, Refusal, SessionRef, Span, Version,
 };
@@ -25,6 +26,8 @@ pub(crate) struct Decoded {
     pub(crate) cursor: Option<String>,
     pub(crate) version: Version,
     pub(crate) meta: Meta,
+    /// What `_meta` says of a trace.
+    pub(crate) said: Option<Said>,
     pub(crate) frame: Frame,
     pub(crate) session: SessionRef,
 }
@@ -63,21 +66,23 @@ fn read(headers: &HeaderMap, body: &Bytes, envelope: &Envelope<'_>) -> Result<De
             capabilities: meta.capabilities.map(|raw| RawJson::borrowed(body, raw)),
             client_info: meta.client_info.map(|raw| RawJson::borrowed(body, raw)),
             progress_token: meta.progress_token.map(|raw| RawJson::borrowed(body, raw)),
-            traceparent: meta.traceparent.as_deref().map(str::to_owned),
+            stray_trace: meta.is_trace_astray(),
         },
-        frame: Frame::new(body.clone(), locate(body, envelope)),
+        said: meta.said(),
+        frame: Frame::new(body.clone(), locate(body, envelope, &meta)),
         session,
     })
 }
 
 /// Where the pieces lie in the body.
-fn locate(body: &Bytes, envelope: &Envelope<'_>) -> FrameParts {
+fn locate(body: &Bytes, envelope: &Envelope<'_>, meta: &MetaView<'_>) -> FrameParts {
     let find = |text: &str| Span::within(body, text);
     FrameParts {
         id: envelope.id.and_then(|raw| find(raw.get())),
         method: envelope.method.and_then(|raw| find(raw.get())),
         name: envelope.params.name.or(envelope.params.uri).and_then(|raw| find(raw.get())),
         meta: envelope.params.meta.and_then(|raw| find(raw.get())),
+        traceparent: meta.traceparent.and_then(|raw| find(raw.get())),
     }
 }
 

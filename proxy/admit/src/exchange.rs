@@ -8,8 +8,9 @@ use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use http::Request;
+use toolgate_call::trace::{Claims, Said};
 use toolgate_call::{
-    Ledger, Lifecycle, Method, Outcome, Principal, RawJson, Reason, Refusal, Version,
+    Ledger, Lifecycle, Method, Outcome, Principal, RawJson, Reason, Refusal, Trace, Version,
 };
 use toolgate_telemetry::{ActiveRequest, CallRecord, Telemetry};
 
@@ -21,6 +22,9 @@ pub(crate) struct Exchange {
     pub(crate) peer: Option<std::net::IpAddr>,
     pub(crate) principal: OnceLock<Arc<Principal>>,
     pub(crate) request: OnceLock<Asked>,
+    /// What the headers say of a trace.
+    pub(crate) claims: Claims,
+    pub(crate) trace: OnceLock<Arc<Trace>>,
     pub(crate) ending: OnceLock<Ending>,
     /// Whether the answer has begun, as a stream.
     pub(crate) streamed: AtomicBool,
@@ -34,7 +38,6 @@ pub(crate) struct Asked {
     pub(crate) version: Version,
     pub(crate) id: Option<RawJson>,
     pub(crate) session: bool,
-    pub(crate) trace_id: Option<String>,
 }
 
 /// How it ended.
@@ -61,6 +64,7 @@ impl Exchange {
     pub(crate) fn new(
         request_id: Arc<str>,
         peer: Option<std::net::IpAddr>,
+        claims: Claims,
         lifecycle: Arc<Lifecycle>,
     ) -> Self {
         Self {
@@ -69,6 +73,8 @@ impl Exchange {
             peer,
             principal: OnceLock::new(),
             request: OnceLock::new(),
+            claims,
+            trace: OnceLock::new(),
             ending: OnceLock::new(),
             streamed: AtomicBool::new(false),
             lifecycle,
@@ -94,6 +100,15 @@ impl Exchange {
             status: 499,
             streamed: self.streamed.load(Relaxed),
         }
+    }
+
+    /// Its place in a trace. What `_meta` says is heard the first time only: a request that is
+    /// refused before it is read has only headers.
+    pub(crate) fn place(&self, telemetry: &Telemetry, meta: Option<Said>) -> &Arc<Trace> {
+        self.trace.get_or_init(|| {
+            let claims = meta.map(|said| Claims { meta: Some(said), ..self.claims.clone() });
+            Arc::new(telemetry.place(claims.as_ref().unwrap_or(&self.claims)))
+        })
     }
 
     /// Notes the end. The first word counts.
@@ -123,6 +138,7 @@ impl Drop for Finisher {
         let phases = exchange.ledger.phases_at(Instant::now());
         let ending = exchange.ending.get_or_init(|| exchange.unsaid());
         let asked = exchange.request.get();
+        let trace = exchange.place(&self.telemetry, None);
         self.telemetry.finish(&CallRecord {
             method: asked.map_or(Method::Other, |asked| asked.method),
             version: asked.map(|asked| asked.version),
@@ -132,7 +148,8 @@ impl Drop for Finisher {
             phases,
             principal: exchange.principal.get().map(|principal| &**principal),
             request_id: &exchange.request_id,
-            trace_id: asked.and_then(|asked| asked.trace_id.as_deref()),
+            trace: Some(trace),
+            kept: false,
             id: asked.and_then(|asked| asked.id.as_ref()).map(RawJson::as_bytes),
             detail: ending.detail.as_deref(),
             session: asked.is_some_and(|asked| asked.session),

@@ -10,8 +10,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use http::{HeaderName, HeaderValue, Request, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use hyper::body::Incoming;
+use toolgate_call::trace::{self, Claims, Remote};
 use toolgate_call::{Lifecycle, Peer};
 use toolgate_telemetry::Telemetry;
 use tower::{Layer, Service};
@@ -21,6 +22,10 @@ use crate::exchange::{Exchange, Finisher};
 
 /// Where the id of a request comes from and goes to.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
+const AMZN: HeaderName = HeaderName::from_static("x-amzn-trace-id");
 
 /// The longest id that is taken from a caller.
 const LONGEST_ID: usize = 128;
@@ -69,7 +74,9 @@ where
     fn call(&mut self, mut request: Request<Incoming>) -> Self::Future {
         let request_id = accepted_id(&request).unwrap_or_else(new_id);
         let peer = request.extensions().get::<Peer>().map(|peer| peer.0.ip());
-        let exchange = Arc::new(Exchange::new(request_id, peer, Arc::clone(&self.layer.lifecycle)));
+        let lifecycle = Arc::clone(&self.layer.lifecycle);
+        let exchange =
+            Arc::new(Exchange::new(request_id, peer, claims(request.headers()), lifecycle));
         request.extensions_mut().insert(Arc::clone(&exchange));
         let telemetry = Arc::clone(&self.layer.telemetry);
         let active = telemetry.gateway.request_started();
@@ -82,6 +89,18 @@ where
             }
             Ok(response.map(|body| body.recorded(finisher)))
         })
+    }
+}
+
+/// What the headers say of a trace; nothing that is not well formed.
+fn claims(headers: &HeaderMap) -> Claims {
+    let text = |name: &HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+    let header = text(&TRACEPARENT).and_then(Remote::from_traceparent);
+    let state = header.and_then(|_| trace::state(text(&TRACESTATE)?));
+    Claims {
+        meta: None,
+        header: header.map(|remote| (remote, state)),
+        amzn: text(&AMZN).and_then(Remote::from_amzn),
     }
 }
 

@@ -103,8 +103,6 @@ impl RpcLayer {
             return refuse::early(&Refusal::internal("a request without a record"), None, None);
         };
         let (json, sse) = accepted(request.headers());
-        let trace = request.headers().get("traceparent").and_then(|value| value.to_str().ok());
-        let trace = trace.and_then(trace_id);
         let decoded = self.decode(&exchange, request, json || sse).await;
         let decoded = match decoded {
             Ok(decoded) => decoded,
@@ -112,7 +110,7 @@ impl RpcLayer {
                 return refuse::respond(&refusal, id.as_ref(), Era::Modern, Some(&exchange), None);
             }
         };
-        let cx = self.context(&exchange, &decoded, trace, (json, sse));
+        let cx = self.context(&exchange, &decoded, (json, sse));
         let Some(call) = self.call(&exchange, decoded) else {
             return encode::refused(&cx, &Refusal::internal("a request without a principal"), None);
         };
@@ -175,7 +173,6 @@ impl RpcLayer {
         &self,
         exchange: &Arc<Exchange>,
         decoded: &Decoded,
-        trace: Option<String>,
         (accepts_json, accepts_sse): (bool, bool),
     ) -> Encoding {
         self.telemetry.gateway.protocol(decoded.version, toolgate_telemetry::Direction::Client);
@@ -184,7 +181,6 @@ impl RpcLayer {
             version: decoded.version,
             id: decoded.id.clone(),
             session: decoded.session != SessionRef::None,
-            trace_id: decoded.meta.traceparent.as_deref().and_then(trace_id).or(trace),
         });
         Encoding {
             id: decoded.id.clone(),
@@ -200,6 +196,7 @@ impl RpcLayer {
 
     fn call(&self, exchange: &Exchange, decoded: Decoded) -> Option<Call> {
         exchange.ledger.enter(Phase::Authorize);
+        let trace = Arc::clone(exchange.place(&self.telemetry, decoded.said));
         Some(Call {
             method: decoded.method,
             id: decoded.id,
@@ -213,6 +210,7 @@ impl RpcLayer {
             request_id: Arc::clone(&exchange.request_id),
             deadline: Deadline::after(Instant::now(), self.config.ceiling),
             ledger: Arc::clone(&exchange.ledger),
+            trace,
         })
     }
 }
@@ -232,6 +230,7 @@ fn bodiless(headers: &HeaderMap, method: Method) -> Result<Decoded, Rejected> {
         cursor: None,
         version,
         meta: Meta::default(),
+        said: None,
         frame: Frame::new(bytes::Bytes::new(), FrameParts::default()),
         session,
     })
@@ -263,11 +262,4 @@ fn is_json(headers: &HeaderMap) -> Result<(), Refusal> {
         return Ok(());
     }
     Err(Refusal::new(Case::ContentType, "send `Content-Type: application/json`"))
-}
-
-/// The trace id of a W3C `traceparent`, if it is well formed.
-fn trace_id(traceparent: &str) -> Option<String> {
-    let id = traceparent.split('-').nth(1)?;
-    let hex = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
-    (id.len() == 32 && id.bytes().all(hex)).then(|| id.to_owned())
 }

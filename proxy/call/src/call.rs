@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use crate::{Deadline, Frame, Ledger, Meta, Method, Principal, RawJson, Version};
+use crate::{Deadline, Frame, Ledger, Meta, Method, Principal, RawJson, Trace, Version};
 
 /// A decoded request or notification.
 #[derive(Clone, Debug)]
@@ -34,6 +34,8 @@ pub struct Call {
     pub deadline: Deadline,
     /// Where the time goes.
     pub ledger: Arc<Ledger>,
+    /// Its place in a trace.
+    pub trace: Arc<Trace>,
 }
 
 /// What a request says of its session.

@@ -28,6 +28,8 @@ pub struct FrameParts {
     pub name: Option<Span>,
     /// The value of `params._meta`, an object.
     pub meta: Option<Span>,
+    /// The value of `params._meta.traceparent`.
+    pub traceparent: Option<Span>,
 }
 
 /// One JSON-RPC request, as sent by the caller.
@@ -48,10 +50,24 @@ pub enum MetaEdit<'a> {
     Replace(&'a str),
 }
 
+/// What a request becomes for one target.
+#[derive(Clone, Copy, Debug)]
+pub struct Rewrite<'a> {
+    /// The new id, a JSON value.
+    pub id: &'a str,
+    /// The target's own name for what is asked, as text; takes the place of `params.name`.
+    pub name: &'a str,
+    /// What is to happen to `params._meta`.
+    pub meta: MetaEdit<'a>,
+    /// The new `params._meta.traceparent`: added, or in the place of the caller's. Has no effect
+    /// beside [`MetaEdit::Replace`], whose object must have it already.
+    pub traceparent: Option<&'a str>,
+}
+
 /// A replacement of a range of bytes; an empty range is an insertion.
 struct Edit<'a> {
     at: Span,
-    pieces: [&'a [u8]; 3],
+    pieces: [&'a [u8]; 6],
 }
 
 // === impl Span ===
@@ -103,31 +119,49 @@ impl Frame {
         self.parts.meta.and_then(|span| self.slice(span))
     }
 
-    /// The body for a target: `id` is a JSON value, `name` is text and replaces `params.name`.
+    /// The body for a target.
     #[must_use]
-    pub fn rewrite(&self, id: &str, name: &str, meta: MetaEdit<'_>) -> Bytes {
+    pub fn rewrite(&self, change: &Rewrite<'_>) -> Bytes {
+        let name = change.name;
         let plain = !name.bytes().any(|byte| byte < 0x20 || matches!(byte, b'"' | b'\\'));
         let quoted = if plain { None } else { Some(RawJson::string(name)) };
         let name = match &quoted {
             None => [&b"\""[..], name.as_bytes(), b"\""],
             Some(json) => [json.as_bytes(), b"", b""],
         };
-        let id = self.parts.id.map(|at| Edit { at, pieces: [id.as_bytes(), b"", b""] });
-        let name = self.parts.name.map(|at| Edit { at, pieces: name });
-        let meta = match (meta, self.parts.meta) {
-            (MetaEdit::Prepend(members), _) => self.prepend(members),
-            (MetaEdit::Replace(object), Some(at)) => {
-                Some(Edit { at, pieces: [object.as_bytes(), b"", b""] })
-            }
-            (MetaEdit::Keep, _) | (MetaEdit::Replace(_), None) => None,
-        };
-        let mut edits = [id, name, meta];
+        let id = self.parts.id.map(|at| Edit::new(at, [change.id.as_bytes(), b"", b""]));
+        let name = self.parts.name.map(|at| Edit::new(at, name));
+        let [meta, trace] = self.meta_edits(change.meta, change.traceparent);
+        let mut edits = [id, name, meta, trace];
         edits.sort_by_key(|edit| edit.as_ref().map(|edit| (edit.at.start, edit.at.end)));
         self.apply(&edits)
     }
 
+    /// What changes in `params._meta`, and in the caller's `traceparent` there.
+    fn meta_edits<'a>(
+        &self,
+        meta: MetaEdit<'a>,
+        traceparent: Option<&'a str>,
+    ) -> [Option<Edit<'a>>; 2] {
+        let there = self.parts.traceparent;
+        let replaced =
+            there.zip(traceparent).map(|(at, text)| Edit::new(at, [b"\"", text.as_bytes(), b"\""]));
+        let added = if there.is_none() { traceparent } else { None };
+        match (meta, added) {
+            (MetaEdit::Replace(object), _) => {
+                let whole = |at| Edit::new(at, [object.as_bytes(), b"", b""]);
+                [self.parts.meta.map(whole), None]
+            }
+            (MetaEdit::Keep, None) => [replaced, None],
+            (MetaEdit::Keep, Some(text)) => [self.prepend("", text), None],
+            (MetaEdit::Prepend(members), added) => {
+                [self.prepend(members, added.unwrap_or_default()), replaced]
+            }
+        }
+    }
+
     /// Where new members of `_meta` go: into it, else behind the name, else into new `params`.
-    fn prepend<'a>(&self, members: &'a str) -> Option<Edit<'a>> {
+    fn prepend<'a>(&self, members: &'a str, traceparent: &'a str) -> Option<Edit<'a>> {
         let (at, open, close): (usize, &[u8], &[u8]) = match (&self.parts, self.meta_is_empty()) {
             (FrameParts { meta: Some(meta), .. }, true) => (meta.start + 1, b"", b""),
             (FrameParts { meta: Some(meta), .. }, false) => (meta.start + 1, b"", b","),
@@ -137,7 +171,13 @@ impl Frame {
             }
             _ => return None,
         };
-        Some(Edit { at: Span::empty(at), pieces: [open, members.as_bytes(), close] })
+        let (key, end): (&[u8], &[u8]) = match (members, traceparent) {
+            (_, "") => (b"", b""),
+            ("", _) => (br#""traceparent":""#, b"\""),
+            (_, _) => (br#","traceparent":""#, b"\""),
+        };
+        let pieces = [open, members.as_bytes(), key, traceparent.as_bytes(), end, close];
+        Some(Edit { at: Span::empty(at), pieces })
     }
 
     fn meta_is_empty(&self) -> bool {
@@ -161,5 +201,13 @@ impl Frame {
         }
         out.extend_from_slice(self.bytes.get(from..).unwrap_or_default());
         out.into()
+    }
+}
+
+// === impl Edit ===
+
+impl<'a> Edit<'a> {
+    const fn new(at: Span, [one, two, three]: [&'a [u8]; 3]) -> Self {
+        Self { at, pieces: [one, two, three, b"", b"", b""] }
     }
 }

@@ -4,11 +4,11 @@
 //! whose sum is the wall time, because at every moment exactly one phase is running; and a note
 //! of each attempt. Never: a label or a log line; others read it.
 
-use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::{Reason, ToolPlan};
+use crate::{Reason, SpanId, ToolPlan};
 
 /// A phase of a call. The order is that of the ledger wherever it is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -44,11 +44,20 @@ pub struct Phases([Duration; 10]);
 pub struct AttemptNote {
     /// Why it failed; `None` when it was answered.
     pub reason: Option<Reason>,
+    /// When it began, after the call's own beginning.
+    pub began: Duration,
     /// How long it took.
     pub took: Duration,
+    /// The span that the target was given as parent.
+    pub span: Option<SpanId>,
     /// What only the operator may read.
     pub detail: Option<String>,
 }
+
+/// How many changes of phase are kept with their moments.
+const MARKS: usize = 24;
+/// A mark is the phase in the highest byte and nanoseconds below it: two years of them.
+const MARK_SHIFT: u32 = 56;
 
 /// How many attempts are noted one by one; the count goes on beyond it.
 const NOTED_ATTEMPTS: usize = 10;
@@ -67,6 +76,8 @@ pub struct Ledger {
     spent: [AtomicU64; 10],
     since: AtomicU64,
     phase: AtomicU8,
+    marks: [AtomicU64; MARKS],
+    marked: AtomicUsize,
     attempts: AtomicU32,
     notes: Mutex<Notes>,
     tool: OnceLock<Arc<ToolPlan>>,
@@ -163,6 +174,8 @@ impl Ledger {
             spent: Default::default(),
             since: AtomicU64::new(0),
             phase: AtomicU8::new(Phase::Read as u8),
+            marks: [const { AtomicU64::new(0) }; MARKS],
+            marked: AtomicUsize::new(0),
             attempts: AtomicU32::new(0),
             notes: Mutex::default(),
             tool: OnceLock::new(),
@@ -184,8 +197,26 @@ impl Ledger {
 
     /// Ends the running phase at `now` and begins another.
     pub fn enter_at(&self, phase: Phase, now: Instant) {
-        self.settle(now);
-        self.phase.store(phase as u8, Relaxed);
+        let at = self.settle(now);
+        if self.phase.swap(phase as u8, Relaxed) == phase as u8 {
+            return;
+        }
+        let mark = self.marked.fetch_add(1, Relaxed);
+        if let Some(cell) = self.marks.get(mark) {
+            cell.store((phase as u64) << MARK_SHIFT | at & ((1 << MARK_SHIFT) - 1), Relaxed);
+        }
+    }
+
+    /// The phases in the order in which they were entered, and when after the beginning: the first
+    /// 25 of them.
+    pub fn course(&self) -> impl Iterator<Item = (Phase, Duration)> {
+        let marked = self.marked.load(Relaxed).min(MARKS);
+        let marks = self.marks.iter().take(marked).filter_map(|cell| {
+            let mark = cell.load(Relaxed);
+            let phase = Phase::ALL.get(usize::try_from(mark >> MARK_SHIFT).ok()?)?;
+            Some((*phase, Duration::from_nanos(mark & ((1 << MARK_SHIFT) - 1))))
+        });
+        std::iter::once((Phase::Read, Duration::ZERO)).chain(marks)
     }
 
     /// The running phase.
@@ -255,13 +286,15 @@ impl Ledger {
         (self.bytes_in.load(Relaxed), self.bytes_out.load(Relaxed))
     }
 
-    /// Books the time since the last change on the running phase.
-    fn settle(&self, now: Instant) {
+    /// Books the time since the last change on the running phase, and says how much time has
+    /// passed since the beginning, in nanoseconds.
+    fn settle(&self, now: Instant) -> u64 {
         let nanos = now.saturating_duration_since(self.start).as_nanos();
         let at = u64::try_from(nanos).unwrap_or(u64::MAX);
         let since = self.since.fetch_max(at, Relaxed);
         if let Some(cell) = self.spent.get(usize::from(self.phase.load(Relaxed))) {
             cell.fetch_add(at.saturating_sub(since), Relaxed);
         }
+        at
     }
 }

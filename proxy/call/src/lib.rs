@@ -26,10 +26,11 @@ mod lifecycle;
 mod principal;
 
 pub mod name;
+pub mod trace;
 
 pub use call::{Call, Session, SessionRef};
 pub use deadline::Deadline;
-pub use frame::{Frame, FrameParts, MetaEdit, Span};
+pub use frame::{Frame, FrameParts, MetaEdit, Rewrite, Span};
 pub use ledger::{AttemptNote, Ledger, Phase, Phases};
 pub use lifecycle::Lifecycle;
 pub use meta::Meta;
@@ -43,6 +44,7 @@ pub use reason::{Blame, Reason};
 pub use refusal::{Case, Refusal};
 pub use reply::{Answer, Body, Event, Events, Guard, Guards, Reply};
 pub use tool::{Hint, RetryPlan, ToolPlan};
+pub use trace::{SpanContext, SpanId, Trace, TraceId};
 pub use version::{Era, Version};
 
 #[cfg(test)]

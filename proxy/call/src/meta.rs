@@ -14,6 +14,7 @@ pub struct Meta {
     pub client_info: Option<RawJson>,
     /// `progressToken`: a string or an integer, as sent.
     pub progress_token: Option<RawJson>,
-    /// `traceparent` (W3C), unchecked.
-    pub traceparent: Option<String>,
+    /// Whether there are members about a trace that must not travel on: `baggage`, or a
+    /// `tracestate` that belongs to no trace.
+    pub stray_trace: bool,
 }

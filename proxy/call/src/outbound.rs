@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::{Deadline, Ledger, Permitted, RawJson, RetryPlan, ToolPlan};
+use crate::{Deadline, Ledger, Permitted, RawJson, RetryPlan, SpanContext, ToolPlan};
 
 /// One operation on one target.
 #[derive(Clone, Debug)]
@@ -19,6 +19,9 @@ pub struct Outbound {
     pub ledger: Arc<Ledger>,
     /// The gateway's id of the request behind it.
     pub request_id: Arc<str>,
+    /// The span that the target is to take as its parent: the call's, then that of the attempt.
+    /// `None` for what the gateway itself asks.
+    pub trace: Option<SpanContext>,
 }
 
 /// What is asked of a target.
@@ -43,6 +46,15 @@ impl Outbound {
     pub fn tool(&self) -> Option<&Arc<ToolPlan>> {
         match &self.op {
             Op::Call(permitted) => permitted.tool(),
+            Op::List { .. } | Op::Probe => None,
+        }
+    }
+
+    /// What is sent as `tracestate` beside the trace.
+    #[must_use]
+    pub fn trace_state(&self) -> Option<&Arc<str>> {
+        match &self.op {
+            Op::Call(permitted) => permitted.call().trace.state.as_ref(),
             Op::List { .. } | Op::Probe => None,
         }
     }

@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use proptest::prelude::{ProptestConfig, prop_assert_eq, proptest};
 
-use crate::{Answer, Frame, FrameParts, Ledger, MetaEdit, Outcome, Phase, RawJson, Reason, Span};
+use crate::{
+    Answer, Frame, FrameParts, Ledger, MetaEdit, Outcome, Phase, RawJson, Reason, Rewrite, Span,
+};
 use crate::{Case, Hint, Method, Policy, Principal, Refusal, RetryPlan, Scopes, Subject, ToolPlan};
 
 pub(crate) fn tool(scopes: &[&str]) -> ToolPlan {
@@ -67,13 +69,72 @@ fn a_frame_changes_only_what_it_must() {
         method: span(body, r#""tools/call""#),
         name: span(body, r#""a___b""#),
         meta: span(body, r#"{"p":1}"#),
+        traceparent: None,
     };
     let frame = Frame::new(Bytes::from(body), parts);
-    let kept = frame.rewrite("99", "b", MetaEdit::Keep);
+    let kept = frame.rewrite(&rewrite("99", "b", MetaEdit::Keep));
     let wanted = body.replacen(" 7", " 99", 1).replacen(r#""a___b""#, r#""b""#, 1);
     assert_eq!(kept, wanted.as_bytes());
-    let more = frame.rewrite("99", "b", MetaEdit::Prepend(r#""v":"1""#));
+    let more = frame.rewrite(&rewrite("99", "b", MetaEdit::Prepend(r#""v":"1""#)));
     assert_eq!(more, wanted.replacen(r#"{"p":1}"#, r#"{"v":"1","p":1}"#, 1).as_bytes());
+}
+
+fn rewrite<'a>(id: &'a str, name: &'a str, meta: MetaEdit<'a>) -> Rewrite<'a> {
+    Rewrite { id, name, meta, traceparent: None }
+}
+
+#[test]
+fn a_trace_takes_the_place_of_the_callers_or_is_added() {
+    let ours = r#""traceparent":"T""#;
+    let cases = [
+        (
+            r#"{"id":1,"method":"m"}"#,
+            format!(r#"{{"id":1,"method":"m","params":{{"_meta":{{{ours}}}}}}}"#),
+        ),
+        (
+            r#"{"id":1,"method":"m","params":{"_meta":{"p":1}}}"#,
+            format!(r#"{{"id":1,"method":"m","params":{{"_meta":{{{ours},"p":1}}}}}}"#),
+        ),
+        (
+            r#"{"id":1,"method":"m","params":{"_meta":{"p":1,"traceparent": "x"}}}"#,
+            r#"{"id":1,"method":"m","params":{"_meta":{"p":1,"traceparent": "T"}}}"#.to_owned(),
+        ),
+    ];
+    for (body, wanted) in cases {
+        let meta = body.find(r#"{"p""#).map(|start| Span { start, end: body.len() - 2 });
+        let traceparent = body.contains("\"x\"").then(|| span(body, "\"x\"")).flatten();
+        let (id, method) = (span(body, "1"), span(body, r#""m""#));
+        let parts = FrameParts { id, method, name: None, meta, traceparent };
+        let frame = Frame::new(Bytes::from(body), parts);
+        let change = Rewrite { traceparent: Some("T"), ..rewrite("1", "n", MetaEdit::Keep) };
+        assert_eq!(std::str::from_utf8(&frame.rewrite(&change)).unwrap(), wanted);
+        let more = Rewrite { meta: MetaEdit::Prepend(r#""v":1"#), ..change };
+        let out = frame.rewrite(&more);
+        let wanted = if traceparent.is_some() {
+            wanted.replacen(r#"{"p""#, r#"{"v":1,"p""#, 1)
+        } else {
+            wanted.replacen(ours, &format!(r#""v":1,{ours}"#), 1)
+        };
+        assert_eq!(std::str::from_utf8(&out).unwrap(), wanted);
+    }
+}
+
+#[test]
+fn the_course_of_a_call_is_kept_up_to_a_limit() {
+    let start = Instant::now();
+    let at = |ms| start + Duration::from_millis(ms);
+    let ledger = Ledger::new(start);
+    ledger.enter_at(Phase::Wait, at(2));
+    ledger.enter_at(Phase::Wait, at(3));
+    ledger.enter_at(Phase::Write, at(4));
+    let course: Vec<_> = ledger.course().collect();
+    let ms = Duration::from_millis;
+    let wanted = [(Phase::Read, ms(0)), (Phase::Wait, ms(2)), (Phase::Write, ms(4))];
+    assert_eq!(course, wanted);
+    for n in 0..100 {
+        ledger.enter_at(if n % 2 == 0 { Phase::Wait } else { Phase::Backoff }, at(5 + n));
+    }
+    assert_eq!(ledger.course().count(), 25);
 }
 
 #[test]
@@ -92,9 +153,15 @@ fn members_of_meta_find_a_place_in_every_shape_of_request() {
     for (body, wanted) in cases {
         let name = body.contains("name").then(|| span(body, r#""n""#)).flatten();
         let meta = body.contains("_meta").then(|| span(body, "{ }")).flatten();
-        let parts = FrameParts { id: span(body, "1"), method: span(body, r#""m""#), name, meta };
+        let parts = FrameParts {
+            id: span(body, "1"),
+            method: span(body, r#""m""#),
+            name,
+            meta,
+            traceparent: None,
+        };
         let frame = Frame::new(Bytes::from(body), parts);
-        let out = frame.rewrite("1", "n", MetaEdit::Prepend(r#""v":1"#));
+        let out = frame.rewrite(&rewrite("1", "n", MetaEdit::Prepend(r#""v":1"#)));
         assert_eq!(std::str::from_utf8(&out).unwrap(), wanted);
     }
 }

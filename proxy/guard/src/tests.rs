@@ -9,7 +9,7 @@ use bytes::Bytes;
 use toolgate_call::{
     Answer, Call, Case, Deadline, Directory, Era, Frame, FrameParts, Hint, Ledger, Meta, Method,
     Permitted, Policy, Principal, RawJson, Refusal, Reply, Resolving, RetryPlan, SessionRef,
-    ToolPlan, Version,
+    ToolPlan, Trace, Version,
 };
 use toolgate_telemetry::Telemetry;
 use tower::{Layer, Service, ServiceExt, service_fn};
@@ -33,6 +33,7 @@ fn call(method: Method, name: Option<&str>, scopes: &[&str]) -> Call {
         request_id: Arc::from("r"),
         deadline: Deadline::after(now, Duration::from_secs(1)),
         ledger: Arc::new(Ledger::new(now)),
+        trace: Arc::new(Trace::unrecorded()),
     }
 }
 

@@ -71,6 +71,7 @@ pub(crate) async fn fetch(
             deadline,
             ledger: Arc::new(Ledger::new(std::time::Instant::now())),
             request_id: Arc::from(format!("list-{target}")),
+            trace: None,
         };
         let page = answer(target, svc.clone().oneshot(outbound).await?.body).await?;
         cursor = read_page(target, &page, &mut tools, &mut names)?;

@@ -206,6 +206,7 @@ impl Inner {
             deadline: call.deadline,
             ledger: Arc::clone(&call.ledger),
             request_id: Arc::clone(&call.request_id),
+            trace: Some(call.trace.own),
             op: Op::Call(Arc::new(permitted)),
         };
         let reply = target.oneshot(outbound).await?;

@@ -14,7 +14,8 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::task::yield_now;
 use toolgate_call::{
     Answer, Call, Deadline, Era, Frame, FrameParts, Hint, Ledger, Meta, Method, Op, Outbound,
-    Policy, Principal, RawJson, Refusal, Reply, RetryPlan, Scopes, SessionRef, ToolPlan, Version,
+    Policy, Principal, RawJson, Refusal, Reply, RetryPlan, Scopes, SessionRef, ToolPlan, Trace,
+    Version,
 };
 use toolgate_reach::{BreakerConfig, ReachConfig, TargetSvc, reach};
 use toolgate_telemetry::Telemetry;
@@ -90,10 +91,12 @@ fn outbound(plan: &Arc<ToolPlan>) -> Outbound {
         request_id: Arc::from("r"),
         deadline: Deadline::after(now, Duration::from_secs(60)),
         ledger: Arc::clone(&ledger),
+        trace: Arc::new(Trace::unrecorded()),
     };
     let (deadline, request_id) = (call.deadline, Arc::clone(&call.request_id));
     let permitted = Policy::open().permit(call, Some(Arc::clone(plan))).unwrap();
-    Outbound { op: Op::Call(Arc::new(permitted)), deadline, ledger, request_id }
+    let trace = Some(Trace::unrecorded().own);
+    Outbound { op: Op::Call(Arc::new(permitted)), deadline, ledger, request_id, trace }
 }
 
 fn reply() -> Result<Reply, Refusal> {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 use toolgate_call::{
-    Answer, AttemptNote, Deadline, Ledger, Method, Outcome, Phase, Reason, Refusal, Reply,
+    Answer, AttemptNote, Deadline, Ledger, Method, Outcome, Phase, Reason, Refusal, Reply, SpanId,
 };
 use toolgate_telemetry::TargetMetrics;
 
@@ -33,6 +33,7 @@ struct Running<'a> {
     ledger: Shared<'a, Ledger>,
     method: Method,
     started: Instant,
+    span: Option<SpanId>,
     deadline: Deadline,
     began: bool,
     noted: bool,
@@ -56,6 +57,7 @@ impl<S> Attempt<S> {
             ledger: Cow::Borrowed(ledger),
             method: method(trip.outbound),
             started: trip.now,
+            span: trip.trace.map(|trace| trace.span),
             deadline: trip.deadline,
             began: false,
             noted: false,
@@ -65,6 +67,9 @@ impl<S> Attempt<S> {
 
 impl<S: Stage> Stage for Attempt<S> {
     async fn send(&self, trip: Trip<'_>) -> Result<Reply, Refusal> {
+        // Each attempt is a span of its own, which is what the target is given as its parent.
+        let own = trip.trace.map(|call| call.child(SpanId::random(fastrand::u64(..))));
+        let trip = trip.within(own);
         let running = self.start(trip);
         watch(self.inner.send(trip).await, running)
     }
@@ -79,7 +84,8 @@ impl Running<'_> {
         let took = now.saturating_duration_since(self.started);
         self.metrics.attempt(self.method, outcome, took);
         let (reason, detail) = failure.map_or((None, None), |(reason, why)| (Some(reason), why));
-        self.ledger.note_attempt(AttemptNote { reason, took, detail });
+        let began = self.started.into_std().saturating_duration_since(self.ledger.start());
+        self.ledger.note_attempt(AttemptNote { reason, began, took, span: self.span, detail });
         match reason {
             None => self.health.answered(now),
             Some(reason) if outcome.counts_against_target() => self.health.failed(reason, now),
@@ -108,6 +114,7 @@ impl Watcher for Running<'_> {
             ledger: keep(&self.ledger),
             method: self.method,
             started: self.started,
+            span: self.span,
             deadline: self.deadline,
             began: true,
             noted: false,

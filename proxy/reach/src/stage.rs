@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use tokio::time::Instant;
-use toolgate_call::{Deadline, Outbound, Refusal, Reply};
+use toolgate_call::{Deadline, Outbound, Refusal, Reply, SpanContext};
 use tower::ServiceExt;
 
 use crate::TargetSvc;
@@ -26,6 +26,8 @@ pub(crate) struct Trip<'a> {
     pub(crate) outbound: &'a Outbound,
     /// The deadline that holds.
     pub(crate) deadline: Deadline,
+    /// The span that the far side is to take as its parent.
+    pub(crate) trace: Option<SpanContext>,
     /// When the attempt began: no stage that only passes it on looks at the clock again.
     pub(crate) now: Instant,
 }
@@ -41,12 +43,17 @@ pub(crate) struct FarSide(TargetSvc);
 impl<'a> Trip<'a> {
     /// An operation that sets out now.
     pub(crate) fn new(outbound: &'a Outbound) -> Self {
-        Self { outbound, deadline: outbound.deadline, now: Instant::now() }
+        Self { outbound, deadline: outbound.deadline, trace: outbound.trace, now: Instant::now() }
     }
 
     /// The same, to end by `deadline`.
     pub(crate) const fn by(self, deadline: Deadline) -> Self {
         Self { deadline, ..self }
+    }
+
+    /// The same, within that span.
+    pub(crate) const fn within(self, trace: Option<SpanContext>) -> Self {
+        Self { trace, ..self }
     }
 
     /// The same, to set out again now.
@@ -65,7 +72,8 @@ impl FarSide {
 
 impl Stage for FarSide {
     async fn send(&self, trip: Trip<'_>) -> Result<Reply, Refusal> {
-        let outbound = Outbound { deadline: trip.deadline, ..trip.outbound.clone() };
+        let (deadline, trace) = (trip.deadline, trip.trace);
+        let outbound = Outbound { deadline, trace, ..trip.outbound.clone() };
         // Readiness belongs to the one that was asked, so each attempt has one of its own.
         self.0.clone().oneshot(outbound).await
     }

@@ -14,7 +14,7 @@ use tokio::time::{Instant, Sleep, sleep};
 use toolgate_call::{
     Answer, Body, Call, Deadline, Era, Event, Events, Frame, FrameParts, Hint, Ledger, Meta,
     Method, Op, Outbound, Phase, Policy, Principal, RawJson, Reason, Refusal, Reply, RetryPlan,
-    Scopes, SessionRef, ToolPlan, Version,
+    Scopes, SessionRef, ToolPlan, Trace, Version,
 };
 use toolgate_telemetry::Telemetry;
 use tower::{ServiceExt, service_fn};
@@ -177,10 +177,13 @@ pub(crate) fn call_within(tool: ToolPlan, left: Duration) -> Outbound {
         request_id: Arc::from("r"),
         deadline: Deadline::after(now, left),
         ledger: Arc::clone(&ledger),
+        trace: Arc::new(Trace::unrecorded()),
     };
     let deadline = call.deadline;
     let permitted = Policy::open().permit(call, Some(Arc::new(tool))).unwrap();
-    Outbound { op: Op::Call(Arc::new(permitted)), deadline, ledger, request_id: Arc::from("r") }
+    let trace = Some(Trace::unrecorded().own);
+    let request_id = Arc::from("r");
+    Outbound { op: Op::Call(Arc::new(permitted)), deadline, ledger, request_id, trace }
 }
 
 /// What the gateway itself asks.
@@ -191,6 +194,7 @@ pub(crate) fn list() -> Outbound {
         deadline: Deadline::after(now, Duration::from_secs(3600)),
         ledger: Arc::new(Ledger::new(now)),
         request_id: Arc::from("r"),
+        trace: None,
     }
 }
 

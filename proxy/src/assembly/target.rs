@@ -133,7 +133,8 @@ fn far_side(
     }
 }
 
-fn credential(
+/// A header with the secret in it.
+pub(super) fn credential(
     credentials: &config::Credentials,
 ) -> anyhow::Result<(http::HeaderName, HeaderValue)> {
     let secret = credentials.secret.expose();

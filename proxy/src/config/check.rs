@@ -7,6 +7,7 @@ mod amounts;
 mod auth;
 mod targets;
 mod tools;
+mod traces;
 
 use std::net::SocketAddr;
 
@@ -26,6 +27,7 @@ pub(crate) fn check(file: &File, review: &mut Review<'_>) {
     amounts::check(file, review);
     targets::check(file, review);
     tools::check(file, review);
+    traces::check(file, review);
 }
 
 fn addresses(file: &File, listen: SocketAddr, review: &mut Review<'_>) {

@@ -51,6 +51,17 @@ pub enum Builtin {
     Gateway,
 }
 
+/// The forms of OTLP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OtlpProtocol {
+    /// Protobuf in a POST.
+    #[default]
+    Http,
+    /// gRPC over HTTP/2.
+    Grpc,
+}
+
 /// The least important lines still written to the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use std::time::Duration;
 
 use super::address::{Address, Admin, Host, HttpUrl, Origin};
-use super::choice::{Builtin, Era, LogLevel, Prefix, Profile};
+use super::choice::{Builtin, Era, LogLevel, OtlpProtocol, Prefix, Profile};
 use super::ordered::Ordered;
 use super::reference::{EnvText, SecretRef};
 use super::text::Text;
@@ -53,6 +53,8 @@ pub(crate) struct File {
     pub(crate) tools: Ordered<Tool>,
     /// Logs.
     pub(crate) log: Log,
+    /// Traces.
+    pub(crate) traces: Traces,
     /// How the gateway stops.
     pub(crate) shutdown: Shutdown,
 }
@@ -294,6 +296,40 @@ pub(crate) struct Log {
     pub(crate) access: Option<Text<AccessLog>>,
     /// Least important lines written. Default `info`.
     pub(crate) level: Option<LogLevel>,
+}
+
+/// Which calls are traced, and where their spans go.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schemars(title = "`traces`")]
+pub(crate) struct Traces {
+    /// Share of the calls recorded whose caller has not decided. Failed, denied and unusually slow calls are recorded in any case. Absent: 0.05.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub(crate) sample: Option<f64>,
+    /// Record what a caller's `traceparent` says is recorded. Absent: true.
+    pub(crate) trust_callers: Option<bool>,
+    /// Calls that take longer are recorded in any case. Absent: 5s.
+    pub(crate) slow: Option<Text<Duration>>,
+    /// The OpenTelemetry collector that takes the spans. Absent: none are recorded.
+    pub(crate) otlp: Option<Otlp>,
+}
+
+/// An OpenTelemetry collector.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schemars(title = "`otlp`", extend("required" = ["endpoint"]))]
+pub(crate) struct Otlp {
+    /// Its address, for example `http://127.0.0.1:4318`; `/v1/traces` is added over HTTP if there is no path.
+    pub(crate) endpoint: Option<Text<HttpUrl>>,
+    /// How it is spoken to. Default `http`.
+    pub(crate) protocol: Option<OtlpProtocol>,
+    /// What the gateway shows it.
+    pub(crate) credentials: Option<Credentials>,
+    /// Longest time for one attempt. Default `10s`.
+    pub(crate) timeout: Option<Text<Duration>>,
+    /// Name of this gateway in traces. Default `toolgate`.
+    #[schemars(length(min = 1, max = 128))]
+    pub(crate) service: Option<String>,
 }
 
 /// How the gateway stops.

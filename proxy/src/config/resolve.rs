@@ -5,6 +5,7 @@
 //! finishes; with mistakes on the list its result must not be used.
 
 mod targets;
+mod traces;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -80,6 +81,7 @@ pub(crate) fn resolve<'a>(
             access: file.log.access.as_ref().map_or(AccessLog::Stderr, |access| access.0.clone()),
             level: file.log.level.unwrap_or_default(),
         },
+        traces: resolver.traces(&file.traces),
         shutdown: Shutdown { grace: time(&file.shutdown.grace, Duration::from_secs(10)) },
         public_url,
         resource,

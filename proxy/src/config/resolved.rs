@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use http::{HeaderName, Uri};
 
-use super::choice::{Builtin, Era, LogLevel, Prefix, Profile};
+use super::choice::{Builtin, Era, LogLevel, OtlpProtocol, Prefix, Profile};
 use super::secret::Secret;
 use super::words::AccessLog;
 
@@ -42,6 +42,8 @@ pub struct Config {
     pub tools: Vec<Tool>,
     /// Logs.
     pub log: Log,
+    /// Traces.
+    pub traces: Traces,
     /// How the gateway stops.
     pub shutdown: Shutdown,
 }
@@ -234,6 +236,34 @@ pub struct Log {
     pub access: AccessLog,
     /// Least important lines written.
     pub level: LogLevel,
+}
+
+/// Which calls are traced, and where their spans go.
+#[derive(Debug, Clone)]
+pub struct Traces {
+    /// Share of the calls recorded whose caller has not decided, from 0 to 1.
+    pub sample: f64,
+    /// Record what a caller says is recorded.
+    pub trust_callers: bool,
+    /// Calls that take longer are recorded in any case.
+    pub slow: Duration,
+    /// The collector; `None` records nothing.
+    pub otlp: Option<Otlp>,
+}
+
+/// An OpenTelemetry collector.
+#[derive(Debug, Clone)]
+pub struct Otlp {
+    /// Its address, absolute.
+    pub endpoint: Uri,
+    /// How it is spoken to.
+    pub protocol: OtlpProtocol,
+    /// What the gateway shows it.
+    pub credentials: Option<Credentials>,
+    /// Longest time for one attempt.
+    pub timeout: Duration,
+    /// Name of this gateway in traces.
+    pub service: String,
 }
 
 /// How the gateway stops.

@@ -1,8 +1,9 @@
-//! `_meta` for a target of another era.
+//! `_meta` for a target: what its era wants, and the gateway's own place in the trace.
 //!
-//! Enters: a caller's request and the target's era. Leaves: what must change in `params._meta`.
-//! Never: touches a member that belongs to neither era's core (progress tokens, trace context and
-//! whatever the gateway does not know travel on).
+//! Enters: a caller's request, the target's era and the span of the attempt. Leaves: what must
+//! change in `params._meta`. Never: touches a member that belongs to neither era's core (progress
+//! tokens and whatever the gateway does not know travel on), and never lets a caller's trace
+//! context or baggage through: a target is a child of the attempt, not of the caller.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -10,7 +11,7 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
-use toolgate_call::{Call, Era, MetaEdit, RawJson};
+use toolgate_call::{Call, Era, MetaEdit, RawJson, Rewrite, SpanContext};
 
 /// What every 2026-07-28 request carries; the gateway itself can do nothing for a server.
 pub(crate) const OWN: &str = concat!(
@@ -22,19 +23,30 @@ pub(crate) const OWN: &str = concat!(
 /// that revision, and refuse.
 const RESERVED: &str = "io.modelcontextprotocol/";
 
+/// Members about a trace. The gateway writes `traceparent` itself, baggage is the caller's own
+/// matter, and a state without its trace means nothing.
+const TRACE: [&str; 3] = ["traceparent", "tracestate", "baggage"];
+
 /// A change of `_meta`.
 #[derive(Clone, Debug)]
-pub(crate) enum MetaChange {
-    /// None.
+pub(crate) struct MetaChange {
+    members: Members,
+    traceparent: Option<[u8; SpanContext::TEXT]>,
+}
+
+/// What happens to the members beside `traceparent`.
+#[derive(Clone, Debug)]
+enum Members {
+    /// Nothing.
     Keep,
     /// The gateway's own members are added.
     Own,
-    /// This object takes its place.
+    /// This object takes their place.
     Replace(String),
 }
 
 /// The members of an object, in order.
-struct Members<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
+struct Object<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
 
 #[derive(Deserialize)]
 struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
@@ -42,62 +54,89 @@ struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
 // === impl MetaChange ===
 
 impl MetaChange {
-    /// What a request needs for a target of that era.
-    pub(crate) fn of(call: &Call, target: Era) -> Self {
-        match (call.version.era(), target) {
-            (Era::Modern, Era::Modern) | (Era::Legacy, Era::Legacy) => Self::Keep,
-            (Era::Legacy, Era::Modern) => Self::Own,
-            (Era::Modern, Era::Legacy) => {
-                let left = call.frame.meta().and_then(without_reserved);
-                left.map_or(Self::Keep, Self::Replace)
-            }
-        }
+    /// What a request needs for a target of that era, in that span.
+    pub(crate) fn of(call: &Call, target: Era, trace: Option<SpanContext>) -> Self {
+        let traceparent = trace.map(SpanContext::traceparent);
+        let (from, stray) = (call.version.era(), call.meta.stray_trace);
+        let rebuilt = || {
+            let meta = call.frame.meta()?;
+            Some(Members::Replace(rebuilt(
+                meta,
+                (from, target),
+                stray,
+                text(traceparent.as_ref()),
+            )?))
+        };
+        let members = match (from, target, stray) {
+            (Era::Modern, Era::Modern, false) | (Era::Legacy, Era::Legacy, false) => Members::Keep,
+            (Era::Legacy, Era::Modern, false) => Members::Own,
+            (_, _, true) | (Era::Modern, Era::Legacy, _) => rebuilt().unwrap_or(Members::Keep),
+        };
+        Self { members, traceparent }
     }
 
-    pub(crate) fn edit(&self) -> MetaEdit<'_> {
-        match self {
-            Self::Keep => MetaEdit::Keep,
-            Self::Own => MetaEdit::Prepend(OWN),
-            Self::Replace(object) => MetaEdit::Replace(object),
-        }
+    /// The request under that id and name.
+    pub(crate) fn rewrite<'a>(&'a self, id: &'a str, name: &'a str) -> Rewrite<'a> {
+        let meta = match &self.members {
+            Members::Keep => MetaEdit::Keep,
+            Members::Own => MetaEdit::Prepend(OWN),
+            Members::Replace(object) => MetaEdit::Replace(object),
+        };
+        Rewrite { id, name, meta, traceparent: text(self.traceparent.as_ref()) }
     }
 }
 
-fn without_reserved(meta: &[u8]) -> Option<String> {
-    let Members(members) = serde_json::from_slice(meta).ok()?;
-    let kept = members.iter().filter(|(key, _)| !key.starts_with(RESERVED));
-    let text: Vec<String> = kept
-        .map(|(key, value)| {
-            let key = RawJson::string(key);
-            format!("{}:{}", String::from_utf8_lossy(key.as_bytes()), value.get())
-        })
-        .collect();
+fn text(traceparent: Option<&[u8; SpanContext::TEXT]>) -> Option<&str> {
+    traceparent.and_then(|text| std::str::from_utf8(text).ok())
+}
+
+/// The object anew: with the gateway's own members for a modern target, without those reserved for
+/// the modern era for an older one, and without what else is said about a trace if that is astray.
+fn rebuilt(
+    meta: &[u8],
+    (from, target): (Era, Era),
+    stray: bool,
+    traceparent: Option<&str>,
+) -> Option<String> {
+    let Object(members) = serde_json::from_slice(meta).ok()?;
+    let kept = members.iter().filter(|(key, _)| {
+        let reserved = target == Era::Legacy && key.starts_with(RESERVED);
+        let ours = traceparent.is_some() && key == TRACE[0];
+        !(reserved || ours || (stray && TRACE.contains(&&**key)))
+    });
+    let own = (from == Era::Legacy && target == Era::Modern).then(|| OWN.to_owned());
+    let ours = traceparent.map(|text| format!(r#""traceparent":"{text}""#));
+    let kept = kept.map(|(key, value)| {
+        let key = RawJson::string(key);
+        format!("{}:{}", String::from_utf8_lossy(key.as_bytes()), value.get())
+    });
+    let text: Vec<String> = own.into_iter().chain(ours).chain(kept).collect();
     Some(format!("{{{}}}", text.join(",")))
 }
 
-// === impl Members ===
+// === impl Object ===
 
-impl<'de> Deserialize<'de> for Members<'de> {
+impl<'de> Deserialize<'de> for Object<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(MembersVisitor)
+        deserializer.deserialize_map(ObjectVisitor)
     }
 }
 
-struct MembersVisitor;
+struct ObjectVisitor;
 
-impl<'de> Visitor<'de> for MembersVisitor {
-    type Value = Members<'de>;
+impl<'de> Visitor<'de> for ObjectVisitor {
+    type Value = Object<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members<'de>, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object<'de>, A::Error> {
         let mut members = Vec::new();
         while let Some((Key(key), value)) = map.next_entry::<Key<'de>, &'de RawValue>()? {
             members.push((key, value));
         }
-        Ok(Members(members))
+        Ok(Object(members))
     }
 }
 
@@ -105,14 +144,30 @@ impl<'de> Visitor<'de> for MembersVisitor {
 mod tests {
     //! What is kept.
 
-    use super::without_reserved;
+    use toolgate_call::Era::{Legacy, Modern};
+
+    use super::{OWN, rebuilt};
+
+    const PARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
     #[test]
     fn only_the_reserved_members_go() {
         let meta = br#"{"io.modelcontextprotocol/protocolVersion":"2026-07-28","progressToken": 1.0,"io.modelcontextprotocol/clientInfo":{"name":"x"},"a\u0062":[ 1 ],"io.example/x":null}"#;
-        let kept = without_reserved(meta).unwrap();
+        let kept = rebuilt(meta, (Modern, Legacy), false, None).unwrap();
         assert_eq!(kept, r#"{"progressToken":1.0,"ab":[ 1 ],"io.example/x":null}"#);
-        assert_eq!(without_reserved(b"{}").unwrap(), "{}");
-        assert_eq!(without_reserved(b"[]"), None);
+        assert_eq!(rebuilt(b"{}", (Modern, Legacy), false, None).unwrap(), "{}");
+        assert_eq!(rebuilt(b"[]", (Modern, Legacy), false, None), None);
+    }
+
+    #[test]
+    fn the_trace_is_ours_and_baggage_stays_here() {
+        let meta = br#"{"baggage":"user=1","traceparent":"x","tracestate":"a=b","k":1}"#;
+        let ours = format!(r#""traceparent":"{PARENT}""#);
+        let kept = rebuilt(meta, (Modern, Modern), true, Some(PARENT)).unwrap();
+        assert_eq!(kept, format!(r#"{{{ours},"k":1}}"#));
+        let kept = rebuilt(meta, (Modern, Legacy), false, Some(PARENT)).unwrap();
+        assert_eq!(kept, format!(r#"{{{ours},"baggage":"user=1","tracestate":"a=b","k":1}}"#));
+        let kept = rebuilt(meta, (Legacy, Modern), true, Some(PARENT)).unwrap();
+        assert_eq!(kept, format!(r#"{{{OWN},{ours},"k":1}}"#));
     }
 }

@@ -230,7 +230,7 @@ impl Events for Conversation {
 
 /// Puts what is asked into the child's own words, and sends it.
 fn ask(link: &Arc<Link>, outbound: &Outbound) -> Result<Ticket, Refusal> {
-    let era = link.era();
+    let (era, trace) = (link.era(), outbound.trace);
     let own =
         Ask { asker: Asker::Gateway, ledger: Some(Arc::clone(&outbound.ledger)), token: None };
     match &outbound.op {
@@ -241,7 +241,7 @@ fn ask(link: &Arc<Link>, outbound: &Outbound) -> Result<Ticket, Refusal> {
             let call = permitted.call();
             let token = call.meta.progress_token.clone();
             let ask = Ask { asker: Asker::Caller, token, ..own };
-            link.ask(ask, |id| request::call(call, tool, id, era))
+            link.ask(ask, |id| request::call(call, tool, id, (era, trace)))
         }
         Op::List { cursor } => link.ask(own, |id| Some(request::list(id, cursor.as_ref(), era))),
         Op::Probe => link.ask(own, |id| Some(request::probe(id, era))),

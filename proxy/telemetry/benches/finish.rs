@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use divan::Bencher;
 use toolgate_call::{
-    Hint, Ledger, Method, Outcome, Phase, Principal, RetryPlan, Scopes, ToolPlan, Version,
+    Hint, Ledger, Method, Outcome, Phase, Principal, RetryPlan, Scopes, ToolPlan, Trace, Version,
 };
 use toolgate_telemetry::{AccessLogTo, CallRecord, Config, Telemetry};
 
@@ -56,7 +56,7 @@ fn ledger() -> Ledger {
 #[expect(clippy::unwrap_used, reason = "a bench without telemetry has nothing to measure")]
 fn finish(bencher: Bencher<'_, '_>, access_log: AccessLogTo) {
     let telemetry = Telemetry::new(Config { access_log, ..Config::default() }).unwrap();
-    let (ledger, principal) = (ledger(), principal());
+    let (ledger, principal, trace) = (ledger(), principal(), Trace::unrecorded());
     let record = CallRecord {
         method: Method::ToolsCall,
         version: Some(Version::LATEST),
@@ -66,7 +66,8 @@ fn finish(bencher: Bencher<'_, '_>, access_log: AccessLogTo) {
         phases: ledger.phases_at(ledger.start() + Duration::from_millis(1)),
         principal: Some(&principal),
         request_id: "0198c1a2-7d53-7cc1-8f6e-2b1d9a7f3c55",
-        trace_id: Some("0af7651916cd43dd8448eb211c80319c"),
+        trace: Some(&trace),
+        kept: false,
         id: Some(b"17"),
         detail: None,
         session: false,

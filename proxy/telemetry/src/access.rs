@@ -21,6 +21,7 @@ use toolgate_telemetry_catalog::{Delivery, Word, access as family};
 use crate::handles::Counters;
 use crate::registry::Registry;
 use crate::{AccessLogTo, CallRecord};
+pub(crate) use redact::redact;
 use sink::Sink;
 
 thread_local! {

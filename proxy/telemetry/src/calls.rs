@@ -5,12 +5,14 @@
 //! as a label value; what is not known there is `_OTHER`, and nothing is the empty string.
 
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
+use std::time::SystemTime;
 
-use toolgate_call::{Ledger, Method, Outcome, Phase, Phases, Principal, ToolPlan, Version};
+use toolgate_call::{Ledger, Method, Outcome, Phase, Phases, Principal, ToolPlan, Trace, Version};
 use toolgate_telemetry_catalog::{Metric, OTHER, OverheadPhase, gateway as family};
 
-use crate::cells::Histogram;
+use crate::cells::{Exemplar, Histogram};
 use crate::handles::{ByReason, Histograms, Outcomes, Slots, Table};
 use crate::registry::Registry;
 
@@ -38,8 +40,10 @@ pub struct CallRecord<'a> {
     pub principal: Option<&'a Principal>,
     /// The id that the caller was given.
     pub request_id: &'a str,
-    /// The W3C trace id, 32 hex digits.
-    pub trace_id: Option<&'a str>,
+    /// Its place in a trace.
+    pub trace: Option<&'a Trace>,
+    /// Whether its spans are kept; [`crate::Telemetry::finish`] fills it in.
+    pub kept: bool,
     /// The JSON-RPC id, as sent.
     pub id: Option<&'a [u8]>,
     /// What only the operator may read of a failure.
@@ -79,6 +83,8 @@ struct Row {
 struct ToolRow {
     calls: Outcomes,
     durations: ByReason,
+    /// Nanoseconds that nearly all calls stay below, as of the last look.
+    usual: AtomicU64,
 }
 
 // === impl CallMetrics ===
@@ -140,13 +146,27 @@ impl CallMetrics {
         let handles = self.tool(tool);
         handles.calls.add(record.outcome);
         let seconds = record.phases.total().as_secs_f64();
-        handles.durations.record(record.outcome.reason, seconds, |error| {
+        let histogram = handles.durations.get(record.outcome.reason, |error| {
             let labels = [record.method.label(), &*row.target, &*tool.name, error];
             self.registry
                 .histogram_in_budget(&family::OPERATION_DURATION, &labels)
                 .or_else(|| row.shared(&self.registry, record).cloned())
                 .unwrap_or_else(Histogram::noop)
         });
+        if let Some(histogram) = histogram {
+            histogram.record_with(seconds, exemplar(record));
+        }
+    }
+
+    /// Whether the call took longer than nearly all others of its tool.
+    pub(crate) fn is_unusual(&self, record: &CallRecord<'_>) -> bool {
+        let Some(tool) = record.ledger.tool() else { return false };
+        record.phases.total().as_nanos() > u128::from(self.tool(tool).usual.load(Relaxed))
+    }
+
+    /// Looks again at how long calls of each tool usually take.
+    pub(crate) fn learn(&self) {
+        self.tools.each(|row| row.usual.store(row.durations.usual(), Relaxed));
     }
 
     fn record_overhead(&self, phases: &Phases) {
@@ -174,6 +194,7 @@ impl CallMetrics {
             ToolRow {
                 calls: Outcomes::new(&self.registry, &family::TOOL_CALLS, &labels),
                 durations: ByReason::default(),
+                usual: AtomicU64::new(u64::MAX),
             }
         })
     }
@@ -201,7 +222,7 @@ impl Row {
 
     fn record_duration(&self, registry: &Registry, record: &CallRecord<'_>) {
         if let Some(histogram) = self.shared(registry, record) {
-            histogram.record(record.phases.total().as_secs_f64());
+            histogram.record_with(record.phases.total().as_secs_f64(), exemplar(record));
         }
     }
 
@@ -228,6 +249,12 @@ impl std::fmt::Debug for Row {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Row({})", self.target)
     }
+}
+
+/// The trace of the call, if its spans are kept.
+fn exemplar(record: &CallRecord<'_>) -> Option<Exemplar> {
+    let trace = record.trace.filter(|_| record.kept)?;
+    Some(Exemplar { trace: trace.own.trace, span: trace.own.span, at: SystemTime::now() })
 }
 
 /// A size as a histogram's number; past 2^52 the last digits do not matter.

@@ -5,7 +5,10 @@
 
 use std::fmt::{self, Write as _};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::SystemTime;
+
+use toolgate_call::{SpanId, TraceId};
 
 /// Threads are spread over so many cells; more threads than that share, which costs only time.
 const SHARDS: usize = 4;
@@ -33,6 +36,32 @@ struct Series {
     bounds: &'static [f64],
     scale: f64,
     shards: [OnceLock<Box<[Cell]>>; SHARDS],
+    /// The last kept call of each bucket, once there is one.
+    exemplars: OnceLock<Box<[Mutex<Option<Shown>>]>>,
+}
+
+/// A call that stands for its bucket: its spans are kept.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Exemplar {
+    pub(crate) trace: TraceId,
+    pub(crate) span: SpanId,
+    pub(crate) at: SystemTime,
+}
+
+/// An exemplar with its value.
+#[derive(Clone, Copy, Debug)]
+struct Shown {
+    exemplar: Exemplar,
+    value: f64,
+}
+
+/// The forms in which metrics are shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// Prometheus text, version 0.0.4: no exemplars.
+    Plain,
+    /// OpenMetrics 1.0.0.
+    OpenMetrics,
 }
 
 /// One bucket: how many observations, and their sum in units of `1 / scale`.
@@ -62,7 +91,12 @@ impl Histogram {
     /// An empty histogram. `scale` is how finely the sum is kept: 1e9 for seconds means
     /// nanoseconds.
     pub(crate) fn new(bounds: &'static [f64], scale: f64) -> Self {
-        Self(Some(Arc::new(Series { bounds, scale, shards: Default::default() })))
+        Self(Some(Arc::new(Series {
+            bounds,
+            scale,
+            shards: Default::default(),
+            exemplars: OnceLock::new(),
+        })))
     }
 
     /// A histogram that forgets everything.
@@ -82,19 +116,48 @@ impl Histogram {
         }
     }
 
+    /// Records a value that an exemplar may stand for.
+    pub(crate) fn record_with(&self, value: f64, exemplar: Option<Exemplar>) {
+        self.record(value);
+        let (Some(series), Some(exemplar)) = (&self.0, exemplar) else { return };
+        let bucket = series.bounds.partition_point(|bound| *bound < value);
+        let slots = series.exemplars.get_or_init(|| series.each_bucket());
+        // Whoever comes while another is shown waits for the next one.
+        if let Some(Ok(mut slot)) = slots.get(bucket).map(Mutex::try_lock) {
+            *slot = Some(Shown { exemplar, value });
+        }
+    }
+
+    /// The bound that 99 of 100 values stay within; `None` while fewer than a hundred are known, or
+    /// when the values pass every bound.
+    pub(crate) fn usual(&self) -> Option<f64> {
+        const FEWEST: u64 = 100;
+        let series = self.0.as_ref()?;
+        let counts: Vec<u64> =
+            (0..=series.bounds.len()).map(|bucket| series.at(bucket).0).collect();
+        let all: u64 = counts.iter().sum();
+        let mut below = 0;
+        let bucket = counts.iter().position(|count| {
+            below += count;
+            below * 100 >= all * 99
+        })?;
+        (all >= FEWEST).then(|| series.bounds.get(bucket).copied()).flatten()
+    }
+
     /// Writes the samples of this series; `labels` are `a="b",c="d"`, escaped, or nothing.
-    pub(crate) fn write(&self, out: &mut String, name: &str, labels: &str) {
+    pub(crate) fn write(&self, out: &mut String, (name, form): (&str, Form), labels: &str) {
         let Some(series) = &self.0 else { return };
         let comma = if labels.is_empty() { "" } else { "," };
         let (mut count, mut sum) = (0_u64, 0_u64);
         let bounds = series.bounds.iter().map(f64::to_string);
         for (bucket, bound) in bounds.chain(std::iter::once("+Inf".to_owned())).enumerate() {
-            for cell in series.shards.iter().filter_map(|shard| shard.get()?.get(bucket)) {
-                count = count.wrapping_add(cell.count.load(Relaxed));
-                sum = sum.wrapping_add(cell.sum.load(Relaxed));
-            }
+            let (more, spent) = series.at(bucket);
+            (count, sum) = (count.wrapping_add(more), sum.wrapping_add(spent));
+            let shown = if form == Form::OpenMetrics { series.exemplar(bucket) } else { None };
+            let shown = shown.map(|shown| shown.to_string()).unwrap_or_default();
             // Writing to a String cannot fail.
-            let _written = writeln!(out, "{name}_bucket{{{labels}{comma}le=\"{bound}\"}} {count}");
+            let _written =
+                writeln!(out, "{name}_bucket{{{labels}{comma}le=\"{bound}\"}} {count}{shown}");
         }
         let sum = real(sum) / series.scale;
         let braced = if labels.is_empty() { String::new() } else { format!("{{{labels}}}") };
@@ -112,7 +175,37 @@ impl fmt::Debug for Histogram {
 
 impl Series {
     fn cells(&self) -> Box<[Cell]> {
-        std::iter::repeat_with(Cell::default).take(self.bounds.len() + 1).collect()
+        self.each_bucket()
+    }
+
+    fn each_bucket<T: Default>(&self) -> Box<[T]> {
+        std::iter::repeat_with(T::default).take(self.bounds.len() + 1).collect()
+    }
+
+    /// How many values are in a bucket, and their sum in small units.
+    fn at(&self, bucket: usize) -> (u64, u64) {
+        let cells = self.shards.iter().filter_map(|shard| shard.get()?.get(bucket));
+        cells.fold((0, 0), |(count, sum): (u64, u64), cell| {
+            let (more, spent) = (cell.count.load(Relaxed), cell.sum.load(Relaxed));
+            (count.wrapping_add(more), sum.wrapping_add(spent))
+        })
+    }
+
+    fn exemplar(&self, bucket: usize) -> Option<Shown> {
+        let slot = self.exemplars.get()?.get(bucket)?;
+        *slot.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+// === impl Shown ===
+
+impl fmt::Display for Shown {
+    /// ` # {trace_id="…",span_id="…"} 0.25 1700000000.123` (OpenMetrics 1.0.0, "Exemplars").
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Exemplar { trace, span, at } = self.exemplar;
+        let since = at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let at = since.as_secs_f64();
+        write!(f, " # {{trace_id=\"{trace}\",span_id=\"{span}\"}} {} {at:.3}", self.value)
     }
 }
 
@@ -135,7 +228,11 @@ fn real(value: u64) -> f64 {
 mod tests {
     //! Buckets, sums and threads.
 
-    use super::{Counter, Histogram};
+    use std::time::{Duration, SystemTime};
+
+    use toolgate_call::{SpanId, TraceId};
+
+    use super::{Counter, Exemplar, Form, Histogram};
 
     #[test]
     fn a_bucket_takes_what_is_at_most_its_bound() {
@@ -144,10 +241,44 @@ mod tests {
             histogram.record(value);
         }
         let mut text = String::new();
-        histogram.write(&mut text, "h", r#"a="b""#);
+        histogram.write(&mut text, ("h", Form::Plain), r#"a="b""#);
         let wanted = "h_bucket{a=\"b\",le=\"0.5\"} 4\nh_bucket{a=\"b\",le=\"1\"} 6\n\
                       h_bucket{a=\"b\",le=\"+Inf\"} 7\nh_sum{a=\"b\"} 9.250000001\nh_count{a=\"b\"} 7\n";
         assert_eq!(text, wanted);
+    }
+
+    #[test]
+    fn the_last_kept_call_of_a_bucket_stands_for_it_in_openmetrics() {
+        let histogram = Histogram::new(&[0.5, 1.0], 1e9);
+        let at = SystemTime::UNIX_EPOCH + Duration::from_millis(1_500);
+        let exemplar = |n: u8| Exemplar {
+            trace: TraceId::new(u128::from(n)).unwrap(),
+            span: SpanId::new(u64::from(n)).unwrap(),
+            at,
+        };
+        histogram.record_with(0.25, Some(exemplar(1)));
+        histogram.record_with(0.125, Some(exemplar(2)));
+        histogram.record_with(0.75, None);
+        let (mut plain, mut open) = (String::new(), String::new());
+        histogram.write(&mut plain, ("h", Form::Plain), "");
+        histogram.write(&mut open, ("h", Form::OpenMetrics), "");
+        assert!(!plain.contains('#'), "{plain}");
+        let wanted = "h_bucket{le=\"0.5\"} 2 # {trace_id=\"00000000000000000000000000000002\",\
+                      span_id=\"0000000000000002\"} 0.125 1.500\nh_bucket{le=\"1\"} 3\n";
+        assert!(open.starts_with(wanted), "{open}");
+    }
+
+    #[test]
+    fn what_is_usual_is_known_from_a_hundred_values_on() {
+        let histogram = Histogram::new(&[0.5, 1.0], 1e9);
+        (0..99).for_each(|_| histogram.record(0.1));
+        assert_eq!(histogram.usual(), None);
+        histogram.record(0.7);
+        assert_eq!(histogram.usual(), Some(0.5));
+        (0..9).for_each(|_| histogram.record(0.7));
+        assert_eq!(histogram.usual(), Some(1.0));
+        (0..9).for_each(|_| histogram.record(7.0));
+        assert_eq!(histogram.usual(), None);
     }
 
     #[test]
@@ -166,7 +297,7 @@ mod tests {
         });
         assert_eq!(counter.total(), 80_000);
         let mut text = String::new();
-        histogram.write(&mut text, "h", "");
+        histogram.write(&mut text, ("h", Form::Plain), "");
         assert_eq!(
             text,
             "h_bucket{le=\"1\"} 0\nh_bucket{le=\"+Inf\"} 80000\nh_sum 200000\nh_count 80000\n"

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::time::Duration;
 
 use toolgate_call::{Outcome, Reason};
 use toolgate_telemetry_catalog::{Metric, OTHER, OUTCOMES, Word, outcome_index};
@@ -187,6 +188,15 @@ impl ByReason {
             histogram.record(value);
         }
     }
+
+    /// Nanoseconds that successes usually stay below; the greatest number while too few are known.
+    pub(crate) fn usual(&self) -> u64 {
+        let bound = self.ok.get().and_then(Histogram::usual).unwrap_or(f64::INFINITY);
+        Duration::try_from_secs_f64(bound)
+            .ok()
+            .and_then(|bound| u64::try_from(bound.as_nanos()).ok())
+            .unwrap_or(u64::MAX)
+    }
 }
 
 impl fmt::Debug for ByReason {
@@ -218,6 +228,15 @@ impl<T> Table<T> {
         let row = Arc::new(make(name));
         rows.insert(name.into(), Arc::clone(&row));
         row
+    }
+}
+
+impl<T> Table<T> {
+    /// Every row, one after the other. Calls go on meanwhile.
+    pub(crate) fn each(&self, mut visit: impl FnMut(&T)) {
+        let rows: Vec<Arc<T>> =
+            self.rows.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect();
+        rows.iter().for_each(|row| visit(row));
     }
 }
 

@@ -1,7 +1,7 @@
 //! What the gateway says about itself: metrics, the access log and the admin server.
 //!
 //! Enters: typed events from the stages, and one record a call. Leaves: `/metrics` text, one JSON
-//! line a call, `/healthz` and `/readyz`. Never: a metric by name string, a label value that a
+//! line a call, spans for a collector, `/healthz` and `/readyz`. Never: a metric by name string, a label value that a
 //! caller can choose, a token or an argument in a log, or a thread woken for a single call.
 
 mod cells;
@@ -16,7 +16,9 @@ mod target;
 
 mod access;
 mod keeper;
+mod openmetrics;
 mod telemetry;
+mod trace;
 
 mod admin;
 mod diagnostics;
@@ -33,6 +35,7 @@ pub use toolgate_telemetry_catalog::{
     AuthResult, CacheEvent, Circuit, ConnectPhase, ConnectionRejected, Direction, ListCause,
     RefreshCause, RefreshOutcome, Restart, SessionEvent, Shed, StreamEnd, Suppressed, TimeoutPhase,
 };
+pub use trace::{OtlpConfig, Protocol, TraceConfig};
 
 #[cfg(test)]
 mod tests;

@@ -13,7 +13,7 @@ use metrics::{Gauge, Key, KeyName, Level, Metadata, Recorder};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 use toolgate_telemetry_catalog::{Kind, Metric, Unit, access, metrics};
 
-use crate::cells::{Counter, Histogram};
+use crate::cells::{Counter, Form, Histogram};
 
 const ORIGIN: Metadata<'static> = Metadata::new("toolgate", Level::INFO, None);
 
@@ -101,8 +101,8 @@ impl Registry {
         Some(self.histogram(metric, values))
     }
 
-    /// The text exposition, version 0.0.4.
-    pub(crate) fn render(&self) -> String {
+    /// The text exposition, version 0.0.4; for OpenMetrics with exemplars in it.
+    pub(crate) fn render(&self, form: Form) -> String {
         for (key, counter) in &*self.counters.lock().unwrap_or_else(PoisonError::into_inner) {
             self.recorder.register_counter(key, &ORIGIN).absolute(counter.total());
         }
@@ -111,7 +111,7 @@ impl Registry {
             let help = family.help.replace('\\', "\\\\").replace('\n', "\\n");
             text.push_str(&format!("# HELP {name} {help}\n# TYPE {name} histogram\n"));
             for (labels, histogram) in &family.series {
-                histogram.write(&mut text, name, labels);
+                histogram.write(&mut text, (name, form), labels);
             }
             text.push('\n');
         }

@@ -8,18 +8,22 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
+use toolgate_call::Trace;
+use toolgate_call::trace::Claims;
 use toolgate_telemetry_catalog::access;
 
 use crate::access::AccessLog;
 use crate::auth::AuthMetrics;
 use crate::calls::{CallMetrics, CallRecord};
-use crate::cells::Histogram;
+use crate::cells::{Form, Histogram};
 use crate::gateway::GatewayMetrics;
 use crate::handles::Table;
 use crate::keeper::Keeper;
+use crate::openmetrics;
 use crate::process;
 use crate::registry::Registry;
 use crate::target::TargetMetrics;
+use crate::trace::{TraceConfig, Traces};
 
 /// How many targets have rows of their own.
 const TARGETS: usize = 256;
@@ -48,6 +52,8 @@ pub struct Config {
     pub buffer_bytes: usize,
     /// Label sets of histograms after which tools share `_OTHER`.
     pub histogram_sets: usize,
+    /// How traces are sampled, and where they go.
+    pub traces: TraceConfig,
     /// The version of the program, for `toolgate_build_info`.
     pub version: String,
 }
@@ -58,10 +64,12 @@ pub struct Telemetry {
     /// The front door.
     pub gateway: GatewayMetrics,
     /// Calls; [`Telemetry::finish`] writes to it.
-    pub calls: CallMetrics,
+    pub calls: Arc<CallMetrics>,
     /// Authentication and authorization.
     pub auth: AuthMetrics,
     targets: Table<TargetMetrics>,
+    traces: Traces,
+    version: String,
     scrape: Histogram,
     registry: Arc<Registry>,
     log: Arc<AccessLog>,
@@ -78,6 +86,7 @@ impl Default for Config {
             access_log: AccessLogTo::Stdout,
             buffer_bytes: 1 << 20,
             histogram_sets: 2_000,
+            traces: TraceConfig::default(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
         }
     }
@@ -91,15 +100,19 @@ impl Telemetry {
     /// # Errors
     /// When the log file cannot be opened for appending, or a thread cannot be started.
     pub fn new(config: Config) -> io::Result<Arc<Self>> {
-        let Config { access_log, buffer_bytes, histogram_sets, version } = config;
+        let Config { access_log, buffer_bytes, histogram_sets, traces, version } = config;
         let registry = Arc::new(Registry::new(histogram_sets));
         let log = Arc::new(AccessLog::open(&registry, &access_log, buffer_bytes)?);
-        let keeper = Keeper::start(&log)?;
+        let calls = Arc::new(CallMetrics::new(&registry));
+        let learning = Arc::clone(&calls);
+        let keeper = Keeper::start(&log, move || learning.learn())?;
         Ok(Arc::new(Self {
             gateway: GatewayMetrics::new(&registry, &version),
-            calls: CallMetrics::new(&registry),
+            calls,
             auth: AuthMetrics::new(&registry),
             targets: Table::new(TARGETS),
+            traces: Traces::new(&registry, traces),
+            version,
             scrape: registry.histogram(&access::SCRAPE_DURATION, &[]),
             registry,
             log,
@@ -128,15 +141,49 @@ impl Telemetry {
 
     /// A call has ended. Say it once a call, when its last byte is out or its caller is gone.
     pub fn finish(&self, record: &CallRecord<'_>) {
-        self.calls.record(record);
-        self.log.record(record);
+        let kept = self.traces.finish(record, || self.calls.is_unusual(record));
+        let record = CallRecord { kept, ..*record };
+        self.calls.record(&record);
+        self.log.record(&record);
+    }
+
+    /// The place of a call that begins now in a trace, by what its caller says.
+    #[must_use]
+    pub fn place(&self, claims: &Claims) -> Trace {
+        self.traces.place(claims)
+    }
+
+    /// What sends spans to their backend, to be polled on a runtime until it ends; it ends some
+    /// time after [`Telemetry::close`]. `None` when no spans are sent.
+    ///
+    /// # Errors
+    /// A sentence for the operator when the machine has no certificates to trust.
+    pub fn exporter(
+        &self,
+    ) -> Result<Option<impl Future<Output = ()> + Send + 'static + use<>>, String> {
+        self.traces.exporter(&self.registry, &self.version)
+    }
+
+    /// No call is under way any more: what is queued goes out, and the exporter ends.
+    pub fn close(&self) {
+        self.traces.close();
     }
 
     /// The metrics as text (exposition format 0.0.4).
     #[must_use]
     pub fn render(&self) -> String {
+        self.shown(Form::Plain)
+    }
+
+    /// The metrics as OpenMetrics 1.0.0, with exemplars.
+    #[must_use]
+    pub fn render_openmetrics(&self) -> String {
+        openmetrics::converted(&self.shown(Form::OpenMetrics))
+    }
+
+    fn shown(&self, form: Form) -> String {
         let began = Instant::now();
-        let mut text = self.registry.render();
+        let mut text = self.registry.render(form);
         process::render(&mut text);
         self.scrape.record(began.elapsed().as_secs_f64());
         text

@@ -1,6 +1,6 @@
 //! What the handles record, read back from the exposition.
 
-mod exercise;
+pub(crate) mod exercise;
 mod exposition;
 
 use std::collections::BTreeMap;
@@ -14,7 +14,7 @@ use crate::{
     AccessLogTo, Circuit, Config, ConnectionRejected, RefreshCause, RefreshOutcome, StreamEnd,
     Telemetry, TimeoutPhase,
 };
-use exercise::{everything, finish, finish_tool, plan, record};
+use exercise::{everything, finish, finish_tool, plan, record, traced};
 use exposition::{Sample, families, number, samples};
 
 fn quiet(histogram_sets: usize) -> Arc<Telemetry> {
@@ -24,7 +24,8 @@ fn quiet(histogram_sets: usize) -> Arc<Telemetry> {
 
 #[test]
 fn the_families_recorded_are_those_of_the_catalogue_and_no_others() {
-    let telemetry = Telemetry::for_tests();
+    let config = Config { traces: traced(), access_log: AccessLogTo::Memory, ..Config::default() };
+    let telemetry = Telemetry::new(config).unwrap();
     everything(&telemetry);
     // The first scrape is what the second one shows the duration of.
     drop(telemetry.render());
@@ -36,7 +37,8 @@ fn the_families_recorded_are_those_of_the_catalogue_and_no_others() {
 
 #[test]
 fn every_histogram_has_its_bounds_and_none_is_a_summary() {
-    let telemetry = Telemetry::for_tests();
+    let config = Config { traces: traced(), access_log: AccessLogTo::Memory, ..Config::default() };
+    let telemetry = Telemetry::new(config).unwrap();
     everything(&telemetry);
     let text = telemetry.render();
     assert!(!text.contains(" summary"));
@@ -53,7 +55,8 @@ fn every_histogram_has_its_bounds_and_none_is_a_summary() {
 
 #[test]
 fn every_label_of_every_sample_is_declared_and_within_its_domain() {
-    let telemetry = Telemetry::for_tests();
+    let config = Config { traces: traced(), access_log: AccessLogTo::Memory, ..Config::default() };
+    let telemetry = Telemetry::new(config).unwrap();
     everything(&telemetry);
     let text = telemetry.render();
     for sample in samples(&text) {

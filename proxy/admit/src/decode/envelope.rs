@@ -10,6 +10,7 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
+use toolgate_call::trace::{self, Remote, Said};
 use toolgate_call::{Case, Refusal};
 
 /// A JSON-RPC request or notification.
@@ -39,7 +40,9 @@ pub(super) struct MetaView<'a> {
     pub(super) capabilities: Option<&'a RawValue>,
     pub(super) client_info: Option<&'a RawValue>,
     pub(super) progress_token: Option<&'a RawValue>,
-    pub(super) traceparent: Option<Cow<'a, str>>,
+    pub(super) traceparent: Option<&'a RawValue>,
+    pub(super) tracestate: Option<&'a RawValue>,
+    pub(super) baggage: bool,
 }
 
 /// A string that is borrowed when it has no escapes.
@@ -170,6 +173,21 @@ impl<'de> Visitor<'de> for ParamsVisitor {
 
 // === impl MetaView ===
 
+impl MetaView<'_> {
+    /// The caller's context, if it is well formed, and its state. One that is not never fails a
+    /// call (W3C Trace Context, 4.3).
+    pub(super) fn said(&self) -> Option<Said> {
+        let remote = Remote::from_traceparent(&plain(self.traceparent)?)?;
+        Some((remote, plain(self.tracestate).and_then(|text| trace::state(&text))))
+    }
+
+    /// Whether there are members about a trace that must not travel on.
+    pub(super) fn is_trace_astray(&self) -> bool {
+        let state = || self.said().is_some_and(|(_, state)| state.is_some());
+        self.baggage || (self.tracestate.is_some() && !state())
+    }
+}
+
 impl<'a> MetaView<'a> {
     pub(super) fn parse(raw: &'a RawValue) -> Result<Self, Refusal> {
         serde_json::from_str(raw.get()).map_err(|error| {
@@ -212,9 +230,11 @@ impl<'de> Visitor<'de> for MetaVisitor {
                     once(&mut out.client_info, map.next_value()?, &key)?;
                 }
                 "progressToken" => once(&mut out.progress_token, map.next_value()?, &key)?,
-                "traceparent" => {
-                    let Text(text) = map.next_value()?;
-                    once(&mut out.traceparent, text, &key)?;
+                "traceparent" => once(&mut out.traceparent, map.next_value()?, &key)?,
+                "tracestate" => once(&mut out.tracestate, map.next_value()?, &key)?,
+                "baggage" => {
+                    map.next_value::<IgnoredAny>()?;
+                    out.baggage = true;
                 }
                 _ => {
                     map.next_value::<IgnoredAny>()?;
@@ -223,6 +243,11 @@ impl<'de> Visitor<'de> for MetaVisitor {
         }
         Ok(out)
     }
+}
+
+/// The text of a string; nothing of anything else.
+fn plain(raw: Option<&RawValue>) -> Option<Cow<'_, str>> {
+    serde_json::from_str::<Text<'_>>(raw?.get()).ok().map(|Text(text)| text)
 }
 
 /// Sets a member that must not come twice.

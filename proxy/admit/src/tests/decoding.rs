@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use proptest::prelude::{ProptestConfig, any, prop_assert, proptest};
-use toolgate_call::{Case, MetaEdit, Method, SessionRef, Version};
+use toolgate_call::{Case, MetaEdit, Method, Rewrite, SessionRef, Version};
 
 use crate::decode::{Decoded, decode};
 
@@ -50,7 +50,8 @@ fn a_modern_call_is_taken_apart_and_can_be_put_together_again() {
     assert_eq!(call.version, Version::V2026_07_28);
     assert_eq!(call.name.as_deref(), Some("a___b"));
     assert_eq!(call.id.unwrap().as_bytes(), br#""7""#);
-    let out = call.frame.rewrite("9", "b", MetaEdit::Keep);
+    let change = Rewrite { id: "9", name: "b", meta: MetaEdit::Keep, traceparent: None };
+    let out = call.frame.rewrite(&change);
     let wanted = self::call(r#""b""#).replace(r#""id":"7""#, r#""id":9"#);
     assert_eq!(out, wanted.as_bytes());
 }

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use serde_json::Value;
 use toolgate_call::{
     Answer, Body, Call, Case, Deadline, Directory as _, Event, Events, Frame, FrameParts, Ledger,
-    Meta, Method, Policy, Principal, RawJson, Refusal, Reply, SessionRef, Version,
+    Meta, Method, Policy, Principal, RawJson, Refusal, Reply, SessionRef, Trace, Version,
 };
 use toolgate_telemetry::Telemetry;
 use tower::ServiceExt as _;
@@ -89,6 +89,7 @@ fn call(method: Method, version: Version) -> Call {
         request_id: Arc::from("r"),
         deadline: Deadline::after(now, Duration::from_secs(1)),
         ledger: Arc::new(Ledger::new(now)),
+        trace: Arc::new(Trace::unrecorded()),
     }
 }
 

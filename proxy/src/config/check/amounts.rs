@@ -82,7 +82,7 @@ fn waits(
 }
 
 /// A duration that must not be zero.
-fn time(value: &Time, path: &[&str], review: &mut Review<'_>) {
+pub(super) fn time(value: &Time, path: &[&str], review: &mut Review<'_>) {
     if value.as_ref().is_some_and(|value| value.0.is_zero()) {
         refuse(path, "at least `1ms`", review);
     }

@@ -90,7 +90,8 @@ impl Resolver<'_, '_> {
     /// `None` when it is missing or incomplete, which has been reported. Secrets are
     /// fetched all the same, to report those as well.
     fn kind(&mut self, name: &str, written: &file::Target) -> Option<TargetKind> {
-        let credentials = written.credentials.as_ref().and_then(|c| self.credentials(name, c));
+        let credentials =
+            written.credentials.as_ref().and_then(|c| self.credentials(&["targets", name], c));
         if let Some(builtin) = written.builtin {
             return Some(TargetKind::Builtin(builtin));
         }
@@ -110,8 +111,12 @@ impl Resolver<'_, '_> {
     }
 
     /// `None` after reporting why the secret cannot be used.
-    fn credentials(&mut self, name: &str, written: &file::Credentials) -> Option<Credentials> {
-        let path = ["targets", name, "credentials", "secret"];
+    pub(super) fn credentials(
+        &mut self,
+        whose: &[&str],
+        written: &file::Credentials,
+    ) -> Option<Credentials> {
+        let path = [whose, &["credentials", "secret"]].concat();
         let secret = self.secret(&written.secret.as_ref()?.0, &path)?;
         let header = written.header.as_ref().map_or(AUTHORIZATION, |header| header.0.0.clone());
         let scheme = match &written.scheme {

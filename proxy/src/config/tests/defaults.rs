@@ -17,7 +17,12 @@ fn promised(root: &Value, schema: &Value) -> Map<String, Value> {
             continue;
         }
         let name = property["$ref"].as_str().and_then(|r| r.strip_prefix("#/$defs/"));
-        let block = name.map(|name| &root["$defs"][name]).filter(|b| b["properties"].is_object());
+        // A block that must have some key is not there by default.
+        let whole = |block: &&Value| {
+            block["properties"].is_object()
+                && block["required"].as_array().is_none_or(Vec::is_empty)
+        };
+        let block = name.map(|name| &root["$defs"][name]).filter(whole);
         if let Some(block) = block {
             let inner = promised(root, block);
             if !inner.is_empty() {

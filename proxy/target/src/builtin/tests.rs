@@ -8,7 +8,8 @@ use proptest::prelude::{ProptestConfig, prop_assert_eq, proptest};
 use serde_json::{Value, json};
 use toolgate_call::{
     Answer, Body, Call, Deadline, Era, Event, Frame, FrameParts, Hint, Ledger, Meta, Method, Op,
-    Outbound, Policy, Principal, RawJson, Reply, RetryPlan, Scopes, SessionRef, ToolPlan, Version,
+    Outbound, Policy, Principal, RawJson, Reply, RetryPlan, Scopes, SessionRef, ToolPlan, Trace,
+    Version,
 };
 use tower::Service;
 
@@ -38,6 +39,7 @@ fn outbound(op: Op) -> Outbound {
         deadline: Deadline::after(now, Duration::from_secs(60)),
         ledger: Arc::new(Ledger::new(now)),
         request_id: Arc::from("r"),
+        trace: None,
     }
 }
 
@@ -72,6 +74,7 @@ fn call(tool: &str, params: &Value, progress_token: Option<RawJson>) -> Outbound
         request_id: Arc::clone(&outbound.request_id),
         deadline: outbound.deadline,
         ledger: Arc::clone(&outbound.ledger),
+        trace: Arc::new(Trace::unrecorded()),
     };
     let permitted = Policy::open().permit(call, Some(Arc::new(plan(tool)))).unwrap();
     outbound.op = Op::Call(Arc::new(permitted));

@@ -23,6 +23,8 @@ const SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
 const METHOD: HeaderName = HeaderName::from_static("mcp-method");
 const NAME: HeaderName = HeaderName::from_static("mcp-name");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 const USER_AGENT: &str = concat!("toolgate/", env!("CARGO_PKG_VERSION"));
 
 /// A request, ready to be sent.
@@ -60,16 +62,16 @@ pub(super) fn modern(target: &Inner, outbound: &Outbound) -> Result<Asked, Failu
         Op::Call(permitted) => {
             let tool = permitted.tool().ok_or_else(no_tool)?;
             let call = permitted.call();
-            let change = MetaChange::of(call, Era::Modern);
+            let change = MetaChange::of(call, Era::Modern, outbound.trace);
             let mut digits = itoa::Buffer::new();
-            let body = call.frame.rewrite(digits.format(id), &tool.name, change.edit());
+            let body = call.frame.rewrite(&change.rewrite(digits.format(id), &tool.name));
             ("tools/call", Some(&*tool.name), body)
         }
         Op::List { cursor } => ("tools/list", None, list(id, cursor.as_ref(), Era::Modern)),
         Op::Probe => ("server/discover", None, bare(id, "server/discover", Era::Modern)),
     };
     let mut headers = modern_headers(target, method, name);
-    add_request_id(&mut headers, outbound);
+    add_context(&mut headers, outbound);
     Ok(Asked { outgoing: Outgoing { headers, body }, id })
 }
 
@@ -84,15 +86,15 @@ pub(super) fn legacy(
         Op::Call(permitted) => {
             let tool = permitted.tool().ok_or_else(no_tool)?;
             let call = permitted.call();
-            let change = MetaChange::of(call, Era::Legacy);
+            let change = MetaChange::of(call, Era::Legacy, outbound.trace);
             let mut digits = itoa::Buffer::new();
-            call.frame.rewrite(digits.format(id), &tool.name, change.edit())
+            call.frame.rewrite(&change.rewrite(digits.format(id), &tool.name))
         }
         Op::List { cursor } => list(id, cursor.as_ref(), Era::Legacy),
         Op::Probe => bare(id, "ping", Era::Legacy),
     };
     let mut headers = legacy_headers(target, session);
-    add_request_id(&mut headers, outbound);
+    add_context(&mut headers, outbound);
     Ok(Asked { outgoing: Outgoing { headers, body }, id })
 }
 
@@ -170,9 +172,17 @@ fn legacy_headers(target: &Inner, session: &Session) -> HeaderMap {
     headers
 }
 
-fn add_request_id(headers: &mut HeaderMap, outbound: &Outbound) {
+/// What ties the target's record to ours: the id of the request, and the span of the attempt.
+fn add_context(headers: &mut HeaderMap, outbound: &Outbound) {
     if let Ok(value) = HeaderValue::from_str(&outbound.request_id) {
         headers.insert(REQUEST_ID, value);
+    }
+    let Some(trace) = outbound.trace else { return };
+    if let Ok(value) = HeaderValue::from_bytes(&trace.traceparent()) {
+        headers.insert(TRACEPARENT, value);
+    }
+    if let Some(Ok(value)) = outbound.trace_state().map(|state| HeaderValue::from_str(state)) {
+        headers.insert(TRACESTATE, value);
     }
 }
 

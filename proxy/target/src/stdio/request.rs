@@ -7,7 +7,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use memchr::memchr2;
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use toolgate_call::{Call, Era, RawJson, Span, ToolPlan, Version};
+use toolgate_call::{Call, Era, RawJson, Span, SpanContext, ToolPlan, Version};
 
 use crate::meta::{MetaChange, OWN};
 
@@ -46,9 +46,14 @@ const NAME: &str = "toolgate";
 /// A caller's request under our id and, if it wants progress, our token.
 ///
 /// `None` if the token cannot be found again, which would mix up two callers' progress.
-pub(super) fn call(call: &Call, tool: &ToolPlan, id: u64, era: Era) -> Option<Bytes> {
-    let change = MetaChange::of(call, era);
-    let body = call.frame.rewrite(&id.to_string(), &tool.name, change.edit());
+pub(super) fn call(
+    call: &Call,
+    tool: &ToolPlan,
+    id: u64,
+    (era, trace): (Era, Option<SpanContext>),
+) -> Option<Bytes> {
+    let change = MetaChange::of(call, era, trace);
+    let body = call.frame.rewrite(&change.rewrite(&id.to_string(), &tool.name));
     let body = match &call.meta.progress_token {
         None => body,
         Some(theirs) => with_token(&body, Place::Meta, &token(theirs, id))?,

@@ -26,5 +26,8 @@ pub(crate) const STREAM: &[f64] = &[
 pub(crate) const BYTES: &[f64] =
     &[256.0, 1024.0, 4096.0, 16_384.0, 65_536.0, 262_144.0, 1_048_576.0, 4_194_304.0, 16_777_216.0];
 
+/// Batches, in items.
+pub(crate) const BATCH: &[f64] = &[1.0, 4.0, 16.0, 64.0, 256.0, 512.0];
+
 /// Small counts.
 pub(crate) const COUNT: &[f64] = &[1.0, 2.0, 3.0, 5.0, 8.0, 13.0, 21.0, 34.0];

@@ -4,7 +4,7 @@
 
 use std::fmt::Write;
 
-use crate::{ALL, Key, Label, Metric, Values, fields, metrics};
+use crate::{ALL, Key, Label, Metric, Values, fields, metrics, spans};
 
 const HEAD: &str = "# Metrics and access log\n\n\
     Made from the catalogue (`proxy/telemetry/catalog`); do not edit. To write it again:\n\
@@ -24,6 +24,7 @@ pub fn markdown() -> String {
     }
     reasons(&mut page);
     log_fields(&mut page);
+    span_attributes(&mut page);
     page
 }
 
@@ -69,6 +70,16 @@ fn domain(label: &Label) -> String {
         Values::Revisions => "the protocol revisions spoken here".to_owned(),
         Values::Issuers => "the configured issuers; empty when none was named".to_owned(),
         Values::Constant => "one value".to_owned(),
+    }
+}
+
+fn span_attributes(page: &mut String) {
+    page.push_str(
+        "\n## Attributes of spans\n\nA call is one SERVER span with an event for each phase; each \
+         attempt at a target is a CLIENT span below it.\n\n| attribute | meaning |\n|---|---|\n",
+    );
+    for (name, help) in spans::ALL {
+        push(page, format_args!("| `{name}` | {help} |\n"));
     }
 }
 

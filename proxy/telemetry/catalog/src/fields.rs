@@ -20,6 +20,8 @@ fields! {
     MSG = "msg", "Always `call`.";
     REQUEST_ID = "request_id", "The id that the caller was given in the response header.";
     TRACE_ID = "trace_id", "The W3C trace id.";
+    SPAN_ID = "span_id", "The span of the call.";
+    SAMPLED = "sampled", "Whether the spans of the call were kept.";
     RPC_ID = "rpc_id", "The id of the JSON-RPC request, as sent.";
     METHOD = "method", "The MCP method, `_OTHER` when unknown.";
     TARGET = "target", "The configured target.";

@@ -41,6 +41,8 @@ pub enum Key {
     Scope,
     /// Which kind of telemetry.
     Signal,
+    /// What decided.
+    Source,
     /// Which way.
     Direction,
     /// Which of several conditions holds.
@@ -119,6 +121,7 @@ impl Key {
         Self::Phase,
         Self::Scope,
         Self::Signal,
+        Self::Source,
         Self::Direction,
         Self::State,
         Self::Event,
@@ -140,6 +143,7 @@ impl Key {
             Self::Phase => "phase",
             Self::Scope => "scope",
             Self::Signal => "signal",
+            Self::Source => "source",
             Self::Direction => "direction",
             Self::State => "state",
             Self::Event => "event",

@@ -12,6 +12,7 @@ mod words;
 mod document;
 mod families;
 pub mod fields;
+pub mod spans;
 
 pub use document::markdown;
 pub use families::{ALL, Group, access, auth, gateway, metrics, process, resilience, target};
@@ -19,9 +20,9 @@ pub use label::{Key, Label, OTHER, OUTCOMES, Values, outcome_index};
 pub use metric::{Kind, Metric, Stability, Unit};
 pub use words::{
     AuthCheck, AuthResult, CacheEvent, Circuit, ConnectPhase, ConnectionRejected, Decision,
-    Delivery, Direction, Flow, Health, ListCause, OverheadPhase, PoolState, Refresh, RefreshCause,
-    RefreshOutcome, Restart, RetryResult, SessionEvent, Shed, StreamEnd, Suppressed, TimeoutPhase,
-    Verdict, Word,
+    Delivery, Direction, Export, Flow, Health, Kept, ListCause, OverheadPhase, PoolState, Refresh,
+    RefreshCause, RefreshOutcome, Restart, RetryResult, SampleSource, Sampled, SessionEvent, Shed,
+    StreamEnd, Suppressed, TimeoutPhase, Verdict, Word,
 };
 
 #[cfg(test)]

@@ -81,7 +81,9 @@ fn labels_come_once_and_closed_ones_are_short_lists_of_plain_words() {
             assert_eq!(unique.len(), values.len(), "{} {:?}", metric.name, label.key);
             if let Values::Words(words) = label.values {
                 assert!(
-                    words.iter().all(|w| w.chars().all(|c| c.is_ascii_lowercase() || c == '_'))
+                    words
+                        .iter()
+                        .all(|w| { w.chars().all(|c| matches!(c, 'a'..='z' | '0'..='9' | '_')) })
                 );
             }
         }

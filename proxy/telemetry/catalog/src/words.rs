@@ -368,6 +368,64 @@ words! {
     }
 }
 
+words! {
+    /// What became of spans; the outcome and reason labels are made of it.
+    Export {
+        /// Handed over.
+        Exported = "ok",
+        /// Dropped: too many were waiting.
+        QueueFull = "queue_full",
+        /// Dropped: the backend answered with a status that forbids to repeat.
+        Http4xx = "http_4xx",
+        /// Dropped: the backend failed each time.
+        Http5xx = "http_5xx",
+        /// Dropped: the backend asked to slow down each time.
+        Throttled = "throttled",
+        /// Dropped: the backend did not answer in time.
+        Timeout = "timeout",
+        /// Dropped: the backend could not be reached, or broke off.
+        Connect = "connect",
+        /// Rejected: the backend took the batch but for these.
+        Partial = "partial",
+        /// Dropped: the gateway stopped before they were out.
+        Shutdown = "shutdown",
+    }
+}
+
+words! {
+    /// What decided about a trace at the beginning of a call.
+    SampleSource {
+        /// The caller, who sent its own decision.
+        Parent = "parent",
+        /// The configured ratio.
+        Ratio = "ratio",
+    }
+}
+
+words! {
+    /// A decision about a trace.
+    Sampled {
+        /// Record.
+        Yes = "yes",
+        /// Do not, unless the call turns out to be worth it.
+        No = "no",
+    }
+}
+
+words! {
+    /// Why the spans of a call were kept.
+    Kept {
+        /// That was decided at its beginning.
+        Head = "head",
+        /// It failed.
+        Error = "error",
+        /// The caller was not let in, or not to the tool.
+        Denied = "denied",
+        /// It took longer than its tool usually does, or than any call should.
+        Slow = "slow",
+    }
+}
+
 // === impl Word for Version ===
 
 impl Word for Version {
@@ -381,6 +439,26 @@ impl Word for Version {
 
     fn index(self) -> usize {
         self as usize
+    }
+}
+
+// === impl Export ===
+
+impl Export {
+    /// The outcome label of it.
+    #[must_use]
+    pub const fn outcome(self) -> &'static str {
+        match self {
+            Self::Exported => "exported",
+            Self::Partial => "rejected",
+            Self::QueueFull
+            | Self::Http4xx
+            | Self::Http5xx
+            | Self::Throttled
+            | Self::Timeout
+            | Self::Connect
+            | Self::Shutdown => "dropped",
+        }
     }
 }
 

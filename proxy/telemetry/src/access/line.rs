@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime};
 use toolgate_call::{Blame, Phases, Principal};
 use toolgate_telemetry_catalog::fields;
 
-use super::redact::redact;
+use super::redact;
 use super::stamp;
 use super::text::{is_plain, push_hex, push_number, push_padded, push_text};
 use crate::CallRecord;
@@ -57,8 +57,10 @@ impl Line<'_> {
         self.word(fields::LEVEL, level(record.outcome.blame()));
         self.word(fields::MSG, "call");
         self.text(fields::REQUEST_ID, record.request_id);
-        if let Some(trace) = record.trace_id {
-            self.text(fields::TRACE_ID, trace);
+        if let Some(trace) = record.trace {
+            self.id(fields::TRACE_ID, trace.own.trace.bits(), 32);
+            self.id(fields::SPAN_ID, u128::from(trace.own.span.bits()), 16);
+            self.flag(fields::SAMPLED, record.kept);
         }
         if let Some(id) = record.id {
             self.rpc_id(id);
@@ -109,10 +111,7 @@ impl Line<'_> {
         if let Some(client) = &principal.client {
             self.text(fields::CLIENT, &redact(client));
         }
-        self.key(fields::SUBJECT_HASH);
-        self.0.push(b'"');
-        push_hex(self.0, subject_hash(principal), 16);
-        self.0.push(b'"');
+        self.id(fields::SUBJECT_HASH, u128::from(subject_hash(principal)), 16);
     }
 
     /// The id as it came when it is short and plain, else as a string of its text.
@@ -142,6 +141,14 @@ impl Line<'_> {
                 debug_assert!(written.is_ok(), "a vector takes any bytes");
             }
         }
+        self.0.push(b'"');
+    }
+
+    /// So many of the lowest hex digits.
+    fn id(&mut self, name: &str, bits: u128, digits: u32) {
+        self.key(name);
+        self.0.push(b'"');
+        push_hex(self.0, bits, digits);
         self.0.push(b'"');
     }
 

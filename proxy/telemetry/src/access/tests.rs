@@ -8,7 +8,8 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 use proptest::prelude::{any, prop, prop_assert, prop_assert_eq, proptest};
 use serde_json::Value;
 use toolgate_call::{
-    Hint, Ledger, Method, Outcome, Phase, Principal, Reason, RetryPlan, Scopes, ToolPlan, Version,
+    Hint, Ledger, Method, Outcome, Phase, Principal, Reason, RetryPlan, Scopes, SpanContext,
+    SpanId, ToolPlan, Trace, TraceId, Version,
 };
 use toolgate_telemetry_catalog::fields;
 
@@ -30,7 +31,8 @@ fn record(ledger: &Ledger) -> CallRecord<'_> {
         phases: ledger.phases_at(ledger.start() + Duration::from_micros(1_500)),
         principal: None,
         request_id: "r-1",
-        trace_id: Some("0af7651916cd43dd8448eb211c80319c"),
+        trace: None,
+        kept: false,
         id: Some(b"7"),
         detail: None,
         session: false,
@@ -91,12 +93,19 @@ fn a_good_call_is_this_line() {
     ledger.add_bytes_in(120);
     ledger.add_bytes_out(3_400);
     assert!(start.elapsed() < Duration::from_secs(3_600));
-    let text = text_of(&record(&ledger));
+    let trace = SpanContext {
+        trace: TraceId::new(0x0af7_6519_16cd_43dd_8448_eb21_1c80_319c).unwrap(),
+        span: SpanId::new(0xb7ad).unwrap(),
+        sampled: true,
+    };
+    let trace = Trace { own: trace, ..Trace::unrecorded() };
+    let text = text_of(&CallRecord { trace: Some(&trace), kept: true, ..record(&ledger) });
     assert_eq!(
         text.trim_end(),
         concat!(
             r#"{"ts":"2026-07-28T12:00:00.042Z","level":"info","msg":"call","request_id":"r-1","#,
-            r#""trace_id":"0af7651916cd43dd8448eb211c80319c","rpc_id":7,"method":"tools/call","#,
+            r#""trace_id":"0af7651916cd43dd8448eb211c80319c","span_id":"000000000000b7ad","#,
+            r#""sampled":true,"rpc_id":7,"method":"tools/call","#,
             r#""target":"alpha","tool":"echo","protocol_version":"2026-07-28","status":200,"#,
             r#""outcome":"ok","attempts":0,"duration_ms":1.500,"#,
             r#""phases":{"read_ms":0.250,"wait_ms":1.250},"bytes_in":120,"bytes_out":3400,"#,
@@ -124,8 +133,10 @@ fn a_failure_says_why_whose_and_whether_to_repeat() {
 fn only_fields_of_the_catalogue_are_written_and_in_its_order() {
     let ledger = ledger_with_tool("echo");
     let caller = principal("alice", "cli");
+    let trace = Trace::unrecorded();
     let full = CallRecord {
         outcome: Outcome::failed(Reason::Internal, false),
+        trace: Some(&trace),
         principal: Some(&caller),
         detail: Some("x"),
         ..record(&ledger)
@@ -220,7 +231,6 @@ fn the_worst_line_is_no_longer_than_64_kib() {
     let caller = principal("x", &worst);
     let line = text_of(&CallRecord {
         request_id: &worst,
-        trace_id: Some(&worst),
         id: Some(worst.as_bytes()),
         detail: Some(&worst),
         principal: Some(&caller),
@@ -304,7 +314,7 @@ fn log(capacity: usize) -> (Registry, AccessLog) {
 
 fn items(registry: &Registry, outcome: &str, reason: &str) -> String {
     let labels = format!(r#"{{signal="access_log",outcome="{outcome}",reason="{reason}"}} "#);
-    let text = registry.render();
+    let text = registry.render(crate::cells::Form::Plain);
     let series = format!("toolgate_telemetry_items_total{labels}");
     text.lines().find_map(|line| line.strip_prefix(&series)).unwrap().to_owned()
 }

@@ -45,7 +45,7 @@ const ASCII_DIGITS: &[u8; 10] = b"0123456789";
 const HEX_DIGITS: &[u8; 16] = b"0123456789abcdef";
 
 /// Appends a number as so many hex digits.
-pub(super) fn push_hex(out: &mut Vec<u8>, number: u64, digits: u32) {
+pub(super) fn push_hex(out: &mut Vec<u8>, number: u128, digits: u32) {
     for place in (0..digits).rev() {
         let digit = usize::try_from((number >> (4 * place)) & 0xf).unwrap_or(0);
         out.push(HEX_DIGITS.get(digit).copied().unwrap_or(b'0'));
@@ -70,7 +70,7 @@ fn push_escaped(out: &mut Vec<u8>, text: &str) {
             '\t' => out.extend_from_slice(b"\\t"),
             letter if misleads(letter) => {
                 out.extend_from_slice(b"\\u");
-                push_hex(out, u64::from(u32::from(letter)), 4);
+                push_hex(out, u128::from(u32::from(letter)), 4);
             }
             letter => out.extend_from_slice(letter.encode_utf8(&mut utf8).as_bytes()),
         }

@@ -2,22 +2,29 @@
 //!
 //! Enters: one request. Leaves: one response with a body of known length. Never: reads a body.
 
+use std::io::{self, Write as _};
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HOST, X_CONTENT_TYPE_OPTIONS};
-use http::{HeaderValue, Method, Request, Response, StatusCode};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use http::header::{
+    ACCEPT, ACCEPT_ENCODING, ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, HOST, VARY,
+    X_CONTENT_TYPE_OPTIONS,
+};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::Full;
 use serde_json::json;
 
 use super::{Admin, host};
-use crate::Telemetry;
 
 const TEXT: &str = "text/plain; charset=utf-8";
 const JSON: &str = "application/json";
 /// The text exposition format of Prometheus.
 const EXPOSITION: &str = "text/plain; version=0.0.4; charset=utf-8";
+/// OpenMetrics, which has exemplars.
+const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 const INDEX: &str = "\
 /metrics  metrics for Prometheus
@@ -47,7 +54,7 @@ pub(super) async fn answer<B>(
         "/" => respond(StatusCode::OK, TEXT, INDEX),
         "/healthz" => respond(StatusCode::OK, TEXT, "ok\n"),
         "/readyz" => ready(admin),
-        "/metrics" => metrics(admin).await,
+        "/metrics" => metrics(admin, request.headers()).await,
         _ => respond(
             StatusCode::NOT_FOUND,
             TEXT,
@@ -73,22 +80,51 @@ fn ready(admin: &Admin) -> Answer {
 
 /// Rendering takes up to a tenth of a second with many series, so it does not run on a worker
 /// that serves calls.
-async fn metrics(admin: &Admin) -> Answer {
+async fn metrics(admin: &Admin, headers: &HeaderMap) -> Answer {
+    let open = wants(headers, ACCEPT, "application/openmetrics-text");
+    let small = wants(headers, ACCEPT_ENCODING, "gzip");
     let turn = Arc::clone(&admin.rendering).acquire_owned().await;
     let telemetry = Arc::clone(&admin.telemetry);
     let rendering = tokio::task::spawn_blocking(move || {
-        let text = Telemetry::render(&telemetry);
+        let text = if open { telemetry.render_openmetrics() } else { telemetry.render() };
+        let body = if small { gzip(&text) } else { Ok(text.into_bytes()) };
         drop(turn);
-        text
+        body
     });
-    match rendering.await {
-        Ok(text) => respond(StatusCode::OK, EXPOSITION, text),
-        Err(error) => {
-            tracing::error!(%error, "the metrics could not be rendered");
-            let advice = "The metrics could not be rendered; the log says why.\n";
-            respond(StatusCode::INTERNAL_SERVER_ERROR, TEXT, advice)
+    let problem = match rendering.await {
+        Ok(Ok(body)) => {
+            let mut page =
+                respond(StatusCode::OK, if open { OPENMETRICS } else { EXPOSITION }, body);
+            page.headers_mut().insert(VARY, HeaderValue::from_static("accept, accept-encoding"));
+            if small {
+                page.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+            }
+            return page;
         }
-    }
+        Ok(Err(error)) => error.to_string(),
+        Err(error) => error.to_string(),
+    };
+    tracing::error!(error = problem, "the metrics could not be rendered");
+    let advice = "The metrics could not be rendered; the log says why.\n";
+    respond(StatusCode::INTERNAL_SERVER_ERROR, TEXT, advice)
+}
+
+/// Whether a list header names the value and does not weigh it with 0.
+fn wants(headers: &HeaderMap, name: HeaderName, value: &str) -> bool {
+    let lists = headers.get_all(name).into_iter().filter_map(|list| list.to_str().ok());
+    lists.flat_map(|list| list.split(',')).any(|item| {
+        let mut parts = item.split(';').map(str::trim);
+        let named = parts.next().is_some_and(|part| part.eq_ignore_ascii_case(value));
+        named && !parts.any(|part| matches!(part, "q=0" | "q=0.0" | "q=0.00" | "q=0.000"))
+    })
+}
+
+/// The fastest level: the text shrinks to a thirtieth anyway.
+fn gzip(text: &str) -> io::Result<Vec<u8>> {
+    let room = Vec::with_capacity(text.len() / 16);
+    let mut encoder = GzEncoder::new(room, Compression::fast());
+    encoder.write_all(text.as_bytes())?;
+    encoder.finish()
 }
 
 fn respond(status: StatusCode, kind: &'static str, body: impl Into<Bytes>) -> Answer {

@@ -9,14 +9,14 @@ use toolgate_call::{
 
 use crate::{
     AuthResult, CacheEvent, CallRecord, Circuit, ConnectPhase, ConnectionRejected, Direction,
-    ListCause, RefreshCause, RefreshOutcome, Restart, SessionEvent, Shed, StreamEnd, Suppressed,
-    TargetMetrics, Telemetry, TimeoutPhase,
+    ListCause, OtlpConfig, Protocol, RefreshCause, RefreshOutcome, Restart, SessionEvent, Shed,
+    StreamEnd, Suppressed, TargetMetrics, Telemetry, TimeoutPhase, TraceConfig,
 };
 
 const MS: Duration = Duration::from_millis(1);
 
 /// A tool of a target.
-pub(super) fn plan(target: &str, name: &str) -> Arc<ToolPlan> {
+pub(crate) fn plan(target: &str, name: &str) -> Arc<ToolPlan> {
     Arc::new(ToolPlan {
         target: Arc::from(target),
         name: Arc::from(name),
@@ -31,7 +31,7 @@ pub(super) fn plan(target: &str, name: &str) -> Arc<ToolPlan> {
 }
 
 /// The record of a call.
-pub(super) fn record(ledger: &Ledger, method: Method, outcome: Outcome) -> CallRecord<'_> {
+pub(crate) fn record(ledger: &Ledger, method: Method, outcome: Outcome) -> CallRecord<'_> {
     CallRecord {
         method,
         version: Some(Version::LATEST),
@@ -41,7 +41,8 @@ pub(super) fn record(ledger: &Ledger, method: Method, outcome: Outcome) -> CallR
         phases: ledger.phases_at(ledger.start() + MS),
         principal: None,
         request_id: "r-1",
-        trace_id: None,
+        trace: None,
+        kept: false,
         id: Some(b"1"),
         detail: None,
         session: false,
@@ -50,13 +51,25 @@ pub(super) fn record(ledger: &Ledger, method: Method, outcome: Outcome) -> CallR
     }
 }
 
+/// Traces whose backend nobody has started.
+pub(crate) fn traced() -> TraceConfig {
+    let otlp = OtlpConfig {
+        endpoint: "http://127.0.0.1:1".parse().unwrap(),
+        protocol: Protocol::Http,
+        headers: Vec::new(),
+        timeout: Duration::from_secs(1),
+        service: "toolgate".to_owned(),
+    };
+    TraceConfig { otlp: Some(otlp), ..TraceConfig::default() }
+}
+
 /// Ends a call.
-pub(super) fn finish(telemetry: &Telemetry, ledger: &Ledger, method: Method, outcome: Outcome) {
+pub(crate) fn finish(telemetry: &Telemetry, ledger: &Ledger, method: Method, outcome: Outcome) {
     telemetry.finish(&record(ledger, method, outcome));
 }
 
 /// Ends a call of a tool, 100 bytes in and 200 out.
-pub(super) fn finish_tool(telemetry: &Telemetry, tool: &Arc<ToolPlan>, outcome: Outcome) {
+pub(crate) fn finish_tool(telemetry: &Telemetry, tool: &Arc<ToolPlan>, outcome: Outcome) {
     let ledger = Ledger::new(Instant::now());
     ledger.set_tool(tool);
     ledger.add_bytes_in(100);
@@ -66,7 +79,7 @@ pub(super) fn finish_tool(telemetry: &Telemetry, tool: &Arc<ToolPlan>, outcome: 
 }
 
 /// Uses every method of every handle.
-pub(super) fn everything(telemetry: &Telemetry) {
+pub(crate) fn everything(telemetry: &Telemetry) {
     finish_tool(telemetry, &plan("alpha", "echo"), Outcome::OK);
     finish_tool(telemetry, &plan("alpha", "echo"), Outcome::failed(Reason::Dns, true));
     let ledger = Ledger::new(Instant::now());
@@ -76,6 +89,7 @@ pub(super) fn everything(telemetry: &Telemetry) {
     gateway(telemetry);
     auth(telemetry);
     target(&telemetry.target("alpha"));
+    assert!(telemetry.exporter().unwrap().is_some());
     telemetry.flush();
 }
 

@@ -11,7 +11,7 @@ use serde_json::Value;
 use tokio::sync::mpsc;
 use toolgate_call::{
     Call, Deadline, Event, Events, Frame, FrameParts, Hint, Ledger, Meta, Method, Op, Outbound,
-    Policy, Principal, RawJson, RetryPlan, Scopes, SessionRef, Span, ToolPlan, Version,
+    Policy, Principal, RawJson, RetryPlan, Scopes, SessionRef, Span, ToolPlan, Trace, Version,
 };
 use toolgate_telemetry::Telemetry;
 
@@ -146,6 +146,7 @@ pub(super) fn outbound(op: Op) -> Outbound {
         deadline: Deadline::after(now, Duration::from_secs(20)),
         ledger: Arc::new(Ledger::new(now)),
         request_id: Arc::from("r"),
+        trace: None,
     }
 }
 
@@ -156,6 +157,7 @@ fn of_body(tool: &str, body: String, said: Said<'_>) -> Outbound {
         method: span(&body, r#""tools/call""#),
         name: span(&body, &format!(r#""t___{tool}""#)),
         meta: (!said.meta.is_empty()).then(|| span(&body, said.meta)).flatten(),
+        traceparent: None,
     };
     let mut outbound = outbound(Op::Probe);
     let call = Call {
@@ -171,6 +173,7 @@ fn of_body(tool: &str, body: String, said: Said<'_>) -> Outbound {
         request_id: Arc::clone(&outbound.request_id),
         deadline: outbound.deadline,
         ledger: Arc::clone(&outbound.ledger),
+        trace: Arc::new(Trace::unrecorded()),
     };
     let permitted = Policy::open().permit(call, Some(Arc::new(plan(tool)))).unwrap();
     outbound.op = Op::Call(Arc::new(permitted));

@@ -2,11 +2,28 @@
 //!
 //! Enters: nothing. Leaves: constants. Never: a value.
 
-use crate::words::Delivery;
+use crate::words::{Kept, SampleSource, Sampled};
 use crate::{Key, Label, Metric, Unit, buckets};
 
 /// The access log, as a value of the `signal` label.
 pub const ACCESS_LOG: &str = "access_log";
+/// Spans, as a value of the `signal` label.
+pub const TRACES: &str = "traces";
+
+/// What becomes of items: [`crate::Delivery`] of log lines, [`crate::Export`] of spans.
+const OUTCOMES: &[&str] = &["exported", "dropped", "rejected"];
+const REASONS: &[&str] = &[
+    "ok",
+    "queue_full",
+    "io",
+    "http_4xx",
+    "http_5xx",
+    "throttled",
+    "timeout",
+    "connect",
+    "partial",
+    "shutdown",
+];
 
 families! {
     /// Items of telemetry.
@@ -15,10 +32,75 @@ families! {
         "Items of telemetry by what became of them.",
     )
     .by(&[
-        Label::of(Key::Signal, &[ACCESS_LOG]),
-        Label::of(Key::Outcome, &["exported", "dropped"]),
-        Label::of(Key::Reason, Delivery::TEXTS),
+        Label::of(Key::Signal, &[ACCESS_LOG, TRACES]),
+        Label::of(Key::Outcome, OUTCOMES),
+        Label::of(Key::Reason, REASONS),
     ]);
+
+    /// Exports by duration.
+    EXPORT_DURATION = Metric::histogram(
+        "toolgate_telemetry_export_duration_seconds",
+        Unit::Seconds,
+        buckets::CONNECTION,
+        "Duration of handing a batch to its backend, repetitions included.",
+    )
+    .by(&[Label::of(Key::Signal, &[TRACES]), Label::of(Key::Outcome, OUTCOMES)]);
+
+    /// Batches by size.
+    BATCH_SIZE = Metric::histogram(
+        "toolgate_telemetry_batch_size",
+        Unit::One,
+        buckets::BATCH,
+        "Items in a batch that was handed to its backend.",
+    )
+    .by(&[Label::of(Key::Signal, &[TRACES])]);
+
+    /// Items that wait.
+    QUEUE_DEPTH = Metric::gauge(
+        "toolgate_telemetry_queue_depth",
+        Unit::One,
+        "Items that wait to be exported, as of the last look at the queue.",
+    )
+    .by(&[Label::of(Key::Signal, &[TRACES])]);
+
+    /// Items that may wait.
+    QUEUE_CAPACITY = Metric::gauge(
+        "toolgate_telemetry_queue_capacity",
+        Unit::One,
+        "Items that may wait to be exported; what comes on top is dropped and counted.",
+    )
+    .by(&[Label::of(Key::Signal, &[TRACES])]);
+
+    /// When an export last worked.
+    LAST_SUCCESS = Metric::gauge(
+        "toolgate_telemetry_last_success_timestamp_seconds",
+        Unit::Timestamp,
+        "When a backend last took a batch; 0 if it never has.",
+    )
+    .by(&[Label::of(Key::Signal, &[TRACES])]);
+
+    /// Sampling decisions.
+    SAMPLING_DECISIONS = Metric::counter(
+        "toolgate_sampling_decisions_total",
+        "Decisions at the beginning of a call about its trace, by what decided.",
+    )
+    .by(&[
+        Label::of(Key::Source, SampleSource::TEXTS),
+        Label::of(Key::Outcome, Sampled::TEXTS),
+    ]);
+
+    /// Traces kept.
+    TRACES_KEPT = Metric::counter(
+        "toolgate_traces_kept_total",
+        "Calls whose spans were kept, by why.",
+    )
+    .by(&[Label::of(Key::Reason, Kept::TEXTS)]);
+
+    /// Failures not kept.
+    TRACES_SKIPPED = Metric::counter(
+        "toolgate_traces_skipped_total",
+        "Failed, denied or slow calls whose spans were not kept, because too many of them came at once.",
+    );
 
     /// Histogram series.
     SERIES_ACTIVE = Metric::gauge(

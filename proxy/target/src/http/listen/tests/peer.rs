@@ -91,6 +91,7 @@ impl Caller {
             deadline: Deadline::after(now, Duration::from_secs(10)),
             ledger: Arc::new(Ledger::new(now)),
             request_id: Arc::from("r"),
+            trace: None,
         };
         self.0.clone().service().oneshot(outbound).await
     }

@@ -1,0 +1,52 @@
+//! Whether the settings of traces go together.
+//!
+//! In: the `traces` block. Out: mistakes: settings without a collector, and a secret that would
+//! cross the network in the clear. It never connects to anything.
+
+use std::time::Duration;
+
+use super::amounts;
+use crate::config::address::is_loopback;
+use crate::config::code;
+use crate::config::file::File;
+use crate::config::report::Mistake;
+use crate::config::review::Review;
+use crate::config::text::Text;
+
+pub(super) fn check(file: &File, review: &mut Review<'_>) {
+    amounts::time(&file.traces.slow, &["traces", "slow"], review);
+    let Some(otlp) = &file.traces.otlp else {
+        ["sample", "trust_callers", "slow"].iter().for_each(|key| without_collector(key, review));
+        return;
+    };
+    let timeout: &Option<Text<Duration>> = &otlp.timeout;
+    amounts::time(timeout, &["traces", "otlp", "timeout"], review);
+    let (Some(endpoint), Some(_)) = (&otlp.endpoint, &otlp.credentials) else { return };
+    let uri = &endpoint.0.uri;
+    if uri.scheme_str() == Some("https") || uri.host().is_some_and(is_loopback) {
+        return;
+    }
+    review.add(
+        Mistake::new(
+            code::INSECURE_URL,
+            review.at(&["traces", "otlp", "endpoint"]),
+            "the collector's secret would cross the network unencrypted",
+        )
+        .help("write `https://`, or send to a collector on this machine"),
+    );
+}
+
+fn without_collector(key: &str, review: &mut Review<'_>) {
+    if !review.has(&["traces", key]) || review.has(&["traces", "otlp"]) {
+        return;
+    }
+    review.add(
+        Mistake::new(
+            code::NO_EFFECT,
+            review.key_at(&["traces", key]),
+            format!("`{key}` has no effect without a collector"),
+        )
+        .label("no spans are recorded")
+        .help("add `otlp: { endpoint: \"http://127.0.0.1:4318\" }` to `traces`, or remove it"),
+    );
+}

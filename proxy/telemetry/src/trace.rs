@@ -1,0 +1,164 @@
+//! Traces: one span a call, one an attempt, built when the call has ended.
+//!
+//! Enters: what a caller says of its trace, and later the record of the call. Leaves: the place of
+//! the call in a trace, and finished spans in a bounded queue. Never: a span object on the way of a
+//! call; never waits for a backend, and never drops a span without counting it.
+
+mod export;
+mod keep;
+mod otlp;
+mod queue;
+mod span;
+mod transport;
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use toolgate_call::trace::Claims;
+use toolgate_call::{SpanContext, SpanId, Trace, TraceId};
+use toolgate_telemetry_catalog::{Kept, SampleSource, Sampled, access as family};
+
+use crate::CallRecord;
+use crate::cells::Counter;
+use crate::handles::{Counters, Pairs};
+use crate::registry::Registry;
+use keep::Allowance;
+use queue::Queue;
+
+pub use otlp::{OtlpConfig, Protocol};
+
+/// How traces are sampled, and where they go.
+#[derive(Clone, Debug)]
+pub struct TraceConfig {
+    /// Share of the calls without a decision of their caller that are recorded, from 0 to 1.
+    pub ratio: f64,
+    /// Whether a caller's own decision counts.
+    pub trust_remote: bool,
+    /// Calls that take longer are kept in any case.
+    pub slow: Duration,
+    /// Where spans go; `None`: nothing is recorded, but targets are still given a context.
+    pub otlp: Option<OtlpConfig>,
+}
+
+/// The traces of one gateway.
+#[derive(Debug)]
+pub(crate) struct Traces {
+    config: TraceConfig,
+    queue: Option<Arc<Queue>>,
+    decisions: Pairs<SampleSource, Sampled>,
+    kept: Counters<Kept>,
+    skipped: Counter,
+    allowance: Allowance,
+}
+
+// === impl TraceConfig ===
+
+impl Default for TraceConfig {
+    /// One call in twenty, callers trusted, five seconds are slow, nothing is sent.
+    fn default() -> Self {
+        Self { ratio: 0.05, trust_remote: true, slow: Duration::from_secs(5), otlp: None }
+    }
+}
+
+// === impl Traces ===
+
+impl Traces {
+    pub(crate) fn new(registry: &Registry, config: TraceConfig) -> Self {
+        let queue = config.otlp.is_some().then(|| Arc::new(Queue::new(registry)));
+        Self {
+            config,
+            queue,
+            decisions: Pairs::new(registry, &family::SAMPLING_DECISIONS, &[]),
+            kept: Counters::new(registry, &family::TRACES_KEPT, &[]),
+            skipped: registry.counter(&family::TRACES_SKIPPED, &[]),
+            allowance: Allowance::default(),
+        }
+    }
+
+    /// Whether anything is recorded at all.
+    pub(crate) const fn is_on(&self) -> bool {
+        self.queue.is_some()
+    }
+
+    /// The place of a call that begins now.
+    pub(crate) fn place(&self, claims: &Claims) -> Trace {
+        let remote = claims.chosen();
+        let trace = remote.map_or_else(fresh, |remote| remote.trace);
+        let said = remote.and_then(|remote| remote.sampled);
+        let sampled = match said {
+            // Nothing is recorded here, but what the caller decided reaches the target.
+            Some(said) if !self.is_on() => said,
+            None if !self.is_on() => false,
+            Some(said) if self.config.trust_remote => self.decided(SampleSource::Parent, said),
+            Some(_) | None => self.decided(SampleSource::Ratio, within(trace, self.config.ratio)),
+        };
+        Trace {
+            own: SpanContext { trace, span: SpanId::random(fastrand::u64(..)), sampled },
+            parent: remote.and_then(|remote| remote.span),
+            link: claims.link(),
+            state: claims.state(),
+        }
+    }
+
+    /// Queues the spans of a call if they are worth it, and says whether they are. `unusual` tells
+    /// whether the call took longer than its tool usually does; it is asked only if that matters.
+    pub(crate) fn finish(&self, record: &CallRecord<'_>, unusual: impl FnOnce() -> bool) -> bool {
+        let (Some(queue), Some(trace)) = (&self.queue, record.trace) else { return false };
+        let slow = || record.phases.total() > self.config.slow || unusual();
+        let Some(why) = keep::reason(trace.own.sampled, record.outcome, slow) else { return false };
+        if why != Kept::Head && !self.allowance.take() {
+            self.skipped.increment(1);
+            return false;
+        }
+        let queued = queue.push(|| span::spans(record, trace, (why, SystemTime::now())));
+        if queued {
+            self.kept.add(why);
+        }
+        queued
+    }
+
+    /// Sends what is queued until [`Traces::close`], and what is left then. `None` when traces are
+    /// off.
+    ///
+    /// # Errors
+    /// A sentence for the operator when the machine has no certificates to trust.
+    pub(crate) fn exporter(
+        &self,
+        registry: &Registry,
+        version: &str,
+    ) -> Result<Option<impl Future<Output = ()> + Send + 'static + use<>>, String> {
+        let (Some(queue), Some(otlp)) = (&self.queue, &self.config.otlp) else { return Ok(None) };
+        let sink = otlp::Otlp::new(otlp, version)?;
+        Ok(Some(export::run(Arc::clone(queue), sink, export::Metrics::new(registry))))
+    }
+
+    /// Nothing more will come.
+    pub(crate) fn close(&self) {
+        if let Some(queue) = &self.queue {
+            queue.close();
+        }
+    }
+
+    fn decided(&self, by: SampleSource, sampled: bool) -> bool {
+        self.decisions.add(by, if sampled { Sampled::Yes } else { Sampled::No });
+        sampled
+    }
+}
+
+/// A new trace.
+fn fresh() -> TraceId {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let epoch = u32::try_from(since.as_secs()).unwrap_or(u32::MAX);
+    TraceId::fresh(epoch, fastrand::u128(..))
+}
+
+/// Whether a trace falls into the share: by its id, so that everyone who asks decides alike.
+#[expect(clippy::cast_precision_loss, reason = "a share needs no more than 53 bits")]
+fn within(trace: TraceId, ratio: f64) -> bool {
+    /// The lowest 56 bits are random in ids of every kind (W3C Trace Context level 2).
+    const RANDOM: u128 = (1 << 56) - 1;
+    ((trace.bits() & RANDOM) as f64) < ratio * (RANDOM as f64)
+}
+
+#[cfg(test)]
+mod tests;
