@@ -22,3 +22,5 @@ mod recover;
 mod sick;
 #[cfg(test)]
 mod stdio;
+#[cfg(test)]
+mod trace;

@@ -2,6 +2,7 @@
 //! told, and the gateway itself as a process.
 
 pub mod client;
+pub mod collector;
 pub mod gateway;
 pub mod issuer;
 pub mod process;

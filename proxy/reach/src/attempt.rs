@@ -83,10 +83,11 @@ impl Running<'_> {
         let now = Instant::now();
         let took = now.saturating_duration_since(self.started);
         self.metrics.attempt(self.method, outcome, took);
-        let (reason, detail) = failure.map_or((None, None), |(reason, why)| (Some(reason), why));
+        let (refused, detail) = failure.map_or((None, None), |(reason, why)| (Some(reason), why));
         let began = self.started.into_std().saturating_duration_since(self.ledger.start());
-        self.ledger.note_attempt(AttemptNote { reason, began, took, span: self.span, detail });
-        match reason {
+        let (reason, span) = (outcome.reason, self.span);
+        self.ledger.note_attempt(AttemptNote { reason, began, took, span, detail });
+        match refused {
             None => self.health.answered(now),
             Some(reason) if outcome.counts_against_target() => self.health.failed(reason, now),
             Some(_) => {}
