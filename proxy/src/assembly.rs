@@ -151,7 +151,9 @@ fn authenticator(
 fn issuer(issuer: &config::Issuer) -> IssuerConfig {
     let profile = match issuer.profile {
         config::Profile::Cognito => Profile::Cognito { clients: issuer.clients.clone() },
-        config::Profile::Oidc => Profile::Oidc { audiences: issuer.audiences.clone() },
+        config::Profile::Oidc => {
+            Profile::Oidc { audiences: issuer.audiences.clone(), clients: issuer.clients.clone() }
+        }
     };
     IssuerConfig {
         name: issuer.name.clone(),

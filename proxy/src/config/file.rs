@@ -86,7 +86,7 @@ pub(crate) struct Issuer {
     pub(crate) jwks_url: Option<Text<HttpUrl>>,
     /// Where its discovery document is, when not below the issuer.
     pub(crate) discovery_url: Option<Text<HttpUrl>>,
-    /// Client ids taken; profile `cognito` needs them.
+    /// Client ids taken (`client_id`, with `oidc` also `azp`); profile `cognito` needs them. Absent with `oidc`: any.
     #[schemars(inner(length(min = 1)))]
     pub(crate) clients: Vec<String>,
     /// Audiences taken; profile `oidc` only. Absent: the MCP resource URI.
