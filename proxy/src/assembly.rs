@@ -22,8 +22,6 @@ use crate::config::{self, Config};
 use crate::facts::Facts;
 use crate::stack::Parts;
 
-/// No call takes longer than this, whatever its tool allows (AgentCore Gateway's limit).
-const CEILING: Duration = Duration::from_secs(15 * 60);
 /// How long the body of a request may take to arrive.
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long an event stream may be quiet.
@@ -108,7 +106,7 @@ pub fn assemble(
             body: config.limits.body,
             depth: config.limits.depth,
             read_timeout: READ_TIMEOUT,
-            ceiling: CEILING,
+            ceiling: config::LONGEST_CALL,
             keep_alive: KEEP_ALIVE,
         },
         policy,
