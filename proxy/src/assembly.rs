@@ -84,6 +84,12 @@ pub fn assemble(
     let registry =
         Registry::new(specs, rules(config), prefix(config.prefix), Arc::clone(telemetry));
     facts.know(&registry, &backends);
+    let shown = Arc::downgrade(&facts);
+    telemetry.at_scrape(move || {
+        if let Some(facts) = shown.upgrade() {
+            facts.show();
+        }
+    });
     let sessions = sessions(config)?;
     let identity = McpConfig {
         name: "toolgate".to_owned(),

@@ -78,6 +78,16 @@ impl Circuit {
         (machine.shown(), machine.opens_again_in(Instant::now().into_std()))
     }
 
+    /// Whether it will still be open then, if nothing else happens to it.
+    pub(crate) fn is_open_at(&self, then: std::time::Instant) -> bool {
+        let is_open = |left: Duration| !left.is_zero();
+        self.calm.admit().is_none() && self.lock().opens_again_in(then).is_some_and(is_open)
+    }
+
+    pub(crate) const fn metrics(&self) -> &Arc<TargetMetrics> {
+        &self.metrics
+    }
+
     fn admit(&self, now: Instant) -> Result<Pass, Refusal> {
         if let Some(pass) = self.calm.admit() {
             return Ok(pass);
@@ -101,11 +111,14 @@ impl Circuit {
         let result = act(&mut machine);
         let after = machine.shown();
         self.calm.update(&machine);
-        if before != after {
-            // Under the lock, so that the last state shown is the one that holds.
-            self.metrics.circuit(after);
-            tracing::info!(target_name = &*self.target, ?before, ?after, "circuit changed");
+        if before == after {
+            return result;
         }
+        // Under the lock, so that the last state shown is the one that holds.
+        self.metrics.circuit(after);
+        drop(machine);
+        // Not under it: whoever reads the log may be slow.
+        tracing::info!(target_name = &*self.target, ?before, ?after, "circuit changed");
         result
     }
 

@@ -94,8 +94,12 @@ impl TargetMetrics {
         &self.name
     }
 
-    /// One attempt ended.
+    /// One attempt ended. One that met a limit of time is counted under that limit, whoever kept
+    /// it: the target's own client or the deadline.
     pub fn attempt(&self, method: Method, outcome: Outcome, took: Duration) {
+        if let Some(phase) = outcome.reason.and_then(timed_out) {
+            self.timeouts.add(phase);
+        }
         if let Some(row) = self.attempts.get(method as usize, ByReason::default) {
             row.record(outcome.reason, took.as_secs_f64(), |error| {
                 let labels = [method.label(), &*self.name, error];
@@ -128,11 +132,6 @@ impl TargetMetrics {
     /// The part of the budget for retries that is left, 0 to 1.
     pub fn retry_budget(&self, left: f64) {
         self.gauge(&self.told.budget, &resilience::RETRY_BUDGET).set(left.clamp(0.0, 1.0));
-    }
-
-    /// A limit of time was met.
-    pub fn timed_out(&self, phase: TimeoutPhase) {
-        self.timeouts.add(phase);
     }
 
     /// The state of the breaker. Say it once at the start, too: until then there is no series.
@@ -188,7 +187,7 @@ impl TargetMetrics {
         self.bytes.add_many(Flow::Received, bytes as u64);
     }
 
-    /// Whether the target is healthy.
+    /// Whether the target is healthy: its circuit is closed and its last list was fine.
     pub fn up(&self, up: bool) {
         self.gauge(&self.told.up, &family::UP).set(f64::from(u8::from(up)));
     }
@@ -275,6 +274,17 @@ impl Drop for InUse {
     fn drop(&mut self) {
         self.0.decrement(1.0);
     }
+}
+
+/// The limit of time that was met, if it was one.
+fn timed_out(reason: Reason) -> Option<TimeoutPhase> {
+    let limits = [
+        (Reason::TimeoutConnect, TimeoutPhase::Connect),
+        (Reason::TimeoutFirstByte, TimeoutPhase::FirstByte),
+        (Reason::TimeoutIdle, TimeoutPhase::Idle),
+        (Reason::TimeoutTotal, TimeoutPhase::Total),
+    ];
+    limits.into_iter().find_map(|(met, phase)| (met == reason).then_some(phase))
 }
 
 impl std::fmt::Debug for Told {

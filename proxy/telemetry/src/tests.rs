@@ -12,7 +12,7 @@ use toolgate_telemetry_catalog::{Values, metrics};
 
 use crate::{
     AccessLogTo, Circuit, Config, ConnectionRejected, RefreshCause, RefreshOutcome, StreamEnd,
-    Telemetry, TimeoutPhase,
+    Telemetry,
 };
 use exercise::{everything, finish, finish_tool, plan, record};
 use exposition::{Sample, families, number, samples};
@@ -185,7 +185,8 @@ fn counts_are_exact_when_four_threads_record_at_once() {
             scope.spawn(|| {
                 for _ in 0..1_000 {
                     finish_tool(&telemetry, &tool, Outcome::OK);
-                    telemetry.target("alpha").timed_out(TimeoutPhase::Idle);
+                    let idle = Outcome::failed(Reason::TimeoutIdle, false);
+                    telemetry.target("alpha").attempt(Method::ToolsCall, idle, Duration::ZERO);
                 }
             });
         }

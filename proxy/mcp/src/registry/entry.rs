@@ -108,7 +108,6 @@ impl Entry {
         let fetched =
             list::fetch(&self.spec.name, &self.spec.svc, self.spec.timeout.min(LONGEST)).await;
         self.spec.metrics.list_refreshed(cause, fetched.is_ok());
-        self.spec.metrics.up(fetched.is_ok());
         publish(fetched);
     }
 

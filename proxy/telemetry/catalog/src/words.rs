@@ -47,8 +47,6 @@ words! {
     ConnectionRejected {
         /// As many are open as are allowed.
         Limit = "limit",
-        /// The gateway is stopping.
-        Shutdown = "shutdown",
     }
 }
 
@@ -93,8 +91,6 @@ words! {
     Shed {
         /// The limit of the whole gateway.
         Gateway = "gateway",
-        /// The limit of one principal.
-        Principal = "principal",
         /// The limit of one target.
         Target = "target",
         /// The limit of one tool.
@@ -109,8 +105,6 @@ words! {
         Created = "created",
         /// Presented, but unknown or someone else's.
         Rejected = "rejected",
-        /// Presented after its end.
-        Expired = "expired",
         /// Ended by the caller.
         Closed = "closed",
     }

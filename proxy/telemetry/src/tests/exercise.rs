@@ -10,7 +10,7 @@ use toolgate_call::{
 use crate::{
     AuthResult, CacheEvent, CallRecord, Circuit, ConnectPhase, ConnectionRejected, Direction,
     ListCause, RefreshCause, RefreshOutcome, Restart, SessionEvent, Shed, StreamEnd, Suppressed,
-    TargetMetrics, Telemetry, TimeoutPhase,
+    TargetMetrics, Telemetry,
 };
 
 const MS: Duration = Duration::from_millis(1);
@@ -83,11 +83,11 @@ fn gateway(telemetry: &Telemetry) {
     let gateway = &telemetry.gateway;
     drop(gateway.request_started());
     drop(gateway.connection_accepted());
-    gateway.connection_rejected(ConnectionRejected::Shutdown);
+    gateway.connection_rejected(ConnectionRejected::Limit);
     gateway.stream_opened().ended(StreamEnd::Idle);
     gateway.protocol(Version::LATEST_LEGACY, Direction::Client);
     gateway.translated(Direction::Target);
-    gateway.shed(Shed::Principal);
+    gateway.shed(Shed::Tool);
     gateway.session(SessionEvent::Created);
 }
 
@@ -112,7 +112,6 @@ fn target(target: &TargetMetrics) {
     target.retried(Reason::Reset, true);
     target.retry_suppressed(Suppressed::NotIdempotent);
     target.retry_budget(0.5);
-    target.timed_out(TimeoutPhase::FirstByte);
     target.circuit(Circuit::Closed);
     target.circuit(Circuit::Open);
     target.circuit_rejected();
