@@ -24,7 +24,7 @@ mod diagnostics;
 pub use admin::{Admin, Check, Checks, serve};
 pub use auth::AuthMetrics;
 pub use calls::{CallMetrics, CallRecord};
-pub use diagnostics::{init_tracing, spawn};
+pub use diagnostics::{flush_diagnostics, init_tracing, spawn, tell};
 pub use gateway::{ActiveConnection, ActiveRequest, ActiveStream, GatewayMetrics};
 pub use target::{InUse, TargetMetrics};
 pub use telemetry::{AccessLogTo, Config, Telemetry};

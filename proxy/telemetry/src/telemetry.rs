@@ -168,6 +168,11 @@ impl Telemetry {
         self.log.drain();
     }
 
+    /// Opens the file of the access log again, which may have been renamed; before its next write.
+    pub fn reopen_log(&self) {
+        self.log.reopen();
+    }
+
     /// The lines of a log that is kept in memory, written out first; nothing for other logs.
     #[must_use]
     pub fn access_lines(&self) -> Vec<String> {
