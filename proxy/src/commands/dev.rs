@@ -64,7 +64,7 @@ async fn attempt(args: &DevArgs, out: &mut dyn Write, err: &mut dyn Write) -> an
     });
     let shown = out_is_terminal().then_some(token.as_str());
     say(out, &banner(&gateway, &issuer, shown, started.elapsed()));
-    let exit = serve::until_stopped(gateway, err).await;
+    let exit = serve::until_stopped(gateway).await;
     drop(kept);
     Ok(exit)
 }
