@@ -79,7 +79,7 @@ impl Gateway {
         let background = background(&parts, &backends);
         let (stop_admin, stopped) = oneshot::channel();
         let checks = checks(&facts, &parts.auth);
-        let page = Admin::new(Arc::clone(&telemetry), checks).hosts(config.hosts.clone());
+        let page = Admin::new(Arc::clone(&telemetry), checks).hosts(&admin_hosts(config));
         let admin_task = tokio::spawn(serve_admin(given.admin, page, stopped));
         // Keys first: a gateway that answers 503 to its first caller has started too early.
         parts.auth.start().await;
@@ -168,6 +168,12 @@ fn background(parts: &crate::stack::Parts, backends: &[Backend]) -> JoinSet<()> 
         });
     }
     tasks
+}
+
+/// The names of this machine: those of the MCP endpoint, whatever their port.
+fn admin_hosts(config: &Config) -> Vec<String> {
+    let public = config.public_url.split_once("://").map(|(_, authority)| authority.to_owned());
+    config.hosts.iter().cloned().chain(public).collect()
 }
 
 fn checks(facts: &Arc<Facts>, auth: &Arc<Authenticator>) -> Checks {
