@@ -31,7 +31,7 @@ pub use telemetry::{AccessLogTo, Config, Telemetry};
 pub use toolgate_telemetry_catalog as catalog;
 pub use toolgate_telemetry_catalog::{
     AuthResult, CacheEvent, Circuit, ConnectPhase, ConnectionRejected, Direction, ListCause,
-    RefreshCause, RefreshOutcome, Restart, SessionEvent, Shed, StreamEnd, Suppressed,
+    RefreshCause, RefreshOutcome, Restart, SchemaChange, SessionEvent, Shed, StreamEnd, Suppressed,
 };
 
 #[cfg(test)]

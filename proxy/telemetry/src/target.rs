@@ -5,13 +5,13 @@
 //! that the target does not have (a process, a breaker): such series are made when first told of.
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use metrics::Gauge;
 use toolgate_call::{Method, Outcome, Reason};
 use toolgate_telemetry_catalog::{
     Circuit, ConnectPhase, Flow, Health, ListCause, Metric, PoolState, Refresh, Restart,
-    RetryResult, Suppressed, TimeoutPhase, Word, resilience, target as family,
+    RetryResult, SchemaChange, Suppressed, TimeoutPhase, Word, resilience, target as family,
 };
 
 use crate::auth::count;
@@ -48,6 +48,7 @@ struct Told {
     pool: OnceLock<[Gauge; 2]>,
     up: OnceLock<Gauge>,
     tools: OnceLock<[Gauge; 2]>,
+    changes: OnceLock<Counters<SchemaChange>>,
     process_up: OnceLock<Gauge>,
     restarts: OnceLock<Counters<Restart>>,
 }
@@ -58,6 +59,9 @@ struct Breaker {
     state: Circuit,
     gauges: Vec<Gauge>,
     transitions: Counters<Circuit>,
+    open_duration: Histogram,
+    /// Since when it has not been closed.
+    opened: Option<Instant>,
 }
 
 /// A call that is at the target. Dropping it takes it off the gauge.
@@ -211,6 +215,12 @@ impl TargetMetrics {
         bytes_gauge.set(count(bytes));
     }
 
+    /// A later list has so many tools that were changed in that way.
+    pub fn tools_changed(&self, how: SchemaChange, tools: usize) {
+        let make = || Counters::new(&self.registry, &family::TOOL_SCHEMA_CHANGES, &[&*self.name]);
+        self.told.changes.get_or_init(make).add_many(how, tools as u64);
+    }
+
     /// Whether the target's process runs.
     pub fn process_up(&self, up: bool) {
         self.restarts();
@@ -247,6 +257,8 @@ impl Breaker {
             state,
             gauges: Circuit::ALL.iter().map(gauge).collect(),
             transitions: Counters::new(registry, &resilience::CIRCUIT_TRANSITIONS, &[target]),
+            open_duration: registry.histogram(&resilience::CIRCUIT_OPEN_DURATION, &[target]),
+            opened: None,
         };
         breaker.show();
         breaker
@@ -257,6 +269,15 @@ impl Breaker {
             self.state = state;
             self.transitions.add(state);
             self.show();
+            self.clock();
+        }
+    }
+
+    fn clock(&mut self) {
+        if self.state != Circuit::Closed {
+            self.opened.get_or_insert_with(Instant::now);
+        } else if let Some(opened) = self.opened.take() {
+            self.open_duration.record(opened.elapsed().as_secs_f64());
         }
     }
 

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use toolgate_call::{Reason, Refusal};
 use toolgate_telemetry::ListCause;
 
-use super::TargetSpec;
+use super::{TargetSpec, changes};
 use crate::list::{self, Tool};
 
 /// The shortest time between two questions that a caller's unknown name may cause.
@@ -120,6 +120,9 @@ impl Entry {
             Ok(tools) => {
                 let size = tools.iter().map(Tool::size).sum();
                 self.spec.metrics.list_size(tools.len(), size);
+                if state.known {
+                    changes::count(&state.tools, &tools, &self.spec.metrics);
+                }
                 state.tools = tools.into();
                 state.known = true;
                 state.failure = None;

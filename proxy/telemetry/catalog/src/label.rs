@@ -47,6 +47,8 @@ pub enum Key {
     State,
     /// What took place.
     Event,
+    /// Of which kind it was.
+    Kind,
     /// The protocol revision.
     ProtocolVersion,
     /// The configured name of an issuer.
@@ -122,6 +124,7 @@ impl Key {
         Self::Direction,
         Self::State,
         Self::Event,
+        Self::Kind,
         Self::ProtocolVersion,
         Self::Issuer,
         Self::Version,
@@ -143,6 +146,7 @@ impl Key {
             Self::Direction => "direction",
             Self::State => "state",
             Self::Event => "event",
+            Self::Kind => "kind",
             Self::ProtocolVersion => "mcp_protocol_version",
             Self::Issuer => "issuer",
             Self::Version => "version",

@@ -20,8 +20,8 @@ pub use metric::{Kind, Metric, Stability, Unit};
 pub use words::{
     AuthCheck, AuthResult, CacheEvent, Circuit, ConnectPhase, ConnectionRejected, Decision,
     Delivery, Direction, Flow, Health, ListCause, OverheadPhase, PoolState, Refresh, RefreshCause,
-    RefreshOutcome, Restart, RetryResult, SessionEvent, Shed, StreamEnd, Suppressed, TimeoutPhase,
-    Verdict, Word,
+    RefreshOutcome, Restart, RetryResult, SchemaChange, SessionEvent, Shed, StreamEnd, Suppressed,
+    TimeoutPhase, Verdict, Word,
 };
 
 #[cfg(test)]

@@ -325,6 +325,18 @@ words! {
 }
 
 words! {
+    /// What a later list says of a tool.
+    SchemaChange {
+        /// It is new.
+        Added = "added",
+        /// It is gone.
+        Removed = "removed",
+        /// Its description is another one.
+        Changed = "changed",
+    }
+}
+
+words! {
     /// Why a child process was started again.
     Restart {
         /// It exited.
@@ -375,6 +387,22 @@ impl Word for Version {
 
     fn index(self) -> usize {
         self as usize
+    }
+}
+
+// === impl Decision ===
+
+impl Decision {
+    /// The reasons, for a label's domain.
+    pub(crate) const REASONS: &'static [&'static str] = &["ok", "scope"];
+
+    /// Why it was decided so: scopes are all that decides so far.
+    #[must_use]
+    pub const fn reason(self) -> &'static str {
+        match self {
+            Self::Allow => "ok",
+            Self::Deny => "scope",
+        }
     }
 }
 

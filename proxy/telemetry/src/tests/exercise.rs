@@ -9,8 +9,8 @@ use toolgate_call::{
 
 use crate::{
     AuthResult, CacheEvent, CallRecord, Circuit, ConnectPhase, ConnectionRejected, Direction,
-    ListCause, RefreshCause, RefreshOutcome, Restart, SessionEvent, Shed, StreamEnd, Suppressed,
-    TargetMetrics, Telemetry,
+    ListCause, RefreshCause, RefreshOutcome, Restart, SchemaChange, SessionEvent, Shed, StreamEnd,
+    Suppressed, TargetMetrics, Telemetry,
 };
 
 const MS: Duration = Duration::from_millis(1);
@@ -114,6 +114,7 @@ fn target(target: &TargetMetrics) {
     target.retry_budget(0.5);
     target.circuit(Circuit::Closed);
     target.circuit(Circuit::Open);
+    target.circuit(Circuit::Closed);
     target.circuit_rejected();
     target.concurrency_limit(100);
     drop(target.permit());
@@ -125,6 +126,7 @@ fn target(target: &TargetMetrics) {
     target.health_check(false);
     target.list_refreshed(ListCause::Notify, true);
     target.list_size(3, 4_000);
+    target.tools_changed(SchemaChange::Changed, 2);
     target.process_up(true);
     target.process_restarted(Restart::Hang);
     target.reestablished();
