@@ -2,7 +2,8 @@
 //!
 //! Enters: an attempt. Leaves: the same, or a refusal at once while the circuit is open. Never:
 //! makes a caller wait for it to close, counts a caller's or a tool's failure against the target,
-//! holds its lock while anything is awaited, or takes it for a call among calls that all end well.
+//! holds its lock while anything is awaited or logged, or takes it for a call or a stream among
+//! calls that all end well.
 
 use std::borrow::Cow;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -96,6 +97,10 @@ impl Circuit {
         self.with(|machine| machine.admit(now)).map_err(|wait| self.refuse(wait))
     }
 
+    fn is_trial(&self, pass: &Pass) -> bool {
+        !self.calm.has_given(pass) && self.lock().is_trial(pass)
+    }
+
     fn settle(&self, pass: &Pass, signal: Signal) {
         if signal != Signal::Failing && self.calm.has_given(pass) {
             return;
@@ -179,8 +184,7 @@ impl Watcher for Ticket<'_> {
 
     /// The head of a stream ends a trial well, or a long stream would keep all others out.
     fn began(mut self) -> Ticket<'static> {
-        let trial = self.pass.as_ref().is_some_and(|pass| self.circuit.lock().is_trial(pass));
-        if trial {
+        if self.pass.as_ref().is_some_and(|pass| self.circuit.is_trial(pass)) {
             self.settle(Signal::Well);
         }
         Ticket { circuit: keep(&self.circuit), pass: self.pass.take(), due: self.due }
