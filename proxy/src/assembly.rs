@@ -22,8 +22,6 @@ use crate::config::{self, Config};
 use crate::facts::Facts;
 use crate::stack::Parts;
 
-/// No call takes longer than this, whatever its tool allows (AgentCore Gateway's limit).
-const CEILING: Duration = Duration::from_secs(15 * 60);
 /// How long the body of a request may take to arrive.
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long an event stream may be quiet.
@@ -109,6 +107,12 @@ pub fn assemble(
     let registry =
         Registry::new(specs, rules(config), prefix(config.prefix), Arc::clone(telemetry));
     facts.know(&registry, &backends);
+    let shown = Arc::downgrade(&facts);
+    telemetry.at_scrape(move || {
+        if let Some(facts) = shown.upgrade() {
+            facts.show();
+        }
+    });
     let sessions = sessions(config)?;
     let identity = McpConfig {
         name: "toolgate".to_owned(),
@@ -131,7 +135,7 @@ pub fn assemble(
             body: config.limits.body,
             depth: config.limits.depth,
             read_timeout: READ_TIMEOUT,
-            ceiling: CEILING,
+            ceiling: config::LONGEST_CALL,
             keep_alive: KEEP_ALIVE,
         },
         policy,
@@ -174,7 +178,9 @@ fn authenticator(
 fn issuer(issuer: &config::Issuer) -> IssuerConfig {
     let profile = match issuer.profile {
         config::Profile::Cognito => Profile::Cognito { clients: issuer.clients.clone() },
-        config::Profile::Oidc => Profile::Oidc { audiences: issuer.audiences.clone() },
+        config::Profile::Oidc => {
+            Profile::Oidc { audiences: issuer.audiences.clone(), clients: issuer.clients.clone() }
+        }
     };
     IssuerConfig {
         name: issuer.name.clone(),

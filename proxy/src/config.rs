@@ -30,9 +30,6 @@ mod tree;
 mod units;
 mod words;
 
-use std::io;
-use std::path::Path;
-
 pub use self::choice::{Builtin, Era, LogLevel, OtlpProtocol, Prefix, Profile};
 pub use self::report::{Mistake, Position, Report};
 pub use self::resolved::{
@@ -43,8 +40,10 @@ pub use self::schema::schema;
 pub use self::secret::Secret;
 pub use self::words::AccessLog;
 
+pub(crate) use self::check::amounts::LONGEST_CALL;
+pub use self::resolve::Outside;
+
 use self::read::Reading;
-use self::resolve::Outside;
 use self::review::Review;
 use self::shape::Fitting;
 use self::tree::Node;
@@ -54,26 +53,29 @@ pub const MAX_FILE: usize = 1 << 20;
 
 /// Reads a configuration.
 ///
-/// `env` answers for environment variables, `read` for files named by `file:`
-/// references (relative paths as written). `file_name` only appears in the report.
+/// `file_name` only appears in the report.
 ///
 /// # Errors
 ///
 /// Every mistake of the file, of the secrets it refers to, and of the
 /// substitutions it asks for.
-pub fn load(
-    text: &str,
-    file_name: &str,
-    env: &dyn Fn(&str) -> Option<String>,
-    read: &dyn Fn(&Path) -> io::Result<String>,
-) -> Result<Config, Report> {
+pub fn load(text: &str, file_name: &str, outside: Outside<'_>) -> Result<Config, Report> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut mistakes = Vec::new();
-    let config = understand(text, Outside { env, read }, &mut mistakes);
+    let config = understand(text, outside, &mut mistakes);
     match config {
         Some(config) if mistakes.is_empty() => Ok(config),
         Some(_) | None => Err(Report::new(file_name, text, mistakes)),
     }
+}
+
+/// The report of a file that could not be read at all.
+#[must_use]
+pub fn unreadable(file_name: &str, error: &std::io::Error) -> Report {
+    let message = format!("`{file_name}` cannot be read: {error}");
+    let mistake = Mistake::new(code::START, Position::default(), message)
+        .help("check that it exists, that this user may read it, and that it is UTF-8 text");
+    Report::new(file_name, "", vec![mistake])
 }
 
 /// Text, tree, fitting tree, typed file, configuration; mistakes gather on the way.

@@ -11,8 +11,6 @@ use std::process::ExitCode;
 pub enum Exit {
     /// Done.
     Ok = 0,
-    /// The answer is "no": not an error, but not a yes either.
-    No = 1,
     /// The command was asked for something it cannot do: arguments, an unknown tool.
     Usage = 2,
     /// It cannot start, or the configuration is wrong.

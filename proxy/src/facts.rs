@@ -11,7 +11,7 @@ use toolgate_admit::authn::Authenticator;
 use toolgate_mcp::Registry;
 use toolgate_reach::Health;
 use toolgate_target::{GatewayFacts, TargetFact};
-use toolgate_telemetry::Check;
+use toolgate_telemetry::{Check, TargetMetrics};
 
 use crate::assembly::Backend;
 
@@ -35,6 +35,7 @@ struct KnownTarget {
     name: Arc<str>,
     required: bool,
     health: Arc<Health>,
+    metrics: Arc<TargetMetrics>,
 }
 
 // === impl Facts ===
@@ -58,9 +59,18 @@ impl Facts {
                 name: Arc::clone(&backend.spec.name),
                 required: backend.spec.required,
                 health: Arc::clone(&backend.health),
+                metrics: Arc::clone(&backend.spec.metrics),
             })
             .collect();
         self.known.get_or_init(|| Known { registry: Arc::clone(registry), targets });
+    }
+
+    /// Says in the metrics what `/readyz` says of the targets.
+    pub(crate) fn show(&self) {
+        let Some(known) = self.known.get() else { return };
+        for (target, fact) in known.targets.iter().zip(self.targets()) {
+            target.metrics.up(fact.up);
+        }
     }
 
     /// The gateway has begun to stop: it is not ready any more.

@@ -3,6 +3,7 @@
 //! Enters: the command line. Leaves: an exit code. Never: logic; that is in the library.
 
 use std::io::{stderr, stdout};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
 use clap::Parser as _;
@@ -18,11 +19,14 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    match runtime {
-        Ok(runtime) => runtime.block_on(run(cli)).into(),
-        Err(_) => Exit::Config.into(),
-    }
+    let Ok(runtime) = tokio::runtime::Builder::new_multi_thread().enable_all().build() else {
+        return Exit::Config.into();
+    };
+    // Nothing is used after a panic, so nothing can be seen half done.
+    let ended = catch_unwind(AssertUnwindSafe(|| runtime.block_on(run(cli))));
+    // What is stuck on a thread is left behind: it must not keep the process.
+    runtime.shutdown_background();
+    ended.unwrap_or(Exit::Panic).into()
 }
 
 async fn run(cli: Cli) -> Exit {

@@ -1,7 +1,7 @@
 //! A gateway that runs, and how it stops.
 //!
 //! Enters: a resolved configuration. Leaves: bound addresses, then a drained gateway. Never: a call
-//! cut off before its time; never a log line lost on the way out.
+//! cut off before its time; a log line lost on the way out while the log takes any; a wait for ever.
 
 use std::net::SocketAddr;
 use std::num::NonZero;
@@ -29,6 +29,10 @@ const HEADER_BYTES: usize = 64 * 1024;
 
 /// How long the collector may take for the last spans.
 const LAST_SPANS: Duration = Duration::from_secs(3);
+/// How long a step of stopping may take that cannot be interrupted.
+const STEP_LIMIT: Duration = Duration::from_secs(2);
+/// How long stopping may take after the grace period, in all.
+const STOP_LIMIT: Duration = Duration::from_secs(15);
 
 /// A gateway that runs.
 #[derive(Debug)]
@@ -81,7 +85,7 @@ impl Gateway {
         let background = background(&parts, &backends);
         let (stop_admin, stopped) = oneshot::channel();
         let checks = checks(&facts, &parts.auth);
-        let page = Admin::new(Arc::clone(&telemetry), checks).hosts(config.hosts.clone());
+        let page = Admin::new(Arc::clone(&telemetry), checks).hosts(&admin_hosts(config));
         let admin_task = tokio::spawn(serve_admin(given.admin, page, stopped));
         // Keys first: a gateway that answers 503 to its first caller has started too early.
         parts.auth.start().await;
@@ -119,14 +123,20 @@ impl Gateway {
     }
 
     /// Stops: no new connections, calls in flight finish within the grace period, children end,
-    /// logs are written. Gives back whether everything finished in time.
-    pub async fn stop(mut self) -> bool {
+    /// logs are written. Gives back whether everything finished in time. It ends by itself, whatever
+    /// is stuck.
+    pub async fn stop(self) -> bool {
+        let limit = self.grace.saturating_add(STOP_LIMIT);
+        tokio::time::timeout(limit, self.end()).await.unwrap_or(false)
+    }
+
+    async fn end(mut self) -> bool {
         self.facts.drain();
         let finished = self.drain.end(self.grace).await;
         self.background.abort_all();
         // What is left on the lanes ends here, and with it the last records are written.
         let lanes = self.lanes;
-        let _ended = tokio::task::spawn_blocking(move || drop(lanes)).await;
+        let ended = within("the lanes", move || drop(lanes)).await;
         let mut ending = JoinSet::new();
         for child in self.children {
             ending.spawn(async move { child.shutdown().await });
@@ -142,9 +152,18 @@ impl Gateway {
         // The admin server goes last, so that a drain can be watched.
         let _stopped = self.stop_admin.send(());
         let _ended = self.admin_task.await;
-        self.telemetry.flush();
-        finished
+        let telemetry = self.telemetry;
+        within("the access log", move || telemetry.flush()).await && ended && finished
     }
+}
+
+/// Does what may be stuck on a thread that can be left behind. Gives back whether it ended.
+async fn within(what: &'static str, work: impl FnOnce() + Send + 'static) -> bool {
+    let ended = tokio::time::timeout(STEP_LIMIT, tokio::task::spawn_blocking(work)).await;
+    if ended.is_err() {
+        tracing::error!("{what} did not end within {STEP_LIMIT:?} and is left behind");
+    }
+    ended.is_ok()
 }
 
 /// What runs beside the calls: lists, refreshed keys, changes that targets announce.
@@ -163,6 +182,12 @@ fn background(parts: &crate::stack::Parts, backends: &[Backend]) -> JoinSet<()> 
         });
     }
     tasks
+}
+
+/// The names of this machine: those of the MCP endpoint, whatever their port.
+fn admin_hosts(config: &Config) -> Vec<String> {
+    let public = config.public_url.split_once("://").map(|(_, authority)| authority.to_owned());
+    config.hosts.iter().cloned().chain(public).collect()
 }
 
 fn checks(facts: &Arc<Facts>, auth: &Arc<Authenticator>) -> Checks {

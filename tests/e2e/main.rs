@@ -15,6 +15,8 @@ mod ledger;
 #[cfg(test)]
 mod list;
 #[cfg(test)]
+mod logs;
+#[cfg(test)]
 mod peers;
 #[cfg(test)]
 mod recover;

@@ -42,20 +42,20 @@ pub(crate) fn annotate(answer: &Answer, phases: &Phases, ledger: &Ledger) -> Opt
 
 /// Milliseconds by phase, and the attempts.
 fn note(phases: &Phases, ledger: &Ledger) -> serde_json::Value {
-    let ms = |spent: std::time::Duration| spent.as_micros() as f64 / 1000.0;
+    let ms = |micros: u64| micros as f64 / 1000.0;
     let spent: serde_json::Map<String, serde_json::Value> =
-        phases.iter().map(|(phase, spent)| (phase.as_str().to_owned(), ms(spent).into())).collect();
+        phases.micros().map(|(phase, took)| (phase.as_str().to_owned(), ms(took).into())).collect();
     let attempts: Vec<serde_json::Value> = ledger
         .notes()
         .iter()
         .map(|note| {
             let reason = note.reason.map_or("ok", toolgate_call::Reason::as_str);
-            serde_json::json!({ "reason": reason, "ms": ms(note.took) })
+            serde_json::json!({ "reason": reason, "ms": note.took.as_micros() as f64 / 1000.0 })
         })
         .collect();
     serde_json::json!({
         "phases_ms": spent,
-        "total_ms": ms(phases.total()),
+        "total_ms": ms(phases.micros().map(|(_, took)| took).sum()),
         "attempts": attempts,
         "target": ledger.tool().map(|tool| &*tool.target),
     })

@@ -140,6 +140,18 @@ impl Phases {
         Phase::ALL.into_iter().zip(self.0)
     }
 
+    /// Phase and time in whole microseconds, in order. What is cut off of one goes to a later one, so
+    /// these too sum to the wall time, to the microsecond.
+    pub fn micros(&self) -> impl Iterator<Item = (Phase, u64)> {
+        let whole = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+        let mut passed = Duration::ZERO;
+        self.iter().map(move |(phase, spent)| {
+            let before = whole(passed);
+            passed += spent;
+            (phase, whole(passed) - before)
+        })
+    }
+
     /// The wall time: the sum of the phases.
     #[must_use]
     pub fn total(&self) -> Duration {

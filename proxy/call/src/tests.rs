@@ -35,6 +35,28 @@ fn span(body: &str, part: &str) -> Option<Span> {
     Some(Span { start, end: start + part.len() })
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn whole_microseconds_of_the_phases_sum_to_those_of_the_wall_time(
+        nanos in proptest::collection::vec(0..3_000_u64, 10),
+    ) {
+        let ledger = Ledger::new(Instant::now());
+        let mut now = ledger.start();
+        for (phase, nanos) in Phase::ALL.into_iter().zip(nanos) {
+            ledger.enter_at(phase, now);
+            now += Duration::from_nanos(nanos);
+        }
+        let phases = ledger.phases_at(now);
+        let sum: u64 = phases.micros().map(|(_, micros)| micros).sum();
+        prop_assert_eq!(u128::from(sum), phases.total().as_micros());
+        for ((_, micros), (_, spent)) in phases.micros().zip(phases.iter()) {
+            prop_assert_eq!(u128::from(micros).abs_diff(spent.as_micros()) <= 1, true);
+        }
+    }
+}
+
 #[test]
 fn phases_sum_to_the_wall_time() {
     let start = Instant::now();

@@ -151,6 +151,11 @@ impl Tool {
         usable.then(|| Self { name, read_only, idempotent, raw, name_at })
     }
 
+    /// Whether the target describes it as it did before, to the letter.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        self.raw.as_bytes() == other.raw.as_bytes()
+    }
+
     /// The tool as the target describes it, under another name.
     pub(crate) fn renamed(&self, name: &str) -> RawJson {
         let bytes = self.raw.as_bytes();

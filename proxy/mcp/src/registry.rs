@@ -5,6 +5,7 @@
 //! target's failure that takes another target's tools away.
 
 mod catalog;
+mod changes;
 mod entry;
 
 use std::collections::HashMap;

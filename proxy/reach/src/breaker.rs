@@ -2,7 +2,8 @@
 //!
 //! Enters: an attempt. Leaves: the same, or a refusal at once while the circuit is open. Never:
 //! makes a caller wait for it to close, counts a caller's or a tool's failure against the target,
-//! holds its lock while anything is awaited, or takes it for a call among calls that all end well.
+//! holds its lock while anything is awaited or logged, or takes it for a call or a stream among
+//! calls that all end well.
 
 use std::borrow::Cow;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -78,12 +79,26 @@ impl Circuit {
         (machine.shown(), machine.opens_again_in(Instant::now().into_std()))
     }
 
+    /// Whether it will still be open then, if nothing else happens to it.
+    pub(crate) fn is_open_at(&self, then: std::time::Instant) -> bool {
+        let is_open = |left: Duration| !left.is_zero();
+        self.calm.admit().is_none() && self.lock().opens_again_in(then).is_some_and(is_open)
+    }
+
+    pub(crate) const fn metrics(&self) -> &Arc<TargetMetrics> {
+        &self.metrics
+    }
+
     fn admit(&self, now: Instant) -> Result<Pass, Refusal> {
         if let Some(pass) = self.calm.admit() {
             return Ok(pass);
         }
         let now = now.into_std();
         self.with(|machine| machine.admit(now)).map_err(|wait| self.refuse(wait))
+    }
+
+    fn is_trial(&self, pass: &Pass) -> bool {
+        !self.calm.has_given(pass) && self.lock().is_trial(pass)
     }
 
     fn settle(&self, pass: &Pass, signal: Signal) {
@@ -101,11 +116,14 @@ impl Circuit {
         let result = act(&mut machine);
         let after = machine.shown();
         self.calm.update(&machine);
-        if before != after {
-            // Under the lock, so that the last state shown is the one that holds.
-            self.metrics.circuit(after);
-            tracing::info!(target_name = &*self.target, ?before, ?after, "circuit changed");
+        if before == after {
+            return result;
         }
+        // Under the lock, so that the last state shown is the one that holds.
+        self.metrics.circuit(after);
+        drop(machine);
+        // Not under it: whoever reads the log may be slow.
+        tracing::info!(target_name = &*self.target, ?before, ?after, "circuit changed");
         result
     }
 
@@ -166,8 +184,7 @@ impl Watcher for Ticket<'_> {
 
     /// The head of a stream ends a trial well, or a long stream would keep all others out.
     fn began(mut self) -> Ticket<'static> {
-        let trial = self.pass.as_ref().is_some_and(|pass| self.circuit.lock().is_trial(pass));
-        if trial {
+        if self.pass.as_ref().is_some_and(|pass| self.circuit.is_trial(pass)) {
             self.settle(Signal::Well);
         }
         Ticket { circuit: keep(&self.circuit), pass: self.pass.take(), due: self.due }

@@ -8,8 +8,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fastrand::Rng;
+use tokio::time::Instant;
 use toolgate_call::{Outbound, Refusal, Reply, RetryPlan};
-use toolgate_telemetry::Telemetry;
+use toolgate_telemetry::{TargetMetrics, Telemetry};
 use tower::service_fn;
 use tower::util::BoxCloneSyncService;
 
@@ -17,6 +18,7 @@ use crate::attempt::Attempt;
 use crate::breaker::{Breaker, Circuit};
 use crate::limit::Limit;
 use crate::retry::Retry;
+use crate::retry::budget::Budget;
 use crate::stage::FarSide;
 use crate::timeout::Timeout;
 
@@ -54,7 +56,7 @@ pub struct ReachConfig {
     /// How the gateway's own questions are repeated; a call has the plan of its tool.
     pub retry: RetryPlan,
     /// Retries per call over time: 0.2 lets one call in five be repeated once. Outside 0 to 1 it
-    /// is brought into that range. A few retries are granted whatever it says.
+    /// is brought into that range. Unless it is 0, a few retries are granted whatever it says.
     pub budget: f64,
     /// Operations at once.
     pub concurrency: usize,
@@ -96,12 +98,14 @@ fn assemble(
     let metrics = telemetry.target(&config.target);
     let circuit = Circuit::new(&config, Arc::clone(&metrics));
     let health = Arc::new(Health::new(Arc::clone(&circuit)));
+    let budget = Arc::new(Budget::new(config.budget, Instant::now()));
+    show(&budget, &metrics, telemetry);
     // A permit of the target and of the tool, at once or not at all; held to the last byte.
     let limit = |inner| Limit::new(&config, telemetry, inner);
     // One deadline for all attempts together; what is running when it passes is dropped.
-    let timeout = |inner| Timeout::new(&config, &metrics, inner);
+    let timeout = |inner| Timeout::new(&config, inner);
     // Repeats what may be repeated, and says the last word on what failed.
-    let retry = |inner| Retry::new(&config, &metrics, rng, inner);
+    let retry = |inner| Retry::new(&config, &circuit, &budget, rng, inner);
     // Leaves a target alone that fails again and again.
     let breaker = |inner| Breaker::new(&circuit, config.timeout, inner);
     // Times one attempt and notes what came of it.
@@ -111,6 +115,14 @@ fn assemble(
     // The stages are lent to a call: one handle and one boxed future serve it all the way.
     let svc = TargetSvc::new(service_fn(move |outbound| Arc::clone(&chain).send(outbound)));
     Reach { svc, health }
+}
+
+/// The budget fills with time, also while nobody calls, so its level is read when it is asked for.
+fn show(budget: &Arc<Budget>, metrics: &Arc<TargetMetrics>, telemetry: &Telemetry) {
+    if budget.is_any() {
+        let (budget, metrics) = (Arc::clone(budget), Arc::clone(metrics));
+        telemetry.at_scrape(move || metrics.retry_budget(budget.level(Instant::now())));
+    }
 }
 
 #[cfg(test)]

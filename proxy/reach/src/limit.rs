@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use toolgate_call::{Case, Outbound, Refusal, Reply, ToolPlan};
+use toolgate_call::{Case, Op, Outbound, Reason, Refusal, Reply, ToolPlan};
 use toolgate_telemetry::{InUse, Shed, TargetMetrics, Telemetry};
 
 use crate::ReachConfig;
@@ -123,8 +123,20 @@ impl<S: Stage + 'static> Limit<S> {
     /// The whole way of one call. The reply takes the handle along, so one clone is enough.
     pub(crate) async fn send(self: Arc<Self>, outbound: Outbound) -> Result<Reply, Refusal> {
         let permit = self.take(&outbound)?;
-        let reply = permit.limit.inner.send(Trip::new(&outbound)).await?;
-        Ok(reply.holding(permit))
+        let ending = permit.limit.inner.send(Trip::new(&outbound)).await;
+        if matches!(outbound.op, Op::Probe) {
+            permit.limit.checked(&ending);
+        }
+        Ok(ending?.holding(permit))
+    }
+
+    /// A probe ended. One that the open circuit held back asked nothing.
+    fn checked(&self, ending: &Result<Reply, Refusal>) {
+        match ending {
+            Ok(_) => self.metrics.health_check(true),
+            Err(refusal) if refusal.reason() == Reason::CircuitOpen => {}
+            Err(_) => self.metrics.health_check(false),
+        }
     }
 }
 

@@ -14,13 +14,14 @@ use toolgate_call::{Answer, Case, Phase, Reason, Refusal, Reply, RetryPlan};
 use toolgate_telemetry::{Suppressed, TargetMetrics};
 
 use crate::ReachConfig;
+use crate::breaker::Circuit;
 use crate::retry::budget::Budget;
 use crate::retry::verdict::{Failure, Verdict, may_have_been_sent, verdict};
 use crate::stage::{Stage, Trip};
 use crate::subject::Subject;
 use crate::watch::{Watcher, watch};
 
-mod budget;
+pub(crate) mod budget;
 mod verdict;
 
 /// The stage.
@@ -28,7 +29,8 @@ pub(crate) struct Retry<S> {
     target: Arc<str>,
     timeout: Duration,
     plan: RetryPlan,
-    budget: Budget,
+    budget: Arc<Budget>,
+    circuit: Arc<Circuit>,
     rng: Mutex<Rng>,
     metrics: Arc<TargetMetrics>,
     inner: S,
@@ -53,18 +55,19 @@ struct LastWord<'a> {
 impl<S> Retry<S> {
     pub(crate) fn new(
         config: &ReachConfig,
-        metrics: &Arc<TargetMetrics>,
+        circuit: &Arc<Circuit>,
+        budget: &Arc<Budget>,
         rng: Rng,
         inner: S,
     ) -> Self {
-        metrics.retry_budget(1.0);
         Self {
             target: Arc::clone(&config.target),
             timeout: config.timeout,
             plan: config.retry,
-            budget: Budget::new(config.budget, Instant::now()),
+            budget: Arc::clone(budget),
+            circuit: Arc::clone(circuit),
             rng: Mutex::new(rng),
-            metrics: Arc::clone(metrics),
+            metrics: Arc::clone(circuit.metrics()),
             inner,
         }
     }
@@ -72,7 +75,7 @@ impl<S> Retry<S> {
     /// Every call puts its share into the budget.
     fn deposit(&self, now: Instant) {
         if !self.budget.is_full() {
-            self.metrics.retry_budget(self.budget.deposit(now));
+            self.budget.deposit(now);
         }
     }
 
@@ -80,23 +83,30 @@ impl<S> Retry<S> {
     fn decide(&self, trip: Trip<'_>, failure: &Failure<'_>) -> Option<Duration> {
         let (_, plan) = trip.outbound.limits(self.timeout, self.plan);
         match verdict(trip, plan, failure, self.draw()) {
-            Verdict::Again(pause) => self.spend(Instant::from_std(failure.now)).then_some(pause),
+            Verdict::Again(pause) => match self.stands_in_the_way(failure.now, pause) {
+                None => Some(pause),
+                Some(why) => self.suppress(why),
+            },
             Verdict::Give(None) => None,
-            Verdict::Give(Some(why)) => {
-                self.metrics.retry_suppressed(why);
-                None
-            }
+            Verdict::Give(Some(why)) => self.suppress(why),
         }
     }
 
-    /// Takes one retry out of the budget.
-    fn spend(&self, now: Instant) -> bool {
-        let granted = self.budget.withdraw(now);
-        self.metrics.retry_budget(self.budget.level(now));
-        if !granted {
-            self.metrics.retry_suppressed(Suppressed::Budget);
+    /// Takes one retry out of the budget, unless the circuit will not let it through: a caller is
+    /// not made to wait for a refusal.
+    fn stands_in_the_way(&self, now: std::time::Instant, pause: Duration) -> Option<Suppressed> {
+        if self.circuit.is_open_at(now + pause) {
+            Some(Suppressed::Breaker)
+        } else if self.budget.withdraw(Instant::from_std(now)) {
+            None
+        } else {
+            Some(Suppressed::Budget)
         }
-        granted
+    }
+
+    fn suppress(&self, why: Suppressed) -> Option<Duration> {
+        self.metrics.retry_suppressed(why);
+        None
     }
 
     fn draw(&self) -> f64 {
@@ -116,6 +126,9 @@ impl<S: Stage> Stage for Retry<S> {
                     break Ok(reply);
                 }
                 Err(refusal) if refusal.reason() == Reason::CircuitOpen => {
+                    if tries.cause.is_some() {
+                        self.budget.refund(Instant::now());
+                    }
                     break Err(tries.held_back(refusal));
                 }
                 Err(refusal) => refusal,

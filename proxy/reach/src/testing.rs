@@ -198,6 +198,11 @@ pub(crate) fn list() -> Outbound {
     }
 }
 
+/// The gateway's question whether the target is there.
+pub(crate) fn probe() -> Outbound {
+    Outbound { op: Op::Probe, ..list() }
+}
+
 pub(crate) fn unsent(reason: Reason) -> Refusal {
     Refusal::target(reason, &Arc::from("t"), "the far side failed")
 }

@@ -1,7 +1,7 @@
 //! The deadline of an operation, over all of its attempts.
 //!
-//! Enters: an operation with the caller's deadline. Leaves: the same with the sooner of that and
-//! the limit of its tool, and an end when that moment comes: the future or stream below is
+//! Enters: an operation with the deadline of the whole call. Leaves: the same with the sooner of
+//! that and the limit of its tool, and an end when that moment comes: the future or stream below is
 //! dropped, which cancels the request at the target. Never: a second timer for one wait, or any
 //! for an answer that is there at once.
 
@@ -14,7 +14,6 @@ use std::time::Duration;
 use tokio::task::coop::{Unconstrained, unconstrained};
 use tokio::time::{Instant, Sleep, sleep_until};
 use toolgate_call::{Body, Deadline, Ledger, Phase, Reason, Refusal, Reply};
-use toolgate_telemetry::{TargetMetrics, TimeoutPhase};
 
 use crate::ReachConfig;
 use crate::stage::{Shared, Stage, Trip, keep};
@@ -27,7 +26,6 @@ mod stream;
 pub(crate) struct Timeout<S> {
     target: Arc<str>,
     limit: Duration,
-    metrics: Arc<TargetMetrics>,
     inner: S,
 }
 
@@ -37,7 +35,6 @@ struct Expiry<'a> {
     subject: Subject<'a>,
     limit: Limit,
     target: Shared<'a, str>,
-    metrics: Shared<'a, TargetMetrics>,
 }
 
 /// The timer of one wait, once there is something to wait for. It goes off even for a task that
@@ -47,8 +44,8 @@ type Timer = Option<Unconstrained<Sleep>>;
 /// Whose limit it is.
 #[derive(Clone, Copy)]
 enum Limit {
-    /// The caller's deadline, which left so much.
-    Caller(Duration),
+    /// That of the whole call, of which so much was left.
+    Whole(Duration),
     /// The limit of the tool or target.
     Own(Duration),
 }
@@ -56,9 +53,8 @@ enum Limit {
 // === impl Timeout ===
 
 impl<S> Timeout<S> {
-    pub(crate) fn new(config: &ReachConfig, metrics: &Arc<TargetMetrics>, inner: S) -> Self {
-        let (target, metrics) = (Arc::clone(&config.target), Arc::clone(metrics));
-        Self { target, limit: config.timeout, metrics, inner }
+    pub(crate) fn new(config: &ReachConfig, inner: S) -> Self {
+        Self { target: Arc::clone(&config.target), limit: config.timeout, inner }
     }
 
     /// The limit of the tool or target.
@@ -70,11 +66,11 @@ impl<S> Timeout<S> {
         Deadline::after(trip.now.into_std(), self.own(trip)).sooner(trip.deadline)
     }
 
-    /// `trip` as it came, still with the deadline of its caller.
+    /// `trip` as it came, still with the deadline of the whole call.
     fn expiry<'a>(&'a self, trip: Trip<'a>) -> Expiry<'a> {
         let (now, own) = (trip.now.into_std(), self.own(trip));
         let limit = if trip.deadline < Deadline::after(now, own) {
-            Limit::Caller(trip.deadline.left(now))
+            Limit::Whole(trip.deadline.left(now))
         } else {
             Limit::Own(own)
         };
@@ -83,7 +79,6 @@ impl<S> Timeout<S> {
             subject: Subject::of(trip.outbound, &self.target),
             limit,
             target: Cow::Borrowed(&self.target),
-            metrics: Cow::Borrowed(&self.metrics),
         }
     }
 }
@@ -118,13 +113,11 @@ impl Expiry<'_> {
             subject: self.subject.keep(),
             limit: self.limit,
             target: keep(&self.target),
-            metrics: keep(&self.metrics),
         }
     }
 
     /// There was no time left to begin with.
     fn too_late(&self) -> Refusal {
-        self.metrics.timed_out(TimeoutPhase::Total);
         let name = &self.subject.name;
         let message = format!("`{name}` was not called, for its time was already up");
         Refusal::target(Reason::TimeoutTotal, &self.target, message).safe_to_retry(true)
@@ -134,7 +127,6 @@ impl Expiry<'_> {
     fn expired(&self, ledger: &Ledger) -> Refusal {
         let phase = ledger.phase();
         let reason = cut_in(phase);
-        self.metrics.timed_out(counted_as(reason));
         let (name, within) = (&self.subject.name, self.limit.spell());
         if matches!(phase, Phase::Connect | Phase::Backoff) {
             let message = format!("`{name}` could not be reached {within}; repeating it is safe");
@@ -146,7 +138,6 @@ impl Expiry<'_> {
 
     /// Time ran out in the middle of an answer.
     fn cut_short(&self) -> Refusal {
-        self.metrics.timed_out(TimeoutPhase::Total);
         let (name, within) = (&self.subject.name, self.limit.spell());
         let advice = self.subject.advice();
         let message = format!("`{name}` began to answer but did not finish {within}; {advice}");
@@ -165,7 +156,9 @@ impl Expiry<'_> {
 impl Limit {
     fn spell(self) -> String {
         match self {
-            Self::Caller(left) => format!("within the {} that its caller had left", spell(left)),
+            Self::Whole(left) => {
+                format!("within the {} that were left of the gateway's limit", spell(left))
+            }
             Self::Own(limit) => format!("within its limit of {}", spell(limit)),
         }
     }
@@ -183,16 +176,6 @@ pub(crate) const fn cut_in(phase: Phase) -> Reason {
         | Phase::Backoff
         | Phase::Receive
         | Phase::Write => Reason::TimeoutTotal,
-    }
-}
-
-fn counted_as(reason: Reason) -> TimeoutPhase {
-    if reason == Reason::TimeoutConnect {
-        TimeoutPhase::Connect
-    } else if reason == Reason::TimeoutFirstByte {
-        TimeoutPhase::FirstByte
-    } else {
-        TimeoutPhase::Total
     }
 }
 

@@ -62,9 +62,7 @@ impl Backend {
             timeout: target.timeout,
             retry: retry(target.retry),
             list_ttl: target.list_ttl,
-            // What is compiled in says the truth about itself.
-            trust_annotations: target.trust_annotations
-                || matches!(target.kind, TargetKind::Builtin(_)),
+            trust_annotations: target.trust_annotations,
             required: target.required,
             metrics: telemetry.target(&name),
         };

@@ -3,11 +3,11 @@
 //! Enters: a file. Leaves: every mistake at once, or a summary. Never: a connection.
 
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::cli::{CheckArgs, Output};
 use crate::commands::{env, say};
-use crate::config::{self, Config};
+use crate::config::{self, Config, Outside, Report};
 use crate::exit::Exit;
 
 /// Runs the command.
@@ -36,18 +36,51 @@ pub(crate) fn load(
     err: &mut dyn Write,
 ) -> Result<Config, Exit> {
     let file = path.display().to_string();
-    let text = std::fs::read_to_string(path).map_err(|error| {
-        say(err, &format!("error[TG2000]: `{file}` cannot be read: {error}\n"));
-        Exit::Config
-    })?;
-    let folder = path.parent().map(Path::to_path_buf).unwrap_or_default();
-    // A file that the configuration names is looked for beside it.
-    let read = |named: &Path| std::fs::read_to_string(folder.join(named));
-    config::load(&text, &file, &env, &read).map_err(|report| {
+    let mut tell = |report: Report| {
         match output {
             Output::Text => say(err, &report.render()),
             Output::Json => say(out, &format!("{}\n", report.to_json())),
         }
         Exit::Config
-    })
+    };
+    match std::fs::read_to_string(path) {
+        Ok(text) => config::load(&text, &file, outside(&folder(path))).map_err(&mut tell),
+        Err(error) => Err(tell(config::unreadable(&file, &error))),
+    }
+}
+
+/// What a configuration that lies in `folder` may refer to.
+pub(crate) fn outside(folder: &Path) -> Outside<'_> {
+    Outside {
+        env: &env,
+        read: &|file: &Path| std::fs::read_to_string(file),
+        is_folder: &|folder: &Path| folder.is_dir(),
+        folder,
+    }
+}
+
+/// Where the file lies. Absolute, since a child may start somewhere else.
+fn folder(path: &Path) -> PathBuf {
+    let named = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let named = named.unwrap_or(Path::new("."));
+    std::path::absolute(named).unwrap_or_else(|_| named.to_path_buf())
+}
+
+#[cfg(test)]
+mod tests {
+    //! What a script reads.
+
+    use super::{Exit, Output, Path, load};
+
+    #[test]
+    fn a_file_that_cannot_be_read_is_an_error_in_json_too() {
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        let path = Path::new("/nowhere/toolgate.yaml");
+        let exit = load(path, Output::Json, &mut out, &mut err).unwrap_err();
+        assert_eq!((exit, err.as_slice()), (Exit::Config, &b""[..]));
+        let json: serde_json::Value = serde_json::from_slice(&out).unwrap();
+        let [error] = json["errors"].as_array().unwrap().as_slice() else { panic!("{json}") };
+        assert_eq!((&error["code"], &error["file"]), (&"TG2000".into(), &path.to_str().into()));
+        assert!(error["message"].as_str().unwrap().contains("cannot be read"), "{json}");
+    }
 }

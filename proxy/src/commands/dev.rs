@@ -6,13 +6,14 @@
 use std::fmt::Write as _;
 use std::io::{IsTerminal as _, Write};
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use tokio::net::TcpListener;
 use toolgate_call::Scopes;
 
 use crate::cli::DevArgs;
-use crate::commands::{env, inherited, own_name, say, serve};
+use crate::commands::{check, inherited, own_name, say, serve};
 use crate::config;
 use crate::dev::issuer::Issuer;
 use crate::exit::Exit;
@@ -38,14 +39,15 @@ pub async fn run(args: &DevArgs, out: &mut dyn Write, err: &mut dyn Write) -> Ex
 async fn attempt(args: &DevArgs, out: &mut dyn Write, err: &mut dyn Write) -> anyhow::Result<Exit> {
     let started = Instant::now();
     if args.print_config {
-        let issuer = format!("http://127.0.0.1:{}", args.issuer_port);
-        say(out, &yaml(args, &issuer, "the-client-id-that-dev-prints")?);
+        say(out, &printed(args)?);
         return Ok(Exit::Ok);
     }
     let issuer = issuer(args.issuer_port).await?;
-    let text = yaml(args, issuer.url(), issuer.client_id())?;
-    let read = |path: &std::path::Path| std::fs::read_to_string(path);
-    let config = match config::load(&text, "dev", &env, &read) {
+    // Bound before anything is said about them: what is advertised is where they are.
+    let (mcp, admin) = (free(args.port).await?, free(args.admin_port).await?);
+    let ports = (mcp.local_addr()?.port(), admin.local_addr()?.port());
+    let text = yaml(args, ports, issuer.url(), issuer.client_id())?;
+    let config = match config::load(&text, "dev", check::outside(Path::new(""))) {
         Ok(config) => config,
         Err(report) => {
             say(err, &report.render());
@@ -53,11 +55,7 @@ async fn attempt(args: &DevArgs, out: &mut dyn Write, err: &mut dyn Write) -> an
         }
     };
     toolgate_telemetry::init_tracing(serve::level(&config)).map_err(anyhow::Error::msg)?;
-    let given = Surroundings {
-        mcp: free(args.port).await?,
-        admin: Some(free(args.admin_port).await?),
-        inherited: inherited(),
-    };
+    let given = Surroundings { mcp, admin: Some(admin), inherited: inherited() };
     let gateway = Gateway::start(&config, given).await?;
     let token = issuer.mint(issuer.client_id(), issuer.scopes(), TOKEN_LIFETIME).await?;
     let file = run_file(&gateway, &issuer);
@@ -66,20 +64,34 @@ async fn attempt(args: &DevArgs, out: &mut dyn Write, err: &mut dyn Write) -> an
     });
     let shown = out_is_terminal().then_some(token.as_str());
     say(out, &banner(&gateway, &issuer, shown, started.elapsed()));
-    let exit = serve::until_stopped(gateway, err).await;
+    let exit = serve::until_stopped(gateway).await;
     drop(kept);
     Ok(exit)
 }
 
-/// The configuration that `dev` runs.
-fn yaml(args: &DevArgs, issuer: &str, client: &str) -> anyhow::Result<String> {
+/// The configuration for a file of one's own. The embedded issuer ends with `dev`, so its place is
+/// left open, in a way that `check` points at.
+fn printed(args: &DevArgs) -> anyhow::Result<String> {
+    let ports = (args.port, args.admin_port);
+    let text = yaml(args, ports, "https://<your-issuer>", "<your-client-id>")?;
+    Ok(format!(
+        "# What `toolgate dev` runs, but for the issuer: its own has new keys and a new client at\n\
+         # every start. Name yours, then: toolgate check FILE\n{text}"
+    ))
+}
+
+/// The configuration that `dev` runs; `ports` are those of MCP and of the admin server.
+fn yaml(
+    args: &DevArgs,
+    (port, admin): (u16, u16),
+    issuer: &str,
+    client: &str,
+) -> anyhow::Result<String> {
     let mut text = format!(
         "listen: 127.0.0.1:{port}\nadmin: 127.0.0.1:{admin}\nauth:\n  issuers:\n    \
          - name: dev\n      profile: cognito\n      issuer: {issuer}\n      clients: [{client}]\n  \
          scopes: [gateway/invoke]\ntargets:\n  clock: {{ builtin: clock }}\n  \
          gateway: {{ builtin: gateway }}\n",
-        port = args.port,
-        admin = args.admin_port,
     );
     for target in &args.mcp {
         let Some((name, url)) = target.split_once('=') else {
@@ -175,4 +187,49 @@ fn banner(gateway: &Gateway, issuer: &Issuer, token: Option<&str>, ready: Durati
         version = env!("CARGO_PKG_VERSION"),
         ready = ready.as_millis(),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    //! What `dev` writes out and where it listens.
+
+    use std::path::Path;
+
+    use super::{DevArgs, check, config, free, printed, yaml};
+
+    fn args() -> DevArgs {
+        DevArgs {
+            port: 8800,
+            admin_port: 9464,
+            issuer_port: 8801,
+            mcp: vec!["docs=https://docs.example.com/mcp".to_owned()],
+            stdio: None,
+            print_config: true,
+            command: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn what_is_printed_lacks_an_issuer_and_nothing_else() {
+        let text = printed(&args()).unwrap();
+        let load = |text: &str| config::load(text, "toolgate.yaml", check::outside(Path::new("")));
+        let report = load(&text).unwrap_err();
+        let codes: Vec<_> = report.mistakes().iter().map(|mistake| mistake.code).collect();
+        assert_eq!(codes, [config::code::PLACEHOLDER; 2], "{report}");
+        let filled = text.replace("<your-issuer>", "login.example.com");
+        let filled = filled.replace("<your-client-id>", "client");
+        assert!(load(&filled).is_ok(), "{filled}");
+    }
+
+    #[tokio::test]
+    async fn a_port_that_was_moved_is_the_one_that_is_advertised() {
+        let taken = free(18_800).await.unwrap();
+        let wanted = taken.local_addr().unwrap().port();
+        let moved = free(wanted).await.unwrap().local_addr().unwrap().port();
+        assert_ne!(moved, wanted);
+        let text = yaml(&args(), (moved, 9464), "http://127.0.0.1:1", "client").unwrap();
+        let outside = check::outside(Path::new(""));
+        let config = config::load(&text, "dev", outside).unwrap();
+        assert_eq!(config.resource, format!("http://127.0.0.1:{moved}/mcp"));
+    }
 }

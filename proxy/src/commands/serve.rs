@@ -5,16 +5,27 @@
 
 use std::io::Write;
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use toolgate_telemetry::{flush_diagnostics, tell};
 
 use crate::cli::{Output, ServeArgs};
 use crate::commands::{check, inherited, say};
 use crate::config::Config;
 use crate::exit::Exit;
 use crate::run::{Gateway, Surroundings};
+
+/// How long the last messages may take to get out.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// What the process is told from outside.
+struct Signals {
+    term: Signal,
+    int: Signal,
+    hup: Signal,
+}
 
 /// Runs the command.
 pub async fn run(args: &ServeArgs, out: &mut dyn Write, err: &mut dyn Write) -> Exit {
@@ -37,7 +48,7 @@ pub async fn run(args: &ServeArgs, out: &mut dyn Write, err: &mut dyn Write) -> 
     match Gateway::start(&config, given).await {
         Ok(gateway) => {
             say(err, &banner(&gateway, started));
-            until_stopped(gateway, err).await
+            until_stopped(gateway).await
         }
         Err(error) => {
             say(err, &format!("error[TG2000]: {error:#}\n"));
@@ -46,31 +57,58 @@ pub async fn run(args: &ServeArgs, out: &mut dyn Write, err: &mut dyn Write) -> 
     }
 }
 
-/// Waits for a signal, then drains. A second SIGINT quits at once.
-pub(crate) async fn until_stopped(gateway: Gateway, err: &mut dyn Write) -> Exit {
-    let (mut term, mut int) = match signals() {
+/// Waits for a signal, then drains. A second SIGINT quits at once. What is said goes by the outbox,
+/// since whoever reads it may have stopped.
+pub(crate) async fn until_stopped(gateway: Gateway) -> Exit {
+    let exit = stopped(gateway).await;
+    // On a thread of its own: it waits, if only for a moment.
+    let _flushed = tokio::task::spawn_blocking(|| flush_diagnostics(LAST_WORDS)).await;
+    exit
+}
+
+async fn stopped(gateway: Gateway) -> Exit {
+    let mut signals = match Signals::new() {
         Ok(signals) => signals,
         Err(error) => {
-            say(err, &format!("error[TG2000]: no signal handler: {error}\n"));
+            tell(&format!("error[TG2000]: no signal handler: {error}\n"));
             return Exit::Config;
         }
     };
+    signals.wait(&gateway).await;
+    tell("draining: calls in flight finish, no new connections\n");
+    // A task, so that nothing has to end here first when a second signal comes.
+    let stopping = tokio::spawn(gateway.stop());
     tokio::select! {
-        _ = term.recv() => {}
-        _ = int.recv() => {}
-    }
-    say(err, "draining: calls in flight finish, no new connections\n");
-    tokio::select! {
-        finished = gateway.stop() => {
-            say(err, if finished { "stopped\n" } else { "stopped; some calls did not finish in time\n" });
+        finished = stopping => {
+            let all = matches!(finished, Ok(true));
+            tell(if all { "stopped\n" } else { "stopped; some calls did not finish in time\n" });
             Exit::Ok
         }
-        _ = int.recv() => Exit::Interrupted,
+        _ = signals.int.recv() => Exit::Interrupted,
     }
 }
 
-fn signals() -> std::io::Result<(Signal, Signal)> {
-    Ok((signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?))
+// === impl Signals ===
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self {
+            term: signal(SignalKind::terminate())?,
+            int: signal(SignalKind::interrupt())?,
+            hup: signal(SignalKind::hangup())?,
+        })
+    }
+
+    /// Waits for one that ends the gateway.
+    async fn wait(&mut self, gateway: &Gateway) {
+        loop {
+            tokio::select! {
+                _ = self.term.recv() => return,
+                _ = self.int.recv() => return,
+                _ = self.hup.recv() => gateway.telemetry.reopen_log(),
+            }
+        }
+    }
 }
 
 async fn bind(config: &Config) -> Result<Surroundings, String> {

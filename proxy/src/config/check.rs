@@ -3,7 +3,7 @@
 //! In: the typed file and its tree. Out: mistakes, all of them. It never looks
 //! outside the file; secrets are fetched by `resolve`.
 
-mod amounts;
+pub(crate) mod amounts;
 mod auth;
 mod targets;
 mod tools;
@@ -22,7 +22,7 @@ use super::review::Review;
 pub(crate) fn check(file: &File, review: &mut Review<'_>) {
     let listen = file.listen.as_ref().map_or(DEFAULT_LISTEN, |listen| listen.0.0);
     addresses(file, listen, review);
-    public_url(file, review);
+    public_url(file, listen, review);
     auth::check(file, listen, review);
     amounts::check(file, review);
     targets::check(file, review);
@@ -52,8 +52,14 @@ fn addresses(file: &File, listen: SocketAddr, review: &mut Review<'_>) {
     );
 }
 
-fn public_url(file: &File, review: &mut Review<'_>) {
-    let Some(url) = &file.public_url else { return };
+fn public_url(file: &File, listen: SocketAddr, review: &mut Review<'_>) {
+    let Some(url) = &file.public_url else {
+        let is_nameless = review.tree.is_empty(&["hosts"]) && review.tree.lacks(&["public_url"]);
+        if listen.ip().is_unspecified() && is_nameless {
+            refuse_nameless(listen, review);
+        }
+        return;
+    };
     if !url.0.is_origin() {
         review.add(
             Mistake::new(code::MALFORMED, review.at(&["public_url"]), "`public_url` has a path")
@@ -61,6 +67,19 @@ fn public_url(file: &File, review: &mut Review<'_>) {
                 .help("the endpoint is always `/mcp`; write for example `https://gw.example.com`"),
         );
     }
+}
+
+/// Whoever calls from elsewhere writes a name into `Host` that must be known here.
+fn refuse_nameless(listen: SocketAddr, review: &mut Review<'_>) {
+    let message = "callers elsewhere would be refused: no name of this gateway is configured";
+    review.add(
+        Mistake::new(code::MISSING_KEY, review.at(&["listen"]), message)
+            .label(format!("{listen} is every address, and the name of none"))
+            .help(
+                "add `public_url: https://gw.example.com`, or `hosts: [gw.internal:8800]` with \
+                 what callers write",
+            ),
+    );
 }
 
 /// Whether only this machine can reach the address.

@@ -51,6 +51,10 @@ pub const ISSUER: &str = "TG1022";
 pub const INSECURE_URL: &str = "TG1023";
 /// Two listeners on one address.
 pub const ADDRESS_CLASH: &str = "TG1024";
+/// A folder that is not there.
+pub const PATH: &str = "TG1025";
+/// The configuration cannot be read, or the gateway cannot start.
+pub const START: &str = "TG2000";
 /// The schema and the reader disagree: a fault of this program.
 pub const INTERNAL: &str = "TG1099";
 
@@ -80,5 +84,6 @@ pub const ALL: &[(&str, &str)] = &[
     (ISSUER, "issuer settings that do not fit its profile"),
     (INSECURE_URL, "keys or secrets would travel unencrypted"),
     (ADDRESS_CLASH, "two listeners on one address"),
+    (PATH, "a folder that is not there"),
     (INTERNAL, "a fault of this program, not of the file"),
 ];

@@ -25,9 +25,9 @@ use super::words::{AccessLog, HeaderText, Scope};
 pub(crate) struct File {
     /// Address for MCP clients; the endpoint is `/mcp`. Default `127.0.0.1:8800`.
     pub(crate) listen: Option<Text<Address>>,
-    /// Address for metrics, health and console, or `off`. Default `127.0.0.1:9464`.
+    /// Address for metrics and health, or `off`. Default `127.0.0.1:9464`.
     pub(crate) admin: Option<Text<Admin>>,
-    /// Origin that clients see; the MCP resource URI is this plus `/mcp`. Absent: `http://` and the listen address.
+    /// Origin that clients see; the MCP resource URI is this plus `/mcp`. Absent: `http://` and the listen address, which with `0.0.0.0` needs `hosts`.
     pub(crate) public_url: Option<Text<HttpUrl>>,
     /// `Host` values taken besides the listen address, the local names and the host of `public_url`.
     pub(crate) hosts: Vec<Text<Host>>,
@@ -88,7 +88,7 @@ pub(crate) struct Issuer {
     pub(crate) jwks_url: Option<Text<HttpUrl>>,
     /// Where its discovery document is, when not below the issuer.
     pub(crate) discovery_url: Option<Text<HttpUrl>>,
-    /// Client ids taken; profile `cognito` needs them.
+    /// Client ids taken (`client_id`, with `oidc` also `azp`); profile `cognito` needs them. Absent with `oidc`: any.
     #[schemars(inner(length(min = 1)))]
     pub(crate) clients: Vec<String>,
     /// Audiences taken; profile `oidc` only. Absent: the MCP resource URI.
@@ -114,7 +114,7 @@ pub(crate) struct Limits {
     /// Calls in progress at once. Default `1024`.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub(crate) concurrency: Option<u32>,
-    /// Longest bearer token. Default `8KiB`.
+    /// Longest bearer token, at most `48KiB`. Default `8KiB`.
     pub(crate) token_bytes: Option<Text<Size>>,
     /// Verified tokens remembered. Default `10000`.
     #[schemars(range(min = 1, max = 10_000_000))]
@@ -137,18 +137,18 @@ pub(crate) struct Sessions {
 #[serde(deny_unknown_fields, default)]
 #[schemars(title = "`defaults`")]
 pub(crate) struct Settings {
-    /// Longest time for a call, all attempts together. Default `30s`.
+    /// Longest time for a call, all attempts together; at most `15m`. Default `30s`.
     pub(crate) timeout: Option<Text<Duration>>,
     /// Longest time to connect; `mcp` targets. Default `5s`.
     pub(crate) connect_timeout: Option<Text<Duration>>,
-    /// Longest silence within a reply; `mcp` and `stdio` targets. Default `60s`.
+    /// Longest silence within a reply; `mcp` targets. Default `60s`.
     pub(crate) idle_timeout: Option<Text<Duration>>,
     /// Calls in progress at one target. Default `100`.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub(crate) concurrency: Option<u32>,
     /// How long a target's lists are kept; `0s` asks each time. Default `60s`.
     pub(crate) list_ttl: Option<Text<Duration>>,
-    /// Largest reply. Default `16MiB`.
+    /// Largest reply; `mcp` and `stdio` targets. Default `16MiB`.
     pub(crate) max_response: Option<Text<Size>>,
     /// Trying again.
     pub(crate) retry: Option<Retry>,
@@ -171,7 +171,7 @@ pub(crate) struct Retry {
     pub(crate) base: Option<Text<Duration>>,
     /// Longest wait. Default `2s`.
     pub(crate) max: Option<Text<Duration>>,
-    /// Retries allowed per first attempt, over time. Default `0.2`.
+    /// Retries allowed per first attempt, over time; `0` allows none. Per target. Default `0.2`.
     #[schemars(range(min = 0.0, max = 1.0))]
     pub(crate) budget: Option<f64>,
 }
@@ -205,22 +205,22 @@ pub(crate) struct Target {
     pub(crate) credentials: Option<Credentials>,
     /// Without it there are no lists and no readiness. Default `false`.
     pub(crate) required: Option<bool>,
-    /// Believe the target's `readOnlyHint` and `idempotentHint`. Default `false`.
+    /// Believe the target's `readOnlyHint` and `idempotentHint`. Absent: only a built-in one's.
     pub(crate) trust_annotations: Option<bool>,
     /// Scopes every call to this target needs, besides `auth.scopes`.
     pub(crate) scopes: Vec<Text<Scope>>,
-    /// Longest time for a call, all attempts together.
+    /// Longest time for a call, all attempts together; at most `15m`.
     pub(crate) timeout: Option<Text<Duration>>,
     /// Longest time to connect; `mcp` targets.
     pub(crate) connect_timeout: Option<Text<Duration>>,
-    /// Longest silence within a reply; `mcp` and `stdio` targets.
+    /// Longest silence within a reply; `mcp` targets.
     pub(crate) idle_timeout: Option<Text<Duration>>,
     /// Calls in progress at this target.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub(crate) concurrency: Option<u32>,
     /// How long the target's lists are kept; `0s` asks each time.
     pub(crate) list_ttl: Option<Text<Duration>>,
-    /// Largest reply.
+    /// Largest reply; `mcp` and `stdio` targets.
     pub(crate) max_response: Option<Text<Size>>,
     /// Trying again.
     pub(crate) retry: Option<Retry>,
@@ -244,11 +244,11 @@ pub(crate) struct Http {
 #[serde(deny_unknown_fields, default)]
 #[schemars(title = "`stdio`", extend("required" = ["command"]))]
 pub(crate) struct Stdio {
-    /// Program and arguments; no shell reads them.
+    /// Program and arguments; no shell reads them. A program such as `./server` lies beside this file.
     pub(crate) command: Vec<String>,
     /// Environment variables, as text or secret reference.
     pub(crate) env: Ordered<Text<EnvText>>,
-    /// Working directory.
+    /// Working directory; a relative one lies beside this file. Absent: the gateway's own.
     #[schemars(length(min = 1))]
     pub(crate) cwd: Option<String>,
 }
@@ -260,7 +260,7 @@ pub(crate) struct Stdio {
 pub(crate) struct Credentials {
     /// Header that carries it. Default `Authorization`.
     pub(crate) header: Option<Text<HeaderText>>,
-    /// Where the secret is kept: `env:NAME` or `file:PATH`.
+    /// Where the secret is kept: `env:NAME`, or `file:PATH`, a relative one beside this file.
     pub(crate) secret: Option<Text<SecretRef>>,
     /// Word before the secret. Default `Bearer` in `Authorization`, none elsewhere; `""` for none.
     #[schemars(length(max = 64))]
@@ -278,7 +278,7 @@ pub(crate) struct Tool {
     pub(crate) read_only: Option<bool>,
     /// Calling twice is like calling once. Absent: unknown, or what a trusted target says.
     pub(crate) idempotent: Option<bool>,
-    /// Longest time for a call. Absent: the target's.
+    /// Longest time for a call, at most `15m`. Absent: the target's.
     pub(crate) timeout: Option<Text<Duration>>,
     /// Calls of this tool in progress. Absent: only the target's limit.
     #[schemars(range(min = 1, max = 1_000_000))]
@@ -292,7 +292,7 @@ pub(crate) struct Tool {
 #[serde(deny_unknown_fields, default)]
 #[schemars(title = "`log`")]
 pub(crate) struct Log {
-    /// Where the access log goes. Default `stderr`.
+    /// Where the access log goes: `stderr`, `stdout`, `off`, or `file:PATH`, a relative one beside this file. Default `stderr`.
     pub(crate) access: Option<Text<AccessLog>>,
     /// Least important lines written. Default `info`.
     pub(crate) level: Option<LogLevel>,

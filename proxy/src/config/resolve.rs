@@ -7,18 +7,20 @@
 mod targets;
 mod traces;
 
+use std::fmt;
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::choice::Profile;
 use super::code;
-use super::expand::Env;
 use super::file;
 use super::reference::SecretRef;
 use super::report::{Mistake, quote};
 use super::resolved::{Auth, Config, Issuer, Limits, Log, Retry, Sessions, Shutdown};
 use super::review::Review;
-use super::secret::{ReadFile, Secret, fetch};
+use super::secret::{Secret, fetch};
 use super::text::Text;
 use super::units::Size;
 use super::words::{AccessLog, Scope};
@@ -41,9 +43,15 @@ const KEY_CHARACTERS: usize = 32;
 
 /// Ways to reach what lies outside the file.
 #[derive(Clone, Copy)]
-pub(crate) struct Outside<'a> {
-    pub(crate) env: Env<'a>,
-    pub(crate) read: ReadFile<'a>,
+pub struct Outside<'a> {
+    /// Answers for environment variables.
+    pub env: &'a dyn Fn(&str) -> Option<String>,
+    /// Reads a whole file.
+    pub read: &'a dyn Fn(&Path) -> io::Result<String>,
+    /// Whether a folder is there.
+    pub is_folder: &'a dyn Fn(&Path) -> bool,
+    /// Where the file lies: every relative path in it starts here.
+    pub folder: &'a Path,
 }
 
 /// A resolution under way.
@@ -78,7 +86,7 @@ pub(crate) fn resolve<'a>(
         tools: targets::tools(file, &targets),
         targets,
         log: Log {
-            access: file.log.access.as_ref().map_or(AccessLog::Stderr, |access| access.0.clone()),
+            access: resolver.access_log(&file.log),
             level: file.log.level.unwrap_or_default(),
         },
         traces: resolver.traces(&file.traces),
@@ -100,9 +108,44 @@ pub(crate) fn merge_retry(inherited: Retry, written: Option<&file::Retry>) -> Re
     }
 }
 
+// === impl Outside ===
+
+impl fmt::Debug for Outside<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Outside").field("folder", &self.folder).finish_non_exhaustive()
+    }
+}
+
 // === impl Resolver ===
 
 impl Resolver<'_, '_> {
+    /// The one rule for paths: a relative one starts beside the configuration file.
+    fn path(&self, written: &Path) -> PathBuf {
+        self.outside.folder.join(written)
+    }
+
+    fn access_log(&mut self, written: &file::Log) -> AccessLog {
+        let access = written.access.as_ref().map_or(AccessLog::Stderr, |access| access.0.clone());
+        let AccessLog::File(named) = access else { return access };
+        let file = self.path(&named);
+        if let Some(folder) = file.parent() {
+            self.need_folder(folder, &["log", "access"]);
+        }
+        AccessLog::File(file)
+    }
+
+    fn need_folder(&mut self, folder: &Path, path: &[&str]) {
+        if (self.outside.is_folder)(folder) {
+            return;
+        }
+        let message = format!("there is no folder {}", quote(&folder.display().to_string()));
+        let at = self.review.at(path);
+        self.review.add(
+            Mistake::new(code::PATH, at, message)
+                .help("make it; relative paths start beside the configuration file"),
+        );
+    }
+
     fn sessions(&mut self, written: &file::Sessions) -> Sessions {
         let path = ["sessions", "key"];
         let key = written.key.as_ref().and_then(|key| self.secret(&key.0, &path));
@@ -118,7 +161,8 @@ impl Resolver<'_, '_> {
 
     /// The secret behind `reference`; `None` after reporting why there is none.
     fn secret(&mut self, reference: &SecretRef, path: &[&str]) -> Option<Secret> {
-        match fetch(reference, self.outside.env, self.outside.read) {
+        let read = |named: &Path| (self.outside.read)(&self.path(named));
+        match fetch(reference, self.outside.env, &read) {
             Ok(secret) => Some(secret),
             Err(unavailable) => {
                 self.unusable(path, &unavailable.problem, &unavailable.help);

@@ -18,7 +18,7 @@ use super::words::AccessLog;
 pub struct Config {
     /// Address for MCP clients.
     pub listen: SocketAddr,
-    /// Address for metrics, health and console; `None` is off.
+    /// Address for metrics and health; `None` is off.
     pub admin: Option<SocketAddr>,
     /// Origin that clients see, without a trailing slash.
     pub public_url: String,

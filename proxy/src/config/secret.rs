@@ -11,7 +11,7 @@ use super::expand::Env;
 use super::placeholder::is_placeholder;
 use super::reference::SecretRef;
 
-/// Reads a whole file; the assembly hands it in.
+/// Reads a whole file.
 pub(crate) type ReadFile<'a> = &'a dyn Fn(&Path) -> io::Result<String>;
 
 /// Longest secret taken, in bytes.
@@ -69,8 +69,8 @@ pub(crate) fn fetch(
         SecretRef::File(path) => read(path).map_err(|error| Unavailable {
             problem: format!("cannot be read: {error}"),
             help: format!(
-                "check that {} exists and this user may read it; relative paths start at the \
-                 working directory",
+                "check that {} exists and this user may read it; relative paths start beside the \
+                 configuration file",
                 path.display()
             ),
         })?,

@@ -8,7 +8,7 @@ mod wrong;
 use std::io;
 use std::path::Path;
 
-use super::{Config, Report, load};
+use super::{Config, Outside, Report, load};
 
 /// The environment of every test here.
 fn env(name: &str) -> Option<String> {
@@ -34,13 +34,25 @@ fn env(name: &str) -> Option<String> {
 /// The files of every test here.
 fn read(path: &Path) -> io::Result<String> {
     match path.to_str() {
-        Some("/run/secrets/files") => Ok("token-from-a-file\r\n".to_owned()),
+        Some("/run/secrets/files" | "/etc/toolgate/secrets/files") => {
+            Ok("token-from-a-file\r\n".to_owned())
+        }
         _ => Err(io::Error::new(io::ErrorKind::NotFound, "no such file")),
     }
 }
 
+/// What lies outside every file here. No folder is there that is called `missing`.
+fn outside() -> Outside<'static> {
+    Outside {
+        env: &env,
+        read: &read,
+        is_folder: &|folder| !folder.ends_with("missing"),
+        folder: Path::new("/etc/toolgate"),
+    }
+}
+
 fn try_load(text: &str) -> Result<Config, Report> {
-    load(text, "toolgate.yaml", &env, &read)
+    load(text, "toolgate.yaml", outside())
 }
 
 /// A good configuration; the report becomes the failure's message.

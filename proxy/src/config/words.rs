@@ -46,7 +46,7 @@ pub enum AccessLog {
     Stdout,
     /// Nowhere.
     Off,
-    /// Appended to this file; relative to the working directory.
+    /// Appended to this file.
     File(PathBuf),
 }
 

@@ -22,7 +22,7 @@ use crate::handles::Counters;
 use crate::registry::Registry;
 use crate::{AccessLogTo, CallRecord};
 pub(crate) use redact::redact;
-use sink::Sink;
+use sink::{Failed, Sink};
 
 thread_local! {
     /// Where a line is put together, so that the lock is held for a copy only.
@@ -37,6 +37,8 @@ pub(crate) struct AccessLog {
     capacity: usize,
     off: bool,
     called: AtomicBool,
+    /// The sink is to be opened again before the next write.
+    stale: AtomicBool,
     writer: OnceLock<Thread>,
     items: Counters<Delivery>,
 }
@@ -53,6 +55,8 @@ struct Waiting {
 struct Outlet {
     sink: Sink,
     spare: Vec<u8>,
+    /// The last write failed, and that was said.
+    failing: bool,
 }
 
 // === impl AccessLog ===
@@ -70,10 +74,11 @@ impl AccessLog {
         let sink = Sink::open(to)?;
         Ok(Self {
             waiting: Mutex::default(),
-            off: matches!(sink, Sink::Off),
-            outlet: Mutex::new(Outlet { sink, spare: Vec::new() }),
+            off: sink.is_off(),
+            outlet: Mutex::new(Outlet { sink, spare: Vec::new(), failing: false }),
             capacity,
             called: AtomicBool::new(false),
+            stale: AtomicBool::new(false),
             writer: OnceLock::new(),
             items: Counters::with(item),
         })
@@ -101,20 +106,27 @@ impl AccessLog {
         });
     }
 
+    /// Opens the file again before the next write: it may have been renamed.
+    pub(crate) fn reopen(&self) {
+        self.stale.store(true, Relaxed);
+    }
+
     /// Writes what waits. Lines keep their order: the sink is held from before the swap.
     pub(crate) fn drain(&self) {
         let mut outlet = self.outlet.lock().unwrap_or_else(PoisonError::into_inner);
-        let Outlet { sink, spare } = &mut *outlet;
-        let lines = self.take(spare);
+        if self.stale.swap(false, Relaxed)
+            && let Err(error) = outlet.sink.reopen()
+        {
+            tracing::error!(%error, "the access log cannot be opened again; the old file is kept");
+        }
+        let lines = self.take(&mut outlet.spare);
         if lines == 0 {
             return;
         }
-        let delivery = match sink.write(spare) {
-            Ok(()) => Delivery::Exported,
-            Err(_) => Delivery::Io,
-        };
-        self.items.add_many(delivery, lines);
-        spare.clear();
+        let written = outlet.write(lines);
+        self.items.add_many(Delivery::Exported, written);
+        self.items.add_many(Delivery::Io, lines - written);
+        outlet.spare.clear();
     }
 
     /// The lines of a log in memory.
@@ -150,6 +162,31 @@ impl AccessLog {
         std::mem::swap(&mut waiting.bytes, empty);
         self.called.store(false, Relaxed);
         std::mem::take(&mut waiting.lines)
+    }
+}
+
+// === impl Outlet ===
+
+impl Outlet {
+    /// Writes the buffer. Gives back how many lines are whole in the sink. A failure is said once,
+    /// until a write succeeds again.
+    fn write(&mut self, lines: u64) -> u64 {
+        let written = self.sink.write(&self.spare);
+        let was_failing = std::mem::replace(&mut self.failing, written.is_err());
+        match written {
+            Ok(()) => {
+                if was_failing {
+                    tracing::info!("the access log can be written again");
+                }
+                lines
+            }
+            Err(Failed { whole, error }) => {
+                if !was_failing {
+                    tracing::error!(%error, "the access log cannot be written; lines are lost");
+                }
+                whole.min(lines)
+            }
+        }
     }
 }
 

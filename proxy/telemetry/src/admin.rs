@@ -11,12 +11,14 @@ use std::convert::Infallible;
 use std::fmt;
 use std::future::Future;
 use std::io;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
@@ -27,6 +29,10 @@ use crate::Telemetry;
 const CONNECTIONS: usize = 64;
 /// How long a client may take to send a request's head.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a connection may be used, and how long it has then to finish: one that reads nothing
+/// must not keep its place from whoever asks for `/healthz`.
+const LIFETIME: Duration = Duration::from_secs(30);
+const LAST_ANSWER: Duration = Duration::from_secs(5);
 /// How long connections may take to finish after the shutdown.
 const DRAIN: Duration = Duration::from_secs(2);
 /// How long to wait when the system cannot accept (out of file descriptors).
@@ -69,10 +75,11 @@ impl Admin {
         Self { telemetry, checks, hosts: Arc::new([]), rendering }
     }
 
-    /// Reachable under these names too (without port).
+    /// Reachable under these names too; a port in them says nothing about this server's.
     #[must_use]
-    pub fn hosts(mut self, names: Vec<String>) -> Self {
-        self.hosts = names.into();
+    pub fn hosts(mut self, names: &[String]) -> Self {
+        let bare = |name: &String| Some(host::without_port(name)?.to_owned());
+        self.hosts = names.iter().filter_map(bare).collect();
         self
     }
 }
@@ -128,8 +135,20 @@ async fn accept(
     }
 }
 
-async fn connection(stream: TcpStream, admin: Admin, mut stopping: watch::Receiver<()>) {
+async fn connection(stream: TcpStream, admin: Admin, stopping: watch::Receiver<()>) {
     let local = stream.local_addr().ok().map(|address| address.ip());
+    converse(stream, local, admin, stopping).await;
+}
+
+/// Answers until the other side leaves, the server stops or the time is up.
+async fn converse<S>(
+    stream: S,
+    local: Option<IpAddr>,
+    admin: Admin,
+    mut stopping: watch::Receiver<()>,
+) where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
     let service = service_fn(move |request| {
         let admin = admin.clone();
         async move { Ok::<_, Infallible>(page::answer(&admin, &request, local).await) }
@@ -140,14 +159,16 @@ async fn connection(stream: TcpStream, admin: Admin, mut stopping: watch::Receiv
         .serve_connection(TokioIo::new(stream), service);
     let mut serving = std::pin::pin!(serving);
     let ended = tokio::select! {
-        ended = &mut serving => ended,
-        _ = stopping.changed() => {
+        ended = &mut serving => Ok(ended),
+        _ = tokio::time::timeout(LIFETIME, stopping.changed()) => {
             serving.as_mut().graceful_shutdown();
-            serving.await
+            tokio::time::timeout(LAST_ANSWER, serving).await
         }
     };
-    if let Err(error) = ended {
-        tracing::debug!(%error, "an admin connection broke off");
+    match ended {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::debug!(%error, "an admin connection broke off"),
+        Err(_) => tracing::debug!("an admin connection was cut off: it did not read"),
     }
 }
 

@@ -102,7 +102,12 @@ impl AuthMetrics {
 
     /// Whether a principal may do what it asks; `target` is empty when it asks the gateway.
     pub fn decision(&self, target: &str, allowed: bool) {
-        let make = |name: &str| Counters::new(&self.registry, &family::DECISIONS, &[name]);
+        let make = |name: &str| {
+            Counters::with(|decision: Decision| {
+                let labels = [name, decision.word(), decision.reason()];
+                self.registry.counter(&family::DECISIONS, &labels)
+            })
+        };
         let decision = if allowed { Decision::Allow } else { Decision::Deny };
         self.decisions.get(target, make).add(decision);
     }

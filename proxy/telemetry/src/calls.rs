@@ -9,7 +9,9 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 
-use toolgate_call::{Ledger, Method, Outcome, Phase, Phases, Principal, ToolPlan, Trace, Version};
+use toolgate_call::{
+    Ledger, Method, Outcome, Phase, Phases, Principal, Reason, ToolPlan, Trace, Version,
+};
 use toolgate_telemetry_catalog::{Metric, OTHER, OverheadPhase, gateway as family};
 
 use crate::cells::{Exemplar, Histogram};
@@ -75,12 +77,15 @@ struct Row {
     target: Box<str>,
     requests: Slots<Outcomes>,
     durations: Slots<ByReason>,
+    first_byte: OnceLock<Histogram>,
     request_body: OnceLock<Histogram>,
     response_body: OnceLock<Histogram>,
 }
 
-/// The handles of one tool.
+/// The handles of one tool, or of all those past the limit.
 struct ToolRow {
+    /// Whether it is that of all those.
+    folded: bool,
     calls: Outcomes,
     durations: ByReason,
     /// Nanoseconds that nearly all calls stay below, as of the last look.
@@ -91,6 +96,11 @@ struct ToolRow {
 
 impl CallMetrics {
     pub(crate) fn new(registry: &Arc<Registry>) -> Self {
+        Self::with_room(registry, TOOLS)
+    }
+
+    /// With counters for so many tools.
+    pub(crate) fn with_room(registry: &Arc<Registry>, tools: usize) -> Self {
         let local = Row::new("");
         for method in Method::labels().map(Method::parse) {
             local.requests(registry, method);
@@ -103,7 +113,7 @@ impl CallMetrics {
             unknown: Arc::new(unknown),
             unknown_calls: Outcomes::new(registry, &family::TOOL_CALLS, &[OTHER, OTHER]),
             targets: Table::new(TARGETS),
-            tools: Table::new(TOOLS),
+            tools: Table::new(tools),
             overhead: Histograms::new(registry, &family::OVERHEAD_DURATION, &[]),
         }
     }
@@ -116,7 +126,9 @@ impl CallMetrics {
     /// Makes the counters of a tool that a target lists, so that its first call shows as an
     /// increase.
     pub fn listed(&self, tool: &ToolPlan) {
-        self.tool(tool);
+        if self.tool(tool).folded {
+            self.registry.folded();
+        }
     }
 
     pub(crate) fn record(&self, record: &CallRecord<'_>) {
@@ -145,6 +157,12 @@ impl CallMetrics {
     fn record_tool(&self, tool: &ToolPlan, row: &Row, record: &CallRecord<'_>) {
         let handles = self.tool(tool);
         handles.calls.add(record.outcome);
+        row.record_first_byte(&self.registry, record);
+        if handles.folded {
+            // Its durations would be those of whichever tool came first.
+            row.record_duration(&self.registry, record);
+            return;
+        }
         let seconds = record.phases.total().as_secs_f64();
         let histogram = handles.durations.get(record.outcome.reason, |error| {
             let labels = [record.method.label(), &*row.target, &*tool.name, error];
@@ -192,6 +210,7 @@ impl CallMetrics {
         self.tools.get(&tool.full, |full| {
             let labels = if full == OTHER { [OTHER, OTHER] } else { [&*tool.target, &*tool.name] };
             ToolRow {
+                folded: full == OTHER,
                 calls: Outcomes::new(&self.registry, &family::TOOL_CALLS, &labels),
                 durations: ByReason::default(),
                 usual: AtomicU64::new(u64::MAX),
@@ -209,6 +228,7 @@ impl Row {
             target: target.into(),
             requests: Slots::new(methods),
             durations: Slots::new(methods),
+            first_byte: OnceLock::new(),
             request_body: OnceLock::new(),
             response_body: OnceLock::new(),
         }
@@ -224,6 +244,18 @@ impl Row {
         if let Some(histogram) = self.shared(registry, record) {
             histogram.record_with(record.phases.total().as_secs_f64(), exemplar(record));
         }
+    }
+
+    /// A call that was answered, by the tool or by what it said no with, had a first byte.
+    fn record_first_byte(&self, registry: &Registry, record: &CallRecord<'_>) {
+        if record.outcome.reason.is_some_and(|reason| reason != Reason::ToolError) {
+            return;
+        }
+        let phases = &record.phases;
+        let after = phases.get(Phase::Receive) + phases.get(Phase::Write);
+        let make = || registry.histogram(&family::FIRST_BYTE_DURATION, &[&*self.target]);
+        let first_byte = phases.total().saturating_sub(after).as_secs_f64();
+        self.first_byte.get_or_init(make).record(first_byte);
     }
 
     /// The histogram of calls whose tool is not named.

@@ -1,13 +1,19 @@
 //! Messages of our own for the operator, on standard error.
 //!
-//! Enters: `tracing` events. Leaves: compact lines. Never: one line a call (that is the access
-//! log), and never installed by a library: the binary asks for it.
+//! Enters: `tracing` events, and what the program has to say. Leaves: lines. Never: one line a call
+//! (that is the access log); a thread that serves calls waiting for whoever reads them; and never
+//! installed by a library: the binary asks for it.
+
+mod outbox;
 
 use std::future::Future;
+use std::time::Duration;
 
 use tokio::task::JoinHandle;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::util::SubscriberInitExt;
+
+use outbox::Outbox;
 
 /// Says which task it was when a task panics.
 struct Named(&'static str);
@@ -24,11 +30,21 @@ pub fn init_tracing(level: &str) -> Result<(), String> {
     })?;
     tracing_subscriber::fmt()
         .compact()
-        .with_writer(std::io::stderr)
+        .with_writer(Outbox::get)
         .with_env_filter(filter)
         .finish()
         .try_init()
         .map_err(|error| format!("log level {level:?}: {error}"))
+}
+
+/// Says something to the operator, in line with the messages, without waiting.
+pub fn tell(text: &str) {
+    Outbox::get().push(text.as_bytes());
+}
+
+/// Waits until all messages are out, at most so long: whoever reads them may have stopped reading.
+pub fn flush_diagnostics(limit: Duration) {
+    Outbox::get().flush(limit);
 }
 
 /// Runs a task under a name, and logs the name if the task panics.

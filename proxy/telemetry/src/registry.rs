@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use metrics::{Gauge, Key, KeyName, Level, Metadata, Recorder};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
@@ -26,7 +26,7 @@ pub(crate) struct Registry {
     sets: AtomicUsize,
     active: Gauge,
     overflow: Counter,
-    counters: Mutex<HashMap<Key, Counter>>,
+    counters: Mutex<HashMap<Arc<Key>, Counter>>,
     histograms: Mutex<BTreeMap<&'static str, Family>>,
 }
 
@@ -34,8 +34,11 @@ pub(crate) struct Registry {
 #[derive(Debug)]
 struct Family {
     help: &'static str,
-    series: BTreeMap<String, Histogram>,
+    series: BTreeMap<Arc<str>, Histogram>,
 }
+
+/// Name, help and series of a histogram.
+type Exposed = (&'static str, &'static str, Vec<(Arc<str>, Histogram)>);
 
 // === impl Registry ===
 
@@ -49,7 +52,8 @@ impl Registry {
         let handle = recorder.handle();
         let active = recorder.register_gauge(&key(&access::SERIES_ACTIVE, &[]), &ORIGIN);
         let overflow = Counter::default();
-        let counters = HashMap::from([(key(&access::SERIES_OVERFLOW, &[]), overflow.clone())]);
+        let counters =
+            HashMap::from([(Arc::new(key(&access::SERIES_OVERFLOW, &[])), overflow.clone())]);
         Self {
             recorder,
             handle,
@@ -65,7 +69,7 @@ impl Registry {
     /// A counter, at 0 unless it exists already. `values` in the order of the family's labels.
     pub(crate) fn counter(&self, metric: &Metric, values: &[&str]) -> Counter {
         let mut counters = self.counters.lock().unwrap_or_else(PoisonError::into_inner);
-        counters.entry(key(metric, values)).or_default().clone()
+        counters.entry(Arc::new(key(metric, values))).or_default().clone()
     }
 
     /// A gauge, at 0 unless it exists already.
@@ -84,7 +88,7 @@ impl Registry {
             .or_insert_with(|| Family { help: metric.help, series: BTreeMap::new() });
         let bounds = metric.buckets.unwrap_or_default();
         let made = || Histogram::new(bounds, scale(metric.unit));
-        family.series.entry(labels(metric, values)).or_insert_with(made).clone()
+        family.series.entry(labels(metric, values).into()).or_insert_with(made).clone()
     }
 
     /// A histogram whose label values a target's list can widen; `None`, and counted, when the
@@ -95,27 +99,48 @@ impl Registry {
         values: &[&str],
     ) -> Option<Histogram> {
         if self.sets.load(Relaxed) >= self.budget {
-            self.overflow.increment(1);
+            self.folded();
             return None;
         }
         Some(self.histogram(metric, values))
     }
 
-    /// The text exposition, version 0.0.4; for OpenMetrics with exemplars in it.
+    /// A label set gets no series of its own.
+    pub(crate) fn folded(&self) {
+        self.overflow.increment(1);
+    }
+
+    /// The text exposition, version 0.0.4; for OpenMetrics with exemplars in it. The locks are held
+    /// for as long as it takes to copy handles: calls that need a series for the first time do not
+    /// wait for the formatting.
     pub(crate) fn render(&self, form: Form) -> String {
-        for (key, counter) in &*self.counters.lock().unwrap_or_else(PoisonError::into_inner) {
-            self.recorder.register_counter(key, &ORIGIN).absolute(counter.total());
+        for (key, counter) in self.all_counters() {
+            self.recorder.register_counter(&key, &ORIGIN).absolute(counter.total());
         }
         let mut text = self.handle.render();
-        for (name, family) in &*self.histograms.lock().unwrap_or_else(PoisonError::into_inner) {
-            let help = family.help.replace('\\', "\\\\").replace('\n', "\\n");
+        for (name, help, series) in self.all_histograms() {
+            let help = help.replace('\\', "\\\\").replace('\n', "\\n");
             text.push_str(&format!("# HELP {name} {help}\n# TYPE {name} histogram\n"));
-            for (labels, histogram) in &family.series {
+            for (labels, histogram) in &series {
                 histogram.write(&mut text, (name, form), labels);
             }
             text.push('\n');
         }
         text
+    }
+
+    fn all_counters(&self) -> Vec<(Arc<Key>, Counter)> {
+        let counters = self.counters.lock().unwrap_or_else(PoisonError::into_inner);
+        counters.iter().map(|(key, counter)| (Arc::clone(key), counter.clone())).collect()
+    }
+
+    fn all_histograms(&self) -> Vec<Exposed> {
+        let families = self.histograms.lock().unwrap_or_else(PoisonError::into_inner);
+        let series = |family: &Family| {
+            let all = family.series.iter();
+            all.map(|(labels, histogram)| (Arc::clone(labels), histogram.clone())).collect()
+        };
+        families.iter().map(|(name, family)| (*name, family.help, series(family))).collect()
     }
 }
 

@@ -5,13 +5,13 @@
 //! that the target does not have (a process, a breaker): such series are made when first told of.
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use metrics::Gauge;
 use toolgate_call::{Method, Outcome, Reason};
 use toolgate_telemetry_catalog::{
     Circuit, ConnectPhase, Flow, Health, ListCause, Metric, PoolState, Refresh, Restart,
-    RetryResult, Suppressed, TimeoutPhase, Word, resilience, target as family,
+    RetryResult, SchemaChange, Suppressed, TimeoutPhase, Word, resilience, target as family,
 };
 
 use crate::auth::count;
@@ -48,6 +48,7 @@ struct Told {
     pool: OnceLock<[Gauge; 2]>,
     up: OnceLock<Gauge>,
     tools: OnceLock<[Gauge; 2]>,
+    changes: OnceLock<Counters<SchemaChange>>,
     process_up: OnceLock<Gauge>,
     restarts: OnceLock<Counters<Restart>>,
 }
@@ -58,6 +59,9 @@ struct Breaker {
     state: Circuit,
     gauges: Vec<Gauge>,
     transitions: Counters<Circuit>,
+    open_duration: Histogram,
+    /// Since when it has not been closed.
+    opened: Option<Instant>,
 }
 
 /// A call that is at the target. Dropping it takes it off the gauge.
@@ -94,8 +98,12 @@ impl TargetMetrics {
         &self.name
     }
 
-    /// One attempt ended.
+    /// One attempt ended. One that met a limit of time is counted under that limit, whoever kept
+    /// it: the target's own client or the deadline.
     pub fn attempt(&self, method: Method, outcome: Outcome, took: Duration) {
+        if let Some(phase) = outcome.reason.and_then(timed_out) {
+            self.timeouts.add(phase);
+        }
         if let Some(row) = self.attempts.get(method as usize, ByReason::default) {
             row.record(outcome.reason, took.as_secs_f64(), |error| {
                 let labels = [method.label(), &*self.name, error];
@@ -128,11 +136,6 @@ impl TargetMetrics {
     /// The part of the budget for retries that is left, 0 to 1.
     pub fn retry_budget(&self, left: f64) {
         self.gauge(&self.told.budget, &resilience::RETRY_BUDGET).set(left.clamp(0.0, 1.0));
-    }
-
-    /// A limit of time was met.
-    pub fn timed_out(&self, phase: TimeoutPhase) {
-        self.timeouts.add(phase);
     }
 
     /// The state of the breaker. Say it once at the start, too: until then there is no series.
@@ -188,7 +191,7 @@ impl TargetMetrics {
         self.bytes.add_many(Flow::Received, bytes as u64);
     }
 
-    /// Whether the target is healthy.
+    /// Whether the target is healthy: its circuit is closed and its last list was fine.
     pub fn up(&self, up: bool) {
         self.gauge(&self.told.up, &family::UP).set(f64::from(u8::from(up)));
     }
@@ -210,6 +213,12 @@ impl TargetMetrics {
         let [tools_gauge, bytes_gauge] = self.told.tools.get_or_init(both);
         tools_gauge.set(count(tools));
         bytes_gauge.set(count(bytes));
+    }
+
+    /// A later list has so many tools that were changed in that way.
+    pub fn tools_changed(&self, how: SchemaChange, tools: usize) {
+        let make = || Counters::new(&self.registry, &family::TOOL_SCHEMA_CHANGES, &[&*self.name]);
+        self.told.changes.get_or_init(make).add_many(how, tools as u64);
     }
 
     /// Whether the target's process runs.
@@ -248,6 +257,8 @@ impl Breaker {
             state,
             gauges: Circuit::ALL.iter().map(gauge).collect(),
             transitions: Counters::new(registry, &resilience::CIRCUIT_TRANSITIONS, &[target]),
+            open_duration: registry.histogram(&resilience::CIRCUIT_OPEN_DURATION, &[target]),
+            opened: None,
         };
         breaker.show();
         breaker
@@ -258,6 +269,15 @@ impl Breaker {
             self.state = state;
             self.transitions.add(state);
             self.show();
+            self.clock();
+        }
+    }
+
+    fn clock(&mut self) {
+        if self.state != Circuit::Closed {
+            self.opened.get_or_insert_with(Instant::now);
+        } else if let Some(opened) = self.opened.take() {
+            self.open_duration.record(opened.elapsed().as_secs_f64());
         }
     }
 
@@ -275,6 +295,17 @@ impl Drop for InUse {
     fn drop(&mut self) {
         self.0.decrement(1.0);
     }
+}
+
+/// The limit of time that was met, if it was one.
+fn timed_out(reason: Reason) -> Option<TimeoutPhase> {
+    let limits = [
+        (Reason::TimeoutConnect, TimeoutPhase::Connect),
+        (Reason::TimeoutFirstByte, TimeoutPhase::FirstByte),
+        (Reason::TimeoutIdle, TimeoutPhase::Idle),
+        (Reason::TimeoutTotal, TimeoutPhase::Total),
+    ];
+    limits.into_iter().find_map(|(met, phase)| (met == reason).then_some(phase))
 }
 
 impl std::fmt::Debug for Told {

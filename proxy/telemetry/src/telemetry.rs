@@ -3,9 +3,10 @@
 //! Enters: where the access log goes and how much may be kept. Leaves: the handles, the
 //! exposition, the log. Never: global state; two of these in one process do not know each other.
 
+use std::fmt;
 use std::io;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use toolgate_call::Trace;
@@ -43,6 +44,13 @@ pub enum AccessLogTo {
     Memory,
 }
 
+/// Brings a gauge up to date.
+type Asked = Arc<dyn Fn() + Send + Sync>;
+
+/// What is asked at each scrape.
+#[derive(Default)]
+struct Scrapes(Mutex<Vec<Asked>>);
+
 /// What telemetry may cost, and where it goes.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -71,6 +79,7 @@ pub struct Telemetry {
     traces: Traces,
     version: String,
     scrape: Histogram,
+    scrapes: Scrapes,
     registry: Arc<Registry>,
     log: Arc<AccessLog>,
     /// Ends, with a last write of the log, when telemetry is dropped.
@@ -114,6 +123,7 @@ impl Telemetry {
             traces: Traces::new(&registry, traces),
             version,
             scrape: registry.histogram(&access::SCRAPE_DURATION, &[]),
+            scrapes: Scrapes::default(),
             registry,
             log,
             _keeper: keeper,
@@ -137,6 +147,12 @@ impl Telemetry {
             self.calls.configured(name);
             TargetMetrics::new(&self.registry, name)
         })
+    }
+
+    /// Asks at each scrape, before the numbers are read: for gauges of what changes by itself, such
+    /// as with time. What is handed in must not hold on to this telemetry.
+    pub fn at_scrape(&self, ask: impl Fn() + Send + Sync + 'static) {
+        self.scrapes.lock().push(Arc::new(ask));
     }
 
     /// A call has ended. Say it once a call, when its last byte is out or its caller is gone.
@@ -183,6 +199,10 @@ impl Telemetry {
 
     fn shown(&self, form: Form) -> String {
         let began = Instant::now();
+        let asked = self.scrapes.lock().clone();
+        for ask in asked {
+            ask();
+        }
         let mut text = self.registry.render(form);
         process::render(&mut text);
         self.scrape.record(began.elapsed().as_secs_f64());
@@ -195,10 +215,29 @@ impl Telemetry {
         self.log.drain();
     }
 
+    /// Opens the file of the access log again, which may have been renamed; before its next write.
+    pub fn reopen_log(&self) {
+        self.log.reopen();
+    }
+
     /// The lines of a log that is kept in memory, written out first; nothing for other logs.
     #[must_use]
     pub fn access_lines(&self) -> Vec<String> {
         self.log.drain();
         self.log.lines()
+    }
+}
+
+// === impl Scrapes ===
+
+impl Scrapes {
+    fn lock(&self) -> MutexGuard<'_, Vec<Asked>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Scrapes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Scrapes({})", self.lock().len())
     }
 }

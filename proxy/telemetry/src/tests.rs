@@ -10,9 +10,11 @@ use std::time::{Duration, Instant};
 use toolgate_call::{Ledger, Method, Outcome, Phase, Reason};
 use toolgate_telemetry_catalog::{Values, metrics};
 
+use crate::calls::CallMetrics;
+use crate::registry::Registry;
 use crate::{
-    AccessLogTo, Circuit, Config, ConnectionRejected, RefreshCause, RefreshOutcome, StreamEnd,
-    Telemetry, TimeoutPhase,
+    AccessLogTo, CallRecord, Circuit, Config, ConnectionRejected, RefreshCause, RefreshOutcome,
+    StreamEnd, Telemetry,
 };
 use exercise::{everything, finish, finish_tool, plan, record, traced};
 use exposition::{Sample, families, number, samples};
@@ -180,6 +182,67 @@ fn past_the_budget_tools_share_a_histogram_but_keep_their_counters() {
 }
 
 #[test]
+fn past_the_limit_of_tools_a_duration_has_its_target_and_no_other_tools_name() {
+    let registry = Arc::new(Registry::new(100));
+    let calls = CallMetrics::with_room(&registry, 1);
+    calls.listed(&plan("alpha", "early"));
+    for (target, tool) in [("alpha", "late"), ("beta", "later")] {
+        let ledger = Ledger::new(Instant::now());
+        let plan = plan(target, tool);
+        calls.listed(&plan);
+        ledger.set_tool(&plan);
+        calls.record(&record(&ledger, Method::ToolsCall, Outcome::OK));
+    }
+    let text = registry.render(crate::cells::Form::Plain);
+    for target in ["alpha", "beta"] {
+        let folded = format!(
+            r#"mcp_server_operation_duration_seconds_count{{mcp_method_name="tools/call",target="{target}",gen_ai_tool_name="_OTHER",error_type=""}}"#
+        );
+        assert_eq!(number(&text, &folded), 1.0, "{target}");
+    }
+    assert!(!text.contains(r#""late"#));
+    assert_eq!(number(&text, "toolgate_series_overflow_total"), 2.0);
+}
+
+#[test]
+fn the_first_byte_is_there_when_receiving_begins() {
+    let telemetry = quiet(2_000);
+    let ledger = Ledger::new(Instant::now());
+    ledger.set_tool(&plan("alpha", "echo"));
+    let at = |ms| ledger.start() + Duration::from_millis(ms);
+    ledger.enter_at(Phase::Wait, at(10));
+    ledger.enter_at(Phase::Receive, at(50));
+    ledger.enter_at(Phase::Write, at(90));
+    let base = record(&ledger, Method::ToolsCall, Outcome::OK);
+    telemetry.finish(&CallRecord { phases: ledger.phases_at(at(100)), ..base });
+    let failed = Outcome::failed(Reason::Dns, true);
+    telemetry.finish(&CallRecord { outcome: failed, ..base });
+    let text = telemetry.render();
+    let of = |part: &str| {
+        let name = format!(r#"toolgate_first_byte_duration_seconds_{part}{{target="alpha"}}"#);
+        number(&text, &name)
+    };
+    assert_eq!((of("count"), of("sum")), (1.0, 0.05));
+}
+
+#[test]
+fn a_breaker_is_timed_from_its_opening_to_its_closing() {
+    let telemetry = quiet(2_000);
+    let target = telemetry.target("alpha");
+    let count = || {
+        let name = r#"toolgate_circuit_open_duration_seconds_count{target="alpha"}"#;
+        number(&telemetry.render(), name)
+    };
+    for state in [Circuit::Closed, Circuit::Open, Circuit::HalfOpen, Circuit::Open] {
+        target.circuit(state);
+    }
+    target.circuit(Circuit::HalfOpen);
+    assert_eq!(count(), 0.0);
+    target.circuit(Circuit::Closed);
+    assert_eq!(count(), 1.0);
+}
+
+#[test]
 fn counts_are_exact_when_four_threads_record_at_once() {
     let telemetry = quiet(2_000);
     let tool = plan("alpha", "echo");
@@ -188,7 +251,8 @@ fn counts_are_exact_when_four_threads_record_at_once() {
             scope.spawn(|| {
                 for _ in 0..1_000 {
                     finish_tool(&telemetry, &tool, Outcome::OK);
-                    telemetry.target("alpha").timed_out(TimeoutPhase::Idle);
+                    let idle = Outcome::failed(Reason::TimeoutIdle, false);
+                    telemetry.target("alpha").attempt(Method::ToolsCall, idle, Duration::ZERO);
                 }
             });
         }

@@ -86,7 +86,10 @@ impl Claims {
         self.check_time(rules.leeway, now)?;
         match &rules.profile {
             Profile::Cognito { clients } => self.check_cognito(clients),
-            Profile::Oidc { audiences } => self.check_audience(audiences),
+            Profile::Oidc { audiences, clients } => {
+                self.check_audience(audiences)?;
+                self.check_party(clients)
+            }
         }
     }
 
@@ -152,6 +155,27 @@ impl Claims {
         let wanted = audiences.join(", ");
         let detail = format!("aud is `{first}` ({} in all), not one of: {wanted}", meant.len());
         Err(Denial::invalid(AuthResult::BadAudience, detail))
+    }
+
+    /// Whom the token was issued to: `azp` (OpenID Connect Core, 2) or `client_id` (RFC 9068, 2.2).
+    /// A token with both must satisfy with both, or the list would hold only for the one read.
+    fn check_party(&self, clients: &[String]) -> Result<(), Denial> {
+        if clients.is_empty() {
+            return Ok(());
+        }
+        let named = [("azp", &self.azp), ("client_id", &self.client_id)];
+        let mut named = named.into_iter().filter_map(|(claim, id)| Some((claim, id.as_ref()?)));
+        let Some(first) = named.next() else {
+            let detail = "the token names no client (azp or client_id), and only some are allowed";
+            return Err(Denial::invalid(AuthResult::BadClient, detail));
+        };
+        match std::iter::once(first).chain(named).find(|(_, id)| !clients.contains(*id)) {
+            Some((claim, id)) => {
+                let detail = format!("{claim} `{}` is not among the clients allowed", shown(id));
+                Err(Denial::invalid(AuthResult::BadClient, detail))
+            }
+            None => Ok(()),
+        }
     }
 
     /// `scope` as OAuth has it, else `scp` as some issuers do.

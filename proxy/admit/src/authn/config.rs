@@ -58,6 +58,8 @@ pub enum Profile {
     Oidc {
         /// The values of `aud` that mean this gateway.
         audiences: Vec<String>,
+        /// The clients that are let in; empty lets in all that the issuer issues to.
+        clients: Vec<String>,
     },
 }
 
@@ -130,7 +132,7 @@ impl Profile {
             Self::Cognito { clients } if clients.is_empty() => {
                 Err(ConfigError::issuer(name, "it lists no clients, so nobody could get in"))
             }
-            Self::Oidc { audiences } if audiences.is_empty() => {
+            Self::Oidc { audiences, .. } if audiences.is_empty() => {
                 Err(ConfigError::issuer(name, "it lists no audiences, so nobody could get in"))
             }
             Self::Cognito { .. } | Self::Oidc { .. } => Ok(()),

@@ -101,8 +101,10 @@ fn cognito() -> Profile {
     Profile::Cognito { clients: vec!["robot".into(), "other".into()] }
 }
 
-fn oidc() -> Profile {
-    Profile::Oidc { audiences: vec!["https://gate.test/mcp".into()] }
+/// The `oidc` profile with a list of clients.
+fn oidc_for(clients: &[&str]) -> Profile {
+    let clients = clients.iter().map(|client| (*client).to_owned()).collect();
+    Profile::Oidc { audiences: vec!["https://gate.test/mcp".into()], clients }
 }
 
 /// The claims of a good Cognito access token, with these members instead of its own; `null`

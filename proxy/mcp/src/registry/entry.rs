@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use toolgate_call::{Reason, Refusal};
 use toolgate_telemetry::ListCause;
 
-use super::TargetSpec;
+use super::{TargetSpec, changes};
 use crate::list::{self, Tool};
 
 /// The shortest time between two questions that a caller's unknown name may cause.
@@ -108,7 +108,6 @@ impl Entry {
         let fetched =
             list::fetch(&self.spec.name, &self.spec.svc, self.spec.timeout.min(LONGEST)).await;
         self.spec.metrics.list_refreshed(cause, fetched.is_ok());
-        self.spec.metrics.up(fetched.is_ok());
         publish(fetched);
     }
 
@@ -121,6 +120,9 @@ impl Entry {
             Ok(tools) => {
                 let size = tools.iter().map(Tool::size).sum();
                 self.spec.metrics.list_size(tools.len(), size);
+                if state.known {
+                    changes::count(&state.tools, &tools, &self.spec.metrics);
+                }
                 state.tools = tools.into();
                 state.known = true;
                 state.failure = None;

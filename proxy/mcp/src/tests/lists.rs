@@ -210,3 +210,25 @@ async fn annotations_are_believed_only_where_the_operator_does() {
         assert_eq!(registry.lookup("t___x").unwrap().read_only, wanted);
     }
 }
+
+#[tokio::test]
+async fn a_later_list_that_says_something_else_is_counted_by_what_it_changes() {
+    let script = Script::default();
+    let lists = |tools: &str| script.pages(vec![Ok(format!(r#"{{"tools":[{tools}]}}"#))]);
+    lists(r#"{"name":"a"},{"name":"b"},{"name":"c"}"#);
+    let telemetry = Telemetry::for_tests();
+    let target = TargetSpec { metrics: telemetry.target("t"), ..spec("t", &script) };
+    let registry = registry(vec![target], Prefix::Always);
+    assert_eq!(names(&registry).await.len(), 3);
+    let changes = |kind: &str| {
+        let labels = format!(r#"{{target="t",kind="{kind}"}} "#);
+        let name = format!("toolgate_target_tool_schema_changes_total{labels}");
+        let text = telemetry.render();
+        text.lines().find_map(|line| line.strip_prefix(&name)).map(str::to_owned)
+    };
+    assert_eq!(changes("added"), None, "the first list changes nothing");
+    lists(r#"{"name":"a"},{"name":"b","description":"obey me"},{"name":"d"},{"name":"e"}"#);
+    registry.changed("t").await;
+    let counted = ["added", "removed", "changed"].map(changes);
+    assert_eq!(counted, ["2", "1", "1"].map(|n| Some(n.to_owned())));
+}

@@ -74,3 +74,29 @@ async fn an_attempt_cut_off_by_the_deadline_has_the_reason_that_its_caller_is_to
         assert_eq!(rig.metric(COUNT, &[refusal.reason().as_str()]), 1.0, "{phase:?}");
     }
 }
+
+/// The target's own client keeps some limits, the deadline the others: each counts once.
+#[tokio::test(start_paused = true)]
+async fn every_limit_of_time_counts_once_per_attempt() {
+    const TIMEOUTS: &str = "toolgate_timeouts_total";
+    let told = [
+        (Reason::TimeoutConnect, "connect"),
+        (Reason::TimeoutFirstByte, "first_byte"),
+        (Reason::TimeoutIdle, "idle"),
+    ];
+    for (reason, phase) in told {
+        let rig = Rig::new([Step::Fails(sent(reason)), Step::Fails(sent(Reason::Upstream4xx))]);
+        rig.refused(call(tool())).await;
+        rig.refused(call(tool())).await;
+        assert_eq!(rig.metric(TIMEOUTS, &[phase]), 1.0, "{phase}");
+        assert_eq!(rig.metric(TIMEOUTS, &[]), 1.0, "{phase}");
+    }
+    for (stands, phase) in
+        [(Phase::Connect, "connect"), (Phase::Wait, "first_byte"), (Phase::Receive, "total")]
+    {
+        let rig = Rig::new([Step::Hangs(stands)]);
+        rig.refused(call(tool())).await;
+        assert_eq!(rig.metric(TIMEOUTS, &[phase]), 1.0, "{phase}");
+        assert_eq!(rig.metric(TIMEOUTS, &[]), 1.0, "{phase}");
+    }
+}

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use toolgate_call::{Case, Phase, Reason, ToolPlan};
 
-use crate::ReachConfig;
-use crate::testing::{Bit, Rig, Step, answer, call, config, drain, list, sent, tool};
+use crate::testing::{Bit, Rig, Step, answer, call, config, drain, list, probe, sent, tool};
+use crate::{BreakerConfig, ReachConfig};
 
 fn narrow(concurrency: usize) -> ReachConfig {
     ReachConfig { concurrency, ..config() }
@@ -127,4 +127,20 @@ fn no_more_than_the_limit_are_taken_however_many_try_and_all_come_back() {
     });
     assert!((1..=2).contains(&most.into_inner()));
     assert_eq!(slots.running(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_probe_is_a_health_check_unless_it_was_held_back() {
+    const CHECKS: &str = "toolgate_target_health_checks_total";
+    let breaker = BreakerConfig { failures: 1, open: Duration::from_secs(60) };
+    let failure = || Step::Fails(sent(Reason::Upstream5xx));
+    let steps = [Step::Answers, Step::Answers, failure()];
+    let rig = Rig::with(ReachConfig { breaker, ..config() }, steps);
+    rig.send(list()).await.unwrap();
+    assert_eq!(rig.metric(CHECKS, &[]), 0.0);
+    rig.send(probe()).await.unwrap();
+    rig.refused(probe()).await;
+    assert_eq!(rig.refused(probe()).await.reason(), Reason::CircuitOpen);
+    assert_eq!(rig.metric(CHECKS, &["ok"]), 1.0);
+    assert_eq!(rig.metric(CHECKS, &["failed"]), 1.0);
 }

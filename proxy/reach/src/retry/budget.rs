@@ -33,17 +33,24 @@ pub(crate) struct Budget {
 #[derive(Debug)]
 struct Bucket {
     tokens: f64,
+    floor: f64,
     filled: Instant,
 }
 
 // === impl Budget ===
 
 impl Budget {
-    /// A budget of `ratio` retries per call, with the floor at hand at once.
+    /// A budget of `ratio` retries per call, with the floor at hand at once; none if that is 0.
     pub(crate) fn new(ratio: f64, now: Instant) -> Self {
         let ratio = if ratio.is_finite() { ratio.clamp(0.0, 1.0) } else { 0.0 };
-        let bucket = Bucket { tokens: FLOOR, filled: now };
+        let floor = if ratio > 0.0 { FLOOR } else { 0.0 };
+        let bucket = Bucket { tokens: floor, floor, filled: now };
         Self { ratio, full: AtomicBool::new(bucket.is_full(ratio)), bucket: Mutex::new(bucket) }
+    }
+
+    /// Whether there is any.
+    pub(crate) fn is_any(&self) -> bool {
+        self.ratio > 0.0
     }
 
     /// Whether a deposit would change nothing, neither now nor by the time it is made at. Needs no
@@ -52,12 +59,9 @@ impl Budget {
         self.full.load(Relaxed)
     }
 
-    /// A call begins. Gives the level.
-    pub(crate) fn deposit(&self, now: Instant) -> f64 {
-        self.with(now, |bucket| {
-            bucket.tokens = bucket.with(self.ratio);
-            bucket.level()
-        })
+    /// A call begins.
+    pub(crate) fn deposit(&self, now: Instant) {
+        self.with(now, |bucket| bucket.tokens = bucket.with(self.ratio));
     }
 
     /// Whether a retry is granted; if so, it is spent.
@@ -69,6 +73,11 @@ impl Budget {
             }
             granted
         })
+    }
+
+    /// A retry that was granted is not made after all.
+    pub(crate) fn refund(&self, now: Instant) {
+        self.with(now, |bucket| bucket.tokens = bucket.with(1.0));
     }
 
     /// From 0, nothing is granted, to 1, a whole floor is at hand.
@@ -96,9 +105,9 @@ impl Bucket {
     fn refill(&mut self, now: Instant) {
         let passed = now.saturating_duration_since(self.filled);
         self.filled = self.filled.max(now);
-        if self.tokens < FLOOR {
-            let grown = FLOOR * passed.as_secs_f64() / WINDOW.as_secs_f64();
-            self.tokens = (self.tokens + grown).min(FLOOR);
+        if self.tokens < self.floor {
+            let grown = self.floor * passed.as_secs_f64() / WINDOW.as_secs_f64();
+            self.tokens = (self.tokens + grown).min(self.floor);
         }
     }
 
@@ -109,7 +118,7 @@ impl Bucket {
 
     /// From the floor on, time puts nothing in either.
     fn is_full(&self, ratio: f64) -> bool {
-        self.tokens >= FLOOR && self.with(ratio) <= self.tokens
+        self.tokens >= self.floor && self.with(ratio) <= self.tokens
     }
 
     fn level(&self) -> f64 {

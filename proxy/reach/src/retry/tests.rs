@@ -168,7 +168,7 @@ async fn a_retry_after_beyond_the_deadline_is_not_waited_for() {
 
 #[tokio::test(start_paused = true)]
 async fn when_the_budget_is_used_up_the_last_failure_is_given_as_it_is() {
-    let config = ReachConfig { budget: 0.0, ..config() };
+    let config = ReachConfig { budget: 0.001, ..config() };
     let rig = Rig::with(config, (0..100).map(|_| refuse(Reason::ConnectRefused)));
     let quick = ToolPlan { retry: retry(2), ..tool() };
     let quick = ToolPlan {
@@ -187,12 +187,47 @@ async fn when_the_budget_is_used_up_the_last_failure_is_given_as_it_is() {
 async fn an_opened_circuit_ends_the_retries_with_what_the_target_itself_said() {
     let breaker = BreakerConfig { failures: 1, open: Duration::from_secs(60) };
     let rig = Rig::with(ReachConfig { breaker, ..config() }, [refuse(Reason::Dns)]);
+    let start = Instant::now();
     let refusal = rig.refused(call(tool())).await;
+    assert_eq!(start.elapsed(), Duration::ZERO, "nobody waits for a refusal");
     assert_eq!(refusal.reason(), Reason::Dns);
     assert_eq!(refusal.message(), "the far side failed");
     assert_eq!(rig.metric(SUPPRESSED, &["breaker"]), 1.0);
     assert_eq!(rig.metric("toolgate_call_attempts_sum", &[]), 1.0);
     assert_eq!(rig.attempts(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retry_that_the_circuit_holds_back_after_its_pause_is_given_back_to_the_budget() {
+    let breaker = BreakerConfig { failures: 2, open: Duration::from_secs(60) };
+    let both = (0..2).map(|_| refuse(Reason::Dns));
+    let rig = Rig::with(ReachConfig { breaker, ..config() }, both);
+    let (first, second) = tokio::join!(rig.send(call(tool())), rig.send(call(tool())));
+    assert_eq!(first.expect_err("refused").reason(), Reason::Dns);
+    assert_eq!(second.expect_err("refused").reason(), Reason::Dns);
+    assert_eq!(rig.attempts(), 2);
+    assert_eq!(rig.metric(SUPPRESSED, &["breaker"]), 2.0);
+    assert_eq!(rig.metric("toolgate_retry_budget_available_ratio", &[]), 1.0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_budget_that_is_shown_fills_with_time_though_nobody_calls() {
+    let rig = Rig::new((0..2).map(|_| refuse(Reason::Dns)));
+    let available = || rig.metric("toolgate_retry_budget_available_ratio", &[]);
+    rig.send(call(tool())).await.unwrap();
+    assert!(available() < 0.9, "{}", available());
+    tokio::time::advance(Duration::from_secs(10)).await;
+    assert_eq!(available(), 1.0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_budget_of_nothing_repeats_nothing_and_shows_no_level() {
+    let config = ReachConfig { budget: 0.0, ..config() };
+    let rig = Rig::with(config, [refuse(Reason::Dns)]);
+    rig.refused(call(tool())).await;
+    assert_eq!(rig.attempts(), 1);
+    assert_eq!(rig.metric(SUPPRESSED, &["budget"]), 1.0);
+    assert!(!rig.telemetry.render().contains("toolgate_retry_budget_available_ratio{"));
 }
 
 #[tokio::test(start_paused = true)]

@@ -69,7 +69,8 @@ pub(crate) fn verdict(
     if wait > LONGEST_WAIT.max(plan.max) {
         return Verdict::Give(Some(Suppressed::Deadline));
     }
-    let pause = jittered(plan, failure.attempt, draw).max(wait);
+    // On top of the wait: those who were told the same wait do not come back together either.
+    let pause = wait.saturating_add(jittered(plan, failure.attempt, draw));
     if pause.saturating_add(WORTH_AN_ATTEMPT) > trip.deadline.left(failure.now) {
         return Verdict::Give(Some(Suppressed::Deadline));
     }

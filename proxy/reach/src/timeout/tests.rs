@@ -62,12 +62,12 @@ async fn a_timeout_is_safe_to_repeat_if_nothing_was_sent_or_twice_is_the_same_as
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_sooner_deadline_of_the_caller_ends_it_and_is_named() {
+async fn a_sooner_deadline_of_the_call_ends_it_and_is_named() {
     let rig = Rig::new([Step::Hangs(Phase::Wait)]);
     let start = Instant::now();
     let refusal = rig.refused(call_within(tool(), Duration::from_millis(1500))).await;
     assert_eq!(start.elapsed(), Duration::from_millis(1500));
-    assert!(refusal.message().contains("within the 1.5 s that its caller had left"));
+    assert!(refusal.message().contains("within the 1.5 s that were left of the gateway's limit"));
     assert_eq!(rig.metric("toolgate_timeouts_total", &["first_byte"]), 1.0);
 }
 

@@ -15,6 +15,10 @@ use crate::config::units::Size;
 
 /// Longest duration that makes sense for anything here.
 const LONGEST: Duration = Duration::from_secs(30 * 24 * 3600);
+/// Longest call that the gateway allows (AgentCore Gateway's limit).
+pub(crate) const LONGEST_CALL: Duration = Duration::from_secs(15 * 60);
+/// Largest token: the head of a request, which it is a part of, may have 64 KiB in all.
+const LARGEST_TOKEN: u64 = 48 << 10;
 /// Largest size: one buffer of it must fit in memory.
 const LARGEST: u64 = 1 << 30;
 
@@ -23,7 +27,7 @@ type Bytes = Option<Text<Size>>;
 
 pub(super) fn check(file: &File, review: &mut Review<'_>) {
     size(&file.limits.body, &["limits", "body"], review);
-    size(&file.limits.token_bytes, &["limits", "token_bytes"], review);
+    token_size(&file.limits.token_bytes, review);
     time(&file.sessions.lifetime, &["sessions", "lifetime"], review);
     bounded(&file.shutdown.grace, &["shutdown", "grace"], review);
     settings(&file.defaults, &["defaults"], review);
@@ -35,7 +39,7 @@ pub(super) fn check(file: &File, review: &mut Review<'_>) {
         waits(target.retry.as_ref(), shared, &["targets", name], review);
     }
     for (name, tool) in &file.tools.0 {
-        time(&tool.timeout, &["tools", name, "timeout"], review);
+        call(&tool.timeout, &["tools", name, "timeout"], review);
         let target = name.split_once("___").map(|(target, _)| target);
         let target = file.targets.0.iter().find(|(name, _)| Some(name.as_str()) == target);
         let inherited = merge_retry(shared, target.and_then(|(_, t)| t.retry.as_ref()));
@@ -44,7 +48,7 @@ pub(super) fn check(file: &File, review: &mut Review<'_>) {
 }
 
 fn settings(settings: &Settings, path: &[&str], review: &mut Review<'_>) {
-    time(&settings.timeout, &join(path, &["timeout"]), review);
+    call(&settings.timeout, &join(path, &["timeout"]), review);
     time(&settings.connect_timeout, &join(path, &["connect_timeout"]), review);
     time(&settings.idle_timeout, &join(path, &["idle_timeout"]), review);
     bounded(&settings.list_ttl, &join(path, &["list_ttl"]), review);
@@ -89,6 +93,15 @@ pub(super) fn time(value: &Time, path: &[&str], review: &mut Review<'_>) {
     bounded(value, path, review);
 }
 
+/// The time of a whole call.
+fn call(value: &Time, path: &[&str], review: &mut Review<'_>) {
+    if value.as_ref().is_some_and(|value| value.0 > LONGEST_CALL) {
+        refuse(path, "at most `15m`, the longest that the gateway allows a call", review);
+    } else {
+        time(value, path, review);
+    }
+}
+
 fn bounded(value: &Time, path: &[&str], review: &mut Review<'_>) {
     if value.as_ref().is_some_and(|value| value.0 > LONGEST) {
         refuse(path, "at most `720h`", review);
@@ -101,6 +114,16 @@ fn size(value: &Bytes, path: &[&str], review: &mut Review<'_>) {
         refuse(path, "at least `1B`", review);
     } else if *bytes > LARGEST {
         refuse(path, "at most `1GiB`", review);
+    }
+}
+
+fn token_size(value: &Bytes, review: &mut Review<'_>) {
+    let path = ["limits", "token_bytes"];
+    if value.as_ref().is_some_and(|value| value.0.0 > LARGEST_TOKEN) {
+        let bound = "at most `48KiB`: the head of a request, token and all, may have 64 KiB";
+        refuse(&path, bound, review);
+    } else {
+        size(value, &path, review);
     }
 }
 

@@ -100,9 +100,14 @@ fn check_effects(name: &str, target: &Target, review: &mut Review<'_>) {
         "builtin" => vec![
             ("credentials", only_http),
             ("connect_timeout", only_http),
-            ("idle_timeout", "has no effect: a built-in target answers at once"),
+            ("idle_timeout", only_http),
+            ("max_response", "has no effect: a built-in target's replies are small"),
         ],
-        "stdio" => vec![("credentials", only_http), ("connect_timeout", only_http)],
+        "stdio" => vec![
+            ("credentials", only_http),
+            ("connect_timeout", only_http),
+            ("idle_timeout", only_http),
+        ],
         _ => vec![],
     };
     for (key, why) in useless {

@@ -14,7 +14,7 @@ pub(super) fn check(file: &File, review: &mut Review<'_>) {
     let targets = target_names(review);
     for (name, tool) in &file.tools.0 {
         check_key(name, &targets, review);
-        check_retry(name, tool, review);
+        check_budget(name, tool, review);
     }
 }
 
@@ -65,23 +65,18 @@ fn full_name(name: &str, targets: &[String]) -> String {
     }
 }
 
-/// A tool that changes things, and changes them again when called again, is never retried.
-fn check_retry(name: &str, tool: &Tool, review: &mut Review<'_>) {
-    if tool.retry.is_none() || tool.read_only != Some(false) || tool.idempotent == Some(true) {
+/// The budget for retries is kept per target: one tool's share of it would mean nothing.
+fn check_budget(name: &str, tool: &Tool, review: &mut Review<'_>) {
+    if tool.retry.as_ref().and_then(|retry| retry.budget).is_none() {
         return;
     }
-    let retries = tool.retry.as_ref().and_then(|retry| retry.attempts) != Some(1);
-    if retries {
-        review.add(
-            Mistake::new(
-                code::NO_EFFECT,
-                review.key_at(&["tools", name, "retry"]),
-                "`retry` has no effect on a tool that changes things",
-            )
-            .label("calling again would do it twice")
-            .help("remove it; or write `idempotent: true` if calling twice is like calling once"),
-        );
-    }
+    let target = name.split_once("___").map_or("NAME", |(target, _)| target);
+    let at = review.key_at(&["tools", name, "retry", "budget"]);
+    review.add(
+        Mistake::new(code::NO_EFFECT, at, "`budget` has no effect on a single tool")
+            .label("all tools of a target share its budget")
+            .help(format!("write it at the target: `targets.{target}.retry.budget`")),
+    );
 }
 
 /// All target names written, also those of targets that were refused.

@@ -4,7 +4,7 @@
 //! complete. It never invents a target: one without a kind is left out, and has
 //! been reported.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use http::HeaderValue;
@@ -82,7 +82,8 @@ impl Resolver<'_, '_> {
             retry: settings.retry,
             breaker: settings.breaker,
             required: written.required.unwrap_or(false),
-            trust_annotations: written.trust_annotations.unwrap_or(false),
+            // What is compiled in says the truth about itself.
+            trust_annotations: written.trust_annotations.unwrap_or(written.builtin.is_some()),
             scopes: scopes(&written.scopes),
         })
     }
@@ -104,10 +105,25 @@ impl Resolver<'_, '_> {
         }
         let stdio = written.stdio.as_ref()?;
         Some(TargetKind::Stdio {
-            command: stdio.command.clone(),
+            command: self.command(&stdio.command),
             env: self.variables(name, stdio),
-            cwd: stdio.cwd.as_ref().map(PathBuf::from),
+            cwd: stdio.cwd.as_ref().map(|cwd| self.cwd(name, cwd)),
         })
+    }
+
+    /// A program with a slash in it is a path, as in a shell; others are looked for in `PATH`.
+    fn command(&self, written: &[String]) -> Vec<String> {
+        let mut command = written.to_vec();
+        if let Some(program) = command.first_mut().filter(|program| program.contains('/')) {
+            *program = self.path(Path::new(program.as_str())).display().to_string();
+        }
+        command
+    }
+
+    fn cwd(&mut self, name: &str, written: &str) -> PathBuf {
+        let folder = self.path(Path::new(written));
+        self.need_folder(&folder, &["targets", name, "stdio", "cwd"]);
+        folder
     }
 
     /// `None` after reporting why the secret cannot be used.

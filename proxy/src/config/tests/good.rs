@@ -171,6 +171,44 @@ fn words_of_the_file_become_their_variants() {
 }
 
 #[test]
+fn every_relative_path_starts_beside_the_file() {
+    let config = config(&format!(
+        "{LOCAL}  files:\n    stdio: {{ command: [./bin/serve, data], cwd: work, env: {{ TOKEN: \
+         file:secrets/files }} }}\nlog: {{ access: file:logs/access.jsonl }}\n"
+    ));
+    let log = AccessLog::File(PathBuf::from("/etc/toolgate/logs/access.jsonl"));
+    assert_eq!(config.log.access, log);
+    let TargetKind::Stdio { command, cwd, env } = &config.targets[1].kind else { panic!() };
+    assert_eq!(command, &["/etc/toolgate/./bin/serve", "data"]);
+    assert_eq!(cwd.as_deref(), Some(Path::new("/etc/toolgate/work")));
+    let [(_, EnvValue::Secret(secret))] = env.as_slice() else { panic!("{env:?}") };
+    assert_eq!(secret.expose(), "token-from-a-file");
+}
+
+#[test]
+fn a_built_in_target_is_believed_unless_the_file_says_otherwise() {
+    let config = config(&format!(
+        "{LOCAL}  gateway: {{ builtin: gateway, trust_annotations: false }}\n  \
+         files: {{ stdio: {{ command: [cat] }} }}\n"
+    ));
+    let trusted: Vec<bool> = config.targets.iter().map(|target| target.trust_annotations).collect();
+    assert_eq!(trusted, [true, false, false]);
+}
+
+#[test]
+fn every_address_is_fine_once_one_name_is_known() {
+    let file = "listen: 0.0.0.0:8800\nauth: { issuers: [{ name: a, profile: cognito, issuer: \
+                https://login.example.com, clients: [b] }] }\n\
+                targets: { clock: { builtin: clock } }\n";
+    config(&format!("{file}public_url: https://gw.example.com\n"));
+    config(&format!("{file}hosts: [gw.internal:8800]\n"));
+    assert_eq!(
+        mistakes(file),
+        ["TG1005 1:9 callers elsewhere would be refused: no name of this gateway is configured"]
+    );
+}
+
+#[test]
 fn a_byte_order_mark_and_windows_line_ends_are_taken() {
     let text = format!("\u{feff}{LOCAL}lissten: 1\n").replace('\n', "\r\n");
     assert_eq!(mistakes(&text), ["TG1004 4:1 unknown key `lissten`"]);

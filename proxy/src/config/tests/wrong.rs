@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::super::{Report, code, load};
-use super::{env, mistakes, read, try_load};
+use super::{mistakes, outside, try_load};
 
 fn testdata() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("src/config/testdata")
@@ -22,7 +22,7 @@ fn corpus() -> Vec<(String, Report)> {
             let path = entry.unwrap().path();
             let file = path.file_name().unwrap().to_str().unwrap().to_owned();
             let text = fs::read_to_string(&path).unwrap();
-            let report = load(&text, &file, &env, &read).expect_err(&file);
+            let report = load(&text, &file, outside()).expect_err(&file);
             (file.trim_end_matches(".yaml").to_owned(), report)
         })
         .collect();

@@ -39,7 +39,7 @@ fields! {
     BYTES_OUT = "bytes_out", "Body bytes written to the caller.";
     ISSUER = "issuer", "The configured name of the token's issuer.";
     CLIENT = "client", "The token's client.";
-    SUBJECT_HASH = "subject_hash", "64 bits of a hash of the token's subject, in hex.";
+    SUBJECT_HASH = "subject_hash", "The first 64 bits of SHA-256 over issuer, a byte 0xff and the token's subject, in hex.";
     SESSION = "session", "Whether a session of the older era was used.";
     STREAMED = "streamed", "Whether the answer was an event stream.";
     PEER = "peer", "The address the call came from.";

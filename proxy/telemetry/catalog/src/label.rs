@@ -49,6 +49,8 @@ pub enum Key {
     State,
     /// What took place.
     Event,
+    /// Of which kind it was.
+    Kind,
     /// The protocol revision.
     ProtocolVersion,
     /// The configured name of an issuer.
@@ -125,6 +127,7 @@ impl Key {
         Self::Direction,
         Self::State,
         Self::Event,
+        Self::Kind,
         Self::ProtocolVersion,
         Self::Issuer,
         Self::Version,
@@ -147,6 +150,7 @@ impl Key {
             Self::Direction => "direction",
             Self::State => "state",
             Self::Event => "event",
+            Self::Kind => "kind",
             Self::ProtocolVersion => "mcp_protocol_version",
             Self::Issuer => "issuer",
             Self::Version => "version",

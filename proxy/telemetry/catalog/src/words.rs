@@ -47,8 +47,6 @@ words! {
     ConnectionRejected {
         /// As many are open as are allowed.
         Limit = "limit",
-        /// The gateway is stopping.
-        Shutdown = "shutdown",
     }
 }
 
@@ -93,8 +91,6 @@ words! {
     Shed {
         /// The limit of the whole gateway.
         Gateway = "gateway",
-        /// The limit of one principal.
-        Principal = "principal",
         /// The limit of one target.
         Target = "target",
         /// The limit of one tool.
@@ -109,8 +105,6 @@ words! {
         Created = "created",
         /// Presented, but unknown or someone else's.
         Rejected = "rejected",
-        /// Presented after its end.
-        Expired = "expired",
         /// Ended by the caller.
         Closed = "closed",
     }
@@ -331,6 +325,18 @@ words! {
 }
 
 words! {
+    /// What a later list says of a tool.
+    SchemaChange {
+        /// It is new.
+        Added = "added",
+        /// It is gone.
+        Removed = "removed",
+        /// Its description is another one.
+        Changed = "changed",
+    }
+}
+
+words! {
     /// Why a child process was started again.
     Restart {
         /// It exited.
@@ -458,6 +464,22 @@ impl Export {
             | Self::Timeout
             | Self::Connect
             | Self::Shutdown => "dropped",
+        }
+    }
+}
+
+// === impl Decision ===
+
+impl Decision {
+    /// The reasons, for a label's domain.
+    pub(crate) const REASONS: &'static [&'static str] = &["ok", "scope"];
+
+    /// Why it was decided so: scopes are all that decides so far.
+    #[must_use]
+    pub const fn reason(self) -> &'static str {
+        match self {
+            Self::Allow => "ok",
+            Self::Deny => "scope",
         }
     }
 }

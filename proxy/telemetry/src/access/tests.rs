@@ -14,6 +14,7 @@ use toolgate_call::{
 use toolgate_telemetry_catalog::fields;
 
 use super::redact::redact;
+use super::sink::write_lines;
 use super::text::{LONGEST, push_text};
 use super::{AccessLog, line, stamp};
 use crate::registry::Registry;
@@ -444,4 +445,62 @@ fn a_log_that_is_off_counts_nothing() {
     log.drain();
     assert_eq!(items(&registry, "exported", "ok"), "0");
     assert_eq!(items(&registry, "dropped", "queue_full"), "0");
+}
+
+/// Takes so many bytes and no more.
+struct Small(Vec<u8>, usize);
+
+impl std::io::Write for Small {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let room = bytes.len().min(self.1 - self.0.len());
+        if room == 0 {
+            return Err(std::io::ErrorKind::StorageFull.into());
+        }
+        self.0.extend_from_slice(&bytes[..room]);
+        Ok(room)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn after_a_write_that_ended_inside_a_line_the_next_begins_on_its_own() {
+    let (mut disk, mut torn) = (Small(Vec::new(), 8), false);
+    let failed = write_lines(&mut disk, b"one\ntwo two\n", &mut torn).unwrap_err();
+    assert_eq!((failed.whole, torn), (1, true));
+    assert!(write_lines(&mut disk, b"lost\n", &mut torn).is_err());
+    assert!(torn, "nothing was written, so it is as it was");
+    disk.1 = 100;
+    write_lines(&mut disk, b"three\n", &mut torn).unwrap();
+    assert_eq!(String::from_utf8(disk.0).unwrap(), "one\ntwo \nthree\n");
+    let mut disk = Small(Vec::new(), 4);
+    write_lines(&mut disk, b"one\ntwo\n", &mut torn).unwrap_err();
+    assert!(!torn, "it ended with a whole line");
+}
+
+#[test]
+fn a_log_that_was_renamed_is_opened_again_when_told() {
+    let folder = std::env::temp_dir().join(format!("toolgate-log-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let (path, old) = (folder.join("access.jsonl"), folder.join("access.jsonl.1"));
+    let telemetry =
+        Telemetry::new(Config { access_log: AccessLogTo::File(path.clone()), ..Config::default() })
+            .unwrap();
+    let ledger = ledger_with_tool("echo");
+    let write = |id: &str| {
+        telemetry.finish(&CallRecord { request_id: id, ..record(&ledger) });
+        telemetry.flush();
+    };
+    write("first");
+    std::fs::rename(&path, &old).unwrap();
+    write("second");
+    telemetry.reopen_log();
+    write("third");
+    let (old, new) =
+        (std::fs::read_to_string(old).unwrap(), std::fs::read_to_string(path).unwrap());
+    std::fs::remove_dir_all(folder).unwrap();
+    assert!(old.contains("first") && old.contains("second") && !old.contains("third"), "{old}");
+    assert!(new.contains("third") && new.lines().count() == 1, "{new}");
 }

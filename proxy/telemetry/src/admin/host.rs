@@ -23,7 +23,7 @@ fn listed(name: &str, configured: &[String]) -> bool {
 }
 
 /// The name in `name`, `name:port`, `[address]` or `[address]:port`.
-fn without_port(host: &str) -> Option<&str> {
+pub(super) fn without_port(host: &str) -> Option<&str> {
     let (name, rest) = match host.strip_prefix('[') {
         Some(bracketed) => bracketed.split_once(']')?,
         None => host.find(':').map_or(Some((host, "")), |at| host.split_at_checked(at))?,

@@ -40,8 +40,8 @@ pub(super) async fn answer<B>(
     local: Option<IpAddr>,
 ) -> Answer {
     if !came_under_our_name(admin, request, local) {
-        let advice = "This name is not served here. Use localhost, the address itself, or add the \
-                      name to the hosts of the admin server.\n";
+        let advice = "This name is not served here. Use localhost or the address itself, or add \
+                      the name to `hosts` in the configuration.\n";
         return respond(StatusCode::FORBIDDEN, TEXT, advice);
     }
     if request.method() != Method::GET && request.method() != Method::HEAD {

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
 use super::host::is_ours;
-use super::{Admin, Check, serve};
+use super::{Admin, Check, converse, serve};
 use crate::Telemetry;
 
 struct Server {
@@ -27,7 +27,7 @@ async fn start(checks: Vec<Check>) -> Server {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let admin = Admin::new(Telemetry::for_tests(), Arc::new(move || checks.clone()))
-        .hosts(vec!["gateway.internal".to_owned()]);
+        .hosts(&["gateway.internal:8800".to_owned()]);
     let (stop, stopped) = oneshot::channel();
     let task = tokio::spawn(serve(listener, admin, async {
         stopped.await.ok();
@@ -163,4 +163,18 @@ fn a_host_is_ours_by_loopback_local_address_or_configuration() {
         assert!(!ours(host), "{host}");
     }
     assert!(!is_ours("10.1.2.3", None, &[]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_reads_nothing_does_not_keep_its_place() {
+    let (mut client, stream) = tokio::io::duplex(64);
+    let admin = Admin::new(Telemetry::for_tests(), Arc::new(Vec::new));
+    let (_stop, stopping) = watch::channel(());
+    let began = tokio::time::Instant::now();
+    let asking = client.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    let serving = converse(stream, None, admin, stopping);
+    let (asked, ()) = tokio::join!(asking, serving);
+    asked.unwrap();
+    let took = began.elapsed();
+    assert!((super::LIFETIME..=super::LIFETIME + super::LAST_ANSWER).contains(&took), "{took:?}");
 }

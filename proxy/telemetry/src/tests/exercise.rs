@@ -9,8 +9,8 @@ use toolgate_call::{
 
 use crate::{
     AuthResult, CacheEvent, CallRecord, Circuit, ConnectPhase, ConnectionRejected, Direction,
-    ListCause, OtlpConfig, Protocol, RefreshCause, RefreshOutcome, Restart, SessionEvent, Shed,
-    StreamEnd, Suppressed, TargetMetrics, Telemetry, TimeoutPhase, TraceConfig,
+    ListCause, OtlpConfig, Protocol, RefreshCause, RefreshOutcome, Restart, SchemaChange,
+    SessionEvent, Shed, StreamEnd, Suppressed, TargetMetrics, Telemetry, TraceConfig,
 };
 
 const MS: Duration = Duration::from_millis(1);
@@ -97,11 +97,11 @@ fn gateway(telemetry: &Telemetry) {
     let gateway = &telemetry.gateway;
     drop(gateway.request_started());
     drop(gateway.connection_accepted());
-    gateway.connection_rejected(ConnectionRejected::Shutdown);
+    gateway.connection_rejected(ConnectionRejected::Limit);
     gateway.stream_opened().ended(StreamEnd::Idle);
     gateway.protocol(Version::LATEST_LEGACY, Direction::Client);
     gateway.translated(Direction::Target);
-    gateway.shed(Shed::Principal);
+    gateway.shed(Shed::Tool);
     gateway.session(SessionEvent::Created);
 }
 
@@ -126,9 +126,9 @@ fn target(target: &TargetMetrics) {
     target.retried(Reason::Reset, true);
     target.retry_suppressed(Suppressed::NotIdempotent);
     target.retry_budget(0.5);
-    target.timed_out(TimeoutPhase::FirstByte);
     target.circuit(Circuit::Closed);
     target.circuit(Circuit::Open);
+    target.circuit(Circuit::Closed);
     target.circuit_rejected();
     target.concurrency_limit(100);
     drop(target.permit());
@@ -140,6 +140,7 @@ fn target(target: &TargetMetrics) {
     target.health_check(false);
     target.list_refreshed(ListCause::Notify, true);
     target.list_size(3, 4_000);
+    target.tools_changed(SchemaChange::Changed, 2);
     target.process_up(true);
     target.process_restarted(Restart::Hang);
     target.reestablished();

@@ -6,11 +6,16 @@ use serde_json::{Value, json};
 use toolgate_call::{Case, Refusal};
 
 use super::mint::{TestKey, encode, hs256_with_public_key, unsigned};
-use super::{Fixture, NOW, bearer, claims, headers, oidc};
+use super::{Fixture, NOW, bearer, claims, headers, oidc_for};
 
 /// A fixture of the `oidc` profile, and a good token's claims.
 async fn oidc_fixture(key: &TestKey) -> (Fixture, Value) {
-    let fixture = Fixture::cold(oidc(), 100).await;
+    oidc_fixture_for(key, &[]).await
+}
+
+/// The same, with a list of clients that are let in.
+async fn oidc_fixture_for(key: &TestKey, clients: &[&str]) -> (Fixture, Value) {
+    let fixture = Fixture::cold(oidc_for(clients), 100).await;
     fixture.server.publish(&[key]);
     fixture.auth.start().await;
     let good = claims(&json!({
@@ -262,6 +267,40 @@ async fn the_audience_binds_a_token_to_this_gateway() {
     single["scp"] = json!("d e");
     let principal = fixture.verify(&key.token(&single)).await.unwrap();
     assert_eq!(principal.scopes.to_string(), "d e");
+}
+
+#[tokio::test]
+async fn a_list_of_clients_holds_for_oidc_too() {
+    let key = TestKey::p256("k1");
+    let (fixture, good) = oidc_fixture_for(&key, &["spa", "cli"]).await;
+    let with = |azp: Value, client_id: Value| {
+        let mut changed = good.clone();
+        let members = changed.as_object_mut().unwrap();
+        for (name, value) in [("azp", azp), ("client_id", client_id)] {
+            members.remove(name);
+            if !value.is_null() {
+                members.insert(name.into(), value);
+            }
+        }
+        key.token(&changed)
+    };
+    let none = json!(null);
+    for (azp, client_id) in [("spa", &none), ("spa", &json!("cli"))] {
+        assert!(fixture.verify(&with(json!(azp), client_id.clone())).await.is_ok(), "{client_id}");
+    }
+    assert!(fixture.verify(&with(none.clone(), json!("cli"))).await.is_ok());
+    let wrong = [
+        (json!("evil"), none.clone(), "azp `evil` is not among"),
+        (none.clone(), json!("evil"), "client_id `evil` is not among"),
+        (json!("spa"), json!("evil"), "client_id `evil` is not among"),
+        (json!("evil"), json!("spa"), "azp `evil` is not among"),
+        (json!(""), none.clone(), "azp `` is not among"),
+        (none.clone(), none, "names no client"),
+    ];
+    for (azp, client_id, detail) in wrong {
+        let refusal = fixture.verify(&with(azp, client_id)).await.unwrap_err();
+        assert_refused(&refusal, Case::TokenInvalid, detail);
+    }
 }
 
 #[tokio::test]

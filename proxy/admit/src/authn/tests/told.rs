@@ -72,7 +72,7 @@ async fn a_configuration_that_lets_nobody_in_is_refused() {
     assert!(refused(|c| c.token_bytes = 0).await.contains("8192 is usual"));
     let none = Profile::Cognito { clients: Vec::new() };
     assert!(refused(|c| c.issuers[0].profile = none).await.contains("lists no clients"));
-    let none = Profile::Oidc { audiences: Vec::new() };
+    let none = Profile::Oidc { audiences: Vec::new(), clients: Vec::new() };
     assert!(refused(|c| c.issuers[0].profile = none).await.contains("lists no audiences"));
     let long = Duration::from_secs(61);
     assert!(refused(|c| c.issuers[0].leeway = long).await.contains("above 60s"));

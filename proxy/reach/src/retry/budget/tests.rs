@@ -14,7 +14,7 @@ fn granted(budget: &Budget, now: Instant, wishes: usize) -> usize {
 #[test]
 fn a_target_with_few_calls_may_retry_ten_times_in_a_window() {
     let start = Instant::now();
-    let budget = Budget::new(0.0, start);
+    let budget = Budget::new(0.01, start);
     assert_eq!(granted(&budget, start, 50), 10);
     assert_eq!(granted(&budget, start + WINDOW / 2, 50), 5);
     assert_eq!(granted(&budget, start + 10 * WINDOW, 50), 10, "no more is saved up");
@@ -46,21 +46,22 @@ fn a_busy_time_saves_up_no_more_than_the_cap() {
 fn the_level_tells_how_much_of_the_floor_is_left() {
     let start = Instant::now();
     let budget = Budget::new(0.5, start);
-    assert_eq!(budget.deposit(start), 1.0);
+    budget.deposit(start);
+    assert_eq!(budget.level(start), 1.0);
     granted(&budget, start, 100);
     assert!(budget.level(start) < 0.1);
     assert!((budget.level(start + WINDOW / 2) - 0.55).abs() < 1e-9);
 }
 
 #[test]
-fn a_senseless_ratio_grants_the_floor_and_no_more_than_one_retry_per_call() {
+fn a_senseless_ratio_grants_nothing_or_no_more_than_one_retry_per_call() {
     let start = Instant::now();
-    for (ratio, share) in [(f64::NAN, 0), (-1.0, 0), (f64::INFINITY, 0), (7.0, 10)] {
+    for (ratio, wanted) in [(f64::NAN, 0), (-1.0, 0), (f64::INFINITY, 0), (7.0, 20)] {
         let budget = Budget::new(ratio, start);
         for _ in 0..10 {
             budget.deposit(start);
         }
-        assert_eq!(granted(&budget, start, 50), 10 + share, "{ratio}");
+        assert_eq!(granted(&budget, start, 50), wanted, "{ratio}");
     }
 }
 
@@ -86,14 +87,21 @@ fn a_full_budget_needs_no_deposit_and_loses_nothing_without() {
 }
 
 #[test]
-fn a_budget_without_a_share_is_full_when_its_floor_is() {
+fn no_budget_grants_nothing_ever() {
     let start = Instant::now();
     let budget = Budget::new(0.0, start);
-    assert!(budget.is_full());
-    granted(&budget, start, 1);
-    assert!(!budget.is_full());
-    budget.deposit(start + WINDOW);
-    assert!(budget.is_full());
+    assert!(!budget.is_any() && budget.is_full());
+    budget.deposit(start);
+    assert_eq!(granted(&budget, start + 10 * WINDOW, 50), 0);
+}
+
+#[test]
+fn what_is_given_back_can_be_taken_again() {
+    let start = Instant::now();
+    let budget = Budget::new(0.2, start);
+    assert_eq!(granted(&budget, start, 50), 10);
+    budget.refund(start);
+    assert_eq!(granted(&budget, start, 50), 1);
 }
 
 proptest! {

@@ -58,6 +58,15 @@ async fn the_pause_and_a_millisecond_must_fit_before_the_deadline() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn callers_that_were_told_the_same_wait_do_not_come_back_together() {
+    let wait = Duration::from_secs(1);
+    let refusal = unsent(Reason::Reset).retry_after(wait);
+    let pauses = [0.0, 0.5, 1.0].map(|draw| judge(retry(3), 1, &refusal, draw));
+    let jitter = [0, 50, 100].map(Duration::from_millis);
+    assert_eq!(pauses, jitter.map(|jitter| Verdict::Again(wait + jitter)));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_senseless_plan_pauses_no_longer_than_its_longest_pause() {
     let refusal = unsent(Reason::Reset);
     for multiplier in [f64::NAN, f64::INFINITY, -3.0, 1e300] {

@@ -112,7 +112,7 @@ families! {
     /// Histogram series refused.
     SERIES_OVERFLOW = Metric::counter(
         "toolgate_series_overflow_total",
-        "Label sets that were folded into _OTHER because the budget of series was used up.",
+        "Label sets that were folded into _OTHER because a limit of series was reached; a tool again with each list that names it.",
     );
 
     /// Rendering.

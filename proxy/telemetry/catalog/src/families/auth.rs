@@ -76,5 +76,9 @@ families! {
         "toolgate_authz_decisions_total",
         "Decisions on whether a principal may do what it asks.",
     )
-    .by(&[Label::TARGET, Label::of(Key::Outcome, Decision::TEXTS)]);
+    .by(&[
+        Label::TARGET,
+        Label::of(Key::Outcome, Decision::TEXTS),
+        Label::of(Key::Reason, Decision::REASONS),
+    ]);
 }

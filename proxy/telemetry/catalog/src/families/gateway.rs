@@ -42,9 +42,18 @@ families! {
         "toolgate_overhead_duration_seconds",
         Unit::Seconds,
         buckets::OVERHEAD,
-        "Time of a call that is the gateway's own: neither the caller's network nor the target.",
+        "Time of a call in the phases authenticate, authorize (with the choice of the target) and queue (until there is a permit); total is the sum of these three, without reading, writing and the target.",
     )
     .by(&[Label::of(Key::Phase, OverheadPhase::TEXTS)]);
+
+    /// First bytes.
+    FIRST_BYTE_DURATION = Metric::histogram(
+        "toolgate_first_byte_duration_seconds",
+        Unit::Seconds,
+        buckets::OPERATION,
+        "Time from the first byte read of a tool call to the first byte of the target's answer, for calls that were answered.",
+    )
+    .by(&[Label::TARGET]);
 
     /// Bodies received.
     REQUEST_BODY = Metric::histogram(

@@ -59,6 +59,15 @@ families! {
     )
     .by(&[Label::TARGET, Label::of(Key::State, Circuit::TEXTS)]);
 
+    /// How long the breaker kept a target alone.
+    CIRCUIT_OPEN_DURATION = Metric::histogram(
+        "toolgate_circuit_open_duration_seconds",
+        Unit::Seconds,
+        buckets::STREAM,
+        "Time from the opening of the target's breaker to its closing, trials in between included.",
+    )
+    .by(&[Label::TARGET]);
+
     /// Calls that the breaker refused.
     CIRCUIT_REJECTED = Metric::counter(
         "toolgate_circuit_rejected_total",

@@ -2,7 +2,9 @@
 //!
 //! Enters: nothing. Leaves: constants. Never: a value.
 
-use crate::words::{ConnectPhase, Flow, Health, ListCause, PoolState, Refresh, Restart};
+use crate::words::{
+    ConnectPhase, Flow, Health, ListCause, PoolState, Refresh, Restart, SchemaChange,
+};
 use crate::{Key, Label, Metric, Unit, buckets};
 
 families! {
@@ -82,6 +84,13 @@ families! {
         "Size of the target's list of tools: what it costs of an agent's context.",
     )
     .by(&[Label::TARGET]);
+
+    /// Changes of the list.
+    TOOL_SCHEMA_CHANGES = Metric::counter(
+        "toolgate_target_tool_schema_changes_total",
+        "Tools that a later list of the target has added, removed or described differently.",
+    )
+    .by(&[Label::TARGET, Label::of(Key::Kind, SchemaChange::TEXTS)]);
 
     /// The child process.
     PROCESS_UP = Metric::gauge(
