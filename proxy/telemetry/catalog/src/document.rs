@@ -4,7 +4,9 @@
 
 use std::fmt::Write;
 
-use crate::{ALL, Key, Label, Metric, Values, fields, metrics};
+use crate::{
+    ALL, Dimension, Key, Label, Metric, NAMESPACE, Published, Values, fields, metrics, published,
+};
 
 const HEAD: &str = "# Metrics and access log\n\n\
     Made from the catalogue (`proxy/telemetry/catalog`); do not edit. To write it again:\n\
@@ -22,6 +24,7 @@ pub fn markdown() -> String {
             family(&mut page, metric);
         }
     }
+    in_the_cloud(&mut page);
     reasons(&mut page);
     log_fields(&mut page);
     page
@@ -42,6 +45,9 @@ fn family(page: &mut String, metric: &Metric) {
         push(page, format_args!("; OpenTelemetry name `{otel}`"));
     }
     page.push_str(".\n");
+    if let Some(slo) = metric.slo {
+        push(page, format_args!("Measures the objective `{}`.\n", slo.as_str()));
+    }
     if let Some(bounds) = metric.buckets {
         let bounds: Vec<String> = bounds.iter().map(f64::to_string).collect();
         push(page, format_args!("Bounds: {}.\n", bounds.join(" ")));
@@ -52,6 +58,30 @@ fn family(page: &mut String, metric: &Metric) {
     for label in metric.labels {
         push(page, format_args!("- `{}`: {}\n", label.key.as_str(), domain(label)));
     }
+    if !metric.cloudwatch.is_empty() {
+        push(page, format_args!("\nIn CloudWatch:\n\n"));
+    }
+    for published in metric.cloudwatch {
+        push(page, format_args!("- {}\n", in_cloudwatch(published)));
+    }
+}
+
+/// `RequestCount` (Count; over all, by Target): what it says.
+fn in_cloudwatch(published: &Published) -> String {
+    let sets: Vec<String> = published.sets.iter().map(|set| dimensions(set)).collect();
+    let words = |(key, words): &(Key, &[&str])| format!("{} {}", key.as_str(), words.join(", "));
+    let only: Vec<String> = published.only.iter().map(words).collect();
+    let only = if only.is_empty() { String::new() } else { format!("; only {}", only.join("; ")) };
+    let (name, unit) = (published.name, published.unit.as_str());
+    format!("`{name}` ({unit}; {}{only}): {}", sets.join(", "), published.help)
+}
+
+fn dimensions(set: &[Dimension]) -> String {
+    if set.is_empty() {
+        return "over all".to_owned();
+    }
+    let names: Vec<&str> = set.iter().map(|dimension| dimension.as_str()).collect();
+    format!("by {}", names.join(" and "))
 }
 
 fn domain(label: &Label) -> String {
@@ -69,6 +99,19 @@ fn domain(label: &Label) -> String {
         Values::Revisions => "the protocol revisions spoken here".to_owned(),
         Values::Issuers => "the configured issuers; empty when none was named".to_owned(),
         Values::Constant => "one value".to_owned(),
+    }
+}
+
+fn in_the_cloud(page: &mut String) {
+    push(page, format_args!("\n## CloudWatch\n\nNamespace `{NAMESPACE}`.\n\n"));
+    page.push_str("| metric | unit | dimensions | from |\n|---|---|---|---|\n");
+    for (metric, published) in published() {
+        let sets: Vec<String> = published.sets.iter().map(|set| dimensions(set)).collect();
+        let (name, unit) = (published.name, published.unit.as_str());
+        push(
+            page,
+            format_args!("| `{name}` | {unit} | {} | `{}` |\n", sets.join(", "), metric.name),
+        );
     }
 }
 

@@ -3,7 +3,7 @@
 //! Enters: nothing. Leaves: constants. Never: a value.
 
 use crate::words::Delivery;
-use crate::{Key, Label, Metric, Unit, buckets};
+use crate::{Key, Label, Metric, Published, Unit, buckets};
 
 /// The access log, as a value of the `signal` label.
 pub const ACCESS_LOG: &str = "access_log";
@@ -18,7 +18,9 @@ families! {
         Label::of(Key::Signal, &[ACCESS_LOG]),
         Label::of(Key::Outcome, &["exported", "dropped"]),
         Label::of(Key::Reason, Delivery::TEXTS),
-    ]);
+    ])
+    .published(&[Published::count("TelemetryDropped", "Items of telemetry that were lost.")
+        .only(&[(Key::Outcome, &["dropped"])])]);
 
     /// Histogram series.
     SERIES_ACTIVE = Metric::gauge(
