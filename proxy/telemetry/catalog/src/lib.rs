@@ -13,6 +13,7 @@ mod words;
 mod document;
 mod families;
 pub mod fields;
+pub mod query;
 
 pub use cloudwatch::{Dimension, NAMESPACE, Published, PublishedUnit, Shows};
 pub use document::markdown;
