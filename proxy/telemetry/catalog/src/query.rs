@@ -78,6 +78,8 @@ pub enum Aggregate {
     Max,
     /// The smallest.
     Min,
+    /// Their mean.
+    Mean,
 }
 
 /// Arithmetic.
@@ -179,6 +181,12 @@ impl Query {
     #[must_use]
     pub fn min_by(self, keys: &[Key]) -> Self {
         Self::Aggregate(Aggregate::Min, keys.to_vec(), Box::new(self))
+    }
+
+    /// The mean, one series for each set of values of these keys.
+    #[must_use]
+    pub fn mean_by(self, keys: &[Key]) -> Self {
+        Self::Aggregate(Aggregate::Mean, keys.to_vec(), Box::new(self))
     }
 
     /// The few largest.

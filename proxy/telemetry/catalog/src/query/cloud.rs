@@ -132,6 +132,9 @@ impl Lines {
             (Aggregate::Min, Query::Latest(series)) => {
                 self.stat(series, keys, "Minimum", Window::Panel)
             }
+            (Aggregate::Mean, Query::Latest(series)) => {
+                self.stat(series, keys, "Average", Window::Panel)
+            }
             _ => Err(Wrong::NotInCloudWatch("such a sum, maximum or minimum")),
         }
     }
@@ -243,7 +246,7 @@ fn selects(candidate: &Published, matchers: &[Matcher], keys: &[Key]) -> bool {
             }
             // A set with that dimension has no empty values anyway.
             Matcher::Not(key, words) => met &= keys.contains(key) && same(words, &[""]),
-            Matcher::Chosen(_) | Matcher::Job => met = false,
+            Matcher::Chosen(_) => met = false,
         }
     }
     met && wanted == 0

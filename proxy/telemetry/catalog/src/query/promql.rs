@@ -23,6 +23,15 @@ impl Query {
 }
 
 impl Series {
+    /// The selection in PromQL.
+    ///
+    /// # Errors
+    /// What does not fit, if there are no such series.
+    pub fn promql(&self) -> Result<String, Wrong> {
+        self.check()?;
+        Ok(self.now())
+    }
+
     /// The selector, without a window.
     fn selector(&self) -> String {
         let suffix = match self.part() {
@@ -31,7 +40,9 @@ impl Series {
             Part::Sum => "_sum",
             Part::Buckets | Part::UpTo(_) => "_bucket",
         };
-        let mut conditions: Vec<String> = self.matchers().iter().map(condition).collect();
+        let job = self.is_shared().then(|| format!("job=\"{}\"", scrape::JOB));
+        let mut conditions: Vec<String> =
+            job.into_iter().chain(self.matchers().iter().map(condition)).collect();
         if let Part::UpTo(bound) = self.part() {
             conditions.push(one_of("le", "=", &spellings(bound)));
         }
@@ -116,7 +127,6 @@ fn condition(matcher: &Matcher) -> String {
         Matcher::Is(key, words) => one_of(key.as_str(), "=", &owned(words)),
         Matcher::Not(key, words) => one_of(key.as_str(), "!", &owned(words)),
         Matcher::Chosen(key) => format!("{}=~\"${}\"", key.as_str(), key.variable()),
-        Matcher::Job => format!("job=\"{}\"", scrape::JOB),
     }
 }
 
@@ -174,6 +184,7 @@ impl Aggregate {
             Self::Sum => "sum",
             Self::Max => "max",
             Self::Min => "min",
+            Self::Mean => "avg",
         }
     }
 }

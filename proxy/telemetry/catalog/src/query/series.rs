@@ -55,8 +55,6 @@ pub enum Matcher {
     Not(Key, Vec<&'static str>),
     /// What the reader of a dashboard has chosen.
     Chosen(Key),
-    /// The scrapes of gateways.
-    Job,
 }
 
 // === impl Series ===
@@ -96,12 +94,6 @@ impl Series {
     #[must_use]
     pub fn chosen(self, key: Key) -> Self {
         self.matching(Matcher::Chosen(key))
-    }
-
-    /// Those of the scrapes of gateways.
-    #[must_use]
-    pub fn of_the_job(self) -> Self {
-        self.matching(Matcher::Job)
     }
 
     /// The number of observations.
@@ -152,6 +144,12 @@ impl Series {
         &self.matchers
     }
 
+    /// Whether other programs use the name too, so that only the job tells their series from ours.
+    #[must_use]
+    pub fn is_shared(&self) -> bool {
+        !self.metric.name.starts_with("toolgate_")
+    }
+
     /// How long ago.
     #[must_use]
     pub const fn offset(&self) -> Option<Window> {
@@ -184,7 +182,6 @@ impl Series {
                 words.iter().try_for_each(|word| self.check_word(*key, word))
             }
             Matcher::Chosen(key) => self.values(*key).map(|_| ()),
-            Matcher::Job => Ok(()),
         }
     }
 

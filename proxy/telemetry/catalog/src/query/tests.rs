@@ -49,12 +49,12 @@ fn a_quantile_and_a_bound() {
     prints(
         &slow.above(10.0),
         "histogram_quantile(0.95, sum by (le) \
-         (rate(mcp_server_operation_duration_seconds_bucket[5m]))) > 10",
+         (rate(mcp_server_operation_duration_seconds_bucket{job=\"toolgate\"}[5m]))) > 10",
     );
     let quick = Series::of(&gateway::OPERATION_DURATION).up_to(10.0);
     prints(
         &Query::rate(quick, Window::days(3)).sum(),
-        "sum(rate(mcp_server_operation_duration_seconds_bucket{le=~\"10|10.0\"}[3d]))",
+        "sum(rate(mcp_server_operation_duration_seconds_bucket{job=\"toolgate\",le=~\"10|10.0\"}[3d]))",
     );
     let own = Series::of(&gateway::OVERHEAD_DURATION).is(Key::Phase, "total");
     prints(
