@@ -37,7 +37,8 @@ impl Query {
             Self::Age(series) => gauge("an age", series),
             Self::Over(over, series, _) => past(*over, series),
             Self::Aggregate(_, keys, of) => aggregate(keys, &of.shape()?),
-            Self::Top(_, of) | Self::Compare(of, _, _) => of.shape(),
+            Self::Top(_, of) => of.shape(),
+            Self::Compare(of, _, than) => compare(of, *than),
             Self::Quantile(q, series, keys, _) => quantile(*q, series, keys),
             Self::Math(_, left, right) => math(left.shape()?, right.shape()?),
             Self::Set(_, left, right, on) => set(left.shape()?, &right.shape()?, on.as_deref()),
@@ -123,6 +124,20 @@ fn quantile(q: f64, series: &Series, keys: &[Key]) -> Result<Shape, Wrong> {
         return Err(Wrong::NotAQuantile(q));
     }
     aggregate(keys, &Shape::scraped(series))
+}
+
+/// Within a bucket a quantile is a guess; at a bound it is not.
+fn compare(of: &Query, than: f64) -> Result<Shape, Wrong> {
+    let shape = of.shape()?;
+    if shape == Shape::Scalar {
+        return Err(Wrong::NotFor("a comparison", "a number"));
+    }
+    if let Query::Quantile(_, series, ..) = of
+        && !series.metric().buckets.is_some_and(|bounds| bounds.contains(&than))
+    {
+        return Err(Wrong::NotABound(series.metric().name, than));
+    }
+    Ok(shape)
 }
 
 fn math(left: Shape, right: Shape) -> Result<Shape, Wrong> {

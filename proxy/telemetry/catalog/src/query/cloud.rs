@@ -151,7 +151,8 @@ impl Lines {
             Math::Times => left.scale * right.scale,
             Math::Plus | Math::Minus | Math::Per => left.scale,
         };
-        Ok(Term { text: format!("({} {} {})", left.text, how.sign(), right.text), scale })
+        let (one, other) = (filled(&left.text), filled(&right.text));
+        Ok(Term { text: format!("({one} {} {other})", how.sign()), scale })
     }
 
     /// The answer while the guard holds, and 0 otherwise.

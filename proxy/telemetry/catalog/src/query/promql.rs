@@ -6,6 +6,8 @@ use super::{Aggregate, Comparison, Matcher, Math, Over, Part, Query, Series, Set
 use crate::Key;
 use crate::query::scrape;
 
+/// How tightly a comparison binds: tighter than a set operation, less tightly than arithmetic.
+const COMPARES: u8 = 3;
 /// From here on, Go spells a number with an exponent.
 const LARGE: f64 = 1e6;
 /// Below this, too.
@@ -81,27 +83,35 @@ fn print(query: &Query) -> String {
             format!("histogram_quantile({q}, sum by ({words}) (rate({past})))")
         }
         Query::Math(how, left, right) => {
-            format!("{} {} {}", operand(left), how.sign(), operand(right))
+            let own = how.binding();
+            format!("{} {} {}", operand(left, own), how.sign(), operand(right, own + 1))
         }
         Query::Compare(of, how, than) => {
-            format!("{} {} {}", operand(of), how.sign(), text(*than))
+            format!("{} {} {}", operand(of, COMPARES + 1), how.sign(), text(*than))
         }
         Query::Set(how, left, right, on) => {
+            let own = how.binding();
             let on = on.as_deref().map(|keys| format!(" on ({})", list(keys))).unwrap_or_default();
-            format!("{} {}{on} {}", operand(left), how.word(), operand(right))
+            format!("{} {}{on} {}", operand(left, own), how.word(), operand(right, own + 1))
         }
         Query::Absent(series) => format!("absent({})", series.now()),
         Query::Recorded(recording) => recording.name.clone(),
     }
 }
 
-/// In brackets where its own operator could be taken for the outer one's.
-fn operand(query: &Query) -> String {
+/// In brackets unless it binds at least as tightly as it must. All of these associate to the left.
+fn operand(query: &Query, at_least: u8) -> String {
     let printed = print(query);
+    if binding(query) < at_least { format!("({printed})") } else { printed }
+}
+
+/// How tightly the outermost operator binds (Prometheus, "Operators", "Binary operator precedence").
+fn binding(query: &Query) -> u8 {
     match query {
-        Query::Age(_) | Query::Math(..) | Query::Compare(..) | Query::Set(..) => {
-            format!("({printed})")
-        }
+        Query::Set(how, ..) => how.binding(),
+        Query::Compare(..) => COMPARES,
+        Query::Age(_) => Math::Minus.binding(),
+        Query::Math(how, ..) => how.binding(),
         Query::Number(_)
         | Query::Latest(_)
         | Query::Over(..)
@@ -109,7 +119,7 @@ fn operand(query: &Query) -> String {
         | Query::Top(..)
         | Query::Quantile(..)
         | Query::Absent(_)
-        | Query::Recorded(_) => printed,
+        | Query::Recorded(_) => u8::MAX,
     }
 }
 
@@ -200,6 +210,13 @@ impl Math {
             Self::Per => "/",
         }
     }
+
+    const fn binding(self) -> u8 {
+        match self {
+            Self::Plus | Self::Minus => COMPARES + 1,
+            Self::Times | Self::Per => COMPARES + 2,
+        }
+    }
 }
 
 // === impl Comparison ===
@@ -224,6 +241,13 @@ impl Set {
             Self::And => "and",
             Self::Or => "or",
             Self::Unless => "unless",
+        }
+    }
+
+    const fn binding(self) -> u8 {
+        match self {
+            Self::Or => 1,
+            Self::And | Self::Unless => 2,
         }
     }
 }

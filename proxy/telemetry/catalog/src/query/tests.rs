@@ -37,9 +37,9 @@ fn a_share_with_a_guard() {
     let query = error_share(Window::Panel).above(14.4 * 0.005).and(many);
     prints(
         &query,
-        "((sum(increase(toolgate_requests_total{outcome=~\"gateway|network|target|tool\"}\
-         [$__rate_interval])) / sum(increase(toolgate_requests_total[$__rate_interval]))) > 0.072) \
-         and (sum(increase(toolgate_requests_total[1h])) > 20)",
+        "sum(increase(toolgate_requests_total{outcome=~\"gateway|network|target|tool\"}\
+         [$__rate_interval])) / sum(increase(toolgate_requests_total[$__rate_interval])) > 0.072 \
+         and sum(increase(toolgate_requests_total[1h])) > 20",
     );
 }
 
@@ -72,7 +72,7 @@ fn a_quantile_and_a_bound() {
 fn ages_states_and_absence() {
     prints(
         &Query::Age(Series::of(&auth::JWKS_LAST_SUCCESS)).above(1200.0),
-        "(time() - toolgate_jwks_last_success_timestamp_seconds) > 1200",
+        "time() - toolgate_jwks_last_success_timestamp_seconds > 1200",
     );
     prints(
         &Query::holds(&resilience::CIRCUIT_STATE, Key::State, "open"),
@@ -83,7 +83,7 @@ fn ages_states_and_absence() {
     let open = Query::holds(&resilience::CIRCUIT_STATE, Key::State, "open");
     prints(
         &gone.clone().unless_on(&[Key::Target], open),
-        "(toolgate_target_up == 0) unless on (target) (toolgate_circuit_state{state=\"open\"} == 1)",
+        "toolgate_target_up == 0 unless on (target) toolgate_circuit_state{state=\"open\"} == 1",
     );
     let before = Query::increase(requests().ago(Window::days(1)), Window::hours(1)).sum();
     prints(&before, "sum(increase(toolgate_requests_total[1h] offset 1d))");
@@ -91,6 +91,26 @@ fn ages_states_and_absence() {
         &gone.max_by(&[Key::Target]).top(5),
         "topk(5, max by (target) (toolgate_target_up == 0))",
     );
+}
+
+#[test]
+fn brackets_are_where_the_order_would_change() {
+    let [a, b, c] = [&gateway::REQUESTS_ACTIVE, &gateway::STREAMS_ACTIVE, &target::UP]
+        .map(|metric| Query::latest(metric).sum());
+    let (p, q, r) = (
+        "sum(toolgate_requests_active)",
+        "sum(toolgate_streams_active)",
+        "sum(toolgate_target_up)",
+    );
+    let (x, y, z) = (|| a.clone(), || b.clone(), || c.clone());
+    prints(&x().minus(y()).minus(z()), &format!("{p} - {q} - {r}"));
+    prints(&x().minus(y().minus(z())), &format!("{p} - ({q} - {r})"));
+    prints(&x().minus(y()).per(z()), &format!("({p} - {q}) / {r}"));
+    prints(&x().per(y().per(z())), &format!("{p} / ({q} / {r})"));
+    prints(&x().or(y()).and(z()), &format!("({p} or {q}) and {r}"));
+    prints(&x().or(y().and(z())), &format!("{p} or {q} and {r}"));
+    prints(&x().above(1.0).above(2.0), &format!("({p} > 1) > 2"));
+    prints(&x().above(1.0).minus(y()), &format!("({p} > 1) - {q}"));
 }
 
 #[test]
@@ -120,6 +140,8 @@ fn what_does_not_exist_is_refused() {
             Query::rate(Series::of(&gateway::OPERATION_DURATION).up_to(7.0), five),
             "7 is not a bucket bound",
         ),
+        (Query::quantile(0.5, &gateway::OPERATION_DURATION, five).above(7.0), "7 is not a bucket"),
+        (Query::Number(1.0).above(0.5), "a comparison makes no sense"),
         (
             Query::rate(requests(), five).sum_by(&[Key::Target]).per(error_share(five)),
             "the labels (target) and () do not match",
