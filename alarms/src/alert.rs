@@ -34,7 +34,7 @@ pub struct Alert {
     /// Other numbers by which it fires, with the same labels.
     pub also: Vec<Scene>,
     /// Numbers that look alike and by which it does not.
-    pub silent: Scene,
+    pub silent: Vec<Scene>,
 }
 
 /// Who is to look, and when.
@@ -72,7 +72,7 @@ impl Alert {
             board: "overview",
             firing: (Scene::new(0), Vec::new()),
             also: Vec::new(),
-            silent: Scene::new(0),
+            silent: Vec::new(),
         }
     }
 
@@ -114,7 +114,12 @@ impl Alert {
     }
 
     pub(crate) fn silent(self, scene: Scene) -> Self {
-        Self { silent: scene, ..self }
+        Self { silent: vec![scene], ..self }
+    }
+
+    pub(crate) fn silent_also(mut self, scene: Scene) -> Self {
+        self.silent.push(scene);
+        self
     }
 
     pub(crate) fn unfit(&self, why: impl Display) -> Unfit {

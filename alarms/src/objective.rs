@@ -39,6 +39,19 @@ pub struct Burn {
     pub short: Window,
 }
 
+/// Events of a scene.
+#[derive(Clone, Copy)]
+struct Flow {
+    /// How many a minute.
+    events: f64,
+    /// The share of bad ones at first.
+    before: f64,
+    /// Until that minute.
+    bend: u32,
+    /// The share of bad ones from then on.
+    after: f64,
+}
+
 /// Quicker than this, or it is too slow: a normal mix of tools of 4 and 30 seconds is not.
 pub(crate) const SLOW: f64 = 60.0;
 /// The gateway's own time of a call.
@@ -79,24 +92,33 @@ pub fn recordings() -> Vec<(Slo, Vec<Recording>)> {
 // === impl Objective ===
 
 impl Objective {
-    /// The two alerts of the objective.
+    /// The two alerts of the objective. Where one pair of windows can speak without the other, it is
+    /// made to.
     pub(crate) fn alerts(&self) -> [Alert; 2] {
         let (fast, slow) = (self.burning(&FAST), self.burning(&SLOWLY));
         let (fast_id, slow_id, fast_says, slow_says) = self.words();
-        let labels = [];
+        let budget = self.budget();
+        let flow = |bad| Flow { events: 1000.0, before: bad, bend: 1, after: bad };
+        // Six good hours, then one hour that burns 18 times too fast: three times over six hours.
+        let sudden = Flow { before: 0.0, bend: 360, ..flow(18.0 * budget) };
+        let lonely = Flow { events: 0.04, ..flow(1.0) };
         [
             Alert::new(fast_id, self.fast, fast)
                 .guards(self.slo)
                 .says(fast_says)
                 .hold(2)
-                .fires(self.scene(65, 0.9), &labels)
-                .silent(self.scene(65, self.budget() / 2.0)),
+                .fires(self.scene(430, sudden), &[])
+                .fires_also(self.scene(70, flow(10.0 * budget)))
+                .silent(self.scene(70, flow(budget / 2.0)))
+                .silent_also(self.scene(70, lonely)),
             Alert::new(slow_id, Severity::Ticket, slow)
                 .guards(self.slo)
                 .says(slow_says)
                 .hold(15)
-                .fires(self.scene(150, self.budget() * 3.5), &labels)
-                .silent(self.scene(150, self.budget() / 2.0)),
+                .fires(self.scene(150, flow(3.5 * budget)), &[])
+                .fires_also(self.scene(150, flow(2.0 * budget)))
+                .silent(self.scene(150, flow(budget / 2.0)))
+                .silent_also(self.scene(150, lonely)),
         ]
     }
 
@@ -178,11 +200,12 @@ impl Objective {
         }
     }
 
-    /// 1000 events a minute, of which this share is bad.
-    fn scene(&self, minutes: u32, bad: f64) -> Scene {
+    fn scene(&self, minutes: u32, flow: Flow) -> Scene {
         let scene = Scene::new(minutes);
-        let (good, bad) = (Values::Rising(1000.0 * (1.0 - bad)), Values::Rising(1000.0 * bad));
-        let all = Values::Rising(1000.0);
+        let Flow { events, before, bend, after } = flow;
+        let good = Values::Bent(events * (1.0 - before), bend, events * (1.0 - after));
+        let bad = Values::Bent(events * before, bend, events * after);
+        let all = Values::Rising(events);
         let shop = (Key::Target, "shop");
         match self.slo {
             Slo::Availability => {

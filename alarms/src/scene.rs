@@ -134,16 +134,19 @@ impl Sample {
     /// The numbers, from the start to some minutes after the look.
     #[must_use]
     pub fn values(&self, minutes: u32) -> String {
+        let text = |number: f64| ((number * 1e6).round() / 1e6).to_string();
         match self.values {
-            Values::Steady(value) => format!("{value}x{minutes}"),
-            Values::Rising(step) => format!("0+{step}x{minutes}"),
+            Values::Steady(value) => format!("{}x{minutes}", text(value)),
+            Values::Rising(step) => format!("0+{}x{minutes}", text(step)),
             Values::Bent(first, bend, then) => {
                 let next = first.mul_add(f64::from(bend), then);
                 let left = minutes.saturating_sub(bend);
+                let (first, next, then) = (text(first), text(next), text(then));
                 format!("0+{first}x{bend} {next}+{then}x{left}")
             }
             Values::Step(first, step, then) => {
-                format!("{first}x{step} {then}x{}", minutes.saturating_sub(step))
+                let left = minutes.saturating_sub(step);
+                format!("{}x{step} {}x{left}", text(first), text(then))
             }
         }
     }
