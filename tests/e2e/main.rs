@@ -5,6 +5,8 @@
 #[cfg(test)]
 mod auth;
 #[cfg(test)]
+mod boards;
+#[cfg(test)]
 mod drain;
 #[cfg(test)]
 mod expect;
