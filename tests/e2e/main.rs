@@ -17,6 +17,8 @@ mod ledger;
 #[cfg(test)]
 mod list;
 #[cfg(test)]
+mod live;
+#[cfg(test)]
 mod peers;
 #[cfg(test)]
 mod recover;
