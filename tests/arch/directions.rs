@@ -78,6 +78,7 @@ fn below(name: &str) -> Option<Below> {
         CALL => Below::These(&[]),
         CATALOG => Below::These(&[CALL]),
         TELEMETRY => Below::These(&[CALL, CATALOG]),
+        "toolgate-dashboards" | "toolgate-alarms" => Below::These(&[CATALOG]),
         "toolgate-accept" | "toolgate-admit" | "toolgate-guard" | "toolgate-mcp"
         | "toolgate-reach" | "toolgate-target" => Below::These(UNDER_A_STAGE),
         PROXY => Below::AllBut(TESTS),

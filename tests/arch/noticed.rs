@@ -84,6 +84,17 @@ fn a_member_on_the_gateway_is_noticed_unless_it_is_the_tests() {
 }
 
 #[test]
+fn a_dashboard_on_more_than_the_catalogue_is_noticed() {
+    let members = [
+        member("toolgate-dashboards", &["toolgate-telemetry-catalog", "serde_json"]),
+        member("toolgate-alarms", &["toolgate-telemetry-catalog", "toolgate-telemetry"]),
+        member("toolgate-telemetry-catalog", &[]),
+        member("toolgate-telemetry", &[]),
+    ];
+    assert_eq!(who(&between_members(&members)), ["toolgate-alarms"]);
+}
+
+#[test]
 fn a_member_without_a_rule_is_noticed() {
     assert_eq!(who(&between_members(&[member("toolgate-new", &[])])), ["toolgate-new"]);
 }

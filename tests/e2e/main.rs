@@ -5,6 +5,8 @@
 #[cfg(test)]
 mod auth;
 #[cfg(test)]
+mod boards;
+#[cfg(test)]
 mod drain;
 #[cfg(test)]
 mod expect;
@@ -14,6 +16,8 @@ mod input;
 mod ledger;
 #[cfg(test)]
 mod list;
+#[cfg(test)]
+mod live;
 #[cfg(test)]
 mod logs;
 #[cfg(test)]

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Installs the MCP clients and servers that the end-to-end tests talk to: a Python environment, and
-# a Node tree with a Node of its own. Everything goes into one folder outside the checkout. A second
-# run with the same lock files does nothing. Needs python3, npm (node >= 18) and, if python3 comes
-# without venv, root on a Debian machine.
+# a Node tree with a Node of its own, in one folder outside the checkout; and Debian's Prometheus,
+# if promtool is not there. A second run with the same lock files does nothing. Needs python3, npm
+# (node >= 18) and, for what apt-get installs (Prometheus, venv), root on a Debian machine.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -54,8 +54,17 @@ install_node() {
         npm --prefix "$peers/node" ci --ignore-scripts --no-audit --no-fund
 }
 
+# promtool comes with the server. Nothing is started: runlevel 1 keeps its service down.
+install_prometheus() {
+    command -v promtool && return
+    apt-get update -q &&
+        RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive \
+            apt-get install -q -y --no-install-recommends prometheus
+}
+
 check_install() {
-    "$peers/venv/bin/python" -c 'import fastmcp, mcp' &&
+    "$peers/venv/bin/python" -c 'import cfnlint, fastmcp, grafana_foundation_sdk, mcp' &&
+        promtool --version &&
         "$peers/node/node_modules/.bin/node" --version
 }
 
@@ -63,7 +72,8 @@ mkdir -p "$peers"
 exec 9>"$peers/lock"
 flock 9
 wanted=$(fingerprint)
-if [[ -f $stamp && $(<"$stamp") == "$wanted" ]]; then
+# The stamp speaks for the folder; promtool is outside of it.
+if [[ -f $stamp && $(<"$stamp") == "$wanted" ]] && command -v promtool >/dev/null; then
     echo "peers: up to date in $peers"
     exit 0
 fi
@@ -72,6 +82,7 @@ rm -f "$stamp"
 step "python environment" make_venv
 step "python packages" install_python
 step "node packages" install_node
+step "prometheus" install_prometheus
 step "check" check_install
 echo "$wanted" >"$stamp"
 echo "peers: installed in $peers"

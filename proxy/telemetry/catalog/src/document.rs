@@ -4,7 +4,10 @@
 
 use std::fmt::Write;
 
-use crate::{ALL, Key, Label, Metric, Values, fields, metrics, spans};
+use crate::{
+    ALL, Dimension, Key, Label, Metric, NAMESPACE, Published, Values, fields, metrics, published,
+    spans,
+};
 
 const HEAD: &str = "# Metrics and access log\n\n\
     Made from the catalogue (`proxy/telemetry/catalog`); do not edit. To write it again:\n\
@@ -22,6 +25,7 @@ pub fn markdown() -> String {
             family(&mut page, metric);
         }
     }
+    in_the_cloud(&mut page);
     reasons(&mut page);
     log_fields(&mut page);
     span_attributes(&mut page);
@@ -43,6 +47,9 @@ fn family(page: &mut String, metric: &Metric) {
         push(page, format_args!("; OpenTelemetry name `{otel}`"));
     }
     page.push_str(".\n");
+    if let Some(slo) = metric.slo {
+        push(page, format_args!("Measures the objective `{}`.\n", slo.as_str()));
+    }
     if let Some(bounds) = metric.buckets {
         let bounds: Vec<String> = bounds.iter().map(f64::to_string).collect();
         push(page, format_args!("Bounds: {}.\n", bounds.join(" ")));
@@ -53,6 +60,30 @@ fn family(page: &mut String, metric: &Metric) {
     for label in metric.labels {
         push(page, format_args!("- `{}`: {}\n", label.key.as_str(), domain(label)));
     }
+    if !metric.cloudwatch.is_empty() {
+        push(page, format_args!("\nIn CloudWatch:\n\n"));
+    }
+    for published in metric.cloudwatch {
+        push(page, format_args!("- {}\n", in_cloudwatch(published)));
+    }
+}
+
+/// `RequestCount` (Count; over all, by Target): what it says.
+fn in_cloudwatch(published: &Published) -> String {
+    let sets: Vec<String> = published.sets.iter().map(|set| dimensions(set)).collect();
+    let words = |(key, words): &(Key, &[&str])| format!("{} {}", key.as_str(), words.join(", "));
+    let only: Vec<String> = published.only.iter().map(words).collect();
+    let only = if only.is_empty() { String::new() } else { format!("; only {}", only.join("; ")) };
+    let (name, unit) = (published.name, published.unit.as_str());
+    format!("`{name}` ({unit}; {}{only}): {}", sets.join(", "), published.help)
+}
+
+fn dimensions(set: &[Dimension]) -> String {
+    if set.is_empty() {
+        return "over all".to_owned();
+    }
+    let names: Vec<&str> = set.iter().map(|dimension| dimension.as_str()).collect();
+    format!("by {}", names.join(" and "))
 }
 
 fn domain(label: &Label) -> String {
@@ -80,6 +111,19 @@ fn span_attributes(page: &mut String) {
     );
     for (name, help) in spans::ALL {
         push(page, format_args!("| `{name}` | {help} |\n"));
+    }
+}
+
+fn in_the_cloud(page: &mut String) {
+    push(page, format_args!("\n## CloudWatch\n\nNamespace `{NAMESPACE}`.\n\n"));
+    page.push_str("| metric | unit | dimensions | from |\n|---|---|---|---|\n");
+    for (metric, published) in published() {
+        let sets: Vec<String> = published.sets.iter().map(|set| dimensions(set)).collect();
+        let (name, unit) = (published.name, published.unit.as_str());
+        push(
+            page,
+            format_args!("| `{name}` | {unit} | {} | `{}` |\n", sets.join(", "), metric.name),
+        );
     }
 }
 

@@ -3,7 +3,7 @@
 //! Enters: nothing. Leaves: one constant a family, and lists of all. Never: a family without a
 //! recorder; a test of the telemetry crate compares the two.
 
-use crate::Metric;
+use crate::{Metric, Published};
 
 /// Declares constants and, from the same lines, the list of them.
 macro_rules! families {
@@ -44,4 +44,9 @@ pub const ALL: &[Group] = &[
 /// Every family that there is.
 pub fn metrics() -> impl Iterator<Item = &'static Metric> {
     ALL.iter().flat_map(|group| group.families)
+}
+
+/// Everything that goes to CloudWatch, with the family that it is made of.
+pub fn published() -> impl Iterator<Item = (&'static Metric, &'static Published)> {
+    metrics().flat_map(|metric| metric.cloudwatch.iter().map(move |published| (metric, published)))
 }

@@ -21,7 +21,7 @@ pub struct Label {
 }
 
 /// The only label keys there are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Key {
     /// What was asked.
     Method,

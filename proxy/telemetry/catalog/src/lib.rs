@@ -5,6 +5,7 @@
 //! anything, and never holds a family that nothing records.
 
 mod buckets;
+mod cloudwatch;
 mod label;
 mod metric;
 mod words;
@@ -12,12 +13,16 @@ mod words;
 mod document;
 mod families;
 pub mod fields;
+pub mod query;
 pub mod spans;
 
+pub use cloudwatch::{Dimension, NAMESPACE, Published, PublishedUnit, Shows};
 pub use document::markdown;
-pub use families::{ALL, Group, access, auth, gateway, metrics, process, resilience, target};
+pub use families::{
+    ALL, Group, access, auth, gateway, metrics, process, published, resilience, target,
+};
 pub use label::{Key, Label, OTHER, OUTCOMES, Values, outcome_index};
-pub use metric::{Kind, Metric, Stability, Unit};
+pub use metric::{Kind, Metric, Slo, Stability, Unit};
 pub use words::{
     AuthCheck, AuthResult, CacheEvent, Circuit, ConnectPhase, ConnectionRejected, Decision,
     Delivery, Direction, Export, Flow, Health, Kept, ListCause, OverheadPhase, PoolState, Refresh,

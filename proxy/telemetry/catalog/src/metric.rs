@@ -2,7 +2,7 @@
 //!
 //! Enters: the declarations under `families`. Leaves: plain data. Never: a value.
 
-use crate::Label;
+use crate::{Key, Label, Published};
 
 /// A family: everything but its numbers.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -23,6 +23,10 @@ pub struct Metric {
     pub help: &'static str,
     /// What may be built on it.
     pub stability: Stability,
+    /// Which objective is measured by it.
+    pub slo: Option<Slo>,
+    /// What of it goes to CloudWatch.
+    pub cloudwatch: &'static [Published],
 }
 
 /// The kinds of metric that the gateway exposes. There are no summaries: they cannot be added up.
@@ -49,6 +53,19 @@ pub enum Unit {
     Bytes,
     /// A share between 0 and 1.
     Ratio,
+}
+
+/// The objectives that the gateway is held to. `alarms/` says how high each is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Slo {
+    /// Calls that neither the gateway nor the way to the target nor the target made fail.
+    Availability,
+    /// Calls of tools in which the tool did what it was asked.
+    ToolSuccess,
+    /// Calls of tools that were answered in time.
+    Latency,
+    /// Calls that the gateway itself held up for no longer than it should.
+    Overhead,
 }
 
 /// Whether a family may still change.
@@ -98,6 +115,16 @@ impl Metric {
         Self { otel: Some(name), stability: Stability::Development, ..self }
     }
 
+    /// The same, as the measure of an objective.
+    pub(crate) const fn slo(self, slo: Slo) -> Self {
+        Self { slo: Some(slo), ..self }
+    }
+
+    /// The same, published to CloudWatch.
+    pub(crate) const fn published(self, cloudwatch: &'static [Published]) -> Self {
+        Self { cloudwatch, ..self }
+    }
+
     const fn new(name: &'static str, kind: Kind, unit: Unit, help: &'static str) -> Self {
         Self {
             name,
@@ -108,7 +135,15 @@ impl Metric {
             buckets: None,
             help,
             stability: Stability::Stable,
+            slo: None,
+            cloudwatch: &[],
         }
+    }
+
+    /// The label of that key, if the family has it.
+    #[must_use]
+    pub fn label(&self, key: Key) -> Option<&'static Label> {
+        self.labels.iter().find(|label| label.key == key)
     }
 }
 
@@ -150,6 +185,25 @@ impl Unit {
             Self::Timestamp => "s since 1970",
             Self::Bytes => "B",
             Self::Ratio => "0–1",
+        }
+    }
+}
+
+// === impl Slo ===
+
+impl Slo {
+    /// Every objective.
+    pub const ALL: &'static [Self] =
+        &[Self::Availability, Self::ToolSuccess, Self::Latency, Self::Overhead];
+
+    /// The word, as rules and pages spell it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Availability => "availability",
+            Self::ToolSuccess => "tool_success",
+            Self::Latency => "latency",
+            Self::Overhead => "overhead",
         }
     }
 }

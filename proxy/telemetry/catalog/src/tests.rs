@@ -6,8 +6,8 @@ use std::path::Path;
 use toolgate_call::{Outcome, Reason, Version};
 
 use crate::{
-    Direction, Key, Kind, OUTCOMES, StreamEnd, Unit, Values, Word, fields, markdown, metrics,
-    outcome_index,
+    Direction, Key, Kind, OUTCOMES, PublishedUnit, Shows, Slo, StreamEnd, Unit, Values, Word,
+    fields, markdown, metrics, outcome_index, published,
 };
 
 #[test]
@@ -141,4 +141,36 @@ fn the_page_of_metrics_is_up_to_date() {
     let advice = "proxy/docs/metrics.md is not what the catalogue says; run \
                   TOOLGATE_GEN=1 cargo nextest run -p toolgate-telemetry-catalog";
     assert!(written == markdown(), "{advice}");
+}
+
+#[test]
+fn what_goes_to_cloudwatch_has_its_own_name_and_labels_that_exist() {
+    let names: BTreeSet<_> = published().map(|(_, published)| published.name).collect();
+    assert_eq!(names.len(), published().count());
+    for (metric, published) in published() {
+        let name = published.name;
+        assert!(name.chars().all(|c| c.is_ascii_alphanumeric()), "{name}");
+        assert!(published.help.ends_with('.') && !published.help.contains('\n'), "{name}");
+        assert!(!published.sets.is_empty(), "{name}");
+        for (key, words) in published.only {
+            let known = metric.label(*key).and_then(|label| label.values.listed());
+            let known = known.unwrap_or_else(|| panic!("{name}: {key:?} has no closed domain"));
+            assert!(words.iter().all(|word| known.contains(word)), "{name}: {words:?}");
+        }
+        for dimension in published.sets.iter().copied().flatten() {
+            assert!(metric.label(dimension.key()).is_some(), "{name}: {dimension:?}");
+        }
+        let timed = published.shows == Shows::Values && metric.unit == Unit::Seconds;
+        assert_eq!(published.unit == PublishedUnit::Milliseconds, timed, "{name}");
+        if published.shows == Shows::Observations {
+            assert_eq!(metric.kind, Kind::Histogram, "{name}");
+        }
+    }
+}
+
+#[test]
+fn each_objective_is_measured_by_one_family() {
+    for slo in Slo::ALL {
+        assert_eq!(metrics().filter(|metric| metric.slo == Some(*slo)).count(), 1, "{slo:?}");
+    }
 }

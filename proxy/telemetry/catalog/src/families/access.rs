@@ -3,7 +3,7 @@
 //! Enters: nothing. Leaves: constants. Never: a value.
 
 use crate::words::{Kept, SampleSource, Sampled};
-use crate::{Key, Label, Metric, Unit, buckets};
+use crate::{Key, Label, Metric, Published, Unit, buckets};
 
 /// The access log, as a value of the `signal` label.
 pub const ACCESS_LOG: &str = "access_log";
@@ -35,7 +35,9 @@ families! {
         Label::of(Key::Signal, &[ACCESS_LOG, TRACES]),
         Label::of(Key::Outcome, OUTCOMES),
         Label::of(Key::Reason, REASONS),
-    ]);
+    ])
+    .published(&[Published::count("TelemetryDropped", "Items of telemetry that were lost.")
+        .only(&[(Key::Outcome, &["dropped"])])]);
 
     /// Exports by duration.
     EXPORT_DURATION = Metric::histogram(

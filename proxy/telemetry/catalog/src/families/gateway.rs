@@ -3,7 +3,14 @@
 //! Enters: nothing. Leaves: constants. Never: a value.
 
 use crate::words::{ConnectionRejected, Direction, OverheadPhase, SessionEvent, Shed, StreamEnd};
-use crate::{Key, Label, Metric, Unit, buckets};
+use crate::{Dimension, Key, Label, Metric, Published, Slo, Unit, buckets};
+
+/// Outcomes that count against the gateway or what lies behind it.
+const SYSTEM: &[&str] = &["gateway", "network", "target"];
+/// Those, and tools that said no.
+const FAILED: &[&str] = &["gateway", "network", "target", "tool"];
+/// Over everything, and by target.
+const BY_TARGET: &[&[Dimension]] = &[&[], &[Dimension::Target]];
 
 families! {
     /// Calls by duration.
@@ -14,21 +21,47 @@ families! {
         "Duration of calls as the caller sees them, from the first byte read to the last byte written.",
     )
     .by(&[Label::METHOD, Label::TARGET, Label::TOOL, Label::ERROR_TYPE])
-    .otel("mcp.server.operation.duration");
+    .otel("mcp.server.operation.duration")
+    .slo(Slo::Latency)
+    .published(&[
+        Published::milliseconds("Latency", "Duration of calls as the caller sees them.")
+            .by(BY_TARGET),
+        Published::observations("ErrorByType", "Calls that failed, by why.")
+            .by(&[&[Dimension::ErrorType]]),
+    ]);
 
     /// Calls by outcome.
     REQUESTS = Metric::counter(
         "toolgate_requests_total",
         "Calls that have ended, by whom a failure counts against.",
     )
-    .by(&[Label::METHOD, Label::TARGET, Label::OUTCOME]);
+    .by(&[Label::METHOD, Label::TARGET, Label::OUTCOME])
+    .slo(Slo::Availability)
+    .published(&[
+        Published::count("RequestCount", "Calls that have ended.").by(BY_TARGET),
+        Published::count("ErrorCount", "Calls that failed, but not by the caller's own doing.")
+            .only(&[(Key::Outcome, FAILED)])
+            .by(BY_TARGET),
+        Published::count("SystemErrors", "Calls that gateway, network or target made fail.")
+            .only(&[(Key::Outcome, SYSTEM)])
+            .by(BY_TARGET),
+        Published::count("UserErrors", "Calls that failed by the caller's own doing.")
+            .only(&[(Key::Outcome, &["caller"])]),
+    ]);
 
     /// Tool calls by outcome.
     TOOL_CALLS = Metric::counter(
         "toolgate_tool_calls_total",
         "Calls of tools that have ended, by tool and by whom a failure counts against.",
     )
-    .by(&[Label::TARGET, Label::TOOL, Label::OUTCOME]);
+    .by(&[Label::TARGET, Label::TOOL, Label::OUTCOME])
+    .slo(Slo::ToolSuccess)
+    .published(&[
+        Published::count("ToolInvocation", "Calls of tools that have ended.")
+            .by(&[&[], &[Dimension::ToolName]]),
+        Published::count("ToolErrors", "Calls of tools that the tool itself said no to.")
+            .only(&[(Key::Outcome, &["tool"])]),
+    ]);
 
     /// Calls in flight.
     REQUESTS_ACTIVE = Metric::gauge(
@@ -44,7 +77,10 @@ families! {
         buckets::OVERHEAD,
         "Time of a call in the phases authenticate, authorize (with the choice of the target) and queue (until there is a permit); total is the sum of these three, without reading, writing and the target.",
     )
-    .by(&[Label::of(Key::Phase, OverheadPhase::TEXTS)]);
+    .by(&[Label::of(Key::Phase, OverheadPhase::TEXTS)])
+    .slo(Slo::Overhead)
+    .published(&[Published::milliseconds("Overhead", "The gateway's own time of a call.")
+        .only(&[(Key::Phase, &["total"])])]);
 
     /// First bytes.
     FIRST_BYTE_DURATION = Metric::histogram(
@@ -128,7 +164,8 @@ families! {
         "toolgate_shed_total",
         "Calls refused at once because a limit of concurrency was met.",
     )
-    .by(&[Label::of(Key::Scope, Shed::TEXTS)]);
+    .by(&[Label::of(Key::Scope, Shed::TEXTS)])
+    .published(&[Published::count("Throttles", "Calls refused because a limit was met.")]);
 
     /// Sessions of the older era.
     SESSIONS = Metric::counter(
@@ -143,5 +180,6 @@ families! {
         Unit::One,
         "Always 1; the labels say what is running.",
     )
-    .by(&[Label::VERSION]);
+    .by(&[Label::VERSION])
+    .published(&[Published::count("GatewayUp", "1 a minute from each gateway that runs.")]);
 }

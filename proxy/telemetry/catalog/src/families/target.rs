@@ -5,7 +5,7 @@
 use crate::words::{
     ConnectPhase, Flow, Health, ListCause, PoolState, Refresh, Restart, SchemaChange,
 };
-use crate::{Key, Label, Metric, Unit, buckets};
+use crate::{Dimension, Key, Label, Metric, Published, Unit, buckets};
 
 families! {
     /// Attempts by duration.
@@ -16,7 +16,9 @@ families! {
         "Duration of attempts at a target, one observation per attempt.",
     )
     .by(&[Label::METHOD, Label::TARGET, Label::ERROR_TYPE])
-    .otel("mcp.client.operation.duration");
+    .otel("mcp.client.operation.duration")
+    .published(&[Published::milliseconds("TargetExecutionTime", "Duration of attempts at a target.")
+        .by(&[&[], &[Dimension::Target]])]);
 
     /// Health.
     UP = Metric::gauge(
@@ -24,7 +26,8 @@ families! {
         Unit::One,
         "1 while the target is healthy, 0 while it is not.",
     )
-    .by(&[Label::TARGET]);
+    .by(&[Label::TARGET])
+    .published(&[Published::count("TargetUp", "1 or 0 of each target; its minimum tells of any.")]);
 
     /// Health checks.
     HEALTH_CHECKS = Metric::counter(

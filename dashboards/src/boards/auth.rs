@@ -1,0 +1,73 @@
+//! Who is let in, who is not and why, and whether the keys to tell are at hand.
+//!
+//! Enters: nothing. Leaves: the board. Never: a subject or a client.
+
+use toolgate_telemetry_catalog::query::{Query, Series};
+use toolgate_telemetry_catalog::{Key, auth};
+
+use super::{level, quantile, rate};
+use crate::{Board, Panel, Row, Shown, Variable};
+
+/// Twice the time after which keys are fetched anew.
+const STALE: f64 = 1200.0;
+
+pub(super) fn board() -> Board {
+    let issuer = Variable { key: Key::Issuer, title: "Issuer", of: &auth::REQUESTS, several: true };
+    Board {
+        id: "auth",
+        title: "Authentication",
+        description: "Tokens, decisions and the issuers' keys.",
+        variables: vec![issuer],
+        rows: vec![
+            Row { title: "Tokens", panels: tokens() },
+            Row { title: "Keys", panels: keys() },
+        ],
+    }
+}
+
+fn tokens() -> Vec<Panel> {
+    let checked = || Series::of(&auth::REQUESTS).chosen(Key::Issuer);
+    let verdicts =
+        Panel::stacked("Requests", Shown::PerSecond, "Let in and turned away, by issuer.")
+            .ask("", rate(checked(), &[Key::Issuer, Key::Outcome]));
+    let why = Panel::stacked("Turned away", Shown::PerSecond, "Why tokens were not taken.")
+        .ask("", rate(checked().is(Key::Outcome, "denied"), &[Key::Reason]));
+    let share = rate(checked().is(Key::Outcome, "denied"), &[]).per(rate(checked(), &[]));
+    let share = Panel::lines("Turned away", Shown::Share, "Of all requests.")
+        .ask("denied", share)
+        .limits(0.05, 0.2);
+    let times = quantile(0.95, Series::of(&auth::DURATION), &[Key::Outcome]);
+    let times =
+        Panel::lines("Duration of checks, p95", Shown::Seconds, "From memory, and verified.")
+            .ask("", times)
+            .exemplars();
+    let memory = Panel::lines("Memory of tokens", Shown::PerSecond, "Hits save a signature check.")
+        .ask("", rate(Series::of(&auth::CACHE), &[Key::Outcome]));
+    let decisions = rate(Series::of(&auth::DECISIONS), &[Key::Target, Key::Outcome]);
+    let decisions = Panel::stacked("Decisions", Shown::PerSecond, "May they call it? By target.")
+        .ask("", decisions);
+    vec![verdicts, why, share, times, memory, decisions]
+}
+
+fn keys() -> Vec<Panel> {
+    let age = Query::Age(Series::of(&auth::JWKS_LAST_SUCCESS).chosen(Key::Issuer));
+    let age = Panel::lines("Age of the keys", Shown::Seconds, "Since they were last loaded.")
+        .ask("", age.max_by(&[Key::Issuer]))
+        .limits(STALE / 2.0 + 60.0, STALE)
+        .wide(6);
+    let count = level(Series::of(&auth::JWKS_KEYS).chosen(Key::Issuer), &[Key::Issuer]);
+    let count =
+        Panel::lines("Keys", Shown::Count, "In use, over all gateways.").ask("", count).wide(6);
+    let refresh = Series::of(&auth::JWKS_REFRESH).chosen(Key::Issuer);
+    let refresh = rate(refresh, &[Key::Issuer, Key::Outcome, Key::Reason]);
+    let refresh =
+        Panel::lines("Refreshes", Shown::PerSecond, "By what they came to, and why made.")
+            .ask("", refresh)
+            .wide(6);
+    let times = Series::of(&auth::JWKS_REFRESH_DURATION).chosen(Key::Issuer);
+    let times = Panel::lines("Duration of refreshes, p95", Shown::Seconds, "By issuer.")
+        .ask("", quantile(0.95, times, &[Key::Issuer]))
+        .exemplars()
+        .wide(6);
+    vec![age, count, refresh, times]
+}

@@ -1,0 +1,120 @@
+//! The far side: are the targets well, and what does the gateway do when they are not.
+//!
+//! Enters: nothing. Leaves: the board. Never: anything of the callers.
+
+use toolgate_telemetry_catalog::query::{Query, Series};
+use toolgate_telemetry_catalog::{Key, Metric, resilience, target};
+
+use super::{mean, quantile, rate, target_variable};
+use crate::{Board, Panel, Row, Shown};
+
+pub(super) fn board() -> Board {
+    Board {
+        id: "targets",
+        title: "Targets",
+        description: "Health, attempts and lists of the targets; retries, timeouts and breakers.",
+        variables: vec![target_variable(&target::UP)],
+        rows: vec![
+            Row { title: "Are they well?", panels: health() },
+            Row { title: "What does the gateway do about it?", panels: resilience() },
+            Row { title: "Lists of tools", panels: lists() },
+            Row { title: "Connections and processes", panels: connections() },
+        ],
+    }
+}
+
+fn of(metric: &'static Metric) -> Series {
+    Series::of(metric).chosen(Key::Target)
+}
+
+fn now(metric: &'static Metric) -> Query {
+    Query::Latest(of(metric)).max_by(&[Key::Target])
+}
+
+fn health() -> Vec<Panel> {
+    let up =
+        Panel::lines("Up", Shown::Count, "1 while the target is healthy; lowest of all gateways.")
+            .ask("", Query::Latest(of(&target::UP)).min_by(&[Key::Target]))
+            .at_least(1.0)
+            .wide(6);
+    let attempts = Panel::lines("Duration of attempts, p95", Shown::Seconds, "Each try counts.")
+        .ask("", quantile(0.95, of(&target::OPERATION_DURATION), &[Key::Target]))
+        .exemplars()
+        .wide(6);
+    let failed = of(&target::OPERATION_DURATION).count().named(Key::ErrorType);
+    let failed = Panel::stacked("Failed attempts", Shown::PerSecond, "By target and reason.")
+        .ask("", rate(failed, &[Key::Target, Key::ErrorType]))
+        .wide(6);
+    let checks = Panel::lines("Health checks", Shown::PerSecond, "Checks by what they came to.")
+        .ask("", rate(of(&target::HEALTH_CHECKS), &[Key::Target, Key::Outcome]))
+        .wide(6);
+    vec![up, attempts, failed, checks]
+}
+
+fn resilience() -> Vec<Panel> {
+    let open = of(&resilience::CIRCUIT_STATE).any(Key::State, &["open", "half_open"]);
+    let open =
+        Panel::lines("Breakers not closed", Shown::Count, "Gateways that cut the target off.")
+            .ask("", Query::Latest(open).sum_by(&[Key::Target, Key::State]))
+            .limits(1.0, 2.0);
+    let moved = rate(of(&resilience::CIRCUIT_TRANSITIONS), &[Key::Target, Key::State]);
+    let moved = Panel::lines("Breaker changes", Shown::PerSecond, "By the state it went to.")
+        .ask("", moved)
+        .ask("refused", rate(of(&resilience::CIRCUIT_REJECTED), &[Key::Target]));
+    let cut_off = mean(of(&resilience::CIRCUIT_OPEN_DURATION), &[Key::Target]);
+    let cut_off =
+        Panel::lines("Breaker open for", Shown::Seconds, "On average, until a good trial.")
+            .ask("", cut_off);
+    let timeouts = Panel::lines("Timeouts", Shown::PerSecond, "By the limit of time that was met.")
+        .ask("", rate(of(&resilience::TIMEOUTS), &[Key::Target, Key::Phase]));
+    let retries = Panel::lines("Retries", Shown::PerSecond, "By cause, and whether they helped.")
+        .ask("", rate(of(&resilience::RETRIES), &[Key::Target, Key::Reason, Key::Outcome]));
+    let not =
+        Panel::lines("Not repeated", Shown::PerSecond, "Failed attempts, by why no retry came.")
+            .ask("", rate(of(&resilience::RETRY_SUPPRESSED), &[Key::Target, Key::Reason]));
+    let budget = Query::Latest(of(&resilience::RETRY_BUDGET)).min_by(&[Key::Target]);
+    let budget = Panel::lines("Budget for retries left", Shown::Share, "0 means: no more retries.")
+        .ask("", budget)
+        .at_least(0.1);
+    let permits = Panel::lines("Calls at the target", Shown::Count, "In use, and how many may be.")
+        .ask("in use", now(&resilience::CONCURRENCY_IN_USE))
+        .ask("limit", now(&resilience::CONCURRENCY_LIMIT));
+    let lost = Panel::lines("Sessions made again", Shown::PerSecond, "The target forgot them.")
+        .ask("", rate(of(&target::REESTABLISHED), &[Key::Target]));
+    let bytes = Panel::lines("Bytes", Shown::BytesPerSecond, "Body bytes to and from the target.")
+        .ask("", rate(of(&target::BYTES), &[Key::Target, Key::Direction]));
+    vec![open, moved, cut_off, timeouts, retries, not, budget, permits, lost, bytes]
+}
+
+fn lists() -> Vec<Panel> {
+    let tools = Panel::lines("Tools", Shown::Count, "Tools in each target's list.")
+        .ask("", now(&target::TOOLS));
+    let sizes =
+        Panel::lines("Size of the list", Shown::Bytes, "What it costs of an agent's context.")
+            .ask("", now(&target::LIST_SIZE));
+    let refresh =
+        Panel::lines("Refreshes", Shown::PerSecond, "By what they came to, and why made.")
+            .ask("", rate(of(&target::LIST_REFRESH), &[Key::Target, Key::Outcome, Key::Reason]));
+    let changes =
+        Panel::lines("Changed tools", Shown::PerSecond, "Definitions that a list changed.")
+            .ask("", rate(of(&target::TOOL_SCHEMA_CHANGES), &[Key::Target, Key::Kind]));
+    vec![tools, sizes, refresh, changes]
+}
+
+fn connections() -> Vec<Panel> {
+    let steps = Panel::lines("Connecting, p95", Shown::Seconds, "Name, connection, handshake.")
+        .ask("", quantile(0.95, of(&target::CONNECT_DURATION), &[Key::Target, Key::Phase]))
+        .wide(6);
+    let pool = Query::Latest(of(&target::POOL_CONNECTIONS)).sum_by(&[Key::Target, Key::State]);
+    let pool = Panel::lines("Pool", Shown::Count, "Connections kept open, by what they do.")
+        .ask("", pool)
+        .wide(6);
+    let running = Panel::lines("Processes", Shown::Count, "1 while the target's process runs.")
+        .ask("", Query::Latest(of(&target::PROCESS_UP)).min_by(&[Key::Target]))
+        .at_least(1.0)
+        .wide(6);
+    let restarts = Panel::lines("Restarts", Shown::PerSecond, "By what ended the process.")
+        .ask("", rate(of(&target::PROCESS_RESTARTS), &[Key::Target, Key::Reason]))
+        .wide(6);
+    vec![steps, pool, running, restarts]
+}

@@ -1,0 +1,110 @@
+//! Telemetry about telemetry, and the process that makes it.
+//!
+//! Enters: nothing. Leaves: the board. Never: a number that says nothing of whether the other
+//! boards can be believed.
+
+use toolgate_telemetry_catalog::query::{Query, Series, scrape};
+use toolgate_telemetry_catalog::{Key, access, process};
+
+use super::{level, mean, quantile, rate};
+use crate::{Board, Panel, Row, Shown};
+
+pub(super) fn board() -> Board {
+    Board {
+        id: "telemetry",
+        title: "Telemetry itself",
+        description: "Whether the other boards can be believed: losses, series, scrapes; and the \
+                      process.",
+        variables: Vec::new(),
+        rows: vec![
+            Row { title: "Is anything lost?", panels: losses() },
+            Row { title: "Traces", panels: traces() },
+            Row { title: "The process", panels: process() },
+        ],
+    }
+}
+
+fn losses() -> Vec<Panel> {
+    let items = || Series::of(&access::ITEMS);
+    let made =
+        Panel::stacked("Items", Shown::PerSecond, "Lines and the like, by what became of them.")
+            .ask("", rate(items(), &[Key::Signal, Key::Outcome]));
+    let dropped = items().is(Key::Outcome, "dropped");
+    let dropped = Panel::lines("Dropped", Shown::PerSecond, "By why; 0 is what it should be.")
+        .ask("", rate(dropped, &[Key::Signal, Key::Reason]))
+        .limits(0.01, 1.0);
+    let series = Panel::lines("Series", Shown::Count, "Label sets of histograms; folded ones.")
+        .ask("active", level(Series::of(&access::SERIES_ACTIVE), &[]))
+        .ask(
+            "folded into _OTHER",
+            Query::increase(Series::of(&access::SERIES_OVERFLOW), super::PANEL).sum(),
+        );
+    let up = Query::latest(&scrape::UP);
+    let up = Panel::lines("Scrapes answered", Shown::Share, "Gateways that answer the scrape.")
+        .ask("up", up.mean_by(&[]))
+        .at_least(1.0);
+    let rendering = quantile(0.95, Series::of(&access::SCRAPE_DURATION), &[]);
+    let whole = Query::latest(&scrape::DURATION);
+    let times = Panel::lines("Duration of a scrape", Shown::Seconds, "Rendered, and altogether.")
+        .ask("rendering, p95", rendering)
+        .ask("slowest scrape", whole.max_by(&[]))
+        .limits(1.0, 5.0);
+    vec![made, dropped, series, up, times]
+}
+
+fn traces() -> Vec<Panel> {
+    let kept =
+        Panel::stacked("Traces kept", Shown::PerSecond, "Calls whose spans are sent, by why.")
+            .ask("", rate(Series::of(&access::TRACES_KEPT), &[Key::Reason]))
+            .ask("failed, but too many at once", rate(Series::of(&access::TRACES_SKIPPED), &[]))
+            .wide(6);
+    let decided = rate(Series::of(&access::SAMPLING_DECISIONS), &[Key::Source, Key::Outcome]);
+    let decided =
+        Panel::lines("Sampling", Shown::PerSecond, "Decisions at the beginning of calls.")
+            .ask("", decided)
+            .wide(6);
+    let by = [Key::Signal, Key::Outcome];
+    let export = Panel::lines("Export, p95", Shown::Seconds, "Handing a batch to the backend.")
+        .ask("", quantile(0.95, Series::of(&access::EXPORT_DURATION), &by))
+        .limits(1.0, 5.0)
+        .wide(6);
+    let batches = Panel::lines("Items in a batch", Shown::Count, "On average.")
+        .ask("", mean(Series::of(&access::BATCH_SIZE), &[Key::Signal]))
+        .wide(6);
+    let queue = Panel::lines("Queue", Shown::Count, "Items that wait, and how many may.")
+        .ask("waiting", level(Series::of(&access::QUEUE_DEPTH), &[Key::Signal]))
+        .ask("capacity", level(Series::of(&access::QUEUE_CAPACITY), &[Key::Signal]))
+        .wide(6);
+    let age = Query::Age(Series::of(&access::LAST_SUCCESS)).max_by(&[Key::Signal]);
+    let age = Panel::lines("Since the last batch taken", Shown::Seconds, "By kind of telemetry.")
+        .ask("", age)
+        .limits(300.0, 900.0)
+        .wide(6);
+    vec![kept, decided, export, batches, queue, age]
+}
+
+fn process() -> Vec<Panel> {
+    let cpu = Panel::lines("Processors", Shown::Cores, "Processor time a second, all gateways.")
+        .ask("used", rate(Series::of(&process::CPU), &[]))
+        .wide(6);
+    let memory = Panel::lines("Memory", Shown::Bytes, "Resident memory of the largest gateway.")
+        .ask("resident", Query::latest(&process::RESIDENT_MEMORY).max_by(&[]))
+        .wide(6);
+    let space = Panel::lines("Address space", Shown::Bytes, "Virtual memory, and its limit.")
+        .ask("virtual", Query::latest(&process::VIRTUAL_MEMORY).max_by(&[]))
+        .ask("limit", Query::latest(&process::VIRTUAL_MEMORY_MAX).min_by(&[]))
+        .wide(6);
+    let files = Panel::lines("Descriptors", Shown::Count, "Open files and sockets; the limit.")
+        .ask("open", Query::latest(&process::OPEN_FDS).max_by(&[]))
+        .ask("limit", Query::latest(&process::MAX_FDS).min_by(&[]))
+        .wide(6);
+    let threads = Panel::lines("Threads", Shown::Count, "Of the gateway with most.")
+        .ask("threads", Query::latest(&process::THREADS).max_by(&[]))
+        .wide(6);
+    let age = Query::Age(Series::of(&process::START_TIME));
+    let age = Panel::lines("Running for", Shown::Seconds, "The youngest and the oldest gateway.")
+        .ask("youngest", age.clone().min_by(&[]))
+        .ask("oldest", age.max_by(&[]))
+        .wide(6);
+    vec![cpu, memory, space, files, threads, age]
+}
