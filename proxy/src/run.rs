@@ -3,6 +3,7 @@
 //! Enters: a resolved configuration. Leaves: bound addresses, then a drained gateway. Never: a call
 //! cut off before its time; never a log line lost on the way out.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::num::NonZero;
 use std::sync::Arc;
@@ -136,7 +137,12 @@ impl Gateway {
 fn background(parts: &crate::stack::Parts, backends: &[Backend]) -> JoinSet<()> {
     let mut tasks = parts.auth.spawn_refresh();
     let registry = Arc::clone(&parts.registry);
-    tasks.spawn(async move { registry.load().await });
+    let health: HashMap<_, _> = backends
+        .iter()
+        .map(|backend| (Arc::clone(&backend.spec.name), Arc::clone(&backend.health)))
+        .collect();
+    let shut = move |target: &str| health.get(target).and_then(|health| health.shut_for());
+    tasks.spawn(registry.keep(shut));
     for backend in backends {
         let (registry, changed) = (Arc::clone(&parts.registry), Arc::clone(&backend.changed));
         let name = Arc::clone(&backend.spec.name);
