@@ -185,10 +185,8 @@ impl Inner {
             return self.one(permitted).await;
         };
         tokio::select! {
-            reply = self.one(permitted) => reply.map(|reply| reply.holding(noted)),
-            () = noted.notify.notified() => {
-                Err(Refusal::new(Case::Cancelled, "cancelled by the client"))
-            }
+            reply = self.one(permitted) => reply.map(|reply| noted.follow(reply)),
+            () = noted.cancelled() => Err(legacy::cancelled()),
         }
     }
 
