@@ -15,10 +15,9 @@ use tokio::sync::oneshot;
 use tokio::task::{JoinHandle, JoinSet};
 use toolgate_accept::{AcceptConfig, Drain, Lanes};
 use toolgate_admit::authn::Authenticator;
-use toolgate_target::StdioTarget;
 use toolgate_telemetry::{Admin, Checks, Telemetry};
 
-use crate::assembly::{self, Assembly, Backend};
+use crate::assembly::{self, Assembly, Backend, Far};
 use crate::config::Config;
 use crate::facts::Facts;
 use crate::stack::stack;
@@ -41,7 +40,7 @@ pub struct Gateway {
     pub telemetry: Arc<Telemetry>,
     drain: Drain,
     lanes: Arc<Lanes>,
-    children: Vec<StdioTarget>,
+    far: Vec<Far>,
     stop_admin: oneshot::Sender<()>,
     admin_task: JoinHandle<()>,
     background: JoinSet<()>,
@@ -103,7 +102,7 @@ impl Gateway {
             telemetry,
             drain,
             lanes,
-            children: backends.into_iter().filter_map(|backend| backend.child).collect(),
+            far: backends.into_iter().filter_map(|backend| backend.far).collect(),
             stop_admin,
             admin_task,
             background,
@@ -111,8 +110,8 @@ impl Gateway {
         })
     }
 
-    /// Stops: no new connections, calls in flight finish within the grace period, children end,
-    /// logs are written. Gives back whether everything finished in time.
+    /// Stops: no new connections, calls in flight finish within the grace period, children and
+    /// sessions at targets end, logs are written. Gives back whether everything finished in time.
     pub async fn stop(mut self) -> bool {
         self.facts.drain();
         let finished = self.drain.end(self.grace).await;
@@ -121,8 +120,8 @@ impl Gateway {
         let lanes = self.lanes;
         let _ended = tokio::task::spawn_blocking(move || drop(lanes)).await;
         let mut ending = JoinSet::new();
-        for child in self.children {
-            ending.spawn(async move { child.shutdown().await });
+        for far in self.far {
+            ending.spawn(async move { far.shutdown().await });
         }
         while ending.join_next().await.is_some() {}
         // The admin server goes last, so that a drain can be watched.

@@ -7,6 +7,8 @@ mod auth;
 #[cfg(test)]
 mod drain;
 #[cfg(test)]
+mod eras;
+#[cfg(test)]
 mod expect;
 #[cfg(test)]
 mod input;

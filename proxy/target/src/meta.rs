@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use memchr::memmem;
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
@@ -17,6 +18,15 @@ pub(crate) const OWN: &str = concat!(
     r#""io.modelcontextprotocol/protocolVersion":"2026-07-28","#,
     r#""io.modelcontextprotocol/clientCapabilities":{}"#
 );
+
+/// What the gateway calls itself.
+pub(crate) const IDENTITY: &str =
+    concat!(r#"{"name":"toolgate","version":""#, env!("CARGO_PKG_VERSION"), r#""}"#);
+
+/// `"_meta":{…}` of what the gateway itself asks of a modern server.
+pub(crate) fn own() -> String {
+    format!(r#""_meta":{{{OWN},"io.modelcontextprotocol/clientInfo":{IDENTITY}}}"#)
+}
 
 /// What 2026-07-28 keeps for itself. A server of the older era may take it for a claim to speak
 /// that revision, and refuse.
@@ -46,11 +56,21 @@ impl MetaChange {
     pub(crate) fn of(call: &Call, target: Era) -> Self {
         match (call.version.era(), target) {
             (Era::Modern, Era::Modern) | (Era::Legacy, Era::Legacy) => Self::Keep,
-            (Era::Legacy, Era::Modern) => Self::Own,
+            (Era::Legacy, Era::Modern) => Self::own(call.frame.meta()),
             (Era::Modern, Era::Legacy) => {
                 let left = call.frame.meta().and_then(without_reserved);
                 left.map_or(Self::Keep, Self::Replace)
             }
+        }
+    }
+
+    /// The gateway's own members, in place of those that the caller has put there by the same name.
+    fn own(meta: Option<&[u8]>) -> Self {
+        let claimed = meta.filter(|meta| memmem::find(meta, RESERVED.as_bytes()).is_some());
+        match claimed.and_then(without_reserved) {
+            None => Self::Own,
+            Some(rest) if rest == "{}" => Self::Replace(format!("{{{OWN}}}")),
+            Some(rest) => Self::Replace(format!("{{{OWN},{}", rest.trim_start_matches('{'))),
         }
     }
 
@@ -105,7 +125,7 @@ impl<'de> Visitor<'de> for MembersVisitor {
 mod tests {
     //! What is kept.
 
-    use super::without_reserved;
+    use super::{MetaChange, OWN, without_reserved};
 
     #[test]
     fn only_the_reserved_members_go() {
@@ -114,5 +134,20 @@ mod tests {
         assert_eq!(kept, r#"{"progressToken":1.0,"ab":[ 1 ],"io.example/x":null}"#);
         assert_eq!(without_reserved(b"{}").unwrap(), "{}");
         assert_eq!(without_reserved(b"[]"), None);
+    }
+
+    #[test]
+    fn no_member_is_there_twice() {
+        assert!(matches!(MetaChange::own(None), MetaChange::Own));
+        assert!(matches!(MetaChange::own(Some(br#"{"progressToken":1}"#)), MetaChange::Own));
+        let replaced = |meta: &[u8]| {
+            let MetaChange::Replace(text) = MetaChange::own(Some(meta)) else { panic!("kept") };
+            text
+        };
+        let claim =
+            br#"{"io.modelcontextprotocol/protocolVersion":"2025-06-18","progressToken":1}"#;
+        assert_eq!(replaced(claim), format!(r#"{{{OWN},"progressToken":1}}"#));
+        let only = br#"{"io.modelcontextprotocol/clientCapabilities":{"roots":{}}}"#;
+        assert_eq!(replaced(only), format!("{{{OWN}}}"));
     }
 }

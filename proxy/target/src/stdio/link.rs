@@ -16,8 +16,8 @@ use tokio::sync::mpsc;
 use toolgate_call::{Answer, Case, Era, Event, Events, Ledger, Phase, RawJson, Reason, Refusal};
 
 use super::mailbox::Mailbox;
-use super::request::{self, Place};
-use super::salvage::id_number;
+use super::request;
+use crate::progress::{id_number, reported};
 
 /// One child's pipe, shared by its callers.
 #[derive(Debug)]
@@ -186,9 +186,8 @@ impl Link {
         let Some(id) = id_number(token.as_bytes()) else { return };
         let known = |entry: &Entry| Some((entry.token.clone()?, Arc::clone(&entry.mail)));
         let Some((theirs, mail)) = self.calls().open.get(&id).and_then(known) else { return };
-        if let Some(notice) = request::with_token(notice.bytes(), Place::Params, theirs.as_bytes())
-        {
-            mail.push(RawJson::built(notice));
+        if let Some(notice) = reported(notice, &theirs) {
+            mail.push(notice);
         }
     }
 

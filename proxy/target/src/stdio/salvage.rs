@@ -3,6 +3,8 @@
 //! Enters: the first bytes of a line. Leaves: the id of the request that it answers, if it can be
 //! seen there. Never: a guess; a message that names a method answers nothing.
 
+use crate::progress::id_number;
+
 /// The id that an answer, of which only the beginning is known, gives at its top level.
 pub(super) fn answered_id(start: &[u8]) -> Option<u64> {
     let mut rest = start;
@@ -26,12 +28,6 @@ pub(super) fn answered_id(start: &[u8]) -> Option<u64> {
         }
     }
     id
-}
-
-/// The number an id stands for. Some targets give a number back as a string.
-pub(super) fn id_number(raw: &[u8]) -> Option<u64> {
-    let digits = raw.strip_prefix(b"\"").and_then(|text| text.strip_suffix(b"\"")).unwrap_or(raw);
-    std::str::from_utf8(digits).ok()?.parse().ok()
 }
 
 /// A string up to its closing quote, and what follows.

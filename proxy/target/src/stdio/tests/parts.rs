@@ -10,13 +10,14 @@ use serde_json::Value;
 use tokio::time::Instant;
 use toolgate_call::{Answer, Case, Event, Ledger, Phase, RawJson, Reason, Refusal};
 
+use crate::progress::{Place, id_number, with_token};
 use crate::stdio::backoff::{Backoff, Life};
 use crate::stdio::chatter::Chatter;
 use crate::stdio::lines::{Limits, Line, Lines};
 use crate::stdio::link::{Ask, Asker, Link, MAX_QUEUED};
 use crate::stdio::mailbox::Mailbox;
-use crate::stdio::request::{self, Place};
-use crate::stdio::salvage::{answered_id, id_number};
+use crate::stdio::request;
+use crate::stdio::salvage::answered_id;
 
 const CRASH: Life = Life { healthy: Duration::ZERO, served: false };
 
@@ -186,13 +187,13 @@ fn the_cancellation_of_what_never_left_is_not_sent_either() {
 fn a_token_is_replaced_where_it_belongs_and_nowhere_else() {
     let text = r#"{"progressToken":1,"params":{"x":{"progressToken":2},"_meta":{"a":1.0,"progressToken":"3"},"progressToken":4}}"#;
     let swap = |place| {
-        let out = request::with_token(&Bytes::from_static(text.as_bytes()), place, b"99").unwrap();
+        let out = with_token(&Bytes::from_static(text.as_bytes()), place, b"99").unwrap();
         String::from_utf8(out.to_vec()).unwrap()
     };
     assert_eq!(swap(Place::Meta), text.replace(r#""3""#, "99"));
     assert_eq!(swap(Place::Params), text.replace('4', "99"));
     let without = Bytes::from_static(br#"{"params":{}}"#);
-    assert!(request::with_token(&without, Place::Meta, b"9").is_none());
+    assert!(with_token(&without, Place::Meta, b"9").is_none());
 }
 
 #[test]
