@@ -21,8 +21,10 @@ use super::retry;
 use crate::config::{self, Target, TargetKind};
 use crate::facts::Facts;
 
-/// How long a child may take to start.
-const START: Duration = Duration::from_secs(10);
+/// How long a child may take to start: `npx` and `uvx` download what they start.
+const START: Duration = Duration::from_secs(60);
+/// How long a child may be silent before, and after, it is asked whether it lives.
+const HANG: Duration = Duration::from_secs(15);
 /// Tools of one target whose limits are remembered.
 const TOOL_LIMITS: usize = 4096;
 
@@ -145,10 +147,11 @@ fn far_side(
                 env: env.iter().map(|(key, value)| (key.clone(), env_value(value))).collect(),
                 cwd: cwd.clone(),
                 start_timeout: START,
+                hang_patience: HANG,
                 max_line: target.max_response,
                 era: EraChoice::Auto,
             };
-            let child = stdio(config, telemetry.target(name), notices);
+            let child = stdio(config, telemetry, notices);
             Ok((TargetSvc::new(child.clone()), Some(Far::Child(child))))
         }
     }

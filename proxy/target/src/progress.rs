@@ -52,6 +52,8 @@ struct Meta<'a> {
     token: Option<&'a RawValue>,
 }
 
+/// A notice for the gateway itself.
+pub(crate) const TOOLS_CHANGED: &str = "notifications/tools/list_changed";
 const PROGRESS: &str = "notifications/progress";
 const MESSAGE: &str = "notifications/message";
 /// By which a modern caller asks for log messages (deprecated in 2026-07-28, but there).

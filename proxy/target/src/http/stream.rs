@@ -18,10 +18,8 @@ use super::request;
 use super::session::Session;
 use super::sse::SseDecoder;
 use crate::TargetNotice;
-use crate::progress::Wanted;
+use crate::progress::{TOOLS_CHANGED, Wanted};
 use crate::wire::{Incoming, read_message};
-
-pub(super) const TOOLS_CHANGED: &str = "notifications/tools/list_changed";
 
 /// The stream.
 pub(super) struct TargetStream {

@@ -24,6 +24,8 @@ struct Initialized {
     version: String,
 }
 
+/// How long a child may hesitate over the modern question before it is asked the older one as well.
+const HESITATION: Duration = Duration::from_millis(2500);
 /// Older than the gateway's own revisions, but the same over a pipe as far as tools go.
 const OLDEST: &str = "2024-11-05";
 
@@ -37,7 +39,7 @@ pub(super) async fn agree(
     limit: Duration,
 ) -> Result<Era, String> {
     let agreed = match known {
-        None => timeout(limit, detect(link, limit / 4)).await,
+        None => timeout(limit, detect(link, (limit / 4).min(HESITATION))).await,
         Some(Era::Modern) => timeout(limit, modern(link)).await,
         Some(Era::Legacy) => timeout(limit, legacy(link)).await,
     };
@@ -81,11 +83,13 @@ async fn legacy(link: &Arc<Link>) -> Result<Era, String> {
     let Initialized { version } = raw
         .parse()
         .map_err(|_| "its answer to `initialize` names no `protocolVersion`".to_owned())?;
-    let spoken = Version::parse(&version).is_some_and(|version| version.era() == Era::Legacy);
-    if !spoken && version != OLDEST {
-        return Err("it speaks a revision of the protocol that the gateway does not".into());
+    match Version::parse(&version).filter(|version| version.era() == Era::Legacy) {
+        Some(version) => link.agree_on(version),
+        None if version == OLDEST => link.agree(Era::Legacy),
+        None => {
+            return Err("it speaks a revision of the protocol that the gateway does not".into());
+        }
     }
-    link.agree(Era::Legacy);
     link.say(Bytes::from_static(request::INITIALIZED.as_bytes()));
     Ok(Era::Legacy)
 }
@@ -93,7 +97,7 @@ async fn legacy(link: &Arc<Link>) -> Result<Era, String> {
 fn settle(link: &Arc<Link>, verdict: &Verdict) -> Result<Era, String> {
     match verdict {
         Verdict::Modern { tells } => {
-            link.agree(Era::Modern);
+            link.agree_on(Version::LATEST);
             if *tells == Some(true) {
                 link.subscribe();
             }
