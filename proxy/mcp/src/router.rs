@@ -230,7 +230,6 @@ impl Inner {
         };
         let fields = ModernFields {
             ttl_ms: Some(self.registry.ttl().min(Duration::from_secs(86_400)).as_millis()),
-            public: false,
             server_info: self.identity.server_info.clone(),
             more_meta: self.partial(),
         };

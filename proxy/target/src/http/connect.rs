@@ -207,3 +207,25 @@ impl fmt::Display for UrlError {
 }
 
 impl std::error::Error for UrlError {}
+
+#[cfg(test)]
+mod tests {
+    //! Why there is no connection.
+
+    use std::io;
+
+    use rustix::io::Errno;
+
+    use super::{Failure, Reason, unconnected};
+
+    #[test]
+    fn each_kind_of_error_has_its_own_reason() {
+        let at = "127.0.0.1:1".parse().unwrap();
+        let of = |errno: Errno| unconnected(at, &io::Error::from(errno));
+        assert!(matches!(of(Errno::MFILE), Failure::Exhausted(_)));
+        assert!(matches!(of(Errno::HOSTUNREACH), Failure::Unreachable(_)));
+        assert!(matches!(of(Errno::NETUNREACH), Failure::Unreachable(_)));
+        assert!(matches!(of(Errno::CONNREFUSED), Failure::Connect(Reason::ConnectRefused, _)));
+        assert!(matches!(of(Errno::TIMEDOUT), Failure::Connect(Reason::TimeoutConnect, _)));
+    }
+}

@@ -132,3 +132,55 @@ async fn probe(target: &Inner) -> Result<(Era, bool), Failure> {
         )),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    //! Answers that do not arrive.
+
+    use std::sync::Arc;
+    use std::time::{Duration, Instant};
+
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+    use toolgate_call::{Deadline, Ledger, Op, Outbound, Phase};
+    use toolgate_telemetry::Telemetry;
+    use tower::ServiceExt as _;
+
+    use crate::{EraChoice, HttpConfig, HttpTarget};
+
+    #[tokio::test]
+    async fn a_probe_that_breaks_off_is_no_verdict_and_the_call_behind_it_has_not_left() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let config = HttpConfig {
+            target: Arc::from("t"),
+            url: format!("http://{}/mcp", listener.local_addr().unwrap()).parse().unwrap(),
+            era: EraChoice::Auto,
+            connect_timeout: Duration::from_secs(10),
+            idle_timeout: Duration::from_secs(10),
+            max_response: 1024,
+            headers: Vec::new(),
+        };
+        let target = HttpTarget::new(config, Telemetry::for_tests(), Arc::new(|_| ())).unwrap();
+        let now = Instant::now();
+        let outbound = Outbound {
+            op: Op::Probe,
+            deadline: Deadline::after(now, Duration::from_secs(10)),
+            ledger: Arc::new(Ledger::new(now)),
+            request_id: Arc::from("r"),
+        };
+        let ledger = Arc::clone(&outbound.ledger);
+        let breaking = async {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            assert!(stream.read(&mut [0; 4096]).await.unwrap() > 0);
+            let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n";
+            let half = format!("{head}content-length: 100\r\n\r\n{{\"jsonrpc\":");
+            stream.write_all(half.as_bytes()).await.unwrap();
+        };
+        let asking = target.clone().service().oneshot(outbound);
+        let (asked, ()) = tokio::join!(asking, breaking);
+        let refusal = asked.unwrap_err();
+        assert_eq!(target.era(), None);
+        assert!(!refusal.was_sent() && refusal.is_retry_safe(), "{refusal:?}");
+        assert_eq!(ledger.phase(), Phase::Connect, "to the call it was a part of connecting");
+    }
+}

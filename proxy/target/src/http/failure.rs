@@ -129,3 +129,41 @@ fn connecting(reason: Reason) -> &'static str {
         "could not be connected to"
     }
 }
+
+#[cfg(test)]
+mod tests {
+    //! What is said of a call that never left.
+
+    use std::sync::Arc;
+
+    use toolgate_call::{Case, Reason};
+
+    use super::Failure;
+
+    #[test]
+    fn what_befalls_the_handshake_has_not_befallen_the_call() {
+        let target = Arc::from("t");
+        for failure in [
+            Failure::Broken("x".into()),
+            Failure::Protocol("x".into()),
+            Failure::Status(503, None),
+            Failure::WrongEra(Box::new(Failure::Status(404, None))),
+        ] {
+            let refusal = failure.before_request().refuse(&target);
+            assert!(!refusal.was_sent() && refusal.is_retry_safe(), "{refusal:?}");
+            assert!(refusal.was_held_back());
+        }
+        assert!(Failure::Status(503, None).refuse(&target).was_sent());
+    }
+
+    #[test]
+    fn a_gateway_without_sockets_is_not_the_targets_fault() {
+        let target = Arc::from("t");
+        let exhausted = Failure::Exhausted("EMFILE".into()).refuse(&target);
+        assert_eq!(exhausted.case(), Case::Overloaded);
+        assert!(exhausted.is_retry_safe() && exhausted.operator_detail() == Some("EMFILE"));
+        let unreachable = Failure::Unreachable("no route".into()).refuse(&target);
+        assert_eq!(unreachable.reason(), Reason::ConnectRefused);
+        assert!(!unreachable.message().contains("is it running"), "{unreachable}");
+    }
+}
