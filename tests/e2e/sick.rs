@@ -272,10 +272,7 @@ async fn a_flood_of_notifications_reaches_the_caller_before_the_answer() -> Resu
     let (sick, well) = (Sick::start(Era::Modern).await?, Sick::start(Era::Modern).await?);
     let gateway = beside(&sick, &well).await?;
     sick.then([Act::Stream(Shape::Notices(500)), Act::Stream(Shape::Notices(5))]);
-    let level = json!({ "io.modelcontextprotocol/logLevel": "debug" });
-    let params = json!({ "name": "sick___write", "arguments": {}, "_meta": level });
-    let ask = Ask::modern("tools/call", params).header("mcp-name", "sick___write");
-    let answer = gateway.client().send(ask).await?;
+    let answer = gateway.client().send(Ask::verbose_tool("sick___write")).await?;
     let messages = answer.messages()?;
     assert_eq!(messages.len(), 501);
     for (number, message) in messages.iter().take(500).enumerate() {
