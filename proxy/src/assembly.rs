@@ -16,7 +16,7 @@ use toolgate_call::{Policy, RetryPlan};
 use toolgate_mcp::{McpConfig, Prefix, Registry, Router, SessionConfig, Sessions, ToolRule};
 use toolgate_telemetry::{AccessLogTo, OtlpConfig, Protocol, Telemetry, TraceConfig};
 
-pub use target::Backend;
+pub use target::{Backend, Far};
 
 use crate::config::{self, Config};
 use crate::facts::Facts;

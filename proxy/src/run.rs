@@ -3,6 +3,7 @@
 //! Enters: a resolved configuration. Leaves: bound addresses, then a drained gateway. Never: a call
 //! cut off before its time; a log line lost on the way out while the log takes any; a wait for ever.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::num::NonZero;
 use std::sync::Arc;
@@ -14,10 +15,9 @@ use tokio::sync::oneshot;
 use tokio::task::{JoinHandle, JoinSet};
 use toolgate_accept::{AcceptConfig, Drain, Lanes};
 use toolgate_admit::authn::Authenticator;
-use toolgate_target::StdioTarget;
 use toolgate_telemetry::{Admin, Checks, Telemetry};
 
-use crate::assembly::{self, Assembly, Backend};
+use crate::assembly::{self, Assembly, Backend, Far};
 use crate::config::Config;
 use crate::facts::Facts;
 use crate::stack::stack;
@@ -47,7 +47,7 @@ pub struct Gateway {
     pub telemetry: Arc<Telemetry>,
     drain: Drain,
     lanes: Arc<Lanes>,
-    children: Vec<StdioTarget>,
+    far: Vec<Far>,
     stop_admin: oneshot::Sender<()>,
     admin_task: JoinHandle<()>,
     background: JoinSet<()>,
@@ -113,7 +113,7 @@ impl Gateway {
             telemetry,
             drain,
             lanes,
-            children: backends.into_iter().filter_map(|backend| backend.child).collect(),
+            far: backends.into_iter().filter_map(|backend| backend.far).collect(),
             stop_admin,
             admin_task,
             background,
@@ -122,9 +122,9 @@ impl Gateway {
         })
     }
 
-    /// Stops: no new connections, calls in flight finish within the grace period, children end,
-    /// logs are written. Gives back whether everything finished in time. It ends by itself, whatever
-    /// is stuck.
+    /// Stops: no new connections, calls in flight finish within the grace period, children and
+    /// sessions at targets end, logs are written. Gives back whether everything finished in time. It
+    /// ends by itself, whatever is stuck.
     pub async fn stop(self) -> bool {
         let limit = self.grace.saturating_add(STOP_LIMIT);
         tokio::time::timeout(limit, self.end()).await.unwrap_or(false)
@@ -138,8 +138,8 @@ impl Gateway {
         let lanes = self.lanes;
         let ended = within("the lanes", move || drop(lanes)).await;
         let mut ending = JoinSet::new();
-        for child in self.children {
-            ending.spawn(async move { child.shutdown().await });
+        for far in self.far {
+            ending.spawn(async move { far.shutdown().await });
         }
         while ending.join_next().await.is_some() {}
         self.telemetry.close();
@@ -170,7 +170,12 @@ async fn within(what: &'static str, work: impl FnOnce() + Send + 'static) -> boo
 fn background(parts: &crate::stack::Parts, backends: &[Backend]) -> JoinSet<()> {
     let mut tasks = parts.auth.spawn_refresh();
     let registry = Arc::clone(&parts.registry);
-    tasks.spawn(async move { registry.load().await });
+    let health: HashMap<_, _> = backends
+        .iter()
+        .map(|backend| (Arc::clone(&backend.spec.name), Arc::clone(&backend.health)))
+        .collect();
+    let shut = move |target: &str| health.get(target).and_then(|health| health.shut_for());
+    tasks.spawn(registry.keep(shut));
     for backend in backends {
         let (registry, changed) = (Arc::clone(&parts.registry), Arc::clone(&backend.changed));
         let name = Arc::clone(&backend.spec.name);

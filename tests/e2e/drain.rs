@@ -132,7 +132,7 @@ async fn a_caller_that_leaves_in_the_middle_of_a_stream_cancels_it() -> Result<(
         let sick = Sick::start(era).await?;
         let gateway = before(&sick, "1s").await?;
         sick.then([Act::Stream(Shape::Hang)]);
-        let mut stream = gateway.client().open(Ask::tool("sick___write", json!({}))).await?;
+        let mut stream = gateway.client().open(Ask::verbose_tool("sick___write")).await?;
         assert_eq!(stream.next_message().await?["params"]["data"]["number"], 0);
         drop(stream);
         sick.until_hung_up(1).await?;
@@ -154,7 +154,7 @@ async fn a_call_that_streams_is_in_flight_and_holds_its_permit_until_its_end() -
     let sick = Sick::start(Era::Modern).await?;
     let gateway = before(&sick, "1s").await?;
     sick.then([Act::Stream(Shape::Hang)]);
-    let mut stream = gateway.client().open(Ask::tool("sick___write", json!({}))).await?;
+    let mut stream = gateway.client().open(Ask::verbose_tool("sick___write")).await?;
     stream.next_message().await?;
     let metrics = gateway.metrics().await?;
     let in_use = metrics.sum("toolgate_concurrency_in_use", &[("target", "sick")]);

@@ -122,7 +122,10 @@ async fn bytes_and_trace_of_a_call_are_in_its_line() -> Result<()> {
     let trace = "0af7651916cd43dd8448eb211c80319c";
     let params = json!({
         "name": "sick___read", "arguments": {},
-        "_meta": { "traceparent": format!("00-{trace}-b7ad6b7169203331-01") },
+        "_meta": {
+            "traceparent": format!("00-{trace}-b7ad6b7169203331-01"),
+            "io.modelcontextprotocol/logLevel": "info",
+        },
     });
     let sent = with_meta(params);
     for act in [Act::Answer, Act::Stream(Shape::Notices(20))] {

@@ -9,6 +9,8 @@ mod boards;
 #[cfg(test)]
 mod drain;
 #[cfg(test)]
+mod eras;
+#[cfg(test)]
 mod expect;
 #[cfg(test)]
 mod input;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use serde_json::json;
-use toolgate_tests::client::Answer;
+use toolgate_tests::client::{Answer, Ask};
 use toolgate_tests::gateway::Gateway;
 use toolgate_tests::sick::{Act, Era, Pace, Shape, Sick};
 use toolgate_tests::wait::until;
@@ -271,8 +271,8 @@ async fn a_target_that_is_down_is_refused_and_comes_back_by_itself() -> Result<(
 async fn a_flood_of_notifications_reaches_the_caller_before_the_answer() -> Result<()> {
     let (sick, well) = (Sick::start(Era::Modern).await?, Sick::start(Era::Modern).await?);
     let gateway = beside(&sick, &well).await?;
-    sick.then([Act::Stream(Shape::Notices(500))]);
-    let answer = gateway.client().tool("sick___write", json!({})).await?;
+    sick.then([Act::Stream(Shape::Notices(500)), Act::Stream(Shape::Notices(5))]);
+    let answer = gateway.client().send(Ask::verbose_tool("sick___write")).await?;
     let messages = answer.messages()?;
     assert_eq!(messages.len(), 501);
     for (number, message) in messages.iter().take(500).enumerate() {
@@ -281,6 +281,8 @@ async fn a_flood_of_notifications_reaches_the_caller_before_the_answer() -> Resu
     assert_eq!(messages[500]["id"], 1);
     fine(&gateway, &answer).await?;
     assert_eq!(gateway.line_of(&answer).await?["streamed"], true);
+    let unasked = gateway.client().tool("sick___write", json!({})).await?;
+    assert_eq!(unasked.messages()?.len(), 1, "a modern caller asks for log messages, or has none");
     gateway.books_agree().await
 }
 

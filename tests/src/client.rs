@@ -243,6 +243,14 @@ impl Ask {
         Self::modern("tools/call", Value::Object(params)).header("mcp-name", name)
     }
 
+    /// The same by a caller that asks for log messages on the way.
+    #[must_use]
+    pub fn verbose_tool(name: &str) -> Self {
+        let meta = json!({ "io.modelcontextprotocol/logLevel": "debug" });
+        let params = json!({ "name": name, "arguments": {}, "_meta": meta });
+        Self::modern("tools/call", params).header("mcp-name", name)
+    }
+
     /// A modern request whose id and params are text that is sent as it is.
     #[must_use]
     pub fn modern_raw(id: &str, method: &str, params: &str) -> Self {

@@ -57,7 +57,9 @@ pub struct Seen {
 /// What its connections share.
 #[derive(Debug)]
 struct State {
-    era: Era,
+    era: Mutex<Era>,
+    /// Connections that were accepted.
+    connections: AtomicUsize,
     acts: Mutex<VecDeque<Act>>,
     seen: Mutex<Vec<Seen>>,
     /// Permits to answer for [`Act::Hold`].
@@ -74,7 +76,8 @@ impl Sick {
     /// When no port can be had.
     pub async fn start(era: Era) -> Result<Self> {
         let state = Arc::new(State {
-            era,
+            era: Mutex::new(era),
+            connections: AtomicUsize::new(0),
             acts: Mutex::default(),
             seen: Mutex::default(),
             release: Semaphore::new(0),
@@ -102,6 +105,17 @@ impl Sick {
     /// What the next tool calls get, in this order, after what was asked for before.
     pub fn then(&self, acts: impl IntoIterator<Item = Act>) {
         lock(&self.state.acts).extend(acts);
+    }
+
+    /// From now on it speaks the other protocol, as after a redeployment.
+    pub fn becomes(&self, era: Era) {
+        *lock(&self.state.era) = era;
+    }
+
+    /// How many connections it has accepted.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.state.connections.load(Ordering::SeqCst)
     }
 
     /// How many acts were asked for and not played yet.
@@ -179,6 +193,12 @@ impl Sick {
     }
 }
 
+impl State {
+    fn era(&self) -> Era {
+        *lock(&self.era)
+    }
+}
+
 impl Drop for Sick {
     fn drop(&mut self) {
         if let Some(server) = lock(&self.server).take() {
@@ -208,6 +228,7 @@ async fn accept(listener: TcpListener, state: Arc<State>) {
         tokio::select! {
             accepted = listener.accept() => {
                 let Ok((stream, _)) = accepted else { continue };
+                state.connections.fetch_add(1, Ordering::SeqCst);
                 connections.spawn(speak::connection(stream, Arc::clone(&state)));
             }
             Some(_) = connections.join_next() => {}

@@ -89,6 +89,7 @@ struct Inner {
     requested: Option<String>,
     retry_after: Option<Duration>,
     sent: bool,
+    unsent: bool,
     retry_safe: bool,
 }
 
@@ -143,6 +144,7 @@ impl Refusal {
             requested: None,
             retry_after: None,
             sent: false,
+            unsent: false,
             retry_safe: false,
         }))
     }
@@ -180,6 +182,16 @@ impl Refusal {
     #[must_use]
     pub fn after_send(mut self) -> Self {
         self.0.sent = true;
+        self
+    }
+
+    /// Says that the caller's request never left, whatever was sent on the way to it (a handshake,
+    /// a question for the list): it cannot have been carried out, and repeating it is safe.
+    #[must_use]
+    pub fn before_send(mut self) -> Self {
+        self.0.sent = false;
+        self.0.unsent = true;
+        self.0.retry_safe = true;
         self
     }
 
@@ -271,6 +283,12 @@ impl Refusal {
     #[must_use]
     pub fn was_sent(&self) -> bool {
         self.0.sent
+    }
+
+    /// Whether the request is known not to have left, also where its reason would suggest it.
+    #[must_use]
+    pub fn was_held_back(&self) -> bool {
+        self.0.unsent
     }
 
     /// Whether repeating the call is safe.

@@ -1,20 +1,38 @@
 //! A result of one era for a caller of the other.
 //!
 //! Enters: an answer, the era it is written in and the era it is for. Leaves: the same answer with
-//! `resultType` added or taken out, and nothing else touched. Never: a re-serialised result.
+//! `resultType` added or taken out, without what the caller's era has no words for, and nothing
+//! else touched. Never: a re-serialised result.
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{BufMut, BytesMut};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use toolgate_call::{Answer, Body, Case, Era, RawJson, Reason, Refusal, Reply, Span};
 
+use crate::member::member_around;
+
 const MEMBER: &str = "resultType";
 const COMPLETE: &str = r#""complete""#;
+const STRUCTURED: &str = "structuredContent";
+
+/// What the older era says of a resource that is not there; 2026-07-28 has no such code.
+const RESOURCE_NOT_FOUND: i64 = -32002;
+const INVALID_PARAMS: i64 = -32602;
+/// Of 2025-11-25 only: the user has to open a page first.
+const URL_ELICITATION_REQUIRED: i64 = -32042;
 
 #[derive(Deserialize)]
 struct Top<'a> {
     #[serde(borrow, rename = "resultType")]
     result_type: Option<&'a RawValue>,
+    #[serde(borrow, default, rename = "structuredContent", deserialize_with = "present")]
+    structured: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct ErrorCode<'a> {
+    #[serde(borrow)]
+    code: &'a RawValue,
 }
 
 /// Writes a reply for the caller's era.
@@ -35,13 +53,36 @@ pub(crate) fn bridge(reply: Reply, to: Era) -> Result<Reply, Refusal> {
 }
 
 pub(crate) fn answer_for(answer: Answer, from: Era, to: Era) -> Result<Answer, Refusal> {
-    let Answer::Result { raw, is_error } = answer else { return Ok(answer) };
-    let raw = match (from, to) {
-        (Era::Legacy, Era::Modern) => completed(&raw),
-        (Era::Modern, Era::Legacy) => plain(&raw)?,
-        (Era::Modern, Era::Modern) | (Era::Legacy, Era::Legacy) => raw,
+    let raw = match (&answer, from, to) {
+        (Answer::Result { raw, .. }, Era::Legacy, Era::Modern) => completed(raw),
+        (Answer::Result { raw, .. }, Era::Modern, Era::Legacy) => plain(raw)?,
+        (Answer::Error { raw, code }, Era::Legacy, Era::Modern) => return modern_error(raw, *code),
+        (Answer::Error { .. }, Era::Modern, Era::Legacy)
+        | (_, Era::Modern, Era::Modern)
+        | (_, Era::Legacy, Era::Legacy) => return Ok(answer),
     };
+    let is_error = matches!(answer, Answer::Result { is_error: true, .. });
     Ok(Answer::Result { raw, is_error })
+}
+
+/// An error of the older era in the words of 2026-07-28, which has other codes for two of them.
+fn modern_error(raw: &RawJson, code: i64) -> Result<Answer, Refusal> {
+    if code == URL_ELICITATION_REQUIRED {
+        let message = "the tool asks its user to open a page, which the gateway does not pass on";
+        return Err(Refusal::new(Case::Target(Reason::UpstreamJsonrpc), message)
+            .detail("error -32042 (URL elicitation) for a client of the modern era")
+            .after_send());
+    }
+    let code_at = raw.parse::<ErrorCode<'_>>().ok();
+    let at = code_at.and_then(|error| Span::within(raw.as_bytes(), error.code.get()));
+    let Some(at) = at.filter(|_| code == RESOURCE_NOT_FOUND) else {
+        return Ok(Answer::Error { raw: raw.clone(), code });
+    };
+    let bytes = raw.as_bytes();
+    let (before, after) = (bytes.get(..at.start), bytes.get(at.end..));
+    let code = INVALID_PARAMS.to_string();
+    let pieces = [before.unwrap_or_default(), code.as_bytes(), after.unwrap_or_default()];
+    Ok(Answer::Error { raw: RawJson::built(pieces.concat().into()), code: INVALID_PARAMS })
 }
 
 /// Adds `"resultType":"complete"` as the first member.
@@ -60,17 +101,38 @@ fn completed(raw: &RawJson) -> RawJson {
     RawJson::built(out.freeze())
 }
 
-/// Takes `"resultType":"complete"` out.
+/// Takes out what the older era does not know: `"resultType":"complete"`, and a
+/// `structuredContent` that is not an object (its text stays).
 fn plain(raw: &RawJson) -> Result<RawJson, Refusal> {
+    let raw = match find_type(raw.as_bytes()) {
+        None => raw.clone(),
+        Some((_, COMPLETE)) => without(raw, MEMBER, |top| top.result_type),
+        Some((_, value)) => {
+            let message =
+                "the tool asks for input in a way that this client's protocol does not have";
+            return Err(Refusal::new(Case::Target(Reason::UpstreamProtocol), message)
+                .detail(format!("resultType {value} for a client of the older era"))
+                .after_send());
+        }
+    };
+    Ok(without(&raw, STRUCTURED, |top| top.structured.filter(|value| !is_object(value))))
+}
+
+/// The same object without a member, if it has it at its top level.
+fn without<'a>(
+    raw: &'a RawJson,
+    key: &str,
+    pick: impl FnOnce(Top<'a>) -> Option<&'a RawValue>,
+) -> RawJson {
     let bytes = raw.as_bytes();
-    let Some((span, value)) = find_type(bytes) else { return Ok(raw.clone()) };
-    if value != COMPLETE {
-        let message = "the tool asks for input in a way that this client's protocol does not have";
-        return Err(Refusal::new(Case::Target(Reason::UpstreamProtocol), message)
-            .detail(format!("resultType {value} for a client of the older era"))
-            .after_send());
-    }
-    Ok(cut(raw.bytes(), span).map_or_else(|| raw.clone(), RawJson::built))
+    // Almost every result lacks the word: then there is nothing to parse.
+    let text = std::str::from_utf8(bytes).ok().filter(|text| text.contains(key));
+    let cut = text.and_then(|_| {
+        let value = pick(serde_json::from_slice::<Top<'_>>(bytes).ok()?)?;
+        let member = member_around(bytes, Span::within(bytes, value.get())?, key)?;
+        Some([bytes.get(..member.start)?, bytes.get(member.end..)?].concat())
+    });
+    cut.map_or_else(|| raw.clone(), |bytes| RawJson::built(bytes.into()))
 }
 
 /// Where the value of the top-level `resultType` is, and the value.
@@ -84,17 +146,13 @@ fn find_type(bytes: &[u8]) -> Option<(Span, &str)> {
     Some((Span::within(bytes, value.get())?, value.get()))
 }
 
-/// Removes the member whose value is at `value`, with one of the commas beside it.
-fn cut(bytes: &Bytes, value: Span) -> Option<Bytes> {
-    let before = bytes.get(..value.start)?.trim_ascii_end().strip_suffix(b":")?.trim_ascii_end();
-    let before = before.strip_suffix(br#""resultType""#)?.trim_ascii_end();
-    let after = bytes.get(value.end..)?.trim_ascii_start();
-    let (before, after) = match (after.strip_prefix(b","), before.strip_suffix(b",")) {
-        (Some(after), _) => (before, after),
-        (None, Some(before)) => (before, after),
-        (None, None) => (before, after),
-    };
-    Some([before, after].concat().into())
+fn is_object(value: &RawValue) -> bool {
+    value.get().starts_with('{')
+}
+
+/// Tells a member that is `null`, which is a value here, from one that is not there.
+fn present<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<&'de RawValue>, D::Error> {
+    <&RawValue>::deserialize(from).map(Some)
 }
 
 mod stream {

@@ -33,7 +33,6 @@ impl Identity {
         self.write_instructions(&mut out);
         let fields = ModernFields {
             ttl_ms: Some(60_000),
-            public: false,
             server_info: self.server_info.clone(),
             more_meta: None,
         };

@@ -7,6 +7,6 @@ mod cancel;
 mod seal;
 mod stream;
 
-pub(crate) use cancel::{Cancels, request_id};
+pub(crate) use cancel::{Cancels, cancelled, request_id};
 pub use seal::{SessionConfig, Sessions};
 pub(crate) use stream::changes;

@@ -6,6 +6,7 @@
 mod router;
 
 mod list;
+mod member;
 mod naming;
 mod page;
 mod registry;

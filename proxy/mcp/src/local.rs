@@ -11,8 +11,6 @@ use toolgate_call::Era;
 pub(crate) struct ModernFields {
     /// For how long the result is good, in milliseconds; `None`: not a result that is cached.
     pub(crate) ttl_ms: Option<u128>,
-    /// Whether others than the caller may be shown it.
-    pub(crate) public: bool,
     /// The gateway's name and version, as JSON.
     pub(crate) server_info: String,
     /// More members of `_meta`, as JSON without braces.
@@ -28,8 +26,8 @@ impl ModernFields {
             Era::Modern => {
                 out.put_slice(br#","resultType":"complete""#);
                 if let Some(ttl) = self.ttl_ms {
-                    let scope = if self.public { "public" } else { "private" };
-                    let hints = format!(r#","ttlMs":{ttl},"cacheScope":"{scope}""#);
+                    // What a caller is shown depends on who it is.
+                    let hints = format!(r#","ttlMs":{ttl},"cacheScope":"private""#);
                     out.put_slice(hints.as_bytes());
                 }
                 let info = &self.server_info;

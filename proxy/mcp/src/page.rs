@@ -42,7 +42,8 @@ pub(crate) fn page(
         if written > 0 {
             out.put_slice(b",");
         }
-        out.put_slice(tool.raw.as_bytes());
+        let for_legacy = tool.for_legacy.as_ref().filter(|_| wanted.era == Era::Legacy);
+        out.put_slice(for_legacy.unwrap_or(&tool.raw).as_bytes());
         written += 1;
     }
     out.put_slice(b"]");

@@ -1,6 +1,6 @@
 //! What all targets offer together.
 //!
-//! Enters: each target's list, when it is first needed, when it has grown old, and when the target
+//! Enters: each target's list, when the gateway starts, when it has grown old, and when the target
 //! says that it changed. Leaves: a directory of tools by name, and a catalog for lists. Never: a
 //! target's failure that takes another target's tools away.
 
@@ -25,6 +25,15 @@ use crate::{Prefix, TargetSvc};
 
 /// How long a list waits for a target whose own list has grown old.
 const PATIENCE: Duration = Duration::from_secs(3);
+
+/// How often the gateway looks, by itself, whether a target has to be asked again.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// The shortest time after which a good list is asked for again although nobody wants it.
+const LEISURE: Duration = Duration::from_secs(30);
+
+/// What clients are told of a list that lacks a target: to come back soon.
+const LACKING: Duration = Duration::from_secs(1);
 
 /// A target, as the registry needs to know it.
 #[derive(Clone, Debug)]
@@ -109,6 +118,28 @@ impl Registry {
         join_all(self.entries.iter().map(|entry| self.refresh(entry, ListCause::Startup))).await;
     }
 
+    /// The same, and then goes on as long as it is polled: lists that have grown old are renewed,
+    /// and targets that failed are asked again, whether or not there are callers. One question for
+    /// each target at most is on its way.
+    ///
+    /// `shut` tells for how long calls to a target are held back; `None`: they are not.
+    pub async fn keep(self: Arc<Self>, shut: impl Fn(&str) -> Option<Duration> + Sync) {
+        join_all(self.entries.iter().map(|entry| self.tend(entry, &shut))).await;
+    }
+
+    async fn tend(&self, entry: &Entry, shut: &(impl Fn(&str) -> Option<Duration> + Sync)) {
+        self.refresh(entry, ListCause::Startup).await;
+        loop {
+            // Between the half and the whole, so that targets do not keep step.
+            tokio::time::sleep(LOOK.mul_f64(0.5 + fastrand::f64() / 2.0)).await;
+            if entry.is_neglected(LEISURE) {
+                self.refresh(entry, ListCause::Ttl).await;
+            } else if shut(&entry.spec.name).is_some_and(|left| left.is_zero()) {
+                entry.probe().await;
+            }
+        }
+    }
+
     /// Hears that a target's tools have changed.
     pub async fn changed(&self, target: &str) {
         let Some(entry) = self.entries.iter().find(|entry| *entry.spec.name == *target) else {
@@ -167,9 +198,12 @@ impl Registry {
         unknown.map(|entry| (Arc::clone(&entry.spec.name), entry.excuse())).collect()
     }
 
-    /// How long a list may be kept by a client.
+    /// How long a list may be kept by a client: until the first of the targets' lists grows old.
     pub(crate) fn ttl(&self) -> Duration {
-        self.entries.iter().map(|entry| entry.spec.list_ttl).min().unwrap_or_default()
+        let known = |entry: &Arc<Entry>| {
+            if entry.is_known() { entry.good_for() } else { LACKING }
+        };
+        self.entries.iter().map(known).min().unwrap_or_default()
     }
 
     pub(crate) fn target(&self, name: &str) -> Option<TargetSvc> {
@@ -183,8 +217,9 @@ impl Registry {
             .refresh(cause, |fetched| {
                 // Both at once for whoever looks: no list that is told and not offered yet.
                 let _turn = self.turn();
-                entry.settle(fetched);
-                self.rebuild();
+                if entry.settle(fetched) {
+                    self.rebuild();
+                }
             })
             .await;
     }
@@ -207,7 +242,7 @@ impl Registry {
 
     fn due(&self) -> Vec<&Arc<Entry>> {
         let _turn = self.turn();
-        self.entries.iter().filter(|entry| entry.is_due()).collect()
+        self.entries.iter().filter(|entry| entry.is_awaited()).collect()
     }
 
     fn rebuild(&self) {
@@ -244,11 +279,14 @@ impl Registry {
         }
     }
 
-    /// The targets that a name could belong to.
+    /// The targets that a name could belong to. Where every name carries its target's, a name that
+    /// carries none belongs to nobody: no target is asked for what a caller has made up.
     fn candidates<'a>(&'a self, exposed: &'a str) -> impl Iterator<Item = &'a Arc<Entry>> {
         let named = name::split(exposed).map(|(target, _)| target);
         let known = named.filter(|target| self.entries.iter().any(|e| *e.spec.name == **target));
-        self.entries.iter().filter(move |e| known.is_none_or(|target| *e.spec.name == *target))
+        let anybody = self.prefix != Prefix::Always;
+        let may = move |name: &str| known.map_or(anybody, |target| name == target);
+        self.entries.iter().filter(move |entry| may(&entry.spec.name))
     }
 
     async fn look_again(&self, exposed: &str) -> Result<Arc<ToolPlan>, Refusal> {

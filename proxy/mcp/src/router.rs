@@ -185,10 +185,8 @@ impl Inner {
             return self.one(permitted).await;
         };
         tokio::select! {
-            reply = self.one(permitted) => reply.map(|reply| reply.holding(noted)),
-            () = noted.notify.notified() => {
-                Err(Refusal::new(Case::Cancelled, "cancelled by the client"))
-            }
+            reply = self.one(permitted) => reply.map(|reply| noted.follow(reply)),
+            () = noted.cancelled() => Err(legacy::cancelled()),
         }
     }
 
@@ -233,7 +231,6 @@ impl Inner {
         };
         let fields = ModernFields {
             ttl_ms: Some(self.registry.ttl().min(Duration::from_secs(86_400)).as_millis()),
-            public: false,
             server_info: self.identity.server_info.clone(),
             more_meta: self.partial(),
         };

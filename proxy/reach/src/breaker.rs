@@ -89,6 +89,11 @@ impl Circuit {
         &self.metrics
     }
 
+    /// For how long calls are held back; `None`: they are not.
+    pub(crate) fn shut_for(&self) -> Option<Duration> {
+        self.lock().shut_for(Instant::now().into_std())
+    }
+
     fn admit(&self, now: Instant) -> Result<Pass, Refusal> {
         if let Some(pass) = self.calm.admit() {
             return Ok(pass);

@@ -56,6 +56,12 @@ impl Health {
         (shown == Shown::Closed, format!("{state}; {answered}; {failed}"))
     }
 
+    /// For how long calls are held back until one is let through on trial; `None`: they are not.
+    #[must_use]
+    pub fn shut_for(&self) -> Option<Duration> {
+        self.circuit.shut_for()
+    }
+
     pub(crate) fn answered(&self, now: Instant) {
         let since = now.saturating_duration_since(self.born).as_millis();
         let at = u64::try_from(since).unwrap_or(u64::MAX).saturating_add(1);

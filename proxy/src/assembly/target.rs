@@ -21,8 +21,10 @@ use super::retry;
 use crate::config::{self, Target, TargetKind};
 use crate::facts::Facts;
 
-/// How long a child may take to start.
-const START: Duration = Duration::from_secs(10);
+/// How long a child may take to start: `npx` and `uvx` download what they start.
+const START: Duration = Duration::from_secs(60);
+/// How long a child may be silent before, and after, it is asked whether it lives.
+const HANG: Duration = Duration::from_secs(15);
 /// Tools of one target whose limits are remembered.
 const TOOL_LIMITS: usize = 4096;
 
@@ -33,10 +35,31 @@ pub struct Backend {
     pub spec: TargetSpec,
     /// How it has been doing.
     pub health: Arc<Health>,
-    /// The child, if it is one.
-    pub child: Option<StdioTarget>,
+    /// What must be told when the gateway stops, if anything.
+    pub far: Option<Far>,
     /// Woken when the target says that its tools have changed.
     pub changed: Arc<Notify>,
+}
+
+/// A far side that outlives its calls.
+#[derive(Clone, Debug)]
+pub enum Far {
+    /// A child process.
+    Child(StdioTarget),
+    /// A server over HTTP, which may keep a session.
+    Http(HttpTarget),
+}
+
+// === impl Far ===
+
+impl Far {
+    /// Ends what is there for the gateway only.
+    pub async fn shutdown(&self) {
+        match self {
+            Self::Child(child) => child.shutdown().await,
+            Self::Http(http) => http.shutdown().await,
+        }
+    }
 }
 
 // === impl Backend ===
@@ -53,7 +76,7 @@ impl Backend {
     ) -> anyhow::Result<Self> {
         let name: Arc<str> = Arc::from(target.name.as_str());
         let changed = Arc::new(Notify::new());
-        let (far_side, child) = far_side(target, &name, telemetry, facts, &changed)?;
+        let (far_side, far) = far_side(target, &name, telemetry, facts, &changed)?;
         let reached = reach(reach_config(target, &name), telemetry, far_side);
         let spec = TargetSpec {
             name: Arc::clone(&name),
@@ -66,7 +89,7 @@ impl Backend {
             required: target.required,
             metrics: telemetry.target(&name),
         };
-        Ok(Self { spec, health: reached.health, child, changed })
+        Ok(Self { spec, health: reached.health, far, changed })
     }
 }
 
@@ -88,7 +111,7 @@ fn far_side(
     telemetry: &Arc<Telemetry>,
     facts: &Arc<Facts>,
     changed: &Arc<Notify>,
-) -> anyhow::Result<(TargetSvc, Option<StdioTarget>)> {
+) -> anyhow::Result<(TargetSvc, Option<Far>)> {
     let woken = Arc::clone(changed);
     let notices: NoticeSink = Arc::new(move |_| woken.notify_one());
     match &target.kind {
@@ -112,7 +135,7 @@ fn far_side(
             };
             let http = HttpTarget::new(config, Arc::clone(telemetry), notices)
                 .with_context(|| format!("target `{name}`"))?;
-            Ok((TargetSvc::new(http.service()), None))
+            Ok((TargetSvc::new(http.clone().service()), Some(Far::Http(http))))
         }
         TargetKind::Stdio { command, env, cwd } => {
             let config = StdioConfig {
@@ -122,11 +145,12 @@ fn far_side(
                 env: env.iter().map(|(key, value)| (key.clone(), env_value(value))).collect(),
                 cwd: cwd.clone(),
                 start_timeout: START,
+                hang_patience: HANG,
                 max_line: target.max_response,
                 era: EraChoice::Auto,
             };
-            let child = stdio(config, telemetry.target(name), notices);
-            Ok((TargetSvc::new(child.clone()), Some(child)))
+            let child = stdio(config, telemetry, notices);
+            Ok((TargetSvc::new(child.clone()), Some(Far::Child(child))))
         }
     }
 }

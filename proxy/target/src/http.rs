@@ -26,18 +26,18 @@ use std::time::Duration;
 
 use http::{HeaderName, HeaderValue, Uri};
 use tokio::sync::Semaphore;
-use toolgate_call::{Era, Ledger, Outbound, Refusal, Reply};
+use toolgate_call::{Era, Ledger, Outbound, Refusal, Reply, Version};
 use toolgate_telemetry::{Direction, TargetMetrics, Telemetry};
 use tower::{Service, service_fn};
 
 use crate::{EraChoice, NoticeSink};
 use connect::Connector;
 pub use connect::UrlError;
-use era::EraMemory;
+use era::{EraMemory, Known};
 use failure::Failure;
 use listen::Listener;
 use pool::Pool;
-use session::SessionSlot;
+use session::{Session, SessionSlot};
 
 /// How a target is reached.
 #[derive(Clone, Debug)]
@@ -77,8 +77,10 @@ struct Inner {
     aside: Arc<Semaphore>,
 }
 
-/// How many messages may be on their way aside at once.
+/// How many messages may be on their way aside at once, and bodies be read to their end.
 const ASIDE: usize = 32;
+/// How long the end of a session may take when the gateway stops.
+const STOP_LIMIT: Duration = Duration::from_secs(2);
 
 // === impl HttpTarget ===
 
@@ -134,7 +136,13 @@ impl HttpTarget {
     /// The target's era, once it is known.
     #[must_use]
     pub fn era(&self) -> Option<Era> {
-        self.0.era.known()
+        self.0.era.known().map(|known| known.era)
+    }
+
+    /// Ends the session at a target of the older era, if there is one: as far as that goes within
+    /// a moment.
+    pub async fn shutdown(&self) {
+        let _in_time = tokio::time::timeout(STOP_LIMIT, self.0.close()).await;
     }
 }
 
@@ -143,32 +151,56 @@ impl HttpTarget {
 impl Inner {
     async fn serve(this: &Arc<Self>, outbound: &Outbound) -> Result<Reply, Failure> {
         // What happens once, or rarely, is boxed: this future is made for every call.
-        let era = match this.era.known() {
-            Some(era) => era,
-            None => Box::pin(this.era.settle(this, &outbound.ledger)).await?,
+        let known = match this.era.known() {
+            Some(known) => known,
+            None => Box::pin(this.settle(&outbound.ledger)).await?,
         };
-        let version = match era {
-            Era::Modern => toolgate_call::Version::LATEST,
-            Era::Legacy => toolgate_call::Version::LATEST_LEGACY,
-        };
-        this.telemetry.gateway.protocol(version, Direction::Target);
+        match Self::serve_in(this, known.era, outbound).await {
+            Err(Failure::WrongEra(why)) => {
+                Box::pin(Self::reconsider(this, known, *why, outbound)).await
+            }
+            served => served,
+        }
+    }
+
+    /// A request in that era.
+    async fn serve_in(this: &Arc<Self>, era: Era, outbound: &Outbound) -> Result<Reply, Failure> {
         match era {
             Era::Modern => {
+                this.telemetry.gateway.protocol(Version::LATEST, Direction::Target);
                 let request = request::modern(this, outbound)?;
-                let answered = reply::answered(this, request, outbound, None).await;
-                if matches!(answered, Err(Failure::WrongEra(_))) {
-                    this.era.forget();
-                }
-                answered
+                reply::answered(this, request, outbound, None).await
             }
             Era::Legacy => Box::pin(Self::serve_legacy(this, outbound)).await,
+        }
+    }
+
+    /// The target may have become one of another era. It is asked, and if so the request is sent
+    /// once more: the target has looked at nothing so far.
+    async fn reconsider(
+        this: &Arc<Self>,
+        known: Known,
+        why: Failure,
+        outbound: &Outbound,
+    ) -> Result<Reply, Failure> {
+        this.era.forget(known);
+        match this.settle(&outbound.ledger).await {
+            Ok(now) if now.era != known.era => {
+                this.session.clear();
+                match Self::serve_in(this, now.era, outbound).await {
+                    Err(Failure::WrongEra(why)) => Err(*why),
+                    served => served,
+                }
+            }
+            // What it said first tells more than that it could not be asked again.
+            Ok(_) | Err(_) => Err(why),
         }
     }
 
     /// A request of the older era; a session that the target has lost is made again once. The
     /// target has refused the request without looking at it then, so that it is not sent twice.
     async fn serve_legacy(this: &Arc<Self>, outbound: &Outbound) -> Result<Reply, Failure> {
-        let session = this.session.settle(this, &outbound.ledger).await?;
+        let session = this.session(outbound).await?;
         let request = request::legacy(this, outbound, &session)?;
         let answered = reply::answered(this, request, outbound, Some(&session)).await;
         if !matches!(answered, Err(Failure::SessionLost(_))) {
@@ -176,9 +208,32 @@ impl Inner {
         }
         this.session.forget(&session);
         this.metrics.reestablished();
-        let session = this.session.settle(this, &outbound.ledger).await?;
+        let session = this.session(outbound).await?;
         let request = request::legacy(this, outbound, &session)?;
         reply::answered(this, request, outbound, Some(&session)).await
+    }
+
+    async fn session(&self, outbound: &Outbound) -> Result<Arc<Session>, Failure> {
+        let session = self.session.settle(self, &outbound.ledger).await;
+        let session = session.map_err(Failure::before_request)?;
+        self.telemetry.gateway.protocol(session.version, Direction::Target);
+        Ok(session)
+    }
+
+    async fn settle(&self, ledger: &Ledger) -> Result<Known, Failure> {
+        self.era.settle(self, ledger).await.map_err(Failure::before_request)
+    }
+
+    /// Tells the target that its session is not needed any more, if it has given one.
+    async fn close(&self) {
+        let Some(session) = self.session.clear().filter(|session| session.id.is_some()) else {
+            return;
+        };
+        let ledger = Ledger::new(std::time::Instant::now());
+        let (delete, request) = (http::Method::DELETE, request::close(self, &session));
+        if let Ok(answer) = exchange::send_by(delete, self, request, &ledger).await {
+            tracing::debug!(target = %self.config.target, status = %answer.status, "session ended");
+        }
     }
 
     fn next_id(&self) -> u64 {

@@ -1,4 +1,4 @@
-//! The far side: MCP servers as child processes and tools that are compiled in.
+//! The far side: MCP servers over HTTP and as child processes, and tools that are compiled in.
 //!
 //! Enters: an `Outbound`, one attempt at a time. Leaves: a `Reply` with the target's own bytes, or a
 //! `Refusal` that says whether anything was sent. Never: decides policy, repeats an attempt, or
@@ -8,7 +8,9 @@ mod builtin;
 mod http;
 mod stdio;
 
+mod era;
 mod meta;
+mod progress;
 mod wire;
 
 pub use builtin::{Builtin, BuiltinTarget, GatewayFacts, TargetFact, builtin};

@@ -8,6 +8,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use memchr::memmem;
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
@@ -18,6 +19,15 @@ pub(crate) const OWN: &str = concat!(
     r#""io.modelcontextprotocol/protocolVersion":"2026-07-28","#,
     r#""io.modelcontextprotocol/clientCapabilities":{}"#
 );
+
+/// What the gateway calls itself.
+pub(crate) const IDENTITY: &str =
+    concat!(r#"{"name":"toolgate","version":""#, env!("CARGO_PKG_VERSION"), r#""}"#);
+
+/// `"_meta":{…}` of what the gateway itself asks of a modern server.
+pub(crate) fn own() -> String {
+    format!(r#""_meta":{{{OWN},"io.modelcontextprotocol/clientInfo":{IDENTITY}}}"#)
+}
 
 /// What 2026-07-28 keeps for itself. A server of the older era may take it for a claim to speak
 /// that revision, and refuse.
@@ -58,6 +68,10 @@ impl MetaChange {
     pub(crate) fn of(call: &Call, target: Era, trace: Option<SpanContext>) -> Self {
         let traceparent = trace.map(SpanContext::traceparent);
         let (from, stray) = (call.version.era(), call.meta.stray_trace);
+        let claims = || {
+            let meta = call.frame.meta().unwrap_or_default();
+            memmem::find(meta, RESERVED.as_bytes()).is_some()
+        };
         let rebuilt = || {
             let meta = call.frame.meta()?;
             Some(Members::Replace(rebuilt(
@@ -69,7 +83,8 @@ impl MetaChange {
         };
         let members = match (from, target, stray) {
             (Era::Modern, Era::Modern, false) | (Era::Legacy, Era::Legacy, false) => Members::Keep,
-            (Era::Legacy, Era::Modern, false) => Members::Own,
+            (Era::Legacy, Era::Modern, false) if !claims() => Members::Own,
+            (Era::Legacy, Era::Modern, _) => rebuilt().unwrap_or(Members::Own),
             (_, _, true) | (Era::Modern, Era::Legacy, _) => rebuilt().unwrap_or(Members::Keep),
         };
         Self { members, traceparent }
@@ -100,7 +115,8 @@ fn rebuilt(
 ) -> Option<String> {
     let Object(members) = serde_json::from_slice(meta).ok()?;
     let kept = members.iter().filter(|(key, _)| {
-        let reserved = target == Era::Legacy && key.starts_with(RESERVED);
+        // Between modern ones they are the caller's word; an older one's would be there twice.
+        let reserved = (from, target) != (Era::Modern, Era::Modern) && key.starts_with(RESERVED);
         let ours = traceparent.is_some() && key == TRACE[0];
         !(reserved || ours || (stray && TRACE.contains(&&**key)))
     });
@@ -169,5 +185,15 @@ mod tests {
         assert_eq!(kept, format!(r#"{{{ours},"baggage":"user=1","tracestate":"a=b","k":1}}"#));
         let kept = rebuilt(meta, (Legacy, Modern), true, Some(PARENT)).unwrap();
         assert_eq!(kept, format!(r#"{{{OWN},{ours},"k":1}}"#));
+    }
+
+    #[test]
+    fn no_member_is_there_twice() {
+        let claim =
+            br#"{"io.modelcontextprotocol/protocolVersion":"2025-06-18","progressToken":1}"#;
+        let own = |meta| rebuilt(meta, (Legacy, Modern), false, None).unwrap();
+        assert_eq!(own(claim), format!(r#"{{{OWN},"progressToken":1}}"#));
+        let only = br#"{"io.modelcontextprotocol/clientCapabilities":{"roots":{}}}"#;
+        assert_eq!(own(only), format!("{{{OWN}}}"));
     }
 }

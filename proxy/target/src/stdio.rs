@@ -31,7 +31,7 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use toolgate_call::{Era, Event, Events, Op, Outbound, Phase, RawJson, Refusal, Reply};
-use toolgate_telemetry::TargetMetrics;
+use toolgate_telemetry::{Direction, Telemetry};
 
 use self::house::{House, State};
 use self::link::{Ask, Asker, Link, Ticket};
@@ -66,6 +66,9 @@ pub struct StdioConfig {
     pub cwd: Option<PathBuf>,
     /// How long start and handshake may take in all.
     pub start_timeout: Duration,
+    /// How long a child may be silent after a call was given up, and then over a question as to
+    /// whether it lives, until it is replaced.
+    pub hang_patience: Duration,
     /// The longest line it may write, in bytes.
     pub max_line: usize,
     /// The era it speaks.
@@ -77,7 +80,8 @@ pub struct StdioConfig {
 pub enum TargetNotice {
     /// Its list of tools has changed.
     ToolsChanged,
-    /// It was started again and is ready; whatever was known of it may have changed.
+    /// It is ready: started again, so that whatever was known of it may have changed; or at last,
+    /// after it was asked in vain.
     Restarted,
 }
 
@@ -123,8 +127,8 @@ const STOP_LIMIT: Duration = Duration::from_secs(10);
 
 /// Starts a child, and again whenever it ends. Must be called within a tokio runtime.
 #[must_use]
-pub fn stdio(config: StdioConfig, metrics: Arc<TargetMetrics>, notices: NoticeSink) -> StdioTarget {
-    let house = Arc::new(House::new(config, metrics, notices));
+pub fn stdio(config: StdioConfig, telemetry: &Arc<Telemetry>, notices: NoticeSink) -> StdioTarget {
+    let house = Arc::new(House::new(config, telemetry, notices));
     let keeper = Arc::new(Keeper(tokio::spawn(supervisor::run(Arc::clone(&house)))));
     StdioTarget { house, keeper }
 }
@@ -157,6 +161,9 @@ impl StdioTarget {
                 self.house.link(outbound.deadline).await?
             }
         };
+        if let Some(version) = link.version() {
+            self.house.telemetry.gateway.protocol(version, Direction::Target);
+        }
         let mut ticket = ask(&link, &outbound)?;
         let era = link.era();
         match ticket.next().await {
@@ -207,6 +214,7 @@ impl fmt::Debug for StdioConfig {
             .field("env", &names)
             .field("cwd", &self.cwd)
             .field("start_timeout", &self.start_timeout)
+            .field("hang_patience", &self.hang_patience)
             .field("max_line", &self.max_line)
             .field("era", &self.era)
             .finish()

@@ -73,6 +73,10 @@ pub enum Shape {
     Odd,
     /// An answer under another request's id, then the right one.
     Other,
+    /// Progress under the caller's token and under another, and then the answer.
+    Progress,
+    /// The answer, and then the end of the stream but not of the connection.
+    Whole,
 }
 
 impl Act {

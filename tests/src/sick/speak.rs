@@ -32,6 +32,16 @@ struct Message {
 #[serde(default)]
 struct Params {
     name: String,
+    _meta: Meta,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Meta {
+    #[serde(rename = "progressToken")]
+    token: Value,
+    #[serde(rename = "io.modelcontextprotocol/protocolVersion")]
+    version: Option<String>,
 }
 
 /// One exchange at a time.
@@ -50,7 +60,10 @@ pub(super) async fn connection(stream: TcpStream, state: Arc<State>) {
         let message: Message = serde_json::from_slice(&received.body).unwrap_or_default();
         talk.state.note(&received, &message);
         let next = match &*message.method {
-            "tools/call" => talk.call(&message.id).await,
+            "tools/call" if talk.state.is_foreign(&received, &message) => {
+                talk.refuse(&message.id).await
+            }
+            "tools/call" => talk.call(&message).await,
             _ => talk.other(&received.verb, &message).await,
         };
         match next {
@@ -80,12 +93,20 @@ impl State {
         });
     }
 
+    /// Whether a call is one of the other era.
+    fn is_foreign(&self, received: &Received, message: &Message) -> bool {
+        match self.era() {
+            Era::Modern => message.params._meta.version.is_none(),
+            Era::Legacy => !received.headers.iter().any(|(name, _)| name == "mcp-session-id"),
+        }
+    }
+
     fn good_result(&self) -> String {
         self.result(r#""content":[{"type":"text","text":"done"}]"#)
     }
 
     fn result(&self, members: &str) -> String {
-        match self.era {
+        match self.era() {
             Era::Modern => format!(r#"{{{members},"resultType":"complete"}}"#),
             Era::Legacy => format!("{{{members}}}"),
         }
@@ -96,7 +117,7 @@ impl Talk {
     /// Everything but tool calls is answered well.
     async fn other(&mut self, verb: &str, message: &Message) -> Result<Next> {
         let id = &message.id;
-        match (verb, &*message.method, self.state.era) {
+        match (verb, &*message.method, self.state.era()) {
             ("GET" | "DELETE", ..) => {
                 self.wire.answer("405 Method Not Allowed", &["Allow: POST"], "").await?;
             }
@@ -128,7 +149,18 @@ impl Talk {
         self.wire.answer("200 OK", &[JSON, &session], &reply(id, "result", result)).await
     }
 
-    async fn call(&mut self, id: &Value) -> Result<Next> {
+    /// Refuses a call of the other era, as servers of either do.
+    async fn refuse(&mut self, id: &Value) -> Result<Next> {
+        let (id, error) = match self.state.era() {
+            Era::Modern => (id, r#"{"code":-32602,"message":"params._meta is missing"}"#),
+            Era::Legacy => (&Value::Null, r#"{"code":-32000,"message":"Server not initialized"}"#),
+        };
+        self.wire.answer("400 Bad Request", &[JSON], &reply(id, "error", error)).await?;
+        Ok(Next::On)
+    }
+
+    async fn call(&mut self, message: &Message) -> Result<Next> {
+        let id = &message.id;
         let act = lock(&self.state.acts).pop_front().unwrap_or(Act::Answer);
         match act {
             Act::Answer => self.good(id).await,
@@ -157,7 +189,8 @@ impl Talk {
             Act::Hang => self.hang().await,
             Act::Hold => self.hold(id).await,
             Act::Slow(pace) => self.slowly(pace, id).await,
-            Act::Stream(shape) => self.stream(shape, id).await,
+            Act::Stream(Shape::Whole) => self.whole_stream(id).await,
+            Act::Stream(shape) => self.stream(shape, message).await,
         }
     }
 
@@ -208,7 +241,19 @@ impl Talk {
         Ok(Next::Reset)
     }
 
-    async fn stream(&mut self, shape: Shape, id: &Value) -> Result<Next> {
+    /// A stream in chunks, so that its end is not that of the connection.
+    async fn whole_stream(&mut self, id: &Value) -> Result<Next> {
+        let event = event(&reply(id, "result", &self.state.good_result()));
+        let head = format!("HTTP/1.1 200 OK\r\n{SSE}\r\nTransfer-Encoding: chunked\r\n\r\n");
+        self.wire.write(format!("{head}{:x}\r\n{event}\r\n", event.len()).as_bytes()).await?;
+        // The end comes in a segment of its own, behind the answer.
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        self.wire.write(b"0\r\n\r\n").await?;
+        Ok(Next::On)
+    }
+
+    async fn stream(&mut self, shape: Shape, message: &Message) -> Result<Next> {
+        let id = &message.id;
         let head = format!("HTTP/1.1 200 OK\r\n{SSE}\r\nConnection: close\r\n\r\n");
         self.wire.write(head.as_bytes()).await?;
         let answer = reply(id, "result", &self.state.good_result());
@@ -223,6 +268,16 @@ impl Talk {
                 self.wire.write(event(&notice(0)).as_bytes()).await?;
                 return self.hang().await;
             }
+            Shape::Progress => {
+                let token = &message.params._meta.token;
+                for token in [token, &json!("somebody else's"), token] {
+                    self.wire.write(event(&progress(token)).as_bytes()).await?;
+                }
+                let odd = json!({ "jsonrpc": "2.0", "method": "notifications/made/up" });
+                self.wire.write(event(&odd.to_string()).as_bytes()).await?;
+                self.wire.write(event(&answer).as_bytes()).await?;
+            }
+            Shape::Whole => {}
             Shape::Long(size) => {
                 self.wire.write(b"data: ").await?;
                 self.wire.write("x".repeat(size).as_bytes()).await?;
@@ -264,7 +319,7 @@ impl State {
               "annotations": { "readOnlyHint": true } },
             { "name": "write", "description": "Writes", "inputSchema": schema },
         ]);
-        match self.era {
+        match self.era() {
             Era::Modern => format!(r#""tools":{tools},"ttlMs":0,"cacheScope":"private""#),
             Era::Legacy => format!(r#""tools":{tools}"#),
         }
@@ -277,6 +332,15 @@ fn reply(id: &Value, member: &str, value: &str) -> String {
 
 fn event(data: &str) -> String {
     format!("event: message\ndata: {data}\n\n")
+}
+
+fn progress(token: &Value) -> String {
+    json!({
+        "jsonrpc": "2.0",
+        "method": "notifications/progress",
+        "params": { "progressToken": token, "progress": 1 },
+    })
+    .to_string()
 }
 
 fn notice(number: usize) -> String {

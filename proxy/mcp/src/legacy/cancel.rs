@@ -1,15 +1,18 @@
 //! Cancelling by notification: in the older era a closed connection does not say it.
 //!
 //! Enters: a session's calls in flight, and `notifications/cancelled`. Leaves: the call's future
-//! woken to end. Never: another session's call; never more than a bounded number of entries.
+//! woken to end, or the stream of its answer ended. Never: another session's call; never more than a bounded number of entries.
 
 use std::collections::HashMap;
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio::sync::Notify;
-use toolgate_call::{Frame, RawJson, Span};
+use toolgate_call::{Body, Case, Event, Events, Frame, RawJson, Refusal, Reply, Span};
 
 /// Calls that can be cancelled at once; beyond it calls run, but cannot be cancelled.
 const MOST: usize = 65_536;
@@ -25,7 +28,15 @@ pub(crate) struct Cancels(Arc<Mutex<HashMap<Key, Arc<Notify>>>>);
 pub(crate) struct Cancellable {
     cancels: Cancels,
     key: Key,
-    pub(crate) notify: Arc<Notify>,
+    notify: Arc<Notify>,
+}
+
+/// The stream of a call that can be cancelled.
+struct Followed {
+    /// `None` once the call was cancelled: dropping it cancels it at the target.
+    events: Option<Pin<Box<dyn Events>>>,
+    cancelled: Pin<Box<dyn Future<Output = ()> + Send>>,
+    _noted: Cancellable,
 }
 
 #[derive(Deserialize)]
@@ -69,10 +80,50 @@ impl Cancels {
     }
 }
 
+// === impl Cancellable ===
+
+impl Cancellable {
+    /// Waits until the session cancels the call.
+    pub(crate) async fn cancelled(&self) {
+        self.notify.notified().await;
+    }
+
+    /// The same reply, which ends when the session cancels the call.
+    pub(crate) fn follow(self, reply: Reply) -> Reply {
+        let body = match reply.body {
+            Body::Stream(events) => {
+                let notify = Arc::clone(&self.notify);
+                let cancelled = Box::pin(async move { notify.notified().await });
+                Body::Stream(Box::pin(Followed { events: Some(events), cancelled, _noted: self }))
+            }
+            body @ (Body::One(_) | Body::Accepted) => body,
+        };
+        Reply { body, ..reply }
+    }
+}
+
+impl Events for Followed {
+    fn poll_event(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Event>> {
+        if self.events.is_some() && self.cancelled.as_mut().poll(cx).is_ready() {
+            self.events = None;
+            return Poll::Ready(Some(Event::Done(Err(cancelled()))));
+        }
+        match &mut self.events {
+            Some(events) => events.as_mut().poll_event(cx),
+            None => Poll::Ready(None),
+        }
+    }
+}
+
 impl Drop for Cancellable {
     fn drop(&mut self) {
         self.cancels.calls().remove(&self.key);
     }
+}
+
+/// How a call ends that its caller does not want any more.
+pub(crate) fn cancelled() -> Refusal {
+    Refusal::new(Case::Cancelled, "cancelled by the client")
 }
 
 /// `params.requestId` of a `notifications/cancelled`, as sent.

@@ -3,14 +3,17 @@
 //! Enters: reasons to ask the target. Leaves: its tools; the last good ones while it is down.
 //! Never: two questions at once, and never a question a second after one that failed.
 
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use toolgate_call::{Reason, Refusal};
+use tokio::time::Instant;
+use toolgate_call::{Deadline, Ledger, Op, Outbound, Reason, Refusal};
 use toolgate_telemetry::ListCause;
+use tower::ServiceExt as _;
 
 use super::{TargetSpec, changes};
-use crate::list::{self, Tool};
+use crate::list::{self, List, Tool};
 
 /// The shortest time between two questions that a caller's unknown name may cause.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
@@ -18,15 +21,23 @@ const ASK_AGAIN: Duration = Duration::from_secs(1);
 /// The longest that a target may take over its list.
 const LONGEST: Duration = Duration::from_secs(10);
 
+/// The longest that a target which does not answer is left alone, if it names no time itself.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
+/// What a target says of its list's age counts from here on. (0, which SDKs send when nobody has
+/// thought about it, says nothing.)
+const SHORTEST_TTL: Duration = Duration::from_secs(1);
+
 /// A list, or why there is none.
-pub(super) type Fetched = Result<Vec<Tool>, Refusal>;
+pub(super) type Fetched = Result<List, Refusal>;
 
 /// A target and its list.
 #[derive(Debug)]
 pub(crate) struct Entry {
     pub(crate) spec: TargetSpec,
     state: Mutex<State>,
-    asking: tokio::sync::Mutex<()>,
+    turn: tokio::sync::Mutex<()>,
+    is_being_asked: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -34,16 +45,23 @@ struct State {
     tools: Arc<[Tool]>,
     known: bool,
     due: Option<Instant>,
+    /// When the last question was put: its answer says nothing of what came later.
+    begun: Option<Instant>,
+    /// When it was answered.
     asked: Option<Instant>,
     failure: Option<Refusal>,
     failures: u32,
 }
 
+/// A question on its way. However it ends, also by being dropped, it is on its way no more.
+struct Asking<'a>(&'a AtomicBool);
+
 // === impl Entry ===
 
 impl Entry {
     pub(super) fn new(spec: TargetSpec) -> Self {
-        Self { spec, state: Mutex::default(), asking: tokio::sync::Mutex::default() }
+        let (turn, is_being_asked) = (tokio::sync::Mutex::default(), AtomicBool::new(false));
+        Self { spec, state: Mutex::default(), turn, is_being_asked }
     }
 
     pub(crate) fn tools(&self) -> Arc<[Tool]> {
@@ -65,6 +83,28 @@ impl Entry {
         self.state().due.is_none_or(|due| due <= Instant::now())
     }
 
+    /// Whether it is time to ask without anybody's wish: soon after a failure, and otherwise no
+    /// sooner than so long after the last answer.
+    pub(super) fn is_neglected(&self, leisure: Duration) -> bool {
+        let state = self.state();
+        let rested = state.asked.is_none_or(|asked| asked.elapsed() >= leisure);
+        let due = state.due.is_none_or(|due| due <= Instant::now());
+        due && (state.failures > 0 || rested)
+    }
+
+    /// For how long the list is good, as far as is known now.
+    pub(super) fn good_for(&self) -> Duration {
+        let state = self.state();
+        let left = state.due.map(|due| due.saturating_duration_since(Instant::now()));
+        left.filter(|_| state.known).unwrap_or_default()
+    }
+
+    /// Whether a list has to wait for this target: it is due, and not one that failed and is being
+    /// asked again by itself.
+    pub(super) fn is_awaited(&self) -> bool {
+        self.is_due() && !(self.is_being_asked() && self.state().failures > 0)
+    }
+
     /// Whether an unknown name is a reason to ask: not a second after an answer; but a target that
     /// is being asked right now is worth waiting for.
     pub(super) fn may_ask(&self) -> bool {
@@ -73,21 +113,22 @@ impl Entry {
 
     /// Whether a question is on its way.
     pub(super) fn is_being_asked(&self) -> bool {
-        self.asking.try_lock().is_err()
+        self.is_being_asked.load(Relaxed)
     }
 
     /// Waits for the answer to the question that is on its way.
     pub(super) async fn answered(&self) {
-        drop(self.asking.lock().await);
+        drop(self.turn.lock().await);
     }
 
-    /// Why its tools are not there.
+    /// Why its tools are not there. Whatever befell the list, a call of one of them never left.
     pub(super) fn excuse(&self) -> Refusal {
-        self.failure().unwrap_or_else(|| {
+        let excuse = self.failure().unwrap_or_else(|| {
             let target = &self.spec.name;
             let message = format!("`{target}` has not told its tools yet; try again");
-            Refusal::target(Reason::TimeoutFirstByte, target, message).safe_to_retry(true)
-        })
+            Refusal::target(Reason::TimeoutConnect, target, message)
+        });
+        excuse.before_send()
     }
 
     /// The list is not good any more.
@@ -101,48 +142,116 @@ impl Entry {
     /// the catalog; until it has, the target counts as being asked.
     pub(super) async fn refresh(&self, cause: ListCause, publish: impl FnOnce(Fetched)) {
         let wanted = Instant::now();
-        let _turn = self.asking.lock().await;
-        if self.state().asked.is_some_and(|asked| asked > wanted) {
+        let _turn = self.turn.lock().await;
+        if self.has_answered_since(wanted, cause) {
             return;
         }
-        let fetched =
-            list::fetch(&self.spec.name, &self.spec.svc, self.spec.timeout.min(LONGEST)).await;
+        let _asking = Asking::begin(&self.is_being_asked);
+        self.state().begun = Some(Instant::now());
+        let fetched = list::fetch(&self.spec.name, &self.spec.svc, self.patience()).await;
         self.spec.metrics.list_refreshed(cause, fetched.is_ok());
         publish(fetched);
     }
 
-    /// Takes what was fetched.
-    pub(super) fn settle(&self, fetched: Fetched) {
+    /// Asks a target that is left alone for a sign of life, which lets calls go to it again.
+    pub(super) async fn probe(&self) {
+        let now = Instant::now().into_std();
+        let outbound = Outbound {
+            op: Op::Probe,
+            deadline: Deadline::after(now, self.patience()),
+            ledger: Arc::new(Ledger::new(now)),
+            request_id: Arc::from(format!("probe-{}", self.spec.name)),
+            trace: None,
+        };
+        // What came of it is noted by the breaker and the metrics on its way.
+        let _answered = self.spec.svc.clone().oneshot(outbound).await;
+    }
+
+    /// Takes what was fetched; says whether the tools are others than before.
+    pub(super) fn settle(&self, fetched: Fetched) -> bool {
         let now = Instant::now();
         let mut state = self.state();
         state.asked = Some(now);
         match fetched {
-            Ok(tools) => {
+            Ok(List { tools, ttl }) => {
                 let size = tools.iter().map(Tool::size).sum();
                 self.spec.metrics.list_size(tools.len(), size);
-                if state.known {
-                    changes::count(&state.tools, &tools, &self.spec.metrics);
+                let changed = !state.known || *state.tools != *tools;
+                if changed {
+                    if state.known {
+                        changes::count(&state.tools, &tools, &self.spec.metrics);
+                    }
+                    state.tools = tools.into();
                 }
-                state.tools = tools.into();
                 state.known = true;
                 state.failure = None;
                 state.failures = 0;
-                state.due = Some(now + self.spec.list_ttl);
+                let theirs = ttl.filter(|ttl| !ttl.is_zero()).map(|ttl| ttl.max(SHORTEST_TTL));
+                let own = self.spec.list_ttl;
+                state.due = now.checked_add(theirs.map_or(own, |theirs| theirs.min(own)));
+                changed
             }
             Err(refusal) => {
-                let target = &self.spec.name;
-                let detail = refusal.operator_detail().unwrap_or_default();
-                tracing::warn!(%target, %refusal, detail, "the list of tools could not be had");
+                let pause = pause(state.failures, &refusal).min(self.spec.list_ttl);
+                self.report(&refusal, state.failures);
+                state.failures = state.failures.saturating_add(1);
                 state.failure = Some(refusal);
                 // Old tools stay; a target that is down is asked again, but less and less often.
-                state.failures = state.failures.saturating_add(1);
-                let pause = ASK_AGAIN.saturating_mul(1 << state.failures.min(6));
-                state.due = Some(now + pause.min(self.spec.list_ttl));
+                state.due = Some(now + pause);
+                false
             }
+        }
+    }
+
+    /// How long a question of the gateway's own may take.
+    fn patience(&self) -> Duration {
+        self.spec.timeout.min(LONGEST)
+    }
+
+    /// Whether an answer has come that is good enough for whoever has waited since then. After a
+    /// change only a question that was put later will do.
+    fn has_answered_since(&self, wanted: Instant, cause: ListCause) -> bool {
+        let state = self.state();
+        let counts = if cause == ListCause::Notify { state.begun } else { state.asked };
+        state.asked.is_some() && counts.is_some_and(|at| at > wanted)
+    }
+
+    /// The first failure in a row is worth a warning; the others are more of the same.
+    fn report(&self, refusal: &Refusal, before: u32) {
+        let target = &self.spec.name;
+        let detail = refusal.operator_detail().unwrap_or_default();
+        if before == 0 {
+            tracing::warn!(%target, %refusal, detail, "the list of tools could not be had");
+        } else {
+            tracing::debug!(%target, %refusal, detail, "the list of tools still cannot be had");
         }
     }
 
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+// === impl Asking ===
+
+impl<'a> Asking<'a> {
+    fn begin(flag: &'a AtomicBool) -> Self {
+        flag.store(true, Relaxed);
+        Self(flag)
+    }
+}
+
+impl Drop for Asking<'_> {
+    fn drop(&mut self) {
+        self.0.store(false, Relaxed);
+    }
+}
+
+/// How long a target is left alone that has failed so often before: between the half and the whole
+/// of 1, 2, 4 … 30 s, so that gateways which lost it together do not come back together; and as
+/// long as it, or its circuit, asks for.
+fn pause(failures: u32, refusal: &Refusal) -> Duration {
+    let whole = ASK_AGAIN.saturating_mul(1 << failures.min(5)).min(LONGEST_PAUSE);
+    let drawn = whole.mul_f64(0.5 + fastrand::f64() / 2.0);
+    drawn.max(refusal.wait().unwrap_or_default().min(LONGEST_PAUSE))
 }

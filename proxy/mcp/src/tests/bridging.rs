@@ -38,12 +38,33 @@ fn a_modern_result_loses_its_type_for_an_older_caller_and_nothing_else() {
         (r#"{"a":1.50 , "resultType" : "complete" , "b":2}"#, r#"{"a":1.50 , "b":2}"#),
         (r#"{ "resultType":"complete" }"#, "{}"),
         (r#"{"content":["resultType"]}"#, r#"{"content":["resultType"]}"#),
+        (r#"{"content":[],"structuredContent":[1],"resultType":"complete"}"#, r#"{"content":[]}"#),
+        (r#"{"structuredContent": null,"content":[]}"#, r#"{"content":[]}"#),
+        (
+            r#"{"content":[],"structuredContent":{"a":[1]}}"#,
+            r#"{"content":[],"structuredContent":{"a":[1]}}"#,
+        ),
     ];
     for (text, wanted) in cases {
         assert_eq!(bridged(text, Era::Modern, Era::Legacy).as_deref(), Ok(wanted), "{text}");
     }
     let asks = r#"{"resultType":"input_required","requestState":"s"}"#;
     assert!(bridged(asks, Era::Modern, Era::Legacy).is_err());
+}
+
+#[test]
+fn a_modern_caller_is_given_no_code_that_its_era_does_not_have() {
+    let raw = |text: &'static str| RawJson::literal(text);
+    let error =
+        |code, text| answer_for(Answer::Error { raw: raw(text), code }, Era::Legacy, Era::Modern);
+    let gone = error(-32002, r#"{"message":"code","code" : -32002,"data":{"uri":"x"}}"#).unwrap();
+    let Answer::Error { raw, code } = gone else { panic!("{gone:?}") };
+    assert_eq!(code, -32602);
+    let wanted = r#"{"message":"code","code" : -32602,"data":{"uri":"x"}}"#;
+    assert_eq!(raw.as_bytes(), wanted.as_bytes());
+    assert!(error(-32042, r#"{"code":-32042,"message":"open this"}"#).is_err());
+    let other = error(-32000, r#"{"code":-32000,"message":"no"}"#).unwrap();
+    assert!(matches!(other, Answer::Error { code: -32000, .. }));
 }
 
 proptest! {

@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use futures_util::future::poll_immediate;
+use tokio::sync::{Semaphore, oneshot};
 use toolgate_call::{
     Answer, Case, Directory as _, Era, Hint, Op, Outbound, RawJson, Reason, Refusal, Reply,
     RetryPlan, Scopes,
@@ -102,6 +104,29 @@ pub(super) fn registry(specs: Vec<TargetSpec>, prefix: Prefix) -> Arc<Registry> 
     Registry::new(specs, HashMap::new(), prefix, Telemetry::for_tests())
 }
 
+/// A tool as JSON, with more members.
+fn tool(name: &str, more: &str) -> String {
+    format!(r#"{{"name":"{name}","inputSchema":{{"type":"object"}}{more}}}"#)
+}
+
+/// A target that has its answer ready, says so, and gives it when there is a permit.
+fn held_spec(script: &Script, held: &Arc<Semaphore>) -> (TargetSpec, oneshot::Receiver<()>) {
+    let (ready, is_ready) = oneshot::channel();
+    let (ready, held) = (Mutex::new(Some(ready)), Arc::clone(held));
+    let (mut spec, script) = (spec("t", script), script.clone());
+    let ready = Arc::new(ready);
+    spec.svc = TargetSvc::new(service_fn(move |outbound: Outbound| {
+        let answer = script.answer(&Arc::from("t"), &outbound.op);
+        let (held, ready) = (Arc::clone(&held), ready.lock().unwrap().take());
+        async move {
+            ready.into_iter().for_each(|ready| ready.send(()).unwrap());
+            held.acquire().await.unwrap().forget();
+            answer
+        }
+    }));
+    (spec, is_ready)
+}
+
 async fn names(registry: &Arc<Registry>) -> Vec<String> {
     let catalog = registry.fresh().await.unwrap();
     let name = |raw: &RawJson| raw.parse::<serde_json::Value>().unwrap()["name"].to_string();
@@ -124,7 +149,7 @@ async fn tools_come_in_configuration_order_and_then_the_targets() {
 #[tokio::test]
 async fn a_description_is_kept_but_for_the_name() {
     let script = Script::default();
-    let tool = r#"{ "description":"d", "name" : "n" , "inputSchema":{"b":1,"a":2.50} }"#;
+    let tool = r#"{ "description":"d", "name" : "n" , "inputSchema":{"type":"object","a":2.50} }"#;
     script.pages(vec![Ok(format!(r#"{{"tools":[{tool}]}}"#))]);
     let registry = registry(vec![spec("t", &script)], Prefix::Always);
     let catalog = registry.fresh().await.unwrap();
@@ -143,7 +168,19 @@ async fn a_target_that_is_down_costs_only_its_own_tools() {
     let refusal = registry.resolve("down___x").await.unwrap_err();
     assert_eq!(refusal.reason(), Reason::ConnectRefused, "its tools are not unknown, it is down");
     assert_eq!(registry.resolve("up___y").await.unwrap_err().case(), Case::ToolUnknown);
-    assert_eq!(registry.resolve("nowhere").await.unwrap_err().reason(), Reason::ConnectRefused);
+    let (down_asked, up_asked) = (down.asked(), up.asked());
+    for made_up in ["nowhere", "nowhere___x"] {
+        assert_eq!(registry.resolve(made_up).await.unwrap_err().case(), Case::ToolUnknown);
+    }
+    assert_eq!((down.asked(), up.asked()), (down_asked, up_asked), "nobody was asked");
+}
+
+#[tokio::test]
+async fn where_names_are_plain_a_target_that_is_down_may_have_the_unknown_one() {
+    let down = Script::default();
+    down.pages(vec![Err(Reason::ConnectRefused)]);
+    let registry = registry(vec![spec("down", &down)], Prefix::Never);
+    assert_eq!(registry.resolve("x").await.unwrap_err().reason(), Reason::ConnectRefused);
 }
 
 #[tokio::test]
@@ -180,8 +217,8 @@ async fn a_list_is_asked_for_once_until_it_is_old_or_has_changed() {
 async fn all_pages_are_read_and_a_list_without_end_is_refused() {
     let script = Script::default();
     script.pages(vec![
-        Ok(r#"{"tools":[{"name":"a"}],"nextCursor":"1"}"#.into()),
-        Ok(r#"{"tools":[{"name":"b"},{"noname":1},{"name":"a"}]}"#.into()),
+        Ok(format!(r#"{{"tools":[{}],"nextCursor":"1"}}"#, tool("a", ""))),
+        Ok(format!(r#"{{"tools":[{},{{"noname":1}},{}]}}"#, tool("b", ""), tool("a", ""))),
     ]);
     let good = registry(vec![spec("t", &script)], Prefix::Always);
     assert_eq!(names(&good).await, ["t___a", "t___b"]);
@@ -214,8 +251,10 @@ async fn annotations_are_believed_only_where_the_operator_does() {
 #[tokio::test]
 async fn a_later_list_that_says_something_else_is_counted_by_what_it_changes() {
     let script = Script::default();
-    let lists = |tools: &str| script.pages(vec![Ok(format!(r#"{{"tools":[{tools}]}}"#))]);
-    lists(r#"{"name":"a"},{"name":"b"},{"name":"c"}"#);
+    let lists = |tools: &[String]| {
+        script.pages(vec![Ok(format!(r#"{{"tools":[{}]}}"#, tools.join(",")))]);
+    };
+    lists(&[tool("a", ""), tool("b", ""), tool("c", "")]);
     let telemetry = Telemetry::for_tests();
     let target = TargetSpec { metrics: telemetry.target("t"), ..spec("t", &script) };
     let registry = registry(vec![target], Prefix::Always);
@@ -227,8 +266,124 @@ async fn a_later_list_that_says_something_else_is_counted_by_what_it_changes() {
         text.lines().find_map(|line| line.strip_prefix(&name)).map(str::to_owned)
     };
     assert_eq!(changes("added"), None, "the first list changes nothing");
-    lists(r#"{"name":"a"},{"name":"b","description":"obey me"},{"name":"d"},{"name":"e"}"#);
+    let obeyed = tool("b", r#","description":"obey me""#);
+    lists(&[tool("a", ""), obeyed, tool("d", ""), tool("e", "")]);
     registry.changed("t").await;
     let counted = ["added", "removed", "changed"].map(changes);
     assert_eq!(counted, ["2", "1", "1"].map(|n| Some(n.to_owned())));
+}
+
+#[tokio::test]
+async fn an_odd_tool_costs_no_other() {
+    let script = Script::default();
+    let odd = [
+        tool("plain", ""),
+        tool("hinted", r#","annotations":"yes""#),
+        tool("half_hinted", r#","annotations":{"readOnlyHint":"yes"}"#),
+        r#"{"name":"bare"}"#.to_owned(),
+        r#"{"name":"null","inputSchema":null}"#.to_owned(),
+        r#"{"name":"array","inputSchema":{"type":"array"}}"#.to_owned(),
+        r#"{"name":"untyped","inputSchema":{}}"#.to_owned(),
+    ];
+    script.pages(vec![Ok(format!(r#"{{"tools":[{}]}}"#, odd.join(",")))]);
+    let registry = registry(vec![spec("t", &script)], Prefix::Never);
+    assert_eq!(names(&registry).await, ["plain", "hinted", "half_hinted"]);
+}
+
+#[tokio::test]
+async fn a_full_name_cannot_be_taken_by_another_target() {
+    for (prefix, wanted) in [
+        (Prefix::WhenNeeded, vec!["thief___a___x", "thief___a___y", "own", "x"]),
+        (Prefix::Never, vec!["own", "x"]),
+    ] {
+        // Before the owner, and with a name that the owner does not have yet.
+        let thief = Script::lists(&["a___x", "a___y", "own"]);
+        let owner = Script::lists(&["x"]);
+        let registry = registry(vec![spec("thief", &thief), spec("a", &owner)], prefix);
+        assert_eq!(names(&registry).await, wanted);
+        assert_eq!(&*registry.lookup("a___x").unwrap().target, "a", "{prefix:?}");
+        assert!(registry.lookup("a___y").is_none(), "{prefix:?}");
+        assert_eq!(&*registry.lookup("thief___a___x").unwrap().name, "a___x", "{prefix:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_change_during_a_question_is_asked_about_again() {
+    let (script, held) = (Script::lists(&["old"]), Arc::new(Semaphore::new(0)));
+    let (spec, is_ready) = held_spec(&script, &held);
+    let registry = registry(vec![spec], Prefix::Always);
+    let first = tokio::spawn({
+        let registry = Arc::clone(&registry);
+        async move { registry.load().await }
+    });
+    is_ready.await.unwrap();
+    script.now_lists(&["new"]);
+    let told = async {
+        let change = registry.changed("t");
+        tokio::pin!(change);
+        // It waits for its turn, and only then does the answer to the first question come.
+        assert!(poll_immediate(&mut change).await.is_none());
+        held.add_permits(2);
+        change.await;
+    };
+    told.await;
+    first.await.unwrap();
+    assert!(registry.lookup("t___new").is_some());
+    assert_eq!(script.asked(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_target_that_comes_up_later_is_asked_without_any_caller() {
+    let script = Script::default();
+    script.pages(vec![Err(Reason::ConnectRefused)]);
+    let registry = registry(vec![spec("t", &script)], Prefix::Always);
+    let mut changes = registry.changes();
+    changes.mark_unchanged();
+    let keeping = tokio::spawn(Arc::clone(&registry).keep(|_| None));
+    let nothing = tokio::time::timeout(Duration::from_secs(600), changes.changed()).await;
+    assert!(nothing.is_err(), "an outage is no change");
+    let asked = script.asked();
+    assert!((15..=60).contains(&asked), "asked {asked} times in ten minutes");
+    script.now_lists(&["x"]);
+    tokio::time::timeout(Duration::from_secs(35), changes.changed()).await.unwrap().unwrap();
+    assert!(registry.lookup("t___x").is_some() && registry.missing().is_empty());
+    keeping.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_is_good_for_as_long_as_both_sides_say_and_is_renewed_then() {
+    let script = Script::default();
+    let mut short = spec("t", &script);
+    short.list_ttl = Duration::from_secs(100);
+    for (said, least, most) in [("40000", 39, 40), ("0", 99, 100), ("900000", 99, 100)] {
+        script.pages(vec![Ok(format!(r#"{{"tools":[],"ttlMs":{said}}}"#))]);
+        let registry = registry(vec![short.clone()], Prefix::Always);
+        registry.load().await;
+        let ttl = registry.ttl();
+        assert!((least..=most).contains(&ttl.as_secs()), "{said}: {ttl:?}");
+    }
+    let down = Script::default();
+    down.pages(vec![Err(Reason::ConnectRefused)]);
+    let partial = registry(vec![spec("t", &script), spec("down", &down)], Prefix::Always);
+    partial.load().await;
+    assert_eq!(
+        partial.ttl(),
+        Duration::from_secs(1),
+        "a list that lacks something is kept briefly"
+    );
+}
+
+#[tokio::test]
+async fn a_list_without_measure_is_refused() {
+    let script = Script::default();
+    let page = |next: &str| {
+        let long = tool(next, &format!(r#","description":"{}""#, "x".repeat(6 * 1024 * 1024)));
+        Ok(format!(r#"{{"tools":[{long}],"nextCursor":"{next}"}}"#))
+    };
+    script.pages(vec![page("1"), page("2"), page("3")]);
+    let registry = registry(vec![spec("t", &script)], Prefix::Always);
+    assert_eq!(names(&registry).await, Vec::<String>::new());
+    let why = &registry.missing()[0].1;
+    assert!(why.message().contains("16 MiB"), "{why}");
+    assert!(why.is_retry_safe() && !why.was_sent(), "no call of its tools has left");
 }

@@ -7,15 +7,17 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use serde_json::Value;
+use tokio::sync::Notify;
 use toolgate_call::{
-    Answer, Body, Call, Case, Deadline, Directory as _, Event, Events, Frame, FrameParts, Ledger,
-    Meta, Method, Policy, Principal, RawJson, Refusal, Reply, SessionRef, Trace, Version,
+    Answer, Body, Call, Case, Deadline, Directory as _, Era, Event, Events, Frame, FrameParts,
+    Ledger, Meta, Method, Op, Outbound, Policy, Principal, RawJson, Refusal, Reply, SessionRef,
+    Trace, Version,
 };
 use toolgate_telemetry::Telemetry;
-use tower::ServiceExt as _;
+use tower::{ServiceExt as _, service_fn};
 
 use super::lists::{Script, registry, spec};
-use crate::{McpConfig, Prefix, Registry, Router, SessionConfig, Sessions};
+use crate::{McpConfig, Prefix, Registry, Router, SessionConfig, Sessions, TargetSpec, TargetSvc};
 
 struct Rig {
     router: Router,
@@ -23,10 +25,52 @@ struct Rig {
     script: Script,
 }
 
+/// A stream that says one thing and then nothing more, and tells when it is dropped.
+struct Endless(bool, Arc<Notify>);
+
+impl Events for Endless {
+    fn poll_event(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Event>> {
+        let first = std::mem::replace(&mut self.0, false);
+        let notice = || Event::Notice(RawJson::literal(r#"{"method":"notifications/progress"}"#));
+        if first { Poll::Ready(Some(notice())) } else { Poll::Pending }
+    }
+}
+
+impl Drop for Endless {
+    fn drop(&mut self) {
+        self.1.notify_one();
+    }
+}
+
+/// A target whose calls are answered by such streams.
+fn streaming_spec(name: &str, dropped: &Arc<Notify>) -> TargetSpec {
+    let script = Script::lists(&["x"]);
+    let (mut spec, dropped) = (spec(name, &script), Arc::clone(dropped));
+    let lists = spec.svc.clone();
+    spec.svc = TargetSvc::new(service_fn(move |outbound: Outbound| {
+        let (lists, dropped) = (lists.clone(), Arc::clone(&dropped));
+        async move {
+            match &outbound.op {
+                Op::Call(_) => Ok(Reply::stream(Era::Legacy, Box::pin(Endless(true, dropped)))),
+                Op::List { .. } | Op::Probe => lists.oneshot(outbound).await,
+            }
+        }
+    }));
+    spec
+}
+
 impl Rig {
     async fn new() -> Self {
         let script = Script::lists(&["x", "y", "z"]);
-        let registry = registry(vec![spec("t", &script)], Prefix::Always);
+        Self::over(spec("t", &script), script).await
+    }
+
+    async fn with(spec: TargetSpec) -> Self {
+        Self::over(spec, Script::default()).await
+    }
+
+    async fn over(spec: TargetSpec, script: Script) -> Self {
+        let registry = registry(vec![spec], Prefix::Always);
         registry.load().await;
         let config = McpConfig {
             name: "toolgate".into(),
@@ -157,6 +201,23 @@ async fn each_era_gets_the_members_it_knows() {
 }
 
 #[tokio::test]
+async fn an_older_caller_is_shown_no_schema_that_its_era_does_not_have() {
+    let script = Script::default();
+    let odd = r#"{"name":"x","outputSchema":{"type":"array"},"inputSchema":{"type":"object"}}"#;
+    let even = r#"{"name":"y","inputSchema":{"type":"object"},"outputSchema":{"type":"object"}}"#;
+    script.pages(vec![Ok(format!(r#"{{"tools":[{odd},{even}]}}"#))]);
+    let rig = Rig::with(spec("t", &script)).await;
+    let mut list = call(Method::ToolsList, Version::V2025_06_18);
+    list.session = SessionRef::Claimed(rig.session().await);
+    let legacy = rig.result(list).await;
+    assert_eq!(legacy["tools"][0].get("outputSchema"), None);
+    assert_eq!(legacy["tools"][0]["inputSchema"]["type"], "object");
+    assert_eq!(legacy["tools"][1]["outputSchema"]["type"], "object");
+    let modern = rig.result(call(Method::ToolsList, Version::LATEST)).await;
+    assert_eq!(modern["tools"][0]["outputSchema"]["type"], "array");
+}
+
+#[tokio::test]
 async fn the_older_era_needs_a_session_for_everything_but_the_handshake() {
     let rig = Rig::new().await;
     for method in [Method::ToolsList, Method::Ping, Method::OpenStream, Method::EndSession] {
@@ -211,4 +272,32 @@ async fn a_stream_begins_with_a_change_that_the_session_may_have_missed() {
     assert_eq!(announced(&mut later), None, "a later session begins with the new tools");
     rig.changes_to("newer").await;
     assert!(announced(&mut later).is_some());
+}
+
+#[tokio::test]
+async fn a_call_whose_answer_streams_can_be_cancelled_by_its_session() {
+    let streaming = Arc::new(Notify::new());
+    let rig = Rig::with(streaming_spec("t", &streaming)).await;
+    let session = rig.session().await;
+    let on = |method| {
+        let mut call = call(method, Version::V2025_11_25);
+        call.session = SessionRef::Claimed(session.clone());
+        call
+    };
+    let mut calling = on(Method::ToolsCall);
+    calling.name = Some("t___x".into());
+    let Body::Stream(mut events) = rig.send(calling).await.unwrap().body else {
+        panic!("no stream")
+    };
+    assert!(announced(&mut events).is_some() && announced(&mut events).is_none());
+    let mut cancel = on(Method::Cancelled);
+    cancel.id = None;
+    let body = r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1}}"#;
+    cancel.frame = Frame::new(Bytes::from_static(body.as_bytes()), FrameParts::default());
+    rig.send(cancel).await.unwrap();
+    let event = std::future::poll_fn(|cx| events.as_mut().poll_event(cx)).await;
+    let Some(Event::Done(Err(refusal))) = event else { panic!("{event:?}") };
+    assert_eq!(refusal.case(), Case::Cancelled);
+    // The stream of the target was dropped, which tells it.
+    streaming.notified().await;
 }

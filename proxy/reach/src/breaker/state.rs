@@ -122,6 +122,16 @@ impl Machine {
         }
     }
 
+    /// For how long calls are held back until one may pass on trial; `None`: they are not.
+    pub(crate) fn shut_for(&self, now: Instant) -> Option<Duration> {
+        match self.state {
+            State::Closed { .. } => None,
+            State::Open { until } => Some(until.saturating_duration_since(now)),
+            State::HalfOpen { trying: true } => Some(TRIAL),
+            State::HalfOpen { trying: false } => Some(Duration::ZERO),
+        }
+    }
+
     fn count(&mut self, failures: u32, now: Instant) {
         self.state = State::Closed { failures };
         if self.threshold > 0 && failures >= self.threshold {

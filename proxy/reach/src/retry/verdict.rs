@@ -77,10 +77,11 @@ pub(crate) fn verdict(
     Verdict::Again(pause)
 }
 
-/// Whether the target may have seen the request: a status or a late first byte says so, too.
+/// Whether the target may have seen the request: a status or a late first byte says so, too, unless
+/// it is known that they were about something else.
 pub(crate) fn may_have_been_sent(refusal: &Refusal) -> bool {
-    refusal.was_sent()
-        || matches!(
+    let suggested = || {
+        matches!(
             refusal.reason(),
             Reason::TimeoutFirstByte
                 | Reason::TimeoutIdle
@@ -91,6 +92,8 @@ pub(crate) fn may_have_been_sent(refusal: &Refusal) -> bool {
                 | Reason::UpstreamJsonrpc
                 | Reason::OutcomeUnknown
         )
+    };
+    refusal.was_sent() || (!refusal.was_held_back() && suggested())
 }
 
 fn kind(refusal: &Refusal) -> Kind {
@@ -104,9 +107,9 @@ fn kind(refusal: &Refusal) -> Kind {
         Reason::Reset | Reason::Upstream5xx | Reason::Upstream429 | Reason::TimeoutFirstByte
     );
     match (may_have_been_sent(refusal), before_sending, passing) {
-        (false, true, _) => Kind::Unsent,
+        (false, true, _) | (false, _, true) => Kind::Unsent,
         (true, _, true) => Kind::Passing,
-        (false, false, _) | (true, _, false) => Kind::Lasting,
+        (false, false, false) | (true, _, false) => Kind::Lasting,
     }
 }
 

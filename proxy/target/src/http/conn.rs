@@ -28,8 +28,9 @@ type Driver = http1::Connection<TokioIo<Box<dyn Io>>, Full<Bytes>>;
 /// A connection that can be used for an exchange.
 pub(super) struct Conn {
     sender: http1::SendRequest<Full<Bytes>>,
-    driver: Pin<Box<Driver>>,
-    ended: bool,
+    /// `None` once the connection is over: a request that it has not taken comes back only when it
+    /// is dropped.
+    driver: Option<Pin<Box<Driver>>>,
     good_until: Instant,
     keep: Duration,
 }
@@ -42,7 +43,7 @@ impl Conn {
             .await
             .map_err(|error| Failure::Unsent(error.to_string()))?;
         let good_until = Instant::now() + IDLE;
-        Ok(Self { sender, driver: Box::pin(driver), ended: false, good_until, keep: IDLE })
+        Ok(Self { sender, driver: Some(Box::pin(driver)), good_until, keep: IDLE })
     }
 
     /// Sends a request and waits for the head of its answer.
@@ -54,9 +55,9 @@ impl Conn {
         ledger.enter(Phase::Send);
         let mut answered = pin!(self.sender.try_send_request(request));
         let mut waiting = false;
-        let (driver, ended) = (&mut self.driver, &mut self.ended);
+        let driver = &mut self.driver;
         let head = poll_fn(|cx| {
-            *ended = *ended || driver.as_mut().poll(cx).is_ready();
+            advance(driver, cx);
             let polled = answered.as_mut().poll(cx);
             // The first poll has written what the socket would take.
             if polled.is_pending() && !waiting {
@@ -76,7 +77,7 @@ impl Conn {
 
     /// Polls the connection: what the body of an answer needs to go on.
     pub(super) fn drive(&mut self, cx: &mut Context<'_>) {
-        self.ended = self.ended || self.driver.as_mut().poll(cx).is_ready();
+        advance(&mut self.driver, cx);
     }
 
     /// Whether it can be used again: polls it once, which also finds out whether the target has
@@ -87,7 +88,7 @@ impl Conn {
             Poll::Ready(())
         })
         .await;
-        !self.ended && self.sender.is_ready() && Instant::now() < self.good_until
+        self.driver.is_some() && self.sender.is_ready() && Instant::now() < self.good_until
     }
 
     /// Begins a wait for the next use.
@@ -97,7 +98,14 @@ impl Conn {
 
     /// Whether the wait has been too long.
     pub(super) fn is_stale(&self, now: Instant) -> bool {
-        self.ended || now >= self.good_until
+        self.driver.is_none() || now >= self.good_until
+    }
+}
+
+/// Moves a connection on, and lets go of it at its end.
+fn advance(driver: &mut Option<Pin<Box<Driver>>>, cx: &mut Context<'_>) {
+    if driver.as_mut().is_some_and(|driver| driver.as_mut().poll(cx).is_ready()) {
+        *driver = None;
     }
 }
 
@@ -116,4 +124,24 @@ fn announced_keep(headers: &HeaderMap) -> Option<Duration> {
     let timeout = text.split(',').find_map(|part| part.trim().strip_prefix("timeout="))?;
     let seconds = timeout.parse::<u64>().ok()?;
     Some(Duration::from_secs(seconds.saturating_sub(1)).min(IDLE))
+}
+
+#[cfg(test)]
+mod tests {
+    //! Connections that end at the wrong moment.
+
+    use std::time::Duration;
+
+    use super::{Bytes, Conn, Failure, Full, Instant, Ledger, Request};
+
+    #[tokio::test]
+    async fn a_request_that_a_closed_connection_has_not_taken_comes_back_at_once() {
+        let (near, far) = tokio::io::duplex(1024);
+        let mut conn = Conn::new(Box::new(near)).await.unwrap();
+        drop(far);
+        let ledger = Ledger::new(Instant::now());
+        let sent = conn.send(Request::new(Full::new(Bytes::new())), &ledger);
+        let sent = tokio::time::timeout(Duration::from_secs(5), sent).await.expect("it hangs");
+        assert!(matches!(sent, Err(Failure::Unsent(_))), "{sent:?}");
+    }
 }

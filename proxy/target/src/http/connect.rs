@@ -10,6 +10,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http::Uri;
+use rustix::io::Errno;
+use rustix::net::sockopt;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -19,6 +21,11 @@ use toolgate_call::Reason;
 use toolgate_telemetry::{ConnectPhase, TargetMetrics};
 
 use super::failure::Failure;
+
+/// After so much silence the other side is asked whether it lives; so often; so many times.
+const KEEP_IDLE: Duration = Duration::from_secs(60);
+const KEEP_INTERVAL: Duration = Duration::from_secs(15);
+const KEEP_PROBES: u32 = 4;
 
 /// A stream of bytes, encrypted or not.
 pub(super) trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -86,9 +93,7 @@ impl Connector {
         let started = Instant::now();
         let socket = self.reach(&addresses).await?;
         metrics.connected(ConnectPhase::Tcp, started.elapsed());
-        if let Err(error) = socket.set_nodelay(true) {
-            tracing::debug!(%error, "TCP_NODELAY could not be set");
-        }
+        tune(&socket);
         let Some((tls, name)) = &self.tls else { return Ok(Box::new(socket)) };
         let started = Instant::now();
         let stream = tls.connect(name.clone(), socket).await.map_err(|error| {
@@ -110,21 +115,56 @@ impl Connector {
         Ok(addresses)
     }
 
-    /// The first address that answers.
+    /// The first address that answers. Each has a share of the time that is left, so that one that
+    /// swallows packets does not hide the next.
     async fn reach(&self, addresses: &[SocketAddr]) -> Result<TcpStream, Failure> {
-        let mut last = None;
-        for address in addresses {
-            match TcpStream::connect(address).await {
-                Ok(socket) => return Ok(socket),
-                Err(error) => last = Some((address, error)),
+        let until = Instant::now() + self.timeout;
+        let mut last = Failure::Connect(Reason::Dns, format!("no address for {}", self.host));
+        for (tried, address) in addresses.iter().enumerate() {
+            let left = until.saturating_duration_since(Instant::now());
+            let share = left / u32::try_from(addresses.len() - tried).unwrap_or(u32::MAX);
+            match tokio::time::timeout(share, TcpStream::connect(address)).await {
+                Ok(Ok(socket)) => return Ok(socket),
+                Ok(Err(error)) => last = unconnected(*address, &error),
+                Err(_) => {
+                    let detail = format!("{address}: no answer within {share:?}");
+                    last = Failure::Connect(Reason::TimeoutConnect, detail);
+                }
             }
         }
-        let detail = last.as_ref().map_or_else(String::new, |(at, error)| format!("{at}: {error}"));
-        let reason = match last.map(|(_, error)| error.kind()) {
-            Some(io::ErrorKind::TimedOut) => Reason::TimeoutConnect,
-            _ => Reason::ConnectRefused,
-        };
-        Err(Failure::Connect(reason, detail))
+        Err(last)
+    }
+}
+
+/// Why there is no connection to an address.
+fn unconnected(address: SocketAddr, error: &io::Error) -> Failure {
+    let detail = format!("{address}: {error}");
+    match (error.kind(), Errno::from_io_error(error)) {
+        (_, Some(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM)) => {
+            Failure::Exhausted(detail)
+        }
+        (_, Some(Errno::ADDRNOTAVAIL)) => Failure::Exhausted(detail),
+        (io::ErrorKind::TimedOut, _) => Failure::Connect(Reason::TimeoutConnect, detail),
+        (io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable, _) => {
+            Failure::Unreachable(detail)
+        }
+        _ => Failure::Connect(Reason::ConnectRefused, detail),
+    }
+}
+
+/// Settings that a connection does without if it must.
+fn tune(socket: &TcpStream) {
+    if let Err(error) = socket.set_nodelay(true) {
+        tracing::debug!(%error, "TCP_NODELAY could not be set");
+    }
+    // A target that is gone without a word is noticed after two minutes, also on a stream on which
+    // nothing is said for hours.
+    let kept = sockopt::set_socket_keepalive(socket, true)
+        .and_then(|()| sockopt::set_tcp_keepidle(socket, KEEP_IDLE))
+        .and_then(|()| sockopt::set_tcp_keepintvl(socket, KEEP_INTERVAL))
+        .and_then(|()| sockopt::set_tcp_keepcnt(socket, KEEP_PROBES));
+    if let Err(error) = kept {
+        tracing::debug!(%error, "SO_KEEPALIVE could not be set");
     }
 }
 
@@ -167,3 +207,25 @@ impl fmt::Display for UrlError {
 }
 
 impl std::error::Error for UrlError {}
+
+#[cfg(test)]
+mod tests {
+    //! Why there is no connection.
+
+    use std::io;
+
+    use rustix::io::Errno;
+
+    use super::{Failure, Reason, unconnected};
+
+    #[test]
+    fn each_kind_of_error_has_its_own_reason() {
+        let at = "127.0.0.1:1".parse().unwrap();
+        let of = |errno: Errno| unconnected(at, &io::Error::from(errno));
+        assert!(matches!(of(Errno::MFILE), Failure::Exhausted(_)));
+        assert!(matches!(of(Errno::HOSTUNREACH), Failure::Unreachable(_)));
+        assert!(matches!(of(Errno::NETUNREACH), Failure::Unreachable(_)));
+        assert!(matches!(of(Errno::CONNREFUSED), Failure::Connect(Reason::ConnectRefused, _)));
+        assert!(matches!(of(Errno::TIMEDOUT), Failure::Connect(Reason::TimeoutConnect, _)));
+    }
+}

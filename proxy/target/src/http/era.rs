@@ -1,76 +1,37 @@
 //! Which era a target speaks.
 //!
 //! Enters: the answer to `server/discover` (`basic/versioning`, "dual-era client"). Leaves: a
-//! verdict that is remembered until the target contradicts it. Never: a probe that does anything.
+//! verdict that is remembered until the target contradicts it. Never: a probe that does anything,
+//! or a verdict from an answer that did not arrive.
 
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::time::Instant;
 
-use serde::Deserialize;
-use toolgate_call::{Answer, Era, Ledger, RawJson, Version};
+use toolgate_call::{Era, Ledger, Phase};
 
 use super::exchange::{self, ERROR_BODY};
 use super::failure::Failure;
 use super::{Inner, reply, request};
 use crate::EraChoice;
+use crate::era::{Verdict, judge};
 use crate::wire::{Incoming, read_message};
-
-/// Codes by which a modern server says no (`mcp.md` 1.9).
-const HEADER_MISMATCH: i64 = -32020;
-const MISSING_CAPABILITY: i64 = -32021;
-const UNSUPPORTED_VERSION: i64 = -32022;
 
 /// What is known of a target's era.
 #[derive(Debug)]
 pub(super) struct EraMemory {
-    verdict: AtomicU8,
+    /// Era and number of the verdict, see [`Known`]; another number after each contradiction.
+    verdict: AtomicU64,
     /// Whether the target has said what it offers, and changes of its tools are not among it.
     quiet: AtomicBool,
     fixed: bool,
     asking: tokio::sync::Mutex<()>,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Discovered {
-    supported_versions: Vec<String>,
-}
-
-/// What a modern target says about changes of its tools.
-#[derive(Deserialize)]
-struct Announced {
-    #[serde(default)]
-    capabilities: Capabilities,
-}
-
-#[derive(Default, Deserialize)]
-struct Capabilities {
-    #[serde(default)]
-    tools: ToolsCapability,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct ToolsCapability {
-    #[serde(default)]
-    list_changed: bool,
-}
-
-/// What the answer to the question shows.
-struct Verdict {
-    era: Era,
-    quiet: bool,
-}
-
-#[derive(Deserialize)]
-struct ErrorData {
-    #[serde(default)]
-    data: Supported,
-}
-
-#[derive(Default, Deserialize)]
-struct Supported {
-    #[serde(default)]
-    supported: Vec<String>,
+/// A verdict.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Known {
+    pub(super) era: Era,
+    number: u64,
 }
 
 // === impl EraMemory ===
@@ -82,17 +43,19 @@ impl EraMemory {
             EraChoice::Modern => Some(Era::Modern),
             EraChoice::Legacy => Some(Era::Legacy),
         };
-        let verdict = AtomicU8::new(code(known));
+        let verdict = AtomicU64::new(pack(known, 0));
         let (quiet, asking) = (AtomicBool::new(false), tokio::sync::Mutex::default());
         Self { verdict, quiet, fixed: known.is_some(), asking }
     }
 
-    pub(super) fn known(&self) -> Option<Era> {
-        match self.verdict.load(Relaxed) {
-            1 => Some(Era::Modern),
-            2 => Some(Era::Legacy),
-            _ => None,
-        }
+    pub(super) fn known(&self) -> Option<Known> {
+        let packed = self.verdict.load(Relaxed);
+        let era = match packed & 0b11 {
+            1 => Era::Modern,
+            2 => Era::Legacy,
+            _ => return None,
+        };
+        Some(Known { era, number: packed >> 2 })
     }
 
     /// Whether a modern target announces no changes of its tools. One that was never asked, since
@@ -101,103 +64,124 @@ impl EraMemory {
         self.quiet.load(Relaxed)
     }
 
-    /// The target has contradicted the verdict.
-    pub(super) fn forget(&self) {
+    /// The target has contradicted this verdict; a newer one stays.
+    pub(super) fn forget(&self, wrong: Known) {
         if !self.fixed {
-            self.verdict.store(code(None), Relaxed);
+            let (was, is) = (pack(Some(wrong.era), wrong.number), pack(None, wrong.number + 1));
+            let _newer = self.verdict.compare_exchange(was, is, Relaxed, Relaxed);
         }
     }
 
-    /// The verdict; asks the target when there is none. One question at a time.
-    pub(super) async fn settle(&self, target: &Inner, ledger: &Ledger) -> Result<Era, Failure> {
-        if let Some(era) = self.known() {
-            return Ok(era);
+    /// The verdict; asks the target when there is none. One question at a time. To the call that
+    /// waits for it, it is a part of connecting: the call itself has not left.
+    pub(super) async fn settle(&self, target: &Inner, ledger: &Ledger) -> Result<Known, Failure> {
+        if let Some(known) = self.known() {
+            return Ok(known);
         }
+        ledger.enter(Phase::Connect);
         let _turn = self.asking.lock().await;
-        if let Some(era) = self.known() {
-            return Ok(era);
+        if let Some(known) = self.known() {
+            return Ok(known);
         }
-        let Verdict { era, quiet } = probe(target, ledger).await?;
+        let (era, quiet) = probe(target).await?;
         tracing::info!(target = %target.config.target, era = era.as_str(), "the target's era");
+        let number = self.verdict.load(Relaxed) >> 2;
         self.quiet.store(quiet, Relaxed);
-        self.verdict.store(code(Some(era)), Relaxed);
+        self.verdict.store(pack(Some(era), number), Relaxed);
         target.listener.wake();
-        Ok(era)
+        Ok(Known { era, number })
     }
 }
 
-const fn code(era: Option<Era>) -> u8 {
-    match era {
+const fn pack(era: Option<Era>, number: u64) -> u64 {
+    let code = match era {
         None => 0,
         Some(Era::Modern) => 1,
         Some(Era::Legacy) => 2,
-    }
+    };
+    (number << 2) | code
 }
 
-async fn probe(target: &Inner, ledger: &Ledger) -> Result<Verdict, Failure> {
+/// The era, and whether the target has said that it announces no changes.
+async fn probe(target: &Inner) -> Result<(Era, bool), Failure> {
     let asked = request::discover(target);
-    let answered = exchange::send(target, asked.outgoing, ledger).await?;
+    let ledger = Ledger::new(Instant::now());
+    let answered = exchange::send(target, asked.outgoing, &ledger).await?;
     let status = answered.status.as_u16();
-    if status >= 500 || matches!(status, 401 | 403 | 429) {
+    let refused = matches!(status, 401 | 403 | 408 | 425 | 429);
+    if refused || !matches!(status, 200..=299 | 400..=499) {
         let wait = reply::retry_after(&answered.headers);
         return Err(Failure::Status(status, wait));
     }
-    let kind = reply::Kind::of(&answered.headers);
-    let bytes = match kind {
+    let bytes = match reply::Kind::of(&answered.headers) {
         reply::Kind::Json => {
-            answered.body.read_all(ERROR_BODY * 4, target.config.idle_timeout).await
+            answered.body.read_all(ERROR_BODY * 4, target.config.idle_timeout).await?
         }
-        reply::Kind::Sse => reply::last_event(answered.body, target).await,
-        reply::Kind::Other => return Ok(Verdict::of(Era::Legacy)),
+        reply::Kind::Sse => reply::last_event(answered.body, target).await?,
+        reply::Kind::Other => return Ok((Era::Legacy, false)),
     };
-    Ok(bytes
-        .ok()
-        .and_then(|bytes| read_message(bytes).ok())
-        .map_or(Verdict::of(Era::Legacy), judge))
-}
-
-fn judge(message: Incoming) -> Verdict {
-    let Incoming::Answer { answer, .. } = message else { return Verdict::of(Era::Legacy) };
-    match answer {
-        Answer::Result { raw, .. } => {
-            let speaks = raw.parse::<Discovered>().is_ok_and(|d| is_ours(&d.supported_versions));
-            if !speaks {
-                return Verdict::of(Era::Legacy);
-            }
-            let announced = raw.parse::<Announced>();
-            let quiet = announced.is_ok_and(|said| !said.capabilities.tools.list_changed);
-            Verdict { era: Era::Modern, quiet }
-        }
-        Answer::Error { raw, code } => Verdict::of(judge_error(&raw, code)),
+    let verdict = match read_message(bytes) {
+        Ok(Incoming::Answer { answer, .. }) => judge(&answer),
+        Ok(Incoming::Notice { .. } | Incoming::Request { .. }) | Err(_) => Verdict::Older,
+    };
+    match verdict {
+        Verdict::Modern { tells } => Ok((Era::Modern, tells == Some(false))),
+        Verdict::Older => Ok((Era::Legacy, false)),
+        Verdict::Stranger => Err(Failure::Protocol(
+            "it speaks a revision of the protocol that the gateway does not".to_owned(),
+        )),
     }
 }
 
-// === impl Verdict ===
+#[cfg(test)]
+mod tests {
+    //! Answers that do not arrive.
 
-impl Verdict {
-    /// An era, and nothing said about changes.
-    const fn of(era: Era) -> Self {
-        Self { era, quiet: false }
+    use std::sync::Arc;
+    use std::time::{Duration, Instant};
+
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+    use toolgate_call::{Deadline, Ledger, Op, Outbound, Phase};
+    use toolgate_telemetry::Telemetry;
+    use tower::ServiceExt as _;
+
+    use crate::{EraChoice, HttpConfig, HttpTarget};
+
+    #[tokio::test]
+    async fn a_probe_that_breaks_off_is_no_verdict_and_the_call_behind_it_has_not_left() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let config = HttpConfig {
+            target: Arc::from("t"),
+            url: format!("http://{}/mcp", listener.local_addr().unwrap()).parse().unwrap(),
+            era: EraChoice::Auto,
+            connect_timeout: Duration::from_secs(10),
+            idle_timeout: Duration::from_secs(10),
+            max_response: 1024,
+            headers: Vec::new(),
+        };
+        let target = HttpTarget::new(config, Telemetry::for_tests(), Arc::new(|_| ())).unwrap();
+        let now = Instant::now();
+        let outbound = Outbound {
+            op: Op::Probe,
+            deadline: Deadline::after(now, Duration::from_secs(10)),
+            ledger: Arc::new(Ledger::new(now)),
+            request_id: Arc::from("r"),
+            trace: None,
+        };
+        let ledger = Arc::clone(&outbound.ledger);
+        let breaking = async {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            assert!(stream.read(&mut [0; 4096]).await.unwrap() > 0);
+            let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n";
+            let half = format!("{head}content-length: 100\r\n\r\n{{\"jsonrpc\":");
+            stream.write_all(half.as_bytes()).await.unwrap();
+        };
+        let asking = target.clone().service().oneshot(outbound);
+        let (asked, ()) = tokio::join!(asking, breaking);
+        let refusal = asked.unwrap_err();
+        assert_eq!(target.era(), None);
+        assert!(!refusal.was_sent() && refusal.is_retry_safe(), "{refusal:?}");
+        assert_eq!(ledger.phase(), Phase::Connect, "to the call it was a part of connecting");
     }
-}
-
-/// A modern server that does not take this very request is still modern; one that names only
-/// revisions of the older era asks for `initialize`.
-fn judge_error(raw: &RawJson, code: i64) -> Era {
-    match code {
-        HEADER_MISMATCH | MISSING_CAPABILITY => Era::Modern,
-        UNSUPPORTED_VERSION => {
-            let supported = raw.parse::<ErrorData>().map(|error| error.data.supported);
-            if supported.is_ok_and(|versions| is_ours(&versions)) {
-                Era::Modern
-            } else {
-                Era::Legacy
-            }
-        }
-        _ => Era::Legacy,
-    }
-}
-
-fn is_ours(versions: &[String]) -> bool {
-    versions.iter().any(|version| version == Version::LATEST.as_str())
 }

@@ -25,6 +25,9 @@ use super::request::Outgoing;
 
 /// How much of an error's body is worth reading.
 pub(super) const ERROR_BODY: usize = 64 * 1024;
+/// For how long the end of a body is waited for that nobody needs, and how much of it may be there.
+const WIND_UP: Duration = Duration::from_secs(1);
+const WIND_UP_FRAMES: usize = 16;
 
 /// The head of an answer, and its body.
 pub(super) struct Answered {
@@ -41,8 +44,18 @@ pub(super) struct AnswerBody {
     quiet: Option<Pin<Box<Sleep>>>,
 }
 
-/// Sends a request; the answer's head has come when this is done.
+/// POSTs a message; the answer's head has come when this is done.
 pub(super) async fn send(
+    target: &Inner,
+    outgoing: Outgoing,
+    ledger: &Ledger,
+) -> Result<Answered, Failure> {
+    send_by(http::Method::POST, target, outgoing, ledger).await
+}
+
+/// The same by another HTTP method.
+pub(super) async fn send_by(
+    method: http::Method,
     target: &Inner,
     outgoing: Outgoing,
     ledger: &Ledger,
@@ -51,7 +64,7 @@ pub(super) async fn send(
     let mut lease = Pool::lease(&target.pool, ledger).await?;
     target.metrics.sent(body.len());
     let mut request = http::Request::new(Full::new(body));
-    *request.method_mut() = http::Method::POST;
+    *request.method_mut() = method;
     *request.uri_mut() = target.pool.connector.uri().clone();
     *request.headers_mut() = headers;
     let head = lease.conn()?.send(request, ledger).await?;
@@ -82,6 +95,27 @@ impl AnswerBody {
                 quiet.as_mut().poll(cx).map(|()| Some(Err(Failure::Idle(patience))))
             }
         }
+    }
+
+    /// Lets go of a body of which nothing more is of interest. Its end is near, as a rule, and the
+    /// connection can be used again then: it is read on for a moment, beside the call.
+    pub(super) fn wind_up(mut self, target: &Inner, cx: &mut Context<'_>) {
+        for _ in 0..WIND_UP_FRAMES {
+            match self.poll_frame(cx) {
+                Poll::Ready(Some(Ok(_))) => {}
+                Poll::Ready(None | Some(Err(_))) => return,
+                Poll::Pending => break,
+            }
+        }
+        let permit = Arc::clone(&target.aside).try_acquire_owned();
+        let (Ok(permit), Ok(runtime)) = (permit, tokio::runtime::Handle::try_current()) else {
+            return;
+        };
+        runtime.spawn(async move {
+            let rest = self.read_all(ERROR_BODY, WIND_UP);
+            let _ended = tokio::time::timeout(WIND_UP, rest).await;
+            drop(permit);
+        });
     }
 
     /// All of it.

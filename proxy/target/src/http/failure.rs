@@ -7,13 +7,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use toolgate_call::{Reason, Refusal};
+use toolgate_call::{Case, Reason, Refusal};
 
 /// One failed exchange.
 #[derive(Debug)]
 pub(super) enum Failure {
     /// No connection; nothing was sent.
     Connect(Reason, String),
+    /// No way to the target's address; nothing was sent.
+    Unreachable(String),
+    /// The gateway has no socket or memory left for a connection; nothing was sent.
+    Exhausted(String),
+    /// What comes before the request (era, session) failed, so that the request was not sent.
+    Unready(Box<Failure>),
     /// The connection broke off before the request was on it.
     Unsent(String),
     /// The connection broke off after the request was sent.
@@ -28,8 +34,9 @@ pub(super) enum Failure {
     Status(u16, Option<Duration>),
     /// The session is gone at the target; the request was not looked at.
     SessionLost(String),
-    /// The target does not speak the era that it was taken for.
-    WrongEra(String),
+    /// The target may not speak the era that it was taken for, and has not looked at the request.
+    /// Within: what it is if the target does speak it.
+    WrongEra(Box<Failure>),
     /// The gateway's own fault.
     Internal(String),
 }
@@ -37,12 +44,28 @@ pub(super) enum Failure {
 // === impl Failure ===
 
 impl Failure {
+    /// The same of something that comes before the request.
+    pub(super) fn before_request(self) -> Self {
+        if let Self::WrongEra(why) = self {
+            return Self::WrongEra(Box::new(why.before_request()));
+        }
+        Self::Unready(Box::new(self))
+    }
+
     /// What the caller is told.
     pub(super) fn refuse(self, target: &Arc<str>) -> Refusal {
         let refuse =
             |reason, what: &str| Refusal::target(reason, target, format!("`{target}` {what}"));
         match self {
             Self::Connect(reason, detail) => refuse(reason, connecting(reason)).detail(detail),
+            Self::Unreachable(detail) => {
+                refuse(Reason::ConnectRefused, "cannot be reached over the network").detail(detail)
+            }
+            Self::Exhausted(detail) => {
+                let message = "the gateway has no more connections to give; try again in a moment";
+                Refusal::new(Case::Overloaded, message).detail(detail).before_send()
+            }
+            Self::Unready(why) => why.refuse(target).before_send(),
             Self::Unsent(detail) => {
                 refuse(Reason::Reset, "closed the connection before anything was sent")
                     .detail(detail)
@@ -61,7 +84,8 @@ impl Failure {
                 let what = format!("gave an answer of more than {limit} bytes");
                 refuse(Reason::UpstreamProtocol, &what).after_send()
             }
-            Self::Protocol(detail) | Self::WrongEra(detail) => {
+            Self::WrongEra(why) => why.refuse(target),
+            Self::Protocol(detail) => {
                 refuse(Reason::UpstreamProtocol, "gave an answer that is not MCP")
                     .detail(detail)
                     .after_send()
@@ -103,5 +127,43 @@ fn connecting(reason: Reason) -> &'static str {
         "refused the connection; is it running?"
     } else {
         "could not be connected to"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    //! What is said of a call that never left.
+
+    use std::sync::Arc;
+
+    use toolgate_call::{Case, Reason};
+
+    use super::Failure;
+
+    #[test]
+    fn what_befalls_the_handshake_has_not_befallen_the_call() {
+        let target = Arc::from("t");
+        for failure in [
+            Failure::Broken("x".into()),
+            Failure::Protocol("x".into()),
+            Failure::Status(503, None),
+            Failure::WrongEra(Box::new(Failure::Status(404, None))),
+        ] {
+            let refusal = failure.before_request().refuse(&target);
+            assert!(!refusal.was_sent() && refusal.is_retry_safe(), "{refusal:?}");
+            assert!(refusal.was_held_back());
+        }
+        assert!(Failure::Status(503, None).refuse(&target).was_sent());
+    }
+
+    #[test]
+    fn a_gateway_without_sockets_is_not_the_targets_fault() {
+        let target = Arc::from("t");
+        let exhausted = Failure::Exhausted("EMFILE".into()).refuse(&target);
+        assert_eq!(exhausted.case(), Case::Overloaded);
+        assert!(exhausted.is_retry_safe() && exhausted.operator_detail() == Some("EMFILE"));
+        let unreachable = Failure::Unreachable("no route".into()).refuse(&target);
+        assert_eq!(unreachable.reason(), Reason::ConnectRefused);
+        assert!(!unreachable.message().contains("is it running"), "{unreachable}");
     }
 }

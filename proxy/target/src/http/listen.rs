@@ -29,6 +29,7 @@ use super::failure::Failure;
 use super::reply::{Kind, is_ours};
 use super::sse::SseDecoder;
 use super::stream;
+use crate::progress::TOOLS_CHANGED;
 use crate::wire::{Incoming, read_message};
 use crate::{NoticeSink, TargetNotice};
 use pace::Pace;
@@ -225,7 +226,7 @@ impl Ear {
             }
         };
         match (message, &wish.footing) {
-            (Incoming::Notice { method, .. }, _) if method == stream::TOOLS_CHANGED => {
+            (Incoming::Notice { method, .. }, _) if method == TOOLS_CHANGED => {
                 self.report();
                 None
             }

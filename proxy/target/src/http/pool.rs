@@ -70,10 +70,10 @@ impl Pool {
 
     fn pop(&self) -> Option<Conn> {
         let shard = self.shard(own_shard());
-        let conn = shard.idle().pop();
-        if conn.is_some() {
-            shard.resting.fetch_sub(1, Relaxed);
-        }
+        let mut idle = shard.idle();
+        let conn = idle.pop();
+        // Under the lock, as in `give_back`: it is always the number of those that are there.
+        shard.resting.store(idle.len(), Relaxed);
         conn
     }
 

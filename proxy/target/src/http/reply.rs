@@ -5,10 +5,12 @@
 
 use std::future::poll_fn;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, header};
+use memchr::memmem;
 use toolgate_call::{Answer, Body, Era, Event, Ledger, Outbound, Phase, RawJson, Reply};
 
 use super::Inner;
@@ -18,13 +20,15 @@ use super::request::Asked;
 use super::session::Session;
 use super::sse::SseDecoder;
 use super::stream::{Cancel, TargetStream};
+use crate::era::{HEADER_MISMATCH, UNSUPPORTED_VERSION};
 use crate::wire::{Incoming, read_message};
 
-/// Codes that concern the gateway's own headers: never the caller's business.
-const HEADER_MISMATCH: i64 = -32020;
-const UNSUPPORTED_VERSION: i64 = -32022;
-/// The code that servers of the older era give for a session they do not know.
+/// The codes that servers of the older era give for a session they do not know.
 const NO_SESSION: i64 = -32000;
+const SESSION_UNKNOWN: i64 = -32001;
+const INVALID_PARAMS: i64 = -32602;
+/// How long the text of a refusal may take, whose status is known already.
+const REFUSAL: Duration = Duration::from_secs(2);
 
 /// What kind of body is announced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,26 +49,31 @@ pub(super) async fn answered(
     let era = if session.is_some() { Era::Legacy } else { Era::Modern };
     let mut cancel = Cancel::new(target, session, asked.id);
     let answered = exchange::send(target, asked.outgoing, ledger).await;
-    let answered = answered.inspect_err(|_| cancel.disarm())?;
+    let answered = answered.inspect_err(|failure| {
+        if !matches!(failure, Failure::Broken(_) | Failure::Protocol(_)) {
+            cancel.disarm();
+        }
+    })?;
     if !answered.status.is_success() {
         cancel.disarm();
-        let answer = Box::pin(refused(target, answered, asked.id, session.is_some())).await?;
+        ledger.enter(Phase::Receive);
+        let answer = Box::pin(refused(target, answered, asked.id, session)).await?;
         return Ok(Reply::one(era, answer));
     }
+    // From here on the target is at work: whatever else than an answer comes, it is told that
+    // nobody waits.
     match Kind::of(&answered.headers) {
         Kind::Json => {
             ledger.enter(Phase::Receive);
-            let answer = read_json(target, answered.body, asked.id).await;
+            let answer = read_json(target, answered.body, asked.id).await?;
             cancel.disarm();
-            Ok(Reply::one(era, answer?))
+            Ok(Reply::one(era, answer))
         }
         Kind::Sse => {
-            let stream =
-                TargetStream::new(target, answered.body, asked.id, cancel, Arc::clone(ledger));
+            let stream = TargetStream::new(target, answered.body, asked.id, cancel, outbound);
             Box::pin(lazily(era, stream)).await
         }
         Kind::Other => {
-            cancel.disarm();
             let kind = answered.headers.get(header::CONTENT_TYPE);
             Err(Failure::Protocol(format!("HTTP {} with content type {kind:?}", answered.status)))
         }
@@ -119,42 +128,62 @@ async fn refused(
     target: &Inner,
     answered: Answered,
     id: u64,
-    on_session: bool,
+    session: Option<&Arc<Session>>,
 ) -> Result<Answer, Failure> {
     let status = answered.status.as_u16();
-    let wait = retry_after(&answered.headers);
-    if on_session && status == 404 {
-        drain(target, answered.body).await;
-        return Err(Failure::SessionLost("HTTP 404".to_owned()));
-    }
+    let failed = Failure::Status(status, retry_after(&answered.headers));
     if !matches!(status, 400..=499) || matches!(status, 401 | 403 | 429) {
-        drain(target, answered.body).await;
-        return Err(Failure::Status(status, wait));
+        wind_up(target, answered.body).await;
+        return Err(failed);
     }
     let is_json = Kind::of(&answered.headers) == Kind::Json;
-    let read = answered.body.read_all(ERROR_BODY, target.config.idle_timeout).await;
-    let message = read.ok().filter(|_| is_json).and_then(|bytes| read_message(bytes).ok());
-    match message {
-        Some(Incoming::Answer { id: theirs, answer: answer @ Answer::Error { code, .. } }) => {
-            let nameless = theirs.as_bytes() == b"null";
-            if on_session && status == 400 && nameless && code == NO_SESSION {
-                return Err(Failure::SessionLost(format!("HTTP 400, error {code}")));
-            }
-            if matches!(code, HEADER_MISMATCH | UNSUPPORTED_VERSION) {
-                return Err(Failure::WrongEra(format!("HTTP {status}, error {code}")));
-            }
-            if is_ours(&theirs, id, &answer) && !nameless {
-                return Ok(answer);
-            }
-            Err(Failure::Status(status, wait))
+    let patience = target.config.idle_timeout.min(REFUSAL);
+    let read = tokio::time::timeout(patience, answered.body.read_all(ERROR_BODY, patience)).await;
+    let read = read.ok().and_then(Result::ok).filter(|_| is_json);
+    let message = read.and_then(|bytes| read_message(bytes).ok());
+    let on_session = session.is_some_and(|session| session.id.is_some());
+    if let Some(Incoming::Answer { id: theirs, answer: Answer::Error { raw, code } }) = message {
+        let nameless = theirs.as_bytes() == b"null";
+        let unknown = status == 404 && code == SESSION_UNKNOWN;
+        if on_session && (unknown || (status == 400 && nameless && code == NO_SESSION)) {
+            return Err(Failure::SessionLost(format!("HTTP {status}, error {code}")));
         }
-        _ => Err(Failure::Status(status, wait)),
+        if matches!(code, HEADER_MISMATCH | UNSUPPORTED_VERSION) {
+            let why = Failure::Protocol(format!("HTTP {status}, error {code}"));
+            return Err(Failure::WrongEra(Box::new(why)));
+        }
+        if session.is_some() && code == INVALID_PARAMS && misses_meta(&raw) {
+            return Err(Failure::WrongEra(Box::new(failed)));
+        }
+        let answer = Answer::Error { raw, code };
+        if is_ours(&theirs, id, &answer) && !nameless {
+            return Ok(answer);
+        }
     }
+    if on_session && status == 404 {
+        return Err(Failure::SessionLost("HTTP 404".to_owned()));
+    }
+    // Without an answer of the target's own, it has looked at nothing: so a server of the other era
+    // would say, and so would one that is not there at all.
+    let other_era = matches!(status, 400 | 404 | 405 | 422);
+    Err(if other_era { Failure::WrongEra(Box::new(failed)) } else { failed })
 }
 
-/// Reads what is left, so that the connection can be used again.
-async fn drain(target: &Inner, body: AnswerBody) {
-    let _read = body.read_all(ERROR_BODY, target.config.idle_timeout).await;
+/// Whether an error is about what only requests of the modern era carry.
+fn misses_meta(error: &RawJson) -> bool {
+    memmem::find(error.as_bytes(), b"_meta").is_some()
+}
+
+/// Reads what is left beside the call, so that the connection can be used again.
+async fn wind_up(target: &Inner, body: AnswerBody) {
+    let mut body = Some(body);
+    poll_fn(|cx| {
+        if let Some(body) = body.take() {
+            body.wind_up(target, cx);
+        }
+        Poll::Ready(())
+    })
+    .await;
 }
 
 /// The first answer on a stream, as bytes: for handshakes, where nothing else matters.
@@ -165,6 +194,7 @@ pub(super) async fn last_event(mut body: AnswerBody, target: &Inner) -> Result<B
         decoder.push(&data?);
         while let Some(event) = decoder.next().map_err(Failure::TooLarge)? {
             if matches!(read_message(event.clone()), Ok(Incoming::Answer { .. })) {
+                wind_up(target, body).await;
                 return Ok(event);
             }
         }

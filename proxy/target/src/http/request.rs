@@ -16,7 +16,8 @@ use super::Inner;
 use super::connect::Connector;
 use super::failure::Failure;
 use super::session::Session;
-use crate::meta::{MetaChange, OWN as OWN_META};
+use crate::meta::{self, MetaChange};
+use crate::progress::under_own_token;
 
 const PROTOCOL_VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
 const SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
@@ -88,7 +89,9 @@ pub(super) fn legacy(
             let call = permitted.call();
             let change = MetaChange::of(call, Era::Legacy, outbound.trace);
             let mut digits = itoa::Buffer::new();
-            call.frame.rewrite(&change.rewrite(digits.format(id), &tool.name))
+            let body = call.frame.rewrite(&change.rewrite(digits.format(id), &tool.name));
+            // Callers share the session, and so the room for tokens.
+            under_own_token(call, body, id).ok_or_else(no_token)?
         }
         Op::List { cursor } => list(id, cursor.as_ref(), Era::Legacy),
         Op::Probe => bare(id, "ping", Era::Legacy),
@@ -110,8 +113,7 @@ pub(super) fn discover(target: &Inner) -> Asked {
 pub(super) fn listen(target: &Inner) -> Asked {
     const METHOD: &str = "subscriptions/listen";
     let id = target.next_id();
-    let params =
-        format!(r#"{{"notifications":{{"toolsListChanged":true}},"_meta":{{{OWN_META}}}}}"#);
+    let params = format!(r#"{{"notifications":{{"toolsListChanged":true}},{}}}"#, meta::own());
     let body = format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"{METHOD}","params":{params}}}"#);
     let headers = modern_headers(target, METHOD, None);
     Asked { outgoing: Outgoing { headers, body: body.into() }, id }
@@ -122,6 +124,13 @@ pub(super) fn open(target: &Inner, session: &Session) -> Outgoing {
     let mut headers = legacy_headers(target, session);
     headers.remove(header::CONTENT_TYPE);
     headers.insert(header::ACCEPT, HeaderValue::from_static("text/event-stream"));
+    Outgoing { headers, body: Bytes::new() }
+}
+
+/// DELETE: the end of a session.
+pub(super) fn close(target: &Inner, session: &Session) -> Outgoing {
+    let mut headers = legacy_headers(target, session);
+    headers.remove(header::CONTENT_TYPE);
     Outgoing { headers, body: Bytes::new() }
 }
 
@@ -188,7 +197,7 @@ fn add_context(headers: &mut HeaderMap, outbound: &Outbound) {
 
 fn list(id: u64, cursor: Option<&RawJson>, era: Era) -> Bytes {
     let cursor = cursor.map(|cursor| format!(r#""cursor":{}"#, text(cursor)));
-    let meta = (era == Era::Modern).then(|| format!(r#""_meta":{{{OWN_META}}}"#));
+    let meta = (era == Era::Modern).then(meta::own);
     let params: Vec<String> = cursor.into_iter().chain(meta).collect();
     let params = params.join(",");
     format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"tools/list","params":{{{params}}}}}"#).into()
@@ -196,7 +205,7 @@ fn list(id: u64, cursor: Option<&RawJson>, era: Era) -> Bytes {
 
 fn bare(id: u64, method: &str, era: Era) -> Bytes {
     let params = match era {
-        Era::Modern => format!(r#","params":{{"_meta":{{{OWN_META}}}}}"#),
+        Era::Modern => format!(r#","params":{{{}}}"#, meta::own()),
         Era::Legacy => String::new(),
     };
     format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"{method}"{params}}}"#).into()
@@ -216,6 +225,10 @@ fn header_text(name: &str) -> Cow<'_, str> {
 
 fn text(raw: &RawJson) -> Cow<'_, str> {
     String::from_utf8_lossy(raw.as_bytes())
+}
+
+fn no_token() -> Failure {
+    Failure::Internal("the progress token of a request was not found again".to_owned())
 }
 
 fn no_tool() -> Failure {

@@ -4,11 +4,12 @@
 //! share. Never: two handshakes at once; never a caller's session id.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use http::HeaderValue;
 use serde::Deserialize;
 use serde_json::json;
-use toolgate_call::{Answer, Era, Ledger, Version};
+use toolgate_call::{Answer, Era, Ledger, Phase, Version};
 
 use super::exchange;
 use super::failure::Failure;
@@ -47,11 +48,13 @@ impl SessionSlot {
         if let Some(session) = self.current() {
             return Ok(session);
         }
+        // To the call that waits for it, it is a part of connecting: the call has not left.
+        ledger.enter(Phase::Connect);
         let _turn = self.shaking.lock().await;
         if let Some(session) = self.current() {
             return Ok(session);
         }
-        let session = Arc::new(handshake(target, ledger).await?);
+        let session = Arc::new(handshake(target).await?);
         *self.slot() = Some(Arc::clone(&session));
         target.listener.wake();
         Ok(session)
@@ -65,6 +68,11 @@ impl SessionSlot {
         }
     }
 
+    /// Whatever session there is, it is of no use any more.
+    pub(super) fn clear(&self) -> Option<Arc<Session>> {
+        self.slot().take()
+    }
+
     /// The session, if there is one.
     pub(super) fn current(&self) -> Option<Arc<Session>> {
         self.slot().as_ref().map(Arc::clone)
@@ -75,28 +83,31 @@ impl SessionSlot {
     }
 }
 
-async fn handshake(target: &Inner, ledger: &Ledger) -> Result<Session, Failure> {
+async fn handshake(target: &Inner) -> Result<Session, Failure> {
     let asked = request::initialize(target);
+    let ledger = &Ledger::new(Instant::now());
     let answered = exchange::send(target, asked.outgoing, ledger).await?;
     let status = answered.status.as_u16();
     let id = answered.headers.get("mcp-session-id").cloned();
     let (limit, patience) = (target.config.max_response, target.config.idle_timeout);
     if !answered.status.is_success() {
-        target.era.forget();
-        return Err(Failure::Status(status, reply::retry_after(&answered.headers)));
+        let why = Failure::Status(status, reply::retry_after(&answered.headers));
+        let passes = matches!(status, 401 | 403 | 408 | 425 | 429);
+        let era = matches!(status, 400..=499) && !passes;
+        return Err(if era { Failure::WrongEra(Box::new(why)) } else { why });
     }
     let bytes = match reply::Kind::of(&answered.headers) {
         reply::Kind::Json => answered.body.read_all(limit, patience).await?,
         reply::Kind::Sse => reply::last_event(answered.body, target).await?,
         reply::Kind::Other => return Err(Failure::Protocol("initialize: no JSON".to_owned())),
     };
-    let version = agreed(target, bytes)?;
+    let version = agreed(bytes)?;
     let session = Session { id, version };
     initialized(target, &session, ledger).await?;
     Ok(session)
 }
 
-fn agreed(target: &Inner, bytes: bytes::Bytes) -> Result<Version, Failure> {
+fn agreed(bytes: bytes::Bytes) -> Result<Version, Failure> {
     let bad = |why: String| Failure::Protocol(format!("initialize: {why}"));
     let message = read_message(bytes).map_err(|error| bad(error.to_string()))?;
     let Incoming::Answer { answer, .. } = message else {
@@ -111,8 +122,7 @@ fn agreed(target: &Inner, bytes: bytes::Bytes) -> Result<Version, Failure> {
             })
         }
         Answer::Error { code, .. } => {
-            target.era.forget();
-            Err(bad(format!("refused with error {code}")))
+            Err(Failure::WrongEra(Box::new(bad(format!("refused with error {code}")))))
         }
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use serde_json::json;
-use toolgate_call::{Event, Events, Ledger, RawJson};
+use toolgate_call::{Event, Events, Ledger, Outbound, RawJson};
 
 use super::Inner;
 use super::exchange::AnswerBody;
@@ -18,9 +18,8 @@ use super::request;
 use super::session::Session;
 use super::sse::SseDecoder;
 use crate::TargetNotice;
+use crate::progress::{TOOLS_CHANGED, Wanted};
 use crate::wire::{Incoming, read_message};
-
-pub(super) const TOOLS_CHANGED: &str = "notifications/tools/list_changed";
 
 /// The stream.
 pub(super) struct TargetStream {
@@ -30,6 +29,7 @@ pub(super) struct TargetStream {
     id: u64,
     cancel: Cancel,
     ledger: Arc<Ledger>,
+    wanted: Wanted,
     kept: Option<Event>,
 }
 
@@ -49,11 +49,13 @@ impl TargetStream {
         body: AnswerBody,
         id: u64,
         cancel: Cancel,
-        ledger: Arc<Ledger>,
+        outbound: &Outbound,
     ) -> Self {
         let decoder = SseDecoder::new(target.config.max_response);
-        let target = Arc::clone(target);
-        Self { target, body: Some(body), decoder, id, cancel, ledger, kept: None }
+        // Callers share a session of the older era, so that their tokens were replaced by ours.
+        let wanted = Wanted::of(&outbound.op, cancel.session.as_ref().map(|_| id));
+        let (target, ledger) = (Arc::clone(target), Arc::clone(&outbound.ledger));
+        Self { target, body: Some(body), decoder, id, cancel, ledger, wanted, kept: None }
     }
 
     /// Puts the first message back, after it was looked at.
@@ -70,10 +72,13 @@ impl TargetStream {
         loop {
             match this.decoder.next() {
                 Ok(Some(data)) => {
-                    if let Some(event) = this.read(data) {
-                        return Poll::Ready(Some(event));
+                    let Some(event) = this.read(data) else { continue };
+                    if let Ok(Event::Done(_)) = &event
+                        && let Some(body) = this.body.take()
+                    {
+                        body.wind_up(&this.target, cx);
                     }
-                    continue;
+                    return Poll::Ready(Some(event));
                 }
                 Ok(None) => {}
                 Err(limit) => return Poll::Ready(Some(Err(this.fail(Failure::TooLarge(limit))))),
@@ -106,7 +111,6 @@ impl TargetStream {
         match message {
             Incoming::Answer { id, answer } if is_ours(&id, self.id, &answer) => {
                 self.cancel.disarm();
-                self.body = None;
                 Some(Ok(Event::Done(Ok(answer))))
             }
             Incoming::Answer { .. } => {
@@ -117,7 +121,10 @@ impl TargetStream {
                 (self.target.notices)(TargetNotice::ToolsChanged);
                 None
             }
-            Incoming::Notice { raw, .. } => Some(Ok(Event::Notice(raw))),
+            Incoming::Notice { method, raw, progress_token } => {
+                let passed = self.wanted.pass(&method, raw, progress_token.as_ref());
+                passed.map(|raw| Ok(Event::Notice(raw)))
+            }
             Incoming::Request { id, method, .. } => {
                 self.cancel.answer(&id, &method);
                 None
@@ -125,8 +132,9 @@ impl TargetStream {
         }
     }
 
+    /// Gives up, and says so to a target that would not notice.
     fn fail(&mut self, failure: Failure) -> Failure {
-        self.cancel.disarm();
+        self.cancel.fire();
         self.body = None;
         failure
     }
@@ -159,6 +167,17 @@ impl Cancel {
         self.session = None;
     }
 
+    /// Nobody waits any more, for whatever reason.
+    fn fire(&mut self) {
+        let Some(session) = self.session.take() else { return };
+        let message = json!({
+            "jsonrpc": "2.0",
+            "method": "notifications/cancelled",
+            "params": { "requestId": self.id, "reason": "nobody waits for the answer any more" },
+        });
+        Inner::send_aside(&self.target, request::on_session(&self.target, &session, &message));
+    }
+
     fn answer(&self, id: &RawJson, method: &str) {
         if let Some(session) = &self.session {
             answer(&self.target, session, id, method);
@@ -168,13 +187,7 @@ impl Cancel {
 
 impl Drop for Cancel {
     fn drop(&mut self) {
-        let Some(session) = self.session.take() else { return };
-        let message = json!({
-            "jsonrpc": "2.0",
-            "method": "notifications/cancelled",
-            "params": { "requestId": self.id, "reason": "the caller is gone" },
-        });
-        Inner::send_aside(&self.target, request::on_session(&self.target, &session, &message));
+        self.fire();
     }
 }
 

@@ -7,7 +7,7 @@ use std::io;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, WaitOptions, kill_process_group, waitpgid};
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 use tokio::time::timeout;
 
@@ -31,6 +31,9 @@ pub(super) struct Pipes {
 
 /// How long each polite way of ending a child is given.
 const GRACE: Duration = Duration::from_secs(2);
+/// How often, and with which pause, killed grandchildren are looked for.
+const REAP_LOOKS: u32 = 100;
+const REAP_PAUSE: Duration = Duration::from_millis(10);
 
 /// Starts the configured command.
 ///
@@ -102,9 +105,12 @@ impl Group {
     /// Kills what is left of the group, and reaps the leader.
     pub(super) async fn kill(&mut self) {
         self.signal(Signal::KILL);
-        self.id = None;
+        let id = self.id.take();
         if self.ended_within(GRACE).await.is_none() {
             tracing::warn!("a killed child process has not ended");
+        }
+        if let Some(id) = id {
+            reap(id).await;
         }
     }
 
@@ -119,6 +125,19 @@ impl Group {
 impl Drop for Group {
     fn drop(&mut self) {
         self.signal(Signal::KILL);
+    }
+}
+
+/// Waits for what a leader that has ended left in its group. Only where the gateway is the first
+/// process of its container, or asked to be told, do grandchildren become its own children; nobody
+/// else would bury them then. (Those that left the group are not found.)
+async fn reap(group: Pid) {
+    for _ in 0..REAP_LOOKS {
+        // Nobody there of whom the gateway would be told: as a rule at once.
+        let Ok(found) = waitpgid(group, WaitOptions::NOHANG) else { return };
+        if found.is_none() {
+            tokio::time::sleep(REAP_PAUSE).await;
+        }
     }
 }
 

@@ -12,30 +12,11 @@ use bytes::Bytes;
 use futures_util::future::{Either, select};
 use serde::Deserialize;
 use tokio::time::timeout;
-use toolgate_call::{Answer, Era, RawJson, Refusal, Version};
+use toolgate_call::{Answer, Era, Refusal, Version};
 
 use super::link::{Ask, Asker, Link, Ticket};
 use super::request;
-
-#[derive(Deserialize)]
-struct Discovered {
-    #[serde(rename = "supportedVersions")]
-    versions: Vec<String>,
-    #[serde(default)]
-    capabilities: Capabilities,
-}
-
-#[derive(Default, Deserialize)]
-struct Capabilities {
-    #[serde(default)]
-    tools: ToolsCapability,
-}
-
-#[derive(Default, Deserialize)]
-struct ToolsCapability {
-    #[serde(rename = "listChanged", default)]
-    list_changed: bool,
-}
+use crate::era::{Verdict, judge};
 
 #[derive(Deserialize)]
 struct Initialized {
@@ -43,33 +24,8 @@ struct Initialized {
     version: String,
 }
 
-/// An error that says which revisions are spoken.
-#[derive(Deserialize)]
-struct Unsupported {
-    #[serde(default)]
-    data: Supported,
-}
-
-#[derive(Default, Deserialize)]
-struct Supported {
-    #[serde(default)]
-    supported: Vec<String>,
-}
-
-/// What the answer to `server/discover` tells.
-enum Verdict {
-    /// A modern server; and whether it tells of changes of its list.
-    Modern { tells: bool },
-    /// A modern server, but of no revision that the gateway speaks.
-    Stranger,
-    /// Not a modern server.
-    Older,
-}
-
-/// HeaderMismatch, MissingRequiredClientCapability, UnsupportedProtocolVersion: only a modern
-/// server knows these.
-const MODERN_ERRORS: [i64; 3] = [-32020, -32021, -32022];
-const UNSUPPORTED_VERSION: i64 = -32022;
+/// How long a child may hesitate over the modern question before it is asked the older one as well.
+const HESITATION: Duration = Duration::from_millis(2500);
 /// Older than the gateway's own revisions, but the same over a pipe as far as tools go.
 const OLDEST: &str = "2024-11-05";
 
@@ -83,7 +39,7 @@ pub(super) async fn agree(
     limit: Duration,
 ) -> Result<Era, String> {
     let agreed = match known {
-        None => timeout(limit, detect(link, limit / 4)).await,
+        None => timeout(limit, detect(link, (limit / 4).min(HESITATION))).await,
         Some(Era::Modern) => timeout(limit, modern(link)).await,
         Some(Era::Legacy) => timeout(limit, legacy(link)).await,
     };
@@ -127,48 +83,22 @@ async fn legacy(link: &Arc<Link>) -> Result<Era, String> {
     let Initialized { version } = raw
         .parse()
         .map_err(|_| "its answer to `initialize` names no `protocolVersion`".to_owned())?;
-    let spoken = Version::parse(&version).is_some_and(|version| version.era() == Era::Legacy);
-    if !spoken && version != OLDEST {
-        return Err("it speaks a revision of the protocol that the gateway does not".into());
+    match Version::parse(&version).filter(|version| version.era() == Era::Legacy) {
+        Some(version) => link.agree_on(version),
+        None if version == OLDEST => link.agree(Era::Legacy),
+        None => {
+            return Err("it speaks a revision of the protocol that the gateway does not".into());
+        }
     }
-    link.agree(Era::Legacy);
     link.say(Bytes::from_static(request::INITIALIZED.as_bytes()));
     Ok(Era::Legacy)
-}
-
-fn judge(answer: &Answer) -> Verdict {
-    match answer {
-        Answer::Result { raw, .. } => judge_result(raw),
-        Answer::Error { code: UNSUPPORTED_VERSION, raw } => {
-            let supported = raw.parse::<Unsupported>().map(|error| error.data.supported);
-            judge_versions(&supported.unwrap_or_default(), false)
-        }
-        Answer::Error { code, .. } if MODERN_ERRORS.contains(code) => {
-            Verdict::Modern { tells: false }
-        }
-        Answer::Error { .. } => Verdict::Older,
-    }
-}
-
-fn judge_result(raw: &RawJson) -> Verdict {
-    let Ok(Discovered { versions, capabilities }) = raw.parse() else { return Verdict::Older };
-    judge_versions(&versions, capabilities.tools.list_changed)
-}
-
-/// A server that names only revisions of the older era asks for `initialize`.
-fn judge_versions(versions: &[String], tells: bool) -> Verdict {
-    let eras = || versions.iter().filter_map(|version| Version::parse(version)).map(Version::era);
-    if eras().any(|era| era == Era::Modern) {
-        return Verdict::Modern { tells };
-    }
-    if eras().any(|era| era == Era::Legacy) { Verdict::Older } else { Verdict::Stranger }
 }
 
 fn settle(link: &Arc<Link>, verdict: &Verdict) -> Result<Era, String> {
     match verdict {
         Verdict::Modern { tells } => {
-            link.agree(Era::Modern);
-            if *tells {
+            link.agree_on(Version::LATEST);
+            if *tells == Some(true) {
                 link.subscribe();
             }
             Ok(Era::Modern)

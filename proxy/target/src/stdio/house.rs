@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 use toolgate_call::{Case, Deadline, Reason, Refusal};
-use toolgate_telemetry::TargetMetrics;
+use toolgate_telemetry::{TargetMetrics, Telemetry};
 
 use super::backoff::{LOOP, Pause};
 use super::chatter::Chatter;
@@ -21,6 +21,7 @@ use super::{NoticeSink, StdioConfig, StdioStatus, TargetNotice};
 pub(super) struct House {
     pub(super) config: StdioConfig,
     pub(super) metrics: Arc<TargetMetrics>,
+    pub(super) telemetry: Arc<Telemetry>,
     pub(super) notices: NoticeSink,
     pub(super) state: watch::Sender<State>,
     pub(super) stop: watch::Sender<bool>,
@@ -29,6 +30,8 @@ pub(super) struct House {
     last_words: Mutex<String>,
     /// A child has ended, or could not be started.
     failed: AtomicBool,
+    /// Somebody has waited for it in vain.
+    missed: AtomicBool,
     restarts: AtomicU64,
 }
 
@@ -62,6 +65,12 @@ pub(super) enum State {
     Stopped,
 }
 
+/// Somebody who waits for the child, and may give up at any time.
+struct Waiting<'a> {
+    missed: &'a AtomicBool,
+    in_vain: bool,
+}
+
 /// How long a call waits for a child that is being restarted.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// How much of a line of stderr is kept for reports.
@@ -72,12 +81,13 @@ const LAST_WORDS: usize = 300;
 impl House {
     pub(super) fn new(
         config: StdioConfig,
-        metrics: Arc<TargetMetrics>,
+        telemetry: &Arc<Telemetry>,
         notices: NoticeSink,
     ) -> Self {
         Self {
+            metrics: telemetry.target(&config.target),
+            telemetry: Arc::clone(telemetry),
             config,
-            metrics,
             notices,
             state: watch::Sender::new(State::Starting { first: true }),
             stop: watch::Sender::new(false),
@@ -85,6 +95,7 @@ impl House {
             dropped_lines: AtomicU64::new(0),
             last_words: Mutex::default(),
             failed: AtomicBool::new(false),
+            missed: AtomicBool::new(false),
             restarts: AtomicU64::new(0),
         }
     }
@@ -97,9 +108,13 @@ impl House {
     pub(super) async fn link(&self, deadline: Deadline) -> Result<Arc<Link>, Refusal> {
         let begun = Instant::now();
         let mut state = self.state.subscribe();
+        let mut waiting = Waiting { missed: &self.missed, in_vain: true };
         loop {
             let patience = match &*state.borrow_and_update() {
-                State::Up { link, .. } => return Ok(Arc::clone(link)),
+                State::Up { link, .. } => {
+                    waiting.in_vain = false;
+                    return Ok(Arc::clone(link));
+                }
                 State::Starting { first: true } => self.config.start_timeout,
                 State::Starting { first: false } => PATIENCE,
                 State::Down { until, .. } if *until <= begun + PATIENCE => PATIENCE,
@@ -132,8 +147,12 @@ impl House {
         tracing::info!(%server, pid, era, "a child is ready");
         self.metrics.process_up(true);
         self.state.send_replace(State::Up { link: Arc::clone(link), pid });
-        if self.failed.load(Relaxed) {
+        let failed = self.failed.load(Relaxed);
+        if failed {
             self.restarts.fetch_add(1, Relaxed);
+        }
+        // Its list may be among what was asked for too early.
+        if self.missed.swap(false, Relaxed) || failed {
             (self.notices)(TargetNotice::Restarted);
         }
     }
@@ -204,6 +223,12 @@ impl House {
         Refusal::target(Reason::ConnectRefused, &self.config.target, message)
             .retry_after(wait)
             .safe_to_retry(true)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.missed.fetch_or(self.in_vain, Relaxed);
     }
 }
 

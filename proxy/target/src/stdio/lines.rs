@@ -1,7 +1,7 @@
 //! Lines of a pipe, none longer than a limit.
 //!
-//! Enters: what a child writes. Leaves: whole lines without their end, or the first bytes of a
-//! line that was too long. Never: holds more than one line and one read beyond the limit.
+//! Enters: what a child writes. Leaves: whole lines without their end, or the first and last bytes
+//! of a line that was too long. Never: holds more than one line and one read beyond the limit.
 
 use std::io;
 
@@ -14,8 +14,13 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 pub(super) enum Line {
     /// All of it.
     Whole(Bytes),
-    /// The first bytes of one that was longer than the limit; the rest is gone.
-    Cut(Bytes),
+    /// The first and the last bytes of one that was longer than the limit; the rest is gone.
+    Cut {
+        /// How it begins.
+        head: Bytes,
+        /// How it ends; the two may overlap.
+        tail: Bytes,
+    },
 }
 
 /// How long a line may be, in bytes, and how much is kept of one that is longer.
@@ -23,7 +28,7 @@ pub(super) enum Line {
 pub(super) struct Limits {
     /// The longest line.
     pub(super) line: usize,
-    /// What is kept of a longer one.
+    /// What is kept of a longer one, at either end.
     pub(super) keep: usize,
 }
 
@@ -35,8 +40,8 @@ pub(super) struct Lines<R> {
     buffer: BytesMut,
     /// How much of the buffer is known to hold no line end.
     searched: usize,
-    /// The first bytes of a line whose rest is being passed over.
-    cut: Option<Bytes>,
+    /// The first bytes of a line whose rest is being passed over, and the last so far.
+    cut: Option<(Bytes, BytesMut)>,
 }
 
 /// Room made for one read.
@@ -83,19 +88,24 @@ impl<R: AsyncRead + Unpin> Lines<R> {
         (!line.is_empty() || self.cut.is_some()).then(|| self.finish(&line))
     }
 
-    /// Keeps the beginning of a line that has become too long, and forgets the rest as it comes.
+    /// Keeps the ends of a line that has become too long, and forgets the rest as it comes.
     fn pass_over(&mut self) {
-        let start = self.buffer.get(..self.limits.keep).unwrap_or(&self.buffer);
-        self.cut.get_or_insert_with(|| Bytes::copy_from_slice(start));
-        self.buffer.clear();
+        let (keep, piece) = (self.limits.keep, self.buffer.split());
+        let (_, tail) = self.cut.get_or_insert_with(|| (first(&piece, keep), BytesMut::new()));
+        extend_tail(tail, &piece, keep);
         self.searched = 0;
     }
 
     fn finish(&mut self, line: &Bytes) -> Line {
+        let keep = self.limits.keep;
         match self.cut.take() {
-            Some(start) => Line::Cut(start),
+            Some((head, mut tail)) => {
+                extend_tail(&mut tail, line, keep);
+                Line::Cut { head, tail: tail.freeze() }
+            }
             None if line.len() > self.limits.line => {
-                Line::Cut(line.slice(..self.limits.keep.min(line.len())))
+                let tail = line.slice(line.len().saturating_sub(keep)..);
+                Line::Cut { head: line.slice(..keep.min(line.len())), tail }
             }
             None => {
                 let text = line.strip_suffix(b"\r").unwrap_or(line);
@@ -103,4 +113,16 @@ impl<R: AsyncRead + Unpin> Lines<R> {
             }
         }
     }
+}
+
+fn first(piece: &[u8], keep: usize) -> Bytes {
+    Bytes::copy_from_slice(piece.get(..keep).unwrap_or(piece))
+}
+
+/// The last bytes of what was kept and what has come.
+fn extend_tail(tail: &mut BytesMut, piece: &[u8], keep: usize) {
+    let fresh = piece.get(piece.len().saturating_sub(keep)..).unwrap_or_default();
+    tail.extend_from_slice(fresh);
+    let surplus = tail.len().saturating_sub(keep);
+    drop(tail.split_to(surplus));
 }

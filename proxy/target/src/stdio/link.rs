@@ -12,23 +12,32 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::sync::mpsc;
-use toolgate_call::{Answer, Case, Era, Event, Events, Ledger, Phase, RawJson, Reason, Refusal};
+use tokio::sync::{Notify, mpsc};
+use tokio::time::timeout;
+use toolgate_call::{
+    Answer, Case, Era, Event, Events, Ledger, Phase, RawJson, Reason, Refusal, Version,
+};
 
 use super::mailbox::Mailbox;
-use super::request::{self, Place};
-use super::salvage::id_number;
+use super::request;
+use crate::progress::{id_number, reported};
 
 /// One child's pipe, shared by its callers.
 #[derive(Debug)]
 pub(super) struct Link {
     target: Arc<str>,
     era: OnceLock<Era>,
+    /// The revision agreed on, if it is one that is counted.
+    version: OnceLock<Version>,
     queue: mpsc::Sender<Outgoing>,
     queued: AtomicUsize,
     calls: Mutex<Calls>,
     next: AtomicU64,
     served: AtomicBool,
+    /// Counts what the child has said.
+    words: AtomicU64,
+    /// Woken when a request was given up that the child knows of.
+    doubt: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -101,11 +110,14 @@ impl Link {
         let link = Self {
             target: Arc::clone(target),
             era: OnceLock::new(),
+            version: OnceLock::new(),
             queue,
             queued: AtomicUsize::new(0),
             calls: Mutex::default(),
             next: AtomicU64::new(1),
             served: AtomicBool::new(false),
+            words: AtomicU64::new(0),
+            doubt: Notify::new(),
         };
         (Arc::new(link), outgoing)
     }
@@ -120,9 +132,49 @@ impl Link {
         self.era.get_or_init(|| era);
     }
 
+    /// Says which revision of it. The first word counts.
+    pub(super) fn agree_on(&self, version: Version) {
+        self.version.get_or_init(|| version);
+        self.agree(version.era());
+    }
+
+    /// The revision agreed on, if it is one that is counted.
+    pub(super) fn version(&self) -> Option<Version> {
+        self.version.get().copied()
+    }
+
     /// Whether a tool's caller was answered.
     pub(super) fn served(&self) -> bool {
         self.served.load(Relaxed)
+    }
+
+    /// The child said something, whatever it was.
+    pub(super) fn heard(&self) {
+        self.words.fetch_add(1, Relaxed);
+    }
+
+    /// Ends when the child is taken for hung: a request was given up, nothing came from it for a
+    /// while, and a question as to whether it lives was not answered either.
+    pub(super) async fn hung(self: &Arc<Self>, patience: Duration) {
+        loop {
+            self.doubt.notified().await;
+            let before = self.words.load(Relaxed);
+            tokio::time::sleep(patience).await;
+            if self.words.load(Relaxed) != before {
+                continue;
+            }
+            let ask = Ask { asker: Asker::Gateway, ledger: None, token: None };
+            let era = self.era();
+            let Ok(mut question) = self.ask(ask, |id| Some(request::probe(id, era))) else {
+                // There is no room for a question, or the child has just ended: its end is seen
+                // elsewhere.
+                continue;
+            };
+            let answered = timeout(patience, question.ending()).await.is_ok();
+            if !answered && self.words.load(Relaxed) == before {
+                return;
+            }
+        }
     }
 
     /// Sends a request. `body` makes its text from our id, and may find that it cannot.
@@ -140,8 +192,9 @@ impl Link {
             return Err(Refusal::internal("the progress token of a request was not found again"));
         };
         let Ask { asker, ledger, token } = ask;
+        // As long as it waits for its turn on the pipe, it has not left.
         if let Some(ledger) = &ledger {
-            ledger.enter(Phase::Send);
+            ledger.enter(Phase::Connect);
         }
         let mail = Arc::new(Mailbox::new(ledger));
         self.register(id, Entry { mail: Arc::clone(&mail), token, asker })?;
@@ -186,9 +239,8 @@ impl Link {
         let Some(id) = id_number(token.as_bytes()) else { return };
         let known = |entry: &Entry| Some((entry.token.clone()?, Arc::clone(&entry.mail)));
         let Some((theirs, mail)) = self.calls().open.get(&id).and_then(known) else { return };
-        if let Some(notice) = request::with_token(notice.bytes(), Place::Params, theirs.as_bytes())
-        {
-            mail.push(RawJson::built(notice));
+        if let Some(notice) = reported(notice, &theirs) {
+            mail.push(notice);
         }
     }
 
@@ -293,6 +345,7 @@ impl Drop for Ticket {
         let known = self.mail.abandon();
         if open && known && self.asker != Asker::Handshake {
             self.link.say(request::cancelled(self.id));
+            self.link.doubt.notify_one();
         }
     }
 }

@@ -49,6 +49,7 @@ impl Mailbox {
     pub(super) fn leaving(&self) -> bool {
         let mut state = self.state();
         state.sent |= !state.abandoned;
+        self.enter(&state, Phase::Send);
         !state.abandoned
     }
 

@@ -18,14 +18,15 @@ use toolgate_call::{Era, Reason, Refusal};
 use super::house::House;
 use super::lines::{Limits, Line, Lines};
 use super::link::{Link, Outgoing};
-use super::salvage::answered_id;
+use super::salvage::{answered_id, looks_like_json};
 use super::{TargetNotice, request};
+use crate::progress::TOOLS_CHANGED;
 use crate::wire::{Incoming, WireError, read_message};
 
 /// Messages written with one flush.
 const BATCH: usize = 64;
 const WRITE_BUFFER: usize = 64 * 1024;
-/// What is kept of an over-long line, to see whose answer it was.
+/// What is kept of an over-long line, at either end, to see whose answer it was.
 const KEEP: usize = 1024;
 /// The longest line of stderr.
 const STDERR_LINE: usize = 4096;
@@ -63,10 +64,14 @@ pub(super) async fn read(stdout: ChildStdout, (link, house): (Arc<Link>, Arc<Hou
     loop {
         match lines.next().await {
             Ok(Some(Line::Whole(line))) => {
+                link.heard();
                 house.metrics.received(line.len() + 1);
                 hear(&link, &house, &line);
             }
-            Ok(Some(Line::Cut(start))) => too_long(&link, &house, &start),
+            Ok(Some(Line::Cut { head, tail })) => {
+                link.heard();
+                too_long(&link, &house, (&head, &tail));
+            }
             Ok(None) | Err(_) => return,
         }
     }
@@ -75,7 +80,7 @@ pub(super) async fn read(stdout: ChildStdout, (link, house): (Arc<Link>, Arc<Hou
 /// Copies stderr to the log, until the child closes it.
 pub(super) async fn log(stderr: ChildStderr, house: Arc<House>) {
     let mut lines = Lines::new(stderr, Limits { line: STDERR_LINE, keep: STDERR_LINE });
-    while let Ok(Some(Line::Whole(line) | Line::Cut(line))) = lines.next().await {
+    while let Ok(Some(Line::Whole(line) | Line::Cut { head: line, .. })) = lines.next().await {
         let text = printable(&line);
         if !text.trim().is_empty() {
             house.chatter.say(Instant::now(), |muted| {
@@ -96,7 +101,7 @@ fn hear(link: &Link, house: &House, line: &Bytes) {
         Ok(Incoming::Notice { progress_token: Some(token), raw, .. }) => {
             link.progressed(&token, &raw);
         }
-        Ok(Incoming::Notice { method, .. }) if method == "notifications/tools/list_changed" => {
+        Ok(Incoming::Notice { method, .. }) if method == TOOLS_CHANGED => {
             (house.notices)(TargetNotice::ToolsChanged);
         }
         Ok(Incoming::Notice { .. }) => {}
@@ -116,9 +121,9 @@ fn hear(link: &Link, house: &House, line: &Bytes) {
 fn unreadable(link: &Link, house: &House, (line, error): (&Bytes, WireError)) {
     house.dropped_lines.fetch_add(1, Relaxed);
     let target = &house.config.target;
-    let looks_like_json = line.trim_ascii_start().starts_with(b"{");
+    let looks_like_json = looks_like_json(line);
     let start = line.get(..KEEP).unwrap_or(line);
-    if let Some(id) = answered_id(start).filter(|_| looks_like_json) {
+    if let Some(id) = answered_id(line, line).filter(|_| looks_like_json) {
         let message = format!("`{target}` gave an answer that is not MCP");
         let refusal = Refusal::target(Reason::UpstreamProtocol, target, message);
         link.failed(id, refusal.detail(error.to_string()));
@@ -131,12 +136,13 @@ fn unreadable(link: &Link, house: &House, (line, error): (&Bytes, WireError)) {
     });
 }
 
-fn too_long(link: &Link, house: &House, start: &[u8]) {
+fn too_long(link: &Link, house: &House, (head, tail): (&[u8], &[u8])) {
     house.dropped_lines.fetch_add(1, Relaxed);
     let (target, limit) = (&house.config.target, house.config.max_line);
     let message = format!("`{target}` gave an answer of more than {limit} bytes; ask it for less");
     let refusal = Refusal::target(Reason::UpstreamProtocol, target, message);
-    let told = answered_id(start).is_some_and(|id| link.failed(id, refusal));
+    let id = answered_id(head, tail).filter(|_| looks_like_json(head));
+    let told = id.is_some_and(|id| link.failed(id, refusal));
     house.chatter.say(Instant::now(), |muted| {
         tracing::warn!(server = %target, muted, limit, told,
             "a line on stdout was too long and was dropped");

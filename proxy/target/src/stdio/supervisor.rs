@@ -44,6 +44,8 @@ enum End {
     Exited(ExitStatus),
     /// It closed a pipe and goes on living.
     Silent,
+    /// It lives and does not answer any more.
+    Hung,
     /// The handshake led nowhere.
     Unready(String),
     /// The gateway wants it to stop.
@@ -102,7 +104,7 @@ async fn live(
             living.finish().await;
             None
         }
-        end @ (End::Exited(_) | End::Silent | End::Unready(_)) => {
+        end @ (End::Exited(_) | End::Silent | End::Hung | End::Unready(_)) => {
             Some(living.bury(&end, known).await)
         }
     }
@@ -142,8 +144,10 @@ impl Living {
         }
         self.ready = Some(Instant::now());
         self.house.ready(&link, self.group.id());
+        let patience = self.house.config.hang_patience;
         tokio::select! {
             end = self.broken() => end,
+            () = link.hung(patience) => End::Hung,
             _ = stop.wait_for(|stop| *stop) => End::Stop,
         }
     }
@@ -233,6 +237,7 @@ impl End {
         match self {
             Self::Exited(status) => child::describe(*status),
             Self::Silent => "it closed its stdin or stdout".into(),
+            Self::Hung => "it did not answer any more".into(),
             Self::Unready(why) => why.clone(),
             Self::Stop => "it was stopped".into(),
         }
@@ -242,7 +247,7 @@ impl End {
         match self {
             Self::Exited(status) if status.signal().is_some() => Restart::Signal,
             Self::Exited(_) | Self::Stop => Restart::Exit,
-            Self::Silent | Self::Unready(_) => Restart::Hang,
+            Self::Silent | Self::Hung | Self::Unready(_) => Restart::Hang,
         }
     }
 }

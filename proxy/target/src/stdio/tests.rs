@@ -299,6 +299,58 @@ async fn an_answer_that_is_too_long_fails_its_call_and_no_other() {
 }
 
 #[tokio::test]
+async fn an_answer_that_is_too_long_or_broken_fails_its_call_even_if_its_id_comes_last() {
+    let peer = Peer::with("modern", |config| config.max_line = 50_000);
+    for tool in ["big_first", "broken_first"] {
+        let refusal = ask(&peer.target, call(tool, &json!({}))).await.unwrap_err();
+        assert_eq!(refusal.reason(), Reason::UpstreamProtocol, "{tool}");
+    }
+    data(&peer.target, "echo", json!({})).await;
+}
+
+#[tokio::test]
+async fn a_child_that_does_not_answer_any_more_is_replaced() {
+    let mut peer = Peer::with("modern", |config| config.hang_patience = Duration::from_millis(300));
+    data(&peer.target, "echo", json!({})).await;
+    let before = peer.target.status().pid;
+    let wedged = ask(&peer.target, call("wedge", &json!({})));
+    assert!(tokio::time::timeout(Duration::from_millis(300), wedged).await.is_err());
+    peer.told(TargetNotice::Restarted).await;
+    data(&peer.target, "echo", json!({})).await;
+    let after = peer.target.status();
+    assert!(after.pid != before && after.restarts == 1, "{after:?}");
+}
+
+#[tokio::test]
+async fn a_first_start_that_was_waited_for_in_vain_is_told_of() {
+    let mut peer = Peer::with("modern", |config| {
+        let python = std::mem::take(&mut config.command).join(" ");
+        // Beside the script, which is the second word.
+        let line = format!("while ! [ -e ${{0%/*}}/go ]; do sleep 0.02; done; exec {python}");
+        let script = python.split(' ').nth(1).unwrap().to_owned();
+        config.command = vec!["sh".into(), "-c".into(), line, script];
+    });
+    let mut hurried = list(None);
+    hurried.deadline = toolgate_call::Deadline::at(std::time::Instant::now());
+    let refusal = ask(&peer.target, hurried).await.unwrap_err();
+    assert!(refusal.is_retry_safe() && !refusal.was_sent(), "{refusal}");
+    std::fs::write(peer.folder.join("go"), "").unwrap();
+    peer.told(TargetNotice::Restarted).await;
+    assert_eq!(peer.target.status().restarts, 0);
+}
+
+#[tokio::test]
+async fn what_is_killed_with_a_child_leaves_no_zombie_to_the_first_process_of_a_container() {
+    rustix::process::set_child_subreaper(Some(rustix::process::getpid())).unwrap();
+    let peer = Peer::start("modern");
+    let mut life = grandchild(&peer).await;
+    peer.target.shutdown().await;
+    assert_eq!(life.read(&mut [0]).await.unwrap(), 0);
+    let any = rustix::process::wait(rustix::process::WaitOptions::NOHANG);
+    assert_eq!(any.unwrap_err(), rustix::io::Errno::CHILD, "a zombie, or a process, is left");
+}
+
+#[tokio::test]
 async fn questions_of_a_child_are_answered_without_a_caller() {
     let peer = Peer::start("legacy");
     let answers = data(&peer.target, "ask_back", json!({})).await;

@@ -45,6 +45,17 @@ async fn a_status_counts_as_sent_even_if_the_far_side_forgot_to_say_so() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_status_of_what_came_before_the_call_does_not_count_as_sent() {
+    for reason in [Reason::Upstream5xx, Reason::Upstream429, Reason::TimeoutFirstByte] {
+        let refusal = sent(reason).before_send();
+        assert!(matches!(judge(retry(3), 1, &refusal, 0.0), Verdict::Again(_)), "{reason:?}");
+        assert!(!super::may_have_been_sent(&refusal));
+    }
+    let lasting = sent(Reason::UpstreamProtocol).before_send();
+    assert_eq!(judge(retry(3), 1, &lasting, 0.0), Verdict::Give(None));
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_pause_and_a_millisecond_must_fit_before_the_deadline() {
     let now = Instant::now().into_std();
     let refusal = sent(Reason::Upstream429).retry_after(Duration::from_millis(500));

@@ -39,7 +39,7 @@ pub(super) struct Wish {
 impl Footing {
     /// `None` when there is nothing to listen on.
     pub(super) fn of(target: &Inner) -> Option<Self> {
-        match target.era.known()? {
+        match target.era.known()?.era {
             Era::Modern => (!target.era.is_quiet()).then_some(Self::Modern),
             Era::Legacy => {
                 target.session.current().filter(|session| session.id.is_some()).map(Self::Legacy)

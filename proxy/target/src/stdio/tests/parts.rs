@@ -10,13 +10,14 @@ use serde_json::Value;
 use tokio::time::Instant;
 use toolgate_call::{Answer, Case, Event, Ledger, Phase, RawJson, Reason, Refusal};
 
+use crate::progress::{Place, id_number, with_token};
 use crate::stdio::backoff::{Backoff, Life};
 use crate::stdio::chatter::Chatter;
 use crate::stdio::lines::{Limits, Line, Lines};
 use crate::stdio::link::{Ask, Asker, Link, MAX_QUEUED};
 use crate::stdio::mailbox::Mailbox;
-use crate::stdio::request::{self, Place};
-use crate::stdio::salvage::{answered_id, id_number};
+use crate::stdio::request;
+use crate::stdio::salvage::answered_id;
 
 const CRASH: Life = Life { healthy: Duration::ZERO, served: false };
 
@@ -186,13 +187,13 @@ fn the_cancellation_of_what_never_left_is_not_sent_either() {
 fn a_token_is_replaced_where_it_belongs_and_nowhere_else() {
     let text = r#"{"progressToken":1,"params":{"x":{"progressToken":2},"_meta":{"a":1.0,"progressToken":"3"},"progressToken":4}}"#;
     let swap = |place| {
-        let out = request::with_token(&Bytes::from_static(text.as_bytes()), place, b"99").unwrap();
+        let out = with_token(&Bytes::from_static(text.as_bytes()), place, b"99").unwrap();
         String::from_utf8(out.to_vec()).unwrap()
     };
     assert_eq!(swap(Place::Meta), text.replace(r#""3""#, "99"));
     assert_eq!(swap(Place::Params), text.replace('4', "99"));
     let without = Bytes::from_static(br#"{"params":{}}"#);
-    assert!(request::with_token(&without, Place::Meta, b"9").is_none());
+    assert!(with_token(&without, Place::Meta, b"9").is_none());
 }
 
 #[test]
@@ -233,8 +234,25 @@ fn the_id_of_an_answer_is_found_in_its_beginning() {
         ("id", None),
     ];
     for (start, wanted) in cases {
-        assert_eq!(answered_id(start.as_bytes()), wanted, "{start}");
+        assert_eq!(answered_id(start.as_bytes(), b""), wanted, "{start}");
     }
+    let head = br#"{"jsonrpc":"2.0","result":{"text":"x"#;
+    let tails: [(&str, Option<u64>); 9] = [
+        (r#"xx"}, "id" : 7 }"#, Some(7)),
+        ("xx\"},\"id\":\"8\"}\r", Some(8)),
+        (r#"xx"},"id":7}}"#, None),
+        (r#"xx"},"other":7}"#, None),
+        (r#"xx,\"id\":7}"#, None),
+        (r#""id":7,"x":[1]}"#, None),
+        (r#"xx"},"id":null}"#, None),
+        (r#"xx"},"id":7"#, None),
+        ("", None),
+    ];
+    for (tail, wanted) in tails {
+        assert_eq!(answered_id(head, tail.as_bytes()), wanted, "{tail}");
+    }
+    let asks = br#"{"method":"ping","params":{"x":"#;
+    assert_eq!(answered_id(asks, br#""},"id":7}"#), None);
     assert_eq!(id_number(br#""42""#), Some(42));
     assert_eq!(id_number(b"\""), None);
 }
@@ -249,12 +267,13 @@ async fn all_lines(text: &[u8], limits: Limits) -> Vec<Line> {
 }
 
 #[tokio::test]
-async fn an_over_long_line_leaves_only_its_beginning() {
-    let long = format!("{}\nshort\r\n{}", "x".repeat(90_000), "y".repeat(30));
+async fn an_over_long_line_leaves_only_its_ends() {
+    let long = format!("{}the end\nshort\r\n{}", "x".repeat(90_000), "y".repeat(30));
     let lines = all_lines(long.as_bytes(), Limits { line: 20, keep: 8 }).await;
     let whole = |text: &'static str| Line::Whole(Bytes::from_static(text.as_bytes()));
-    let cut = |text: &'static str| Line::Cut(Bytes::from_static(text.as_bytes()));
-    assert_eq!(lines, [cut("xxxxxxxx"), whole("short"), cut("yyyyyyyy")]);
+    let bytes = |text: &'static str| Bytes::from_static(text.as_bytes());
+    let cut = |head, tail| Line::Cut { head: bytes(head), tail: bytes(tail) };
+    assert_eq!(lines, [cut("xxxxxxxx", "xthe end"), whole("short"), cut("yyyyyyyy", "yyyyyyyy")]);
 }
 
 proptest! {
@@ -288,7 +307,9 @@ proptest! {
         });
         let mut wanted: Vec<Line> = parts.iter().map(|part| {
             if part.len() > 6 {
-                Line::Cut(Bytes::copy_from_slice(&part[..2]))
+                let (head, tail) = (&part[..2], &part[part.len() - 2..]);
+                let (head, tail) = (Bytes::copy_from_slice(head), Bytes::copy_from_slice(tail));
+                Line::Cut { head, tail }
             } else {
                 Line::Whole(Bytes::copy_from_slice(part))
             }

@@ -20,10 +20,11 @@ fn house() -> House {
         env: Vec::new(),
         cwd: None,
         start_timeout: Duration::from_secs(10),
+        hang_patience: Duration::from_secs(10),
         max_line: 1024,
         era: EraChoice::Auto,
     };
-    House::new(config, Telemetry::for_tests().target("t"), Arc::new(|_| ()))
+    House::new(config, &Telemetry::for_tests(), Arc::new(|_| ()))
 }
 
 fn within(seconds: u64) -> Deadline {

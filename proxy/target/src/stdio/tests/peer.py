@@ -79,6 +79,12 @@ def call(id, request):
         result(id, "fine")
     elif tool == "broken":
         write({"id": id, "result": "text"})
+    elif tool == "big_first":
+        print('{"jsonrpc":"2.0","result":{"content":[],"text":"%s"},"id":%s}' % ("x" * 200_000, id), flush=True)
+    elif tool == "broken_first":
+        print('{"jsonrpc":"2.0","result":["%s"],"id":%s}' % ("x" * 3000, id), flush=True)
+    elif tool == "wedge":
+        signal.pause()
     elif tool == "big":
         write({"id": id, "result": {"text": "x" * 200_000}})
     elif tool == "change":

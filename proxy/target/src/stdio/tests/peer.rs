@@ -48,15 +48,16 @@ impl Peer {
             env: Vec::new(),
             cwd: None,
             start_timeout: Duration::from_secs(20),
+            hang_patience: Duration::from_secs(20),
             max_line: 1024 * 1024,
             era: EraChoice::Auto,
         };
         change(&mut config);
         let (sink, notices) = mpsc::unbounded_channel();
-        let metrics = Telemetry::for_tests().target("t");
+        let telemetry = Telemetry::for_tests();
         // The test may be over.
         let tell = move |notice| sink.send(notice).unwrap_or_default();
-        Self { target: stdio(config, metrics, Arc::new(tell)), folder, notices }
+        Self { target: stdio(config, &telemetry, Arc::new(tell)), folder, notices }
     }
 
     /// Waits until the target tells the gateway this.
