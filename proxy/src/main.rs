@@ -20,7 +20,12 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     match runtime {
-        Ok(runtime) => runtime.block_on(run(cli)).into(),
+        Ok(runtime) => {
+            let exit = runtime.block_on(run(cli));
+            // A look-up of a name that hangs must not keep the process from ending.
+            runtime.shutdown_background();
+            exit.into()
+        }
         Err(_) => Exit::Config.into(),
     }
 }
