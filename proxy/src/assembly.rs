@@ -106,6 +106,7 @@ pub fn assemble(
         auth,
         rpc: RpcConfig {
             body: config.limits.body,
+            bodies: config.limits.bodies,
             depth: config.limits.depth,
             read_timeout: READ_TIMEOUT,
             ceiling: CEILING,
@@ -114,6 +115,7 @@ pub fn assemble(
         policy,
         registry,
         concurrency: config.limits.concurrency,
+        streams: config.limits.streams,
         router,
         lifecycle: Arc::default(),
     };

@@ -5,6 +5,10 @@
 #[cfg(test)]
 mod auth;
 #[cfg(test)]
+mod bounds;
+#[cfg(test)]
+mod browser;
+#[cfg(test)]
 mod drain;
 #[cfg(test)]
 mod expect;

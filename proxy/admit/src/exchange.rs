@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use http::Request;
 use toolgate_call::{
-    Ledger, Lifecycle, Method, Outcome, Principal, RawJson, Reason, Refusal, Version,
+    Ledger, Lifecycle, Method, Outcome, Phase, Principal, RawJson, Reason, Refusal, Version,
 };
 use toolgate_telemetry::{ActiveRequest, CallRecord, Telemetry};
 
@@ -31,7 +31,7 @@ pub(crate) struct Exchange {
 #[derive(Debug)]
 pub(crate) struct Asked {
     pub(crate) method: Method,
-    pub(crate) version: Version,
+    pub(crate) version: Option<Version>,
     pub(crate) id: Option<RawJson>,
     pub(crate) session: bool,
     pub(crate) trace_id: Option<String>,
@@ -81,17 +81,22 @@ impl Exchange {
     }
 
     /// How it ended if nobody has said so: the caller left, or the gateway did.
-    fn unsaid(&self) -> Ending {
+    pub(crate) fn unsaid(&self) -> Ending {
         let phase = self.ledger.phase().as_str();
-        let (reason, detail) = if self.lifecycle.is_over() {
-            (Reason::Shutdown, format!("cut off in phase {phase}: the gateway stops"))
+        let (reason, status, detail) = if std::thread::panicking() {
+            (Reason::Internal, 500, format!("a panic in phase {phase}"))
+        } else if self.lifecycle.is_over() {
+            (Reason::Shutdown, 499, format!("cut off in phase {phase}: the gateway stops"))
+        } else if self.ledger.phase() == Phase::Write {
+            let detail = "the caller left or did not read, in phase write".to_owned();
+            (Reason::ClientCancelled, 499, detail)
         } else {
-            (Reason::ClientCancelled, format!("the caller left in phase {phase}"))
+            (Reason::ClientCancelled, 499, format!("the caller left in phase {phase}"))
         };
         Ending {
             outcome: Outcome::failed(reason, false),
             detail: Some(detail),
-            status: 499,
+            status,
             streamed: self.streamed.load(Relaxed),
         }
     }
@@ -125,7 +130,7 @@ impl Drop for Finisher {
         let asked = exchange.request.get();
         self.telemetry.finish(&CallRecord {
             method: asked.map_or(Method::Other, |asked| asked.method),
-            version: asked.map(|asked| asked.version),
+            version: asked.and_then(|asked| asked.version),
             outcome: ending.outcome,
             status: ending.status,
             ledger: &exchange.ledger,
