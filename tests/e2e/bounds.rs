@@ -1,9 +1,12 @@
 //! What callers can make the gateway hold has bounds, and at a bound they are told the truth.
 
+use std::time::Duration;
+
 use anyhow::{Context, Result};
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 use toolgate_tests::client::Ask;
 use toolgate_tests::gateway::{Gateway, parse_log};
 use toolgate_tests::sick::{Act, Era, Sick};
@@ -143,7 +146,11 @@ async fn a_refusal_by_the_head_reaches_a_caller_that_writes_its_body_first() -> 
         let mut caller = TcpStream::connect(gateway.listen()).await?;
         let head = head(&gateway, &format!("{more}\r\nContent-Length: {size}"));
         caller.write_all(head.as_bytes()).await?;
-        caller.write_all(&vec![b'x'; size]).await.with_context(|| more.to_owned())?;
+        caller.write_all(&vec![b'x'; size / 2]).await.with_context(|| more.to_owned())?;
+        let early = timeout(Duration::from_millis(50), caller.read_u8()).await;
+        assert!(early.is_err(), "answered, and closed, while the caller still writes: {early:?}");
+        // The gateway does not wait for long, so a slow machine may find it closed.
+        let _late = caller.write_all(&vec![b'x'; size / 2]).await;
         let mut told = String::new();
         caller.read_to_string(&mut told).await.with_context(|| more.to_owned())?;
         assert!(told.starts_with(status), "{told}");

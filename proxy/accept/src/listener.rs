@@ -132,7 +132,7 @@ impl<S> Connection<S> {
         let (socket, mut watch) = (Socket::new(socket, Arc::clone(&pace)), Watch::new(&pace));
         // One stack a connection, not one a request: a clone touches counters that all cores share.
         let stack = RefCell::new(stack);
-        let steps = drained.clone();
+        let (steps, wait) = (drained.clone(), config.patience.write);
         let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(peer);
             let http2 = request.version() == Version::HTTP_2;
@@ -143,7 +143,6 @@ impl<S> Connection<S> {
             let answering = stack.borrow_mut().call(request);
             async move {
                 let response = roused(answering, &mut rouse).await?;
-                let wait = config.patience.write;
                 Ok::<_, Infallible>(response.map(|body| Carried::new(body, rouse, active, wait)))
             }
         });

@@ -88,7 +88,13 @@ impl Known {
 /// Reads a body.
 pub(crate) fn decode(headers: &HeaderMap, body: &Bytes, depth: usize) -> Result<Decoded, Rejected> {
     // What is forwarded has no mark either (RFC 8259 section 8.1: it must not be added).
-    let body = &body.slice(if body.starts_with(MARK) { MARK.len() } else { 0 }..);
+    let unmarked;
+    let body = if body.starts_with(MARK) {
+        unmarked = body.slice(MARK.len()..);
+        &unmarked
+    } else {
+        body
+    };
     let text =
         readable(body, depth).map_err(|refusal| Rejected { refusal, known: Known::of(headers) })?;
     Envelope::parse(text)
