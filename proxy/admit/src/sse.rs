@@ -71,8 +71,10 @@ impl SseBody {
         if matches!(self.source, Source::Ended) {
             return Poll::Ready(None);
         }
+        let polled = self.poll_event(task);
+        // Only now: whoever gives up a call in that poll must see that its caller did not read.
         let kept_waiting = self.back();
-        let event = match self.poll_event(task) {
+        let event = match polled {
             Poll::Pending if self.cx.lifecycle.is_draining() => match self.cut() {
                 Some(event) => event,
                 None => return self.poll_comment(task),
@@ -113,7 +115,10 @@ impl SseBody {
     /// The writer comes for more; gives back how long that took.
     fn back(&mut self) -> Duration {
         let Some((phase, since)) = self.handed.take() else { return Duration::ZERO };
-        self.cx.exchange.ledger.enter(phase);
+        let ledger = &self.cx.exchange.ledger;
+        if ledger.phase() == Phase::Write {
+            ledger.enter(phase);
+        }
         since.elapsed()
     }
 
