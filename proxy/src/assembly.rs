@@ -133,6 +133,7 @@ pub fn assemble(
         auth,
         rpc: RpcConfig {
             body: config.limits.body,
+            bodies: config.limits.bodies,
             depth: config.limits.depth,
             read_timeout: READ_TIMEOUT,
             ceiling: config::LONGEST_CALL,
@@ -141,6 +142,7 @@ pub fn assemble(
         policy,
         registry,
         concurrency: config.limits.concurrency,
+        streams: config.limits.streams,
         router,
         lifecycle: Arc::default(),
     };

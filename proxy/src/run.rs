@@ -13,7 +13,7 @@ use anyhow::Context as _;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::{JoinHandle, JoinSet};
-use toolgate_accept::{AcceptConfig, Drain, Lanes};
+use toolgate_accept::{AcceptConfig, Drain, Lanes, Patience};
 use toolgate_admit::authn::Authenticator;
 use toolgate_telemetry::{Admin, Checks, Telemetry};
 
@@ -22,9 +22,15 @@ use crate::config::Config;
 use crate::facts::Facts;
 use crate::stack::stack;
 
-/// How long the head of a request may take, and how large it may be. A token of 8 KiB fits in, and
+/// How long a caller may take over what is its to do. Idle connections stay for longer than an AWS
+/// load balancer keeps them (60 s), so that none is closed under a request that is on its way.
+const PATIENCE: Patience = Patience {
+    head: Duration::from_secs(15),
+    idle: Duration::from_secs(75),
+    write: Duration::from_secs(20),
+};
+/// How large the head of a request may be. A token of 8 KiB fits in, and
 /// one of 20 kB as well, so that it is refused with a reason.
-const HEADER_TIMEOUT: Duration = Duration::from_secs(15);
 const HEADER_BYTES: usize = 64 * 1024;
 
 /// How long the collector may take for the last spans.
@@ -94,7 +100,7 @@ impl Gateway {
         let lanes = Arc::new(Lanes::start(cores).context("no threads for connections")?);
         let accept = AcceptConfig {
             connections: config.limits.connections,
-            header_timeout: HEADER_TIMEOUT,
+            patience: PATIENCE,
             header_bytes: HEADER_BYTES,
         };
         let telemetry_of_accept = Arc::clone(&telemetry);

@@ -34,6 +34,8 @@ pub struct Parts {
     pub registry: Arc<Registry>,
     /// Calls at once.
     pub concurrency: usize,
+    /// Streams of sessions at once.
+    pub streams: usize,
     /// Chooses the way.
     pub router: Router,
     /// How far the gateway has got in stopping.
@@ -52,8 +54,8 @@ pub fn stack(
 + Send
 + Sync
 + 'static {
-    let Parts { telemetry, origin, auth, rpc, policy, registry, concurrency, router, lifecycle } =
-        parts;
+    let Parts { telemetry, origin, auth, rpc, policy, registry, router, lifecycle, .. } = parts;
+    let Parts { concurrency, streams, .. } = parts;
     ServiceBuilder::new()
         // Names the request, starts its ledger; writes its record when the last byte is out.
         .layer(RecordLayer { telemetry: Arc::clone(&telemetry), lifecycle: Arc::clone(&lifecycle) })
@@ -64,9 +66,9 @@ pub fn stack(
         // The line: Request → Call on the way in, Reply or Refusal → Response on the way out.
         .layer(RpcLayer { config: rpc, auth, telemetry: Arc::clone(&telemetry), lifecycle })
         // May this principal use the gateway, and this tool? Call → Permitted.
-        .layer(ScopeLayer { policy, directory: registry, telemetry: Arc::clone(&telemetry) })
+        .layer(ScopeLayer::new(policy, registry, Arc::clone(&telemetry)))
         // Is there room? The permit is held until the last byte.
-        .layer(ConcurrencyLayer::new(concurrency, telemetry))
+        .layer(ConcurrencyLayer::new(concurrency, streams, telemetry))
         // To one target, to all, or answered here. Behind each target: `reach`, then `target`.
         .service(router)
 }

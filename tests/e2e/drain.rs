@@ -3,8 +3,15 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
+use bytes::Bytes;
+use http::Request;
+use http::request::Builder;
+use http_body_util::{BodyExt as _, Full};
+use hyper::client::conn::http2::{self, SendRequest};
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use serde_json::{Value, json};
-use toolgate_tests::client::Ask;
+use tokio::net::TcpStream;
+use toolgate_tests::client::{Ask, LEGACY, message};
 use toolgate_tests::gateway::{Gateway, parse_log};
 use toolgate_tests::process::Scratch;
 use toolgate_tests::sick::{Act, Era, Shape, Sick};
@@ -270,6 +277,78 @@ async fn a_caller_that_leaves_before_its_body_is_whole_is_logged_and_forgotten()
     })
     .await?;
     gateway.books_agree().await
+}
+
+/// A caller over HTTP/2 (prior knowledge): each of its requests is a stream of one connection.
+async fn over_http2(gateway: &Gateway) -> Result<SendRequest<Full<Bytes>>> {
+    let stream = TcpStream::connect(gateway.listen()).await?;
+    let io = TokioIo::new(stream);
+    let (sender, connection) = http2::handshake(TokioExecutor::new(), io).await?;
+    tokio::spawn(async move { drop(connection.await) });
+    Ok(sender)
+}
+
+fn http2_request(gateway: &Gateway, method: &str, headers: &[(&str, &str)]) -> Builder {
+    let mut request = Request::builder().method(method).uri(gateway.mcp_url());
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    request
+}
+
+#[tokio::test]
+async fn a_call_over_http2_that_does_not_finish_is_told_so_at_the_end_of_the_grace_period()
+-> Result<()> {
+    let sick = Sick::start(Era::Modern).await?;
+    let gateway = before(&sick, "1s").await?;
+    let session = gateway.client().session().await?;
+    let mut sender = over_http2(&gateway).await?;
+    sick.then([Act::Hang]);
+    let headers = [
+        ("content-type", "application/json"),
+        ("accept", "application/json, text/event-stream"),
+        ("mcp-protocol-version", LEGACY),
+        ("mcp-session-id", session.id.as_str()),
+    ];
+    let call = message("7", "tools/call", r#"{"name":"sick___write"}"#);
+    let call = http2_request(&gateway, "POST", &headers).body(Full::from(call))?;
+    let answering = tokio::spawn(async move {
+        let answer = sender.send_request(call).await?;
+        let (head, body) = answer.into_parts();
+        anyhow::Ok((head.status.as_u16(), body.collect().await?.to_bytes()))
+    });
+    sick.until_called("write", 1).await?;
+    let stopped = gateway.stop().await?;
+    let (status, body) = answering.await??;
+    let body: Value = serde_json::from_slice(&body)?;
+    assert_eq!((status, &body["error"]["data"]["reason"]), (503, &json!("shutdown")));
+    let lines = parse_log(&stopped.access_log)?;
+    let line = lines.iter().find(|line| line["method"] == "tools/call").context("its line")?;
+    assert_eq!((&line["reason"], &line["blame"]), (&json!("shutdown"), &json!("gateway")));
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_open_stream_over_http2_does_not_keep_the_gateway_from_exiting() -> Result<()> {
+    let sick = Sick::start(Era::Legacy).await?;
+    let gateway = before(&sick, "8s").await?;
+    let session = gateway.client().session().await?;
+    let mut sender = over_http2(&gateway).await?;
+    let headers = [
+        ("accept", "text/event-stream"),
+        ("mcp-protocol-version", LEGACY),
+        ("mcp-session-id", session.id.as_str()),
+    ];
+    let open = http2_request(&gateway, "GET", &headers).body(Full::default())?;
+    let stream = sender.send_request(open).await?;
+    assert_eq!(stream.status(), 200);
+    let start = Instant::now();
+    let reading = tokio::spawn(stream.into_body().collect());
+    let stopped = gateway.stop().await?;
+    assert!(start.elapsed() < Duration::from_secs(4), "{:?}", start.elapsed());
+    assert_eq!(stopped.status.code(), Some(0));
+    reading.await?.context("the stream ends well")?;
+    Ok(())
 }
 
 /// The call ended because its caller left.

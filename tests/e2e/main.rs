@@ -7,6 +7,10 @@ mod auth;
 #[cfg(test)]
 mod boards;
 #[cfg(test)]
+mod bounds;
+#[cfg(test)]
+mod browser;
+#[cfg(test)]
 mod drain;
 #[cfg(test)]
 mod eras;

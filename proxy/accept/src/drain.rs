@@ -96,6 +96,14 @@ impl Drained {
         self.reaches(Step::Over).await;
     }
 
+    /// Waits for the next step, whichever it is; `None` when there is none any more.
+    pub(crate) async fn stepped(mut self) -> Option<Self> {
+        if *self.steps.borrow_and_update() == Step::Over {
+            return None;
+        }
+        self.steps.changed().await.ok().map(|()| self)
+    }
+
     async fn reaches(&mut self, wanted: Step) {
         // An error means that the sender is gone, which is an end as well.
         let _reached = self.steps.wait_for(|step| *step >= wanted).await;

@@ -9,9 +9,13 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::oneshot;
+
+/// How long a lane that ends waits for work that cannot be interrupted.
+const LEFTOVER: Duration = Duration::from_millis(500);
 
 /// The lanes of a gateway. Dropping them ends what still runs on them.
 #[derive(Debug)]
@@ -79,6 +83,8 @@ impl Lane {
             std::thread::Builder::new().name(format!("lane-{number}")).spawn(move || {
                 // An error means that the lane's owner is gone, which is a reason to stop as well.
                 let _stopped = runtime.block_on(stopped);
+                // What is left ends now, except for a look-up of a name, which nobody can stop.
+                runtime.shutdown_timeout(LEFTOVER);
             })?;
         let open = Arc::default();
         Ok(Self { handle, open, stop: Some(stop), thread: Some(thread) })

@@ -4,6 +4,10 @@
 //! came from. Never: looks at a body; never accepts more connections than its limit.
 
 mod listener;
+mod socket;
+
+mod answer;
+mod pace;
 
 mod lanes;
 
@@ -12,3 +16,7 @@ mod drain;
 pub use drain::{Drain, Drained, drain};
 pub use lanes::Lanes;
 pub use listener::{AcceptConfig, serve};
+pub use pace::Patience;
+
+#[cfg(test)]
+mod tests;

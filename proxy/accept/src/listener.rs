@@ -5,34 +5,46 @@
 
 use std::cell::RefCell;
 use std::convert::Infallible;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{Request, Response};
+use http::{Request, Response, Version};
 use hyper::body::{Body, Incoming};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioExecutor, TokioTimer};
 use hyper_util::server::conn::auto;
+use socket2::{SockRef, TcpKeepalive};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use toolgate_call::Peer;
 use toolgate_telemetry::{ConnectionRejected, Telemetry};
 use tower::Service;
 
-use crate::{Drained, Lanes};
+use crate::answer::{Carried, Rouse, roused};
+use crate::pace::{Pace, Watch};
+use crate::socket::Socket;
+use crate::{Drained, Lanes, Patience};
 
 /// Limits of the listener.
 #[derive(Clone, Copy, Debug)]
 pub struct AcceptConfig {
     /// Connections at once; more are closed at once and counted.
     pub connections: usize,
-    /// How long the header of a request may take.
-    pub header_timeout: Duration,
+    /// How long a caller may take over what is its to do.
+    pub patience: Patience,
     /// The most bytes that the header of a request may have.
     pub header_bytes: usize,
 }
 
 /// How long to wait when the system has no file descriptor left.
 const EXHAUSTED: Duration = Duration::from_millis(50);
+/// How long a silent connection is trusted before the other side is asked whether it is there.
+const PROBE_AFTER: Duration = Duration::from_secs(20);
+/// How long an answer to that may take (HTTP/2), or how often it is asked (TCP).
+const PROBE_LIMIT: Duration = Duration::from_secs(10);
+/// How long a connection may take to say goodbye that is closed because nothing happens on it.
+const FAREWELL: Duration = Duration::from_secs(1);
 
 /// Serves connections until the end of service; those that are open end by themselves then.
 pub async fn serve<S, B>(
@@ -48,7 +60,7 @@ pub async fn serve<S, B>(
         + Sync
         + 'static,
     S::Future: Send + 'static,
-    B: Body<Data = bytes::Bytes, Error = Infallible> + Send + 'static,
+    B: Body<Data = bytes::Bytes, Error = Infallible> + Send + Unpin + 'static,
 {
     let permits = Arc::new(Semaphore::new(config.connections.min(Semaphore::MAX_PERMITS)));
     loop {
@@ -82,7 +94,10 @@ pub async fn serve<S, B>(
         };
         lanes.spawn(async move {
             match TcpStream::from_std(socket) {
-                Ok(socket) => connection.run(socket, drained).await,
+                Ok(socket) => {
+                    prepare(&socket);
+                    connection.run(socket, drained).await;
+                }
                 Err(error) => tracing::warn!(%error, "a connection could not be taken over"),
             }
             drop(active);
@@ -90,53 +105,77 @@ pub async fn serve<S, B>(
     }
 }
 
-struct Connection<S> {
-    peer: Peer,
-    config: AcceptConfig,
-    stack: S,
-    permit: OwnedSemaphorePermit,
+/// A connection that was accepted.
+pub(crate) struct Connection<S> {
+    pub(crate) peer: Peer,
+    pub(crate) config: AcceptConfig,
+    pub(crate) stack: S,
+    pub(crate) permit: OwnedSemaphorePermit,
 }
 
 // === impl Connection ===
 
 impl<S> Connection<S> {
-    async fn run<B>(self, socket: TcpStream, mut drained: Drained)
+    pub(crate) async fn run<T, B>(self, socket: T, mut drained: Drained)
     where
+        T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
         S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>
             + Clone
             + Send
             + 'static,
         S::Future: Send + 'static,
-        B: Body<Data = bytes::Bytes, Error = Infallible> + Send + 'static,
+        B: Body<Data = bytes::Bytes, Error = Infallible> + Send + Unpin + 'static,
     {
         let Self { peer, config, stack, permit } = self;
-        // Answers are small and complete: waiting to fill a segment only delays them.
-        if let Err(error) = socket.set_nodelay(true) {
-            tracing::debug!(%error, "TCP_NODELAY could not be set");
-        }
         let builder = builder(config);
+        let pace = Pace::new(config.patience);
+        let (socket, mut watch) = (Socket::new(socket, Arc::clone(&pace)), Watch::new(&pace));
         // One stack a connection, not one a request: a clone touches counters that all cores share.
         let stack = RefCell::new(stack);
+        let (steps, wait) = (drained.clone(), config.patience.write);
         let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(peer);
+            let http2 = request.version() == Version::HTTP_2;
+            let active = pace.begin(http2);
+            // HTTP/2 gives each request a task of its own, which must hear of the end itself.
+            let mut rouse = http2.then(|| Rouse::new(steps.clone()));
             // The stack is always ready: its layers shed in `call`.
-            stack.borrow_mut().call(request)
+            let answering = stack.borrow_mut().call(request);
+            async move {
+                let response = roused(answering, &mut rouse).await?;
+                Ok::<_, Infallible>(response.map(|body| Carried::new(body, rouse, active, wait)))
+            }
         });
-        let connection = builder.serve_connection(TokioIo::new(socket), service);
+        let connection = builder.serve_connection(socket, service);
         tokio::pin!(connection);
-        let ended = match drained.until_ending(connection.as_mut()).await {
+        let ended = {
+            let mut watched = pin!(watch.over(connection.as_mut()));
+            drained.until_ending(watched.as_mut()).await
+        };
+        let ended = match ended {
             Some(ended) => ended,
             None => {
                 connection.as_mut().graceful_shutdown();
-                tokio::select! {
-                    ended = connection.as_mut() => ended,
+                let ended = tokio::select! {
+                    ended = watch.over(connection.as_mut()) => Some(ended),
+                    () = drained.over() => None,
+                };
+                match ended {
+                    Some(ended) => ended,
                     // From here on every call that still waits answers that the gateway stops.
-                    () = drained.over() => connection.await,
+                    None => watch.over(connection.as_mut()).await,
                 }
             }
         };
-        if let Err(error) = ended {
-            tracing::debug!(peer = %peer.0, %error, "a connection ended badly");
+        match ended {
+            Some(Ok(())) => {}
+            Some(Err(error)) => tracing::debug!(peer = %peer.0, %error, "a connection ended badly"),
+            None => {
+                tracing::debug!(peer = %peer.0, "nothing happened on a connection for too long");
+                connection.as_mut().graceful_shutdown();
+                // Whether it says goodbye or not, it ends.
+                let _ended = tokio::time::timeout(FAREWELL, connection).await;
+            }
         }
         drop(permit);
     }
@@ -147,13 +186,28 @@ fn builder(config: AcceptConfig) -> auto::Builder<TokioExecutor> {
     builder
         .http1()
         .timer(TokioTimer::new())
-        .header_read_timeout(config.header_timeout)
+        // `Patience` has a limit for it, which also holds before the version is known.
+        .header_read_timeout(None)
         .max_buf_size(config.header_bytes.max(8 * 1024))
         .keep_alive(true);
     builder
         .http2()
         .timer(TokioTimer::new())
+        .keep_alive_interval(PROBE_AFTER)
+        .keep_alive_timeout(PROBE_LIMIT)
         .max_concurrent_streams(250)
         .max_header_list_size(u32::try_from(config.header_bytes).unwrap_or(u32::MAX));
     builder
+}
+
+/// What a socket must be told before it is used. None of it is worth a lost connection.
+fn prepare(socket: &TcpStream) {
+    // Answers are small and complete: waiting to fill a segment only delays them.
+    if let Err(error) = socket.set_nodelay(true) {
+        tracing::debug!(%error, "TCP_NODELAY could not be set");
+    }
+    let probes = TcpKeepalive::new().with_time(PROBE_AFTER).with_interval(PROBE_LIMIT);
+    if let Err(error) = SockRef::from(socket).set_tcp_keepalive(&probes) {
+        tracing::debug!(%error, "TCP keep-alive could not be set");
+    }
 }

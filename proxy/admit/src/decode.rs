@@ -6,16 +6,21 @@
 
 mod envelope;
 mod headers;
+mod salvage;
 
 use bytes::Bytes;
 use http::HeaderMap;
-use toolgate_call::trace::Said;
+use toolgate_call::trace::{Remote, Said};
 use toolgate_call::{
     Case, Era, Frame, FrameParts, Meta, Method, RawJson, Refusal, SessionRef, Span, Version,
 };
 
 use envelope::{Envelope, MetaView, ParamsView};
 pub(crate) use headers::{PROTOCOL_VERSION, SESSION_ID};
+use salvage::Salvage;
+
+/// The byte order mark of UTF-8, which some writers put before their text.
+const MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// A decoded request, before identity and time are added.
 #[derive(Debug)]
@@ -32,20 +37,77 @@ pub(crate) struct Decoded {
     pub(crate) session: SessionRef,
 }
 
-/// A refusal, with the id to answer it under if it could be read.
-pub(crate) type Rejected = (Option<RawJson>, Refusal);
+/// A refusal, with what could be read of the request.
+#[derive(Debug)]
+pub(crate) struct Rejected {
+    pub(crate) refusal: Refusal,
+    pub(crate) known: Known,
+}
+
+/// What is known of a request that is refused before it was decoded.
+#[derive(Debug, Default)]
+pub(crate) struct Known {
+    pub(crate) id: Option<RawJson>,
+    pub(crate) method: Option<Method>,
+    pub(crate) version: Option<Version>,
+    pub(crate) said: Option<Said>,
+    pub(crate) session: bool,
+}
+
+// === impl Rejected ===
+
+impl From<Refusal> for Rejected {
+    fn from(refusal: Refusal) -> Self {
+        Self { refusal, known: Known::default() }
+    }
+}
+
+// === impl Known ===
+
+impl Known {
+    /// What the headers say.
+    pub(crate) fn of(headers: &HeaderMap) -> Self {
+        let version = headers::optional(headers, &PROTOCOL_VERSION).ok().flatten();
+        Self {
+            version: version.and_then(Version::parse),
+            session: headers.contains_key(SESSION_ID),
+            ..Self::default()
+        }
+    }
+
+    /// What headers and body say.
+    fn in_body(headers: &HeaderMap, body: &Bytes, text: &str) -> Self {
+        let (known, found) = (Self::of(headers), Salvage::of(text));
+        Self {
+            id: found.id.map(|raw| RawJson::borrowed(body, raw)),
+            method: found.method.as_deref().map(Method::parse),
+            version: found.version.as_deref().and_then(Version::parse).or(known.version),
+            said: found.traceparent.and_then(|text| Some((Remote::from_traceparent(&text)?, None))),
+            session: known.session,
+        }
+    }
+}
 
 /// Reads a body.
 pub(crate) fn decode(headers: &HeaderMap, body: &Bytes, depth: usize) -> Result<Decoded, Rejected> {
-    let text = readable(body, depth).map_err(|refusal| (None, refusal))?;
-    let envelope = Envelope::parse(text).map_err(|refusal| (None, refusal))?;
-    let id = envelope.id.map(|raw| RawJson::borrowed(body, raw));
-    read(headers, body, &envelope).map_err(|refusal| (id, refusal))
+    // What is forwarded has no mark either (RFC 8259 section 8.1: it must not be added).
+    let unmarked;
+    let body = if body.starts_with(MARK) {
+        unmarked = body.slice(MARK.len()..);
+        &unmarked
+    } else {
+        body
+    };
+    let text =
+        readable(body, depth).map_err(|refusal| Rejected { refusal, known: Known::of(headers) })?;
+    Envelope::parse(text)
+        .and_then(|envelope| read(headers, body, &envelope))
+        .map_err(|refusal| Rejected { refusal, known: Known::in_body(headers, body, text) })
 }
 
 fn read(headers: &HeaderMap, body: &Bytes, envelope: &Envelope<'_>) -> Result<Decoded, Refusal> {
     let method_text = envelope.method_text()?;
-    let method = Method::parse(method_text);
+    let method = Method::parse(&method_text);
     if envelope.id.is_none() != method.is_notification() {
         let message = "a request has an `id`, a notification has none";
         return Err(Refusal::new(Case::BodyNotRequest, message));
@@ -53,14 +115,14 @@ fn read(headers: &HeaderMap, body: &Bytes, envelope: &Envelope<'_>) -> Result<De
     let params = &envelope.params;
     let meta = params.meta.map(MetaView::parse).transpose()?.unwrap_or_default();
     let (version, session) = match era_of(headers, method, params, &meta)? {
-        Era::Modern => (modern(headers, method, method_text, params, &meta)?, SessionRef::None),
+        Era::Modern => (modern(headers, &method_text, params, &meta)?, SessionRef::None),
         Era::Legacy => legacy(headers, method, params)?,
     };
     Ok(Decoded {
         method,
         id: envelope.id.map(|raw| RawJson::borrowed(body, raw)),
-        name: params.name_text()?.map(std::borrow::Cow::into_owned),
-        cursor: params.cursor.as_deref().map(str::to_owned),
+        name: params.name_text(method)?.map(std::borrow::Cow::into_owned),
+        cursor: params.cursor.as_ref().and_then(|text| text.as_deref()).map(str::to_owned),
         version,
         meta: Meta {
             capabilities: meta.capabilities.map(|raw| RawJson::borrowed(body, raw)),
@@ -69,18 +131,22 @@ fn read(headers: &HeaderMap, body: &Bytes, envelope: &Envelope<'_>) -> Result<De
             stray_trace: meta.is_trace_astray(),
         },
         said: meta.said(),
-        frame: Frame::new(body.clone(), locate(body, envelope, &meta)),
+        frame: Frame::new(body.clone(), locate(body, method, (envelope, &meta))),
         session,
     })
 }
 
 /// Where the pieces lie in the body.
-fn locate(body: &Bytes, envelope: &Envelope<'_>, meta: &MetaView<'_>) -> FrameParts {
+fn locate(
+    body: &Bytes,
+    method: Method,
+    (envelope, meta): (&Envelope<'_>, &MetaView<'_>),
+) -> FrameParts {
     let find = |text: &str| Span::within(body, text);
     FrameParts {
         id: envelope.id.and_then(|raw| find(raw.get())),
         method: envelope.method.and_then(|raw| find(raw.get())),
-        name: envelope.params.name.or(envelope.params.uri).and_then(|raw| find(raw.get())),
+        name: envelope.params.named(method).and_then(|raw| find(raw.get())),
         meta: envelope.params.meta.and_then(|raw| find(raw.get())),
         traceparent: meta.traceparent.and_then(|raw| find(raw.get())),
     }
@@ -90,7 +156,6 @@ fn locate(body: &Bytes, envelope: &Envelope<'_>, meta: &MetaView<'_>) -> FramePa
 fn readable(body: &Bytes, depth: usize) -> Result<&str, Refusal> {
     let text = std::str::from_utf8(body)
         .map_err(|_| Refusal::new(Case::BodyNotJson, "the body is not UTF-8"))?;
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     if text.bytes().find(|byte| !byte.is_ascii_whitespace()) == Some(b'[') {
         let message = "batches are not accepted; send one request at a time";
         return Err(Refusal::new(Case::Batch, message));
@@ -125,11 +190,11 @@ fn era_of(
 /// The checks of a stateless request, in the order that the conformance suite expects.
 fn modern(
     headers: &HeaderMap,
-    method: Method,
     method_text: &str,
     params: &ParamsView<'_>,
     meta: &MetaView<'_>,
 ) -> Result<Version, Refusal> {
+    let method = Method::parse(method_text);
     if method.is_notification() {
         return Ok(Version::V2026_07_28);
     }
@@ -149,7 +214,7 @@ fn modern(
     }
     headers::require(headers, &headers::METHOD, method_text)?;
     if method.needs_name_header() {
-        let name = params.name_text()?.unwrap_or_default();
+        let name = params.name_text(method)?.unwrap_or_default();
         headers::require_name(headers, &name)?;
     }
     Ok(version)

@@ -40,6 +40,13 @@ impl Context {
     pub(crate) fn method(&self) -> Option<Method> {
         self.exchange.request.get().map(|asked| asked.method)
     }
+
+    /// The answer with the ledger in it, for a caller who may see that.
+    pub(crate) fn observed(&self, answer: &Answer) -> Option<Answer> {
+        let ledger = &self.exchange.ledger;
+        let phases = self.observer.then(|| ledger.phases_at(Instant::now()))?;
+        observe::annotate(answer, &phases, ledger)
+    }
 }
 
 /// Writes a reply.

@@ -10,7 +10,7 @@ use std::time::Instant;
 use http::Request;
 use toolgate_call::trace::{Claims, Said};
 use toolgate_call::{
-    Ledger, Lifecycle, Method, Outcome, Principal, RawJson, Reason, Refusal, Trace, Version,
+    Ledger, Lifecycle, Method, Outcome, Phase, Principal, RawJson, Reason, Refusal, Trace, Version,
 };
 use toolgate_telemetry::{ActiveRequest, CallRecord, Telemetry};
 
@@ -35,7 +35,7 @@ pub(crate) struct Exchange {
 #[derive(Debug)]
 pub(crate) struct Asked {
     pub(crate) method: Method,
-    pub(crate) version: Version,
+    pub(crate) version: Option<Version>,
     pub(crate) id: Option<RawJson>,
     pub(crate) session: bool,
 }
@@ -87,17 +87,22 @@ impl Exchange {
     }
 
     /// How it ended if nobody has said so: the caller left, or the gateway did.
-    fn unsaid(&self) -> Ending {
+    pub(crate) fn unsaid(&self) -> Ending {
         let phase = self.ledger.phase().as_str();
-        let (reason, detail) = if self.lifecycle.is_over() {
-            (Reason::Shutdown, format!("cut off in phase {phase}: the gateway stops"))
+        let (reason, status, detail) = if std::thread::panicking() {
+            (Reason::Internal, 500, format!("a panic in phase {phase}"))
+        } else if self.lifecycle.is_over() {
+            (Reason::Shutdown, 499, format!("cut off in phase {phase}: the gateway stops"))
+        } else if self.ledger.phase() == Phase::Write {
+            let detail = "the caller left or did not read, in phase write".to_owned();
+            (Reason::ClientCancelled, 499, detail)
         } else {
-            (Reason::ClientCancelled, format!("the caller left in phase {phase}"))
+            (Reason::ClientCancelled, 499, format!("the caller left in phase {phase}"))
         };
         Ending {
             outcome: Outcome::failed(reason, false),
             detail: Some(detail),
-            status: 499,
+            status,
             streamed: self.streamed.load(Relaxed),
         }
     }
@@ -141,7 +146,7 @@ impl Drop for Finisher {
         let trace = exchange.place(&self.telemetry, None);
         self.telemetry.finish(&CallRecord {
             method: asked.map_or(Method::Other, |asked| asked.method),
-            version: asked.map(|asked| asked.version),
+            version: asked.and_then(|asked| asked.version),
             outcome: ending.outcome,
             status: ending.status,
             ledger: &exchange.ledger,

@@ -1,7 +1,7 @@
 //! The door: which path, which host, which origin.
 //!
 //! Enters: any HTTP request. Leaves: requests for `/mcp` from a host and an origin that are ours;
-//! the RFC 9728 document; or a refusal. Never: lets a request for another path further in.
+//! the RFC 9728 document; what browsers must know of it (`cors`); or a refusal. Never: lets a request for another path further in.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -9,13 +9,13 @@ use std::task::{Context, Poll};
 
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
-use toolgate_call::{Case, Era, Refusal};
+use toolgate_call::{Case, Era, Outcome, Refusal};
 use tower::{Layer, Service};
 
 use crate::authn::Authenticator;
-use crate::exchange::Exchange;
+use crate::exchange::{Ending, Exchange};
 use crate::origin::{OriginConfig, printable};
-use crate::{Answering, Body, refuse};
+use crate::{Answering, Body, cors, discard, refuse};
 
 /// Where MCP is served.
 const MCP: &str = "/mcp";
@@ -69,44 +69,81 @@ where
     }
 
     fn call(&mut self, request: Request<Incoming>) -> Answering {
-        let checked = self.layer.origin.check(&request);
-        let path = request.uri().path();
-        if checked.is_ok() && path == MCP {
-            return self.inner.call(request);
+        if let Err(refusal) = self.layer.origin.check(&request) {
+            return refused(&refusal, request, None);
         }
-        let response = match checked {
-            Err(refusal) => refuse::early(&refusal, Exchange::of(&request).as_deref(), None),
-            Ok(()) if METADATA.contains(&path) && !self.layer.auth.metadata().is_empty() => {
-                self.metadata(&request)
-            }
-            Ok(()) => {
-                let message = "nothing is served here; MCP is at /mcp";
-                let refusal = Refusal::new(Case::Path, message).detail(printable(path));
-                refuse::early(&refusal, Exchange::of(&request).as_deref(), None)
-            }
-        };
-        Box::pin(std::future::ready(Ok(response)))
+        let Some(origin) = cors::origin(&request) else { return self.served(request) };
+        // A page of ours asks: it may read whatever it is answered.
+        let answering = self.served(request);
+        Box::pin(async move {
+            let mut response = answering.await?;
+            cors::allow(&mut response, origin);
+            Ok(response)
+        })
     }
 }
 
-impl<S> Front<S> {
-    fn metadata(&self, request: &Request<Incoming>) -> Response<Body> {
-        if !matches!(*request.method(), Method::GET | Method::HEAD) {
+impl<S> Front<S>
+where
+    S: Service<
+            Request<Incoming>,
+            Response = Response<Body>,
+            Error = Infallible,
+            Future = Answering,
+        >,
+{
+    fn served(&mut self, request: Request<Incoming>) -> Answering {
+        let path = request.uri().path();
+        let document = METADATA.contains(&path) && !self.layer.auth.metadata().is_empty();
+        if (path == MCP || document) && cors::is_preflight(&request) {
+            ended_well(&request, StatusCode::NO_CONTENT);
+            return answered(cors::preflight(request.headers()));
+        }
+        if path == MCP {
+            return self.inner.call(request);
+        }
+        if document && matches!(*request.method(), Method::GET | Method::HEAD) {
+            ended_well(&request, StatusCode::OK);
+            let mut response = Response::new(Body::whole(self.layer.auth.metadata()));
+            let json = HeaderValue::from_static("application/json");
+            response.headers_mut().insert(header::CONTENT_TYPE, json);
+            return answered(response);
+        }
+        if document {
             let refusal = Refusal::new(Case::HttpMethod, "only GET is served here");
-            return refuse::early(&refusal, Exchange::of(request).as_deref(), None);
+            return refused(&refusal, request, Some(HeaderValue::from_static("GET, HEAD")));
         }
-        if let Some(exchange) = Exchange::of(request) {
-            exchange.end(crate::exchange::Ending {
-                outcome: toolgate_call::Outcome::OK,
-                detail: None,
-                status: StatusCode::OK.as_u16(),
-                streamed: false,
-            });
-        }
-        let mut response = Response::new(Body::whole(self.layer.auth.metadata()));
-        let json = HeaderValue::from_static("application/json");
-        response.headers_mut().insert(header::CONTENT_TYPE, json);
-        response
+        let message = "nothing is served here; MCP is at /mcp";
+        let refusal = Refusal::new(Case::Path, message).detail(printable(path));
+        refused(&refusal, request, None)
+    }
+}
+
+fn answered(response: Response<Body>) -> Answering {
+    Box::pin(std::future::ready(Ok(response)))
+}
+
+/// The refusal of a request by its head; `allow` are the methods that its path serves.
+fn refused(refusal: &Refusal, request: Request<Incoming>, allow: Option<HeaderValue>) -> Answering {
+    let mut response = refuse::early(refusal, Exchange::of(&request).as_deref(), None);
+    if let Some(allow) = allow {
+        response.headers_mut().insert(header::ALLOW, allow);
+    }
+    Box::pin(async move {
+        let (parts, body) = request.into_parts();
+        discard::unread(&parts, body).await;
+        Ok(response)
+    })
+}
+
+fn ended_well(request: &Request<Incoming>, status: StatusCode) {
+    if let Some(exchange) = Exchange::of(request) {
+        exchange.end(Ending {
+            outcome: Outcome::OK,
+            detail: None,
+            status: status.as_u16(),
+            streamed: false,
+        });
     }
 }
 

@@ -14,7 +14,7 @@ use tower::{Layer, Service};
 
 use crate::authn::Authenticator;
 use crate::exchange::Exchange;
-use crate::{Answering, Body, refuse};
+use crate::{Answering, Body, discard, refuse};
 
 /// Makes [`Identify`].
 #[derive(Clone, Debug)]
@@ -73,7 +73,12 @@ where
                     identified(&mut request, principal);
                     inner.call(request).await
                 }
-                Err(refusal) => Ok(refused(&auth, &refusal, &request)),
+                Err(refusal) => {
+                    let response = refused(&auth, &refusal, &request);
+                    let (parts, body) = request.into_parts();
+                    discard::unread(&parts, body).await;
+                    Ok(response)
+                }
             }
         })
     }

@@ -5,6 +5,7 @@
 
 mod record;
 
+mod cors;
 mod front;
 mod origin;
 
@@ -20,6 +21,7 @@ mod refuse;
 mod sse;
 
 mod body;
+mod discard;
 mod exchange;
 
 pub use body::Body;

@@ -4,7 +4,7 @@
 //! `_meta["toolgate/ledger"]`. Never: for a caller without the scope; never a changed result.
 
 use bytes::{BufMut, BytesMut};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use toolgate_call::{Answer, Ledger, Phases, RawJson, Span};
 
@@ -13,19 +13,25 @@ pub(crate) const SCOPE: &str = "gateway/observe";
 
 #[derive(Deserialize)]
 struct Top<'a> {
-    #[serde(borrow, rename = "_meta")]
+    /// `null` is a `_meta` that is there.
+    #[serde(borrow, default, rename = "_meta", deserialize_with = "present")]
     meta: Option<&'a RawValue>,
 }
 
-/// Adds the ledger to a result. `None` when there is nothing to add it to.
+/// Adds the ledger to a result. `None` when there is nothing to add it to: to an error, or to a
+/// `_meta` that is not an object.
 pub(crate) fn annotate(answer: &Answer, phases: &Phases, ledger: &Ledger) -> Option<Answer> {
     let Answer::Result { raw, is_error } = answer else { return None };
     let note = format!(r#""toolgate/ledger":{}"#, note(phases, ledger));
     let bytes = raw.as_bytes();
     let text = std::str::from_utf8(bytes).ok()?;
     let meta = serde_json::from_str::<Top<'_>>(text).ok()?.meta;
-    let inside = meta.and_then(|meta| Span::within(bytes, meta.get()));
+    let inside = match meta {
+        Some(meta) => Some(Span::within(bytes, meta.get())?),
+        None => None,
+    };
     let (at, open, close) = match inside {
+        Some(span) if bytes.get(span.start) != Some(&b'{') => return None,
         Some(span) => (span.start + 1, "", ""),
         None => (text.find('{')? + 1, r#""_meta":{"#, "}"),
     };
@@ -38,6 +44,10 @@ pub(crate) fn annotate(answer: &Answer, phases: &Phases, ledger: &Ledger) -> Opt
     }
     out.put_slice(rest);
     Some(Answer::Result { raw: RawJson::built(out.freeze()), is_error: *is_error })
+}
+
+fn present<'de, D: Deserializer<'de>>(from: D) -> Result<Option<&'de RawValue>, D::Error> {
+    <&RawValue>::deserialize(from).map(Some)
 }
 
 /// Milliseconds by phase, and the attempts.

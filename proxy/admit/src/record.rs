@@ -1,24 +1,26 @@
 //! The outermost layer: names the request and keeps its record.
 //!
 //! Enters: any HTTP request. Leaves: the same, with an `Exchange`; and the response with
-//! `X-Request-Id` and a record that is written at its last byte. Never: looks at the body.
+//! `X-Request-Id` and a record that is written at its last byte, of a panic too. Never: looks at
+//! the body.
 
+use std::any::Any;
 use std::convert::Infallible;
-use std::future::Future;
-use std::pin::Pin;
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
-use hyper::body::Incoming;
 use toolgate_call::trace::{self, Claims, Remote};
-use toolgate_call::{Lifecycle, Peer};
+use toolgate_call::{Lifecycle, Peer, Refusal};
 use toolgate_telemetry::Telemetry;
 use tower::{Layer, Service};
 
-use crate::Body;
 use crate::exchange::{Exchange, Finisher};
+use crate::{Body, refuse};
 
 /// Where the id of a request comes from and goes to.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -58,9 +60,9 @@ impl<S> Layer<S> for RecordLayer {
 
 // === impl Record ===
 
-impl<S> Service<Request<Incoming>> for Record<S>
+impl<S, B> Service<Request<B>> for Record<S>
 where
-    S: Service<Request<Incoming>, Response = Response<Body>, Error = Infallible>,
+    S: Service<Request<B>, Response = Response<Body>, Error = Infallible>,
     S::Future: Send + 'static,
 {
     type Response = Response<Body>;
@@ -71,7 +73,7 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, mut request: Request<Incoming>) -> Self::Future {
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
         let request_id = accepted_id(&request).unwrap_or_else(new_id);
         let peer = request.extensions().get::<Peer>().map(|peer| peer.0.ip());
         let lifecycle = Arc::clone(&self.layer.lifecycle);
@@ -81,9 +83,16 @@ where
         let telemetry = Arc::clone(&self.layer.telemetry);
         let active = telemetry.gateway.request_started();
         let finisher = Finisher { exchange, telemetry, _active: active };
-        let answered = self.inner.call(request);
+        let answering = catch_unwind(AssertUnwindSafe(|| self.inner.call(request)));
         Box::pin(async move {
-            let mut response = answered.await?;
+            let answered = match answering {
+                Ok(answering) => caught(answering).await,
+                Err(panic) => Err(panic),
+            };
+            let mut response = match answered {
+                Ok(response) => response?,
+                Err(panic) => broken(&finisher.exchange, &*panic),
+            };
             if let Ok(value) = HeaderValue::from_str(&finisher.exchange.request_id) {
                 response.headers_mut().insert(REQUEST_ID, value);
             }
@@ -102,6 +111,30 @@ fn claims(headers: &HeaderMap) -> Claims {
         header: header.map(|remote| (remote, state)),
         amzn: text(&AMZN).and_then(Remote::from_amzn),
     }
+}
+
+/// The answer, or the panic that came instead of it.
+async fn caught<F: Future>(answering: F) -> std::thread::Result<F::Output> {
+    let mut answering = pin!(answering);
+    poll_fn(|cx| {
+        // What was in the middle of something is dropped, and not used again.
+        let polled = catch_unwind(AssertUnwindSafe(|| answering.as_mut().poll(cx)));
+        match polled {
+            Ok(Poll::Pending) => Poll::Pending,
+            Ok(Poll::Ready(output)) => Poll::Ready(Ok(output)),
+            Err(panic) => Poll::Ready(Err(panic)),
+        }
+    })
+    .await
+}
+
+/// A fault of ours, and never of a caller who left.
+fn broken(exchange: &Exchange, panic: &(dyn Any + Send)) -> Response<Body> {
+    let said = panic.downcast_ref::<&str>().copied();
+    let said = said.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    let said = said.unwrap_or("no message");
+    tracing::error!(request_id = %exchange.request_id, said, "a panic while a request was served");
+    refuse::early(&Refusal::internal(format!("a panic: {said}")), Some(exchange), None)
 }
 
 /// The caller's id, if it is one that can go into a log as it is.

@@ -59,6 +59,7 @@ pub(crate) fn wire(case: Case, era: Era) -> (StatusCode, i64) {
         Case::BodyNotRequest | Case::Batch | Case::TooDeep | Case::BodyIncomplete => {
             (StatusCode::BAD_REQUEST, INVALID_REQUEST)
         }
+        Case::BodyLate => (StatusCode::REQUEST_TIMEOUT, INVALID_REQUEST),
         Case::SessionMissing => (StatusCode::BAD_REQUEST, INVALID_REQUEST),
         Case::SessionUnknown | Case::Path => (StatusCode::NOT_FOUND, INVALID_REQUEST),
         Case::HttpMethod => (StatusCode::METHOD_NOT_ALLOWED, INVALID_REQUEST),
@@ -81,8 +82,12 @@ pub(crate) fn wire(case: Case, era: Era) -> (StatusCode, i64) {
             (StatusCode::SERVICE_UNAVAILABLE, 503)
         }
         Case::Internal => (StatusCode::INTERNAL_SERVER_ERROR, INTERNAL),
-        // Nobody is there to read it; the number is for the log (nginx's).
-        Case::Cancelled => (StatusCode::from_u16(499).unwrap_or(StatusCode::BAD_REQUEST), INTERNAL),
+        Case::Cancelled => match era {
+            // Nobody is there to read it; the number is for the log (nginx's).
+            Era::Modern => (StatusCode::from_u16(499).unwrap_or(StatusCode::BAD_REQUEST), INTERNAL),
+            // It cancelled by a message, and may still read what became of the call.
+            Era::Legacy => (StatusCode::OK, INTERNAL),
+        },
         Case::Target(_) => (StatusCode::OK, INTERNAL),
     }
 }
@@ -137,7 +142,9 @@ pub(crate) fn respond(
         headers.insert(header::WWW_AUTHENTICATE, challenge);
     }
     if let Some(wait) = refusal.wait() {
-        headers.insert(header::RETRY_AFTER, HeaderValue::from(wait.as_secs().max(1)));
+        // Whole seconds, and never too few of them.
+        let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds.max(1)));
     }
     if refusal.case() == Case::HttpMethod {
         headers.insert(header::ALLOW, HeaderValue::from_static("POST, GET, DELETE"));
@@ -178,7 +185,7 @@ pub fn table() -> String {
 }
 
 /// Every case that is not a target's.
-const CASES: [Case; 29] = [
+const CASES: [Case; 30] = [
     Case::Path,
     Case::HttpMethod,
     Case::Host,
@@ -187,6 +194,7 @@ const CASES: [Case; 29] = [
     Case::NotAcceptable,
     Case::BodyTooLarge,
     Case::BodyIncomplete,
+    Case::BodyLate,
     Case::BodyNotJson,
     Case::BodyNotRequest,
     Case::Batch,

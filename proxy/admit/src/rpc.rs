@@ -3,6 +3,7 @@
 //! Enters: an identified request for `/mcp`. Leaves: a `Call` for the services behind, and their
 //! `Reply` or `Refusal` as a response. Never: lets an HTTP type further in.
 
+mod budget;
 mod read;
 
 use std::convert::Infallible;
@@ -17,21 +18,27 @@ use toolgate_call::{
     Call, Case, Deadline, Era, Frame, FrameParts, Lifecycle, Meta, Method, Phase, Refusal, Reply,
     SessionRef,
 };
-use toolgate_telemetry::Telemetry;
+use toolgate_telemetry::{Shed, Telemetry};
 use tower::{Layer, Service};
 
 use crate::authn::Authenticator;
-use crate::decode::{self, Decoded, Rejected};
+use crate::decode::{self, Decoded, Known, Rejected};
 use crate::encode::{self, Context as Encoding};
 use crate::exchange::{Asked, Exchange};
+use crate::front::UNREAD;
 use crate::sse::stopping;
-use crate::{Answering, Body, observe, refuse};
+use crate::{Answering, Body, discard, observe, refuse};
+
+use budget::{Budget, Charge};
+use read::Limits;
 
 /// What the line needs to know.
 #[derive(Clone, Debug)]
 pub struct RpcConfig {
     /// The largest body, in bytes.
     pub body: usize,
+    /// The most bytes of all bodies above 64 KiB that are held at once.
+    pub bodies: usize,
     /// The deepest nesting of a body.
     pub depth: usize,
     /// How long a body may take to arrive.
@@ -59,7 +66,14 @@ pub struct RpcLayer {
 #[derive(Clone, Debug)]
 pub struct Rpc<S> {
     inner: S,
-    layer: Arc<RpcLayer>,
+    line: Arc<Line>,
+}
+
+/// What all requests share.
+#[derive(Debug)]
+struct Line {
+    layer: RpcLayer,
+    budget: Arc<Budget>,
 }
 
 // === impl RpcLayer ===
@@ -68,7 +82,8 @@ impl<S> Layer<S> for RpcLayer {
     type Service = Rpc<S>;
 
     fn layer(&self, inner: S) -> Rpc<S> {
-        Rpc { inner, layer: Arc::new(self.clone()) }
+        let budget = Budget::new(self.config.bodies);
+        Rpc { inner, line: Arc::new(Line { layer: self.clone(), budget }) }
     }
 }
 
@@ -89,12 +104,12 @@ where
     }
 
     fn call(&mut self, request: Request<Incoming>) -> Answering {
-        let (layer, inner) = (Arc::clone(&self.layer), self.inner.clone());
-        Box::pin(async move { Ok(layer.serve(inner, request).await) })
+        let (line, inner) = (Arc::clone(&self.line), self.inner.clone());
+        Box::pin(async move { Ok(line.serve(inner, request).await) })
     }
 }
 
-impl RpcLayer {
+impl Line {
     async fn serve<S>(&self, mut inner: S, request: Request<Incoming>) -> Response<Body>
     where
         S: Service<Call, Response = Reply, Error = Refusal>,
@@ -103,12 +118,11 @@ impl RpcLayer {
             return refuse::early(&Refusal::internal("a request without a record"), None, None);
         };
         let (json, sse) = accepted(request.headers());
-        let decoded = self.decode(&exchange, request, json || sse).await;
-        let decoded = match decoded {
+        let decoded = self.decode(&exchange, request, (json, sse)).await;
+        // The charge for a large body is given back when the call has been answered.
+        let (decoded, _charge) = match decoded {
             Ok(decoded) => decoded,
-            Err((id, refusal)) => {
-                return refuse::respond(&refusal, id.as_ref(), Era::Modern, Some(&exchange), None);
-            }
+            Err(rejected) => return self.rejected(&exchange, rejected),
         };
         let cx = self.context(&exchange, &decoded, (json, sse));
         let Some(call) = self.call(&exchange, decoded) else {
@@ -117,14 +131,14 @@ impl RpcLayer {
         match self.within_life(inner.call(call)).await {
             Ok(reply) => encode::encode(cx, reply).await,
             Err(refusal) => {
-                let challenge = self.auth.challenge(&refusal);
+                let challenge = self.layer.auth.challenge(&refusal);
                 encode::refused(&cx, &refusal, challenge)
             }
         }
     }
 
     /// The reply, or word that the gateway stops. Whoever ends the grace period has the connection
-    /// polled, and with it this.
+    /// polled (HTTP/2: each stream), and with it this.
     async fn within_life<F>(&self, replying: F) -> Result<Reply, Refusal>
     where
         F: Future<Output = Result<Reply, Refusal>>,
@@ -132,7 +146,7 @@ impl RpcLayer {
         let mut replying = std::pin::pin!(replying);
         std::future::poll_fn(|task| {
             let polled = replying.as_mut().poll(task);
-            if polled.is_pending() && self.lifecycle.is_over() {
+            if polled.is_pending() && self.layer.lifecycle.is_over() {
                 return Poll::Ready(Err(stopping()));
             }
             polled
@@ -144,29 +158,59 @@ impl RpcLayer {
         &self,
         exchange: &Exchange,
         request: Request<Incoming>,
-        acceptable: bool,
-    ) -> Result<Decoded, Rejected> {
+        (json, sse): (bool, bool),
+    ) -> Result<(Decoded, Option<Charge>), Rejected> {
         exchange.ledger.enter(Phase::Read);
         let (parts, body) = request.into_parts();
-        if !acceptable {
-            let message = "accept application/json or text/event-stream, best both";
-            return Err((None, Refusal::new(Case::NotAcceptable, message)));
-        }
-        match parts.method {
-            HttpMethod::POST => {
-                is_json(&parts.headers).map_err(|refusal| (None, refusal))?;
-                let limits = (self.config.body, self.config.read_timeout);
-                let bytes = read::whole(body, limits).await.map_err(|refusal| (None, refusal))?;
-                exchange.ledger.add_bytes_in(bytes.len());
-                decode::decode(&parts.headers, &bytes, self.config.depth)
+        let refused = match parts.method {
+            HttpMethod::POST if json || sse => is_json(&parts.headers),
+            HttpMethod::GET if sse => {
+                return bodiless(&parts.headers, Method::OpenStream).map(|decoded| (decoded, None));
             }
-            HttpMethod::GET => bodiless(&parts.headers, Method::OpenStream),
-            HttpMethod::DELETE => bodiless(&parts.headers, Method::EndSession),
+            HttpMethod::DELETE if json || sse => {
+                return bodiless(&parts.headers, Method::EndSession).map(|decoded| (decoded, None));
+            }
+            HttpMethod::GET => Err(not_acceptable("accept text/event-stream: a GET is a stream")),
+            HttpMethod::POST | HttpMethod::DELETE => {
+                let message = "accept application/json or text/event-stream, best both";
+                Err(not_acceptable(message))
+            }
             _ => {
                 let message = "only POST, GET and DELETE are served here";
-                Err((None, Refusal::new(Case::HttpMethod, message)))
+                Err(Refusal::new(Case::HttpMethod, message))
             }
+        };
+        if let Err(refusal) = refused {
+            Box::pin(discard::unread(&parts, body)).await;
+            return Err(Rejected { refusal, known: Known::of(&parts.headers) });
         }
+        let limits = Limits {
+            bytes: self.layer.config.body,
+            time: self.layer.config.read_timeout,
+            budget: &self.budget,
+        };
+        let (bytes, charge) = read::whole(body, limits).await.map_err(|refusal| {
+            if refusal.case() == Case::Overloaded {
+                self.layer.telemetry.gateway.shed(Shed::Gateway);
+            }
+            Rejected { refusal, known: Known::of(&parts.headers) }
+        })?;
+        exchange.ledger.add_bytes_in(bytes.len());
+        let decoded = decode::decode(&parts.headers, &bytes, self.layer.config.depth)?;
+        Ok((decoded, charge))
+    }
+
+    fn rejected(&self, exchange: &Exchange, rejected: Rejected) -> Response<Body> {
+        let Rejected { refusal, known } = rejected;
+        let id = known.id.clone();
+        exchange.request.get_or_init(|| Asked {
+            method: known.method.unwrap_or(Method::Other),
+            version: known.version,
+            id: known.id,
+            session: known.session,
+        });
+        exchange.place(&self.layer.telemetry, known.said);
+        refuse::respond(&refusal, id.as_ref(), UNREAD, Some(exchange), None)
     }
 
     fn context(
@@ -175,10 +219,13 @@ impl RpcLayer {
         decoded: &Decoded,
         (accepts_json, accepts_sse): (bool, bool),
     ) -> Encoding {
-        self.telemetry.gateway.protocol(decoded.version, toolgate_telemetry::Direction::Client);
+        self.layer
+            .telemetry
+            .gateway
+            .protocol(decoded.version, toolgate_telemetry::Direction::Client);
         exchange.request.get_or_init(|| Asked {
             method: decoded.method,
-            version: decoded.version,
+            version: Some(decoded.version),
             id: decoded.id.clone(),
             session: decoded.session != SessionRef::None,
         });
@@ -188,15 +235,15 @@ impl RpcLayer {
             accepts_json,
             accepts_sse,
             observer: exchange.principal.get().is_some_and(|p| p.scopes.contains(observe::SCOPE)),
-            keep_alive: self.config.keep_alive,
-            lifecycle: Arc::clone(&self.lifecycle),
+            keep_alive: self.layer.config.keep_alive,
+            lifecycle: Arc::clone(&self.layer.lifecycle),
             exchange: Arc::clone(exchange),
         }
     }
 
     fn call(&self, exchange: &Exchange, decoded: Decoded) -> Option<Call> {
         exchange.ledger.enter(Phase::Authorize);
-        let trace = Arc::clone(exchange.place(&self.telemetry, decoded.said));
+        let trace = Arc::clone(exchange.place(&self.layer.telemetry, decoded.said));
         Some(Call {
             method: decoded.method,
             id: decoded.id,
@@ -208,7 +255,7 @@ impl RpcLayer {
             session: decoded.session,
             principal: Arc::clone(exchange.principal.get()?),
             request_id: Arc::clone(&exchange.request_id),
-            deadline: Deadline::after(Instant::now(), self.config.ceiling),
+            deadline: Deadline::after(Instant::now(), self.layer.config.ceiling),
             ledger: Arc::clone(&exchange.ledger),
             trace,
         })
@@ -217,11 +264,15 @@ impl RpcLayer {
 
 /// GET and DELETE of the older era.
 fn bodiless(headers: &HeaderMap, method: Method) -> Result<Decoded, Rejected> {
-    let version = decode::legacy_version(headers).map_err(|refusal| (None, refusal))?;
-    let session = decode::claimed_session(headers).map_err(|refusal| (None, refusal))?;
+    let rejected = |refusal| {
+        let known = Known { method: Some(method), ..Known::of(headers) };
+        Rejected { refusal, known }
+    };
+    let version = decode::legacy_version(headers).map_err(rejected)?;
+    let session = decode::claimed_session(headers).map_err(rejected)?;
     if version.era() == Era::Modern {
         let message = "2026-07-28 has no sessions: only POST is served";
-        return Err((None, Refusal::new(Case::HttpMethod, message)));
+        return Err(rejected(Refusal::new(Case::HttpMethod, message)));
     }
     Ok(Decoded {
         method,
@@ -246,13 +297,22 @@ fn accepted(headers: &HeaderMap) -> (bool, bool) {
     for item in values.filter_map(|value| value.to_str().ok()).flat_map(|text| text.split(',')) {
         let mut parts = item.split(';').map(str::trim);
         let kind = parts.next().unwrap_or_default();
-        if parts.any(|part| matches!(part, "q=0" | "q=0.0" | "q=0.00" | "q=0.000")) {
+        if parts.any(|part| is_one_of(part, &["q=0", "q=0.0", "q=0.00", "q=0.000"])) {
             continue;
         }
-        json |= matches!(kind, "*/*" | "application/*" | "application/json");
-        sse |= matches!(kind, "*/*" | "text/*" | "text/event-stream");
+        json |= is_one_of(kind, &["*/*", "application/*", "application/json"]);
+        sse |= is_one_of(kind, &["*/*", "text/*", "text/event-stream"]);
     }
     (json, sse)
+}
+
+/// Media types and their parameters are the same in capitals (RFC 9110 section 8.3.1).
+fn is_one_of(text: &str, words: &[&str]) -> bool {
+    words.iter().any(|word| word.eq_ignore_ascii_case(text))
+}
+
+fn not_acceptable(message: &'static str) -> Refusal {
+    Refusal::new(Case::NotAcceptable, message)
 }
 
 fn is_json(headers: &HeaderMap) -> Result<(), Refusal> {

@@ -12,7 +12,7 @@ use std::time::Duration;
 use bytes::{BufMut, Bytes, BytesMut};
 use http::Response;
 use tokio::time::{Instant, Sleep};
-use toolgate_call::{Answer, Case, Event, Events, Guards, Method, Outcome, Phase, Refusal};
+use toolgate_call::{Answer, Case, Event, Events, Guards, Method, Outcome, Phase, Reason, Refusal};
 
 use crate::encode::{Context, message};
 use crate::exchange::Ending;
@@ -24,6 +24,8 @@ pub(crate) struct SseBody {
     source: Source,
     guards: Guards,
     quiet: Option<Pin<Box<Sleep>>>,
+    /// What is with the writer, and in which phase it came.
+    handed: Option<(Phase, Instant)>,
 }
 
 enum Source {
@@ -32,6 +34,9 @@ enum Source {
     Ended,
 }
 
+/// A writer that comes for more after so long has a caller that does not read.
+const SLOW: Duration = Duration::from_secs(1);
+
 /// What a quiet stream says.
 const COMMENT: Bytes = Bytes::from_static(b":\r\n\r\n");
 
@@ -39,50 +44,90 @@ const COMMENT: Bytes = Bytes::from_static(b":\r\n\r\n");
 
 impl SseBody {
     pub(crate) fn new(cx: Context, events: Pin<Box<dyn Events>>, guards: Guards) -> Self {
-        Self { cx, source: Source::Events(events), guards, quiet: None }
+        Self { cx, source: Source::Events(events), guards, quiet: None, handed: None }
     }
 
     /// One answer for a caller that takes nothing but event streams.
     pub(crate) fn once(cx: Context, answer: Answer, guards: Guards) -> Self {
-        Self { cx, source: Source::Once(Some(answer)), guards, quiet: None }
+        Self { cx, source: Source::Once(Some(answer)), guards, quiet: None, handed: None }
     }
 
     /// Waits for the answer and leaves the messages out: for a caller that takes JSON only.
     pub(crate) async fn last(mut self, cx: &Context) -> Response<Body> {
         loop {
-            match poll_fn(|task| self.poll_event(task)).await {
+            match poll_fn(|task| self.poll_within_life(task)).await {
                 Some(Event::Notice(_)) => {}
                 Some(Event::Done(Ok(answer))) => {
                     return encode::whole(cx, &answer, std::mem::take(&mut self.guards));
                 }
                 Some(Event::Done(Err(refusal))) => return encode::refused(cx, &refusal, None),
-                None => {
-                    let refusal = Refusal::internal("a stream of events ended without an answer");
-                    return encode::refused(cx, &refusal, None);
-                }
+                None => return encode::refused(cx, &unfinished(), None),
             }
         }
     }
 
     /// The next bytes; `None` at the end.
     pub(crate) fn poll_chunk(&mut self, task: &mut TaskContext<'_>) -> Poll<Option<Bytes>> {
-        let event = match self.poll_event(task) {
-            Poll::Ready(event) => event,
+        if matches!(self.source, Source::Ended) {
+            return Poll::Ready(None);
+        }
+        let polled = self.poll_event(task);
+        // Only now: whoever gives up a call in that poll must see that its caller did not read.
+        let kept_waiting = self.back();
+        let event = match polled {
             Poll::Pending if self.cx.lifecycle.is_draining() => match self.cut() {
                 Some(event) => event,
-                None => return self.poll_quiet(task),
+                None => return self.poll_comment(task),
             },
-            Poll::Pending => return self.poll_quiet(task),
+            Poll::Pending => return self.poll_comment(task),
+            Poll::Ready(event) => event,
         };
         self.quiet = None;
         Poll::Ready(match event {
-            None => {
+            None if self.cx.method() == Some(Method::OpenStream) => {
                 self.source = Source::Ended;
                 None
             }
-            Some(Event::Notice(raw)) => Some(data_line(raw.as_bytes())),
-            Some(Event::Done(end)) => Some(self.finish(&end)),
+            None => Some(self.finish(&Err(unfinished()))),
+            Some(Event::Notice(raw)) => {
+                self.hand_over();
+                Some(data_line(raw.as_bytes()))
+            }
+            Some(Event::Done(end)) => Some(self.finish(&blamed(end, kept_waiting))),
         })
+    }
+
+    fn poll_comment(&mut self, task: &mut TaskContext<'_>) -> Poll<Option<Bytes>> {
+        let comment = self.poll_quiet(task);
+        if comment.is_ready() {
+            self.hand_over();
+        }
+        comment
+    }
+
+    /// From here on it is the caller who takes the time.
+    fn hand_over(&mut self) {
+        let ledger = &self.cx.exchange.ledger;
+        self.handed = Some((ledger.phase(), Instant::now()));
+        ledger.enter(Phase::Write);
+    }
+
+    /// The writer comes for more; gives back how long that took.
+    fn back(&mut self) -> Duration {
+        let Some((phase, since)) = self.handed.take() else { return Duration::ZERO };
+        let ledger = &self.cx.exchange.ledger;
+        if ledger.phase() == Phase::Write {
+            ledger.enter(phase);
+        }
+        since.elapsed()
+    }
+
+    fn poll_within_life(&mut self, task: &mut TaskContext<'_>) -> Poll<Option<Event>> {
+        let polled = self.poll_event(task);
+        if polled.is_pending() && self.cx.lifecycle.is_over() {
+            return Poll::Ready(Some(Event::Done(Err(stopping()))));
+        }
+        polled
     }
 
     fn poll_event(&mut self, task: &mut TaskContext<'_>) -> Poll<Option<Event>> {
@@ -97,8 +142,11 @@ impl SseBody {
 
     /// What a stream that waits says while the gateway stops: the stream of a session ends at once,
     /// a call's when its time is over.
-    fn cut(&self) -> Option<Option<Event>> {
+    fn cut(&mut self) -> Option<Option<Event>> {
         if self.cx.method() == Some(Method::OpenStream) {
+            if let Source::Events(events) = &mut self.source {
+                events.as_mut().stopping();
+            }
             return Some(None);
         }
         self.cx.lifecycle.is_over().then(|| Some(Event::Done(Err(stopping()))))
@@ -122,7 +170,8 @@ impl SseBody {
             Ok(answer) => {
                 let outcome = Outcome::of(Ok(answer));
                 let ending = Ending { outcome, detail: None, status: 200, streamed: true };
-                (ending, message(self.cx.id.as_ref(), answer))
+                let noted = self.cx.observed(answer);
+                (ending, message(self.cx.id.as_ref(), noted.as_ref().unwrap_or(answer)))
             }
             Err(refusal) => {
                 let object = refuse::error_object(refusal, self.cx.era, Some(exchange));
@@ -140,6 +189,26 @@ impl fmt::Debug for SseBody {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("SseBody")
     }
+}
+
+/// A stream of events must end with an answer.
+fn unfinished() -> Refusal {
+    Refusal::internal("a stream of events ended without an answer")
+}
+
+/// The end of a call, told truthfully: if its time ran out while its caller did not read, the
+/// target is not to blame.
+fn blamed(end: Result<Answer, Refusal>, kept_waiting: Duration) -> Result<Answer, Refusal> {
+    end.map_err(|refusal| {
+        let ran_out = matches!(refusal.reason(), Reason::TimeoutTotal | Reason::TimeoutIdle);
+        if !ran_out || kept_waiting < SLOW {
+            return refusal;
+        }
+        let seconds = kept_waiting.as_secs();
+        let message =
+            format!("the caller did not read for {seconds} s, and the call's time ran out");
+        Refusal::new(Case::Cancelled, message).detail(refusal.message()).after_send()
+    })
 }
 
 /// What a call is told that the gateway has no time left for.

@@ -2,6 +2,8 @@
 
 mod decoding;
 mod doors;
+mod panics;
+mod streaming;
 mod writing;
 
 /// Compares a generated document with the committed one; `TOOLGATE_GEN=1` writes it.

@@ -27,8 +27,10 @@ pub enum Case {
     NotAcceptable,
     /// The body is larger than the limit.
     BodyTooLarge,
-    /// The body did not arrive whole or in time.
+    /// The body did not arrive whole.
     BodyIncomplete,
+    /// The body did not arrive in time.
+    BodyLate,
     /// The body is not JSON.
     BodyNotJson,
     /// The body is JSON, but not one request or notification.
@@ -107,6 +109,7 @@ impl Case {
             | Self::NotAcceptable
             | Self::BodyTooLarge
             | Self::BodyIncomplete
+            | Self::BodyLate
             | Self::BodyNotRequest
             | Self::Batch
             | Self::TooDeep

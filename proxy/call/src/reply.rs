@@ -42,6 +42,9 @@ pub enum Event {
 pub trait Events: Send {
     /// The next one; `None` after [`Event::Done`].
     fn poll_event(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Event>>;
+
+    /// Told before it is dropped if that is because the gateway stops.
+    fn stopping(self: Pin<&mut Self>) {}
 }
 
 /// An answer at once, or messages first.

@@ -1,14 +1,15 @@
 //! How much at once.
 //!
 //! Enters: a `Permitted`. Leaves: the same, with a permit that the reply holds until its last byte;
-//! or a refusal at once, with the reason. Never: a queue.
+//! or a refusal at once, with the reason. Never: a queue; a permit for what costs nothing, above
+//! all for the notification that cancels a call when all permits are taken.
 
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
-use toolgate_call::{Case, Method, Permitted, Phase, Refusal, Reply};
+use toolgate_call::{Case, Method, Permitted, Refusal, Reply};
 use toolgate_telemetry::{Shed, Telemetry};
 use tower::{Layer, Service};
 
@@ -17,9 +18,17 @@ use crate::Replying;
 /// Makes [`Concurrency`].
 #[derive(Clone, Debug)]
 pub struct ConcurrencyLayer {
-    permits: Arc<Semaphore>,
-    limit: usize,
+    calls: Bound,
+    streams: Bound,
     telemetry: Arc<Telemetry>,
+}
+
+/// So many of one kind at once.
+#[derive(Clone, Debug)]
+struct Bound {
+    what: &'static str,
+    limit: usize,
+    permits: Arc<Semaphore>,
 }
 
 /// See the module.
@@ -32,25 +41,43 @@ pub struct Concurrency<S> {
 // === impl ConcurrencyLayer ===
 
 impl ConcurrencyLayer {
-    /// At most `limit` calls at once.
+    /// At most so many calls and, beside them, so many streams of sessions at once.
     #[must_use]
-    pub fn new(limit: usize, telemetry: Arc<Telemetry>) -> Self {
-        Self {
-            permits: Arc::new(Semaphore::new(limit.min(Semaphore::MAX_PERMITS))),
-            limit,
-            telemetry,
+    pub fn new(calls: usize, streams: usize, telemetry: Arc<Telemetry>) -> Self {
+        let (calls, streams) = (Bound::new("calls", calls), Bound::new("open streams", streams));
+        Self { calls, streams, telemetry }
+    }
+
+    /// What bounds calls of that method, if anything does.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "whatever else is asked is a call")]
+    fn bound(&self, method: Method) -> Option<&Bound> {
+        match method {
+            // It lives for hours and does nothing, so it takes no call's place.
+            Method::OpenStream => Some(&self.streams),
+            Method::EndSession | Method::Ping => None,
+            method if method.is_notification() => None,
+            _ => Some(&self.calls),
         }
     }
 
-    fn shed(&self) -> Refusal {
+    fn shed(&self, bound: &Bound) -> Refusal {
         self.telemetry.gateway.shed(Shed::Gateway);
-        let limit = self.limit;
+        let Bound { limit, what, .. } = bound;
         let message = format!(
-            "the gateway is at its limit of {limit} calls at once; nothing was sent, try again"
+            "the gateway is at its limit of {limit} {what} at once; nothing was sent, try again"
         );
         Refusal::new(Case::Overloaded, message)
             .retry_after(Duration::from_secs(1))
             .safe_to_retry(true)
+    }
+}
+
+// === impl Bound ===
+
+impl Bound {
+    fn new(what: &'static str, limit: usize) -> Self {
+        let permits = Arc::new(Semaphore::new(limit.min(Semaphore::MAX_PERMITS)));
+        Self { what, limit, permits }
     }
 }
 
@@ -77,13 +104,11 @@ where
     }
 
     fn call(&mut self, permitted: Permitted) -> Replying {
-        // A stream of the older era lives for hours and does nothing; connections bound it.
-        if permitted.call().method == Method::OpenStream {
+        let Some(bound) = self.layer.bound(permitted.call().method) else {
             return self.inner.call(permitted);
-        }
-        permitted.call().ledger.enter(Phase::Queue);
-        let Ok(permit) = Arc::clone(&self.layer.permits).try_acquire_owned() else {
-            return Box::pin(std::future::ready(Err(self.layer.shed())));
+        };
+        let Ok(permit) = Arc::clone(&bound.permits).try_acquire_owned() else {
+            return Box::pin(std::future::ready(Err(self.layer.shed(bound))));
         };
         let replying = self.inner.call(permitted);
         Box::pin(async move { replying.await.map(|reply| reply.holding(permit)) })

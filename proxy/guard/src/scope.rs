@@ -5,24 +5,28 @@
 
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
+use tokio::sync::Semaphore;
 use toolgate_call::{
-    Call, Case, Directory, Method, Permitted, Policy, Refusal, Reply, Subject, ToolPlan,
+    Call, Case, Directory, Method, Permitted, Phase, Policy, Refusal, Reply, Subject, ToolPlan,
 };
-use toolgate_telemetry::Telemetry;
+use toolgate_telemetry::{Shed, Telemetry};
 use tower::{Layer, Service};
 
 use crate::Replying;
 
+/// Calls at once that wait for the list of a target, to know whether their tool exists. They have
+/// no permit of the gateway yet.
+const RESOLVING: usize = 256;
+
 /// Makes [`Scope`].
 #[derive(Clone, Debug)]
 pub struct ScopeLayer {
-    /// The rules.
-    pub policy: Arc<Policy>,
-    /// The tools by name.
-    pub directory: Arc<dyn Directory>,
-    /// Counts decisions.
-    pub telemetry: Arc<Telemetry>,
+    policy: Arc<Policy>,
+    directory: Arc<dyn Directory>,
+    telemetry: Arc<Telemetry>,
+    resolving: Arc<Semaphore>,
 }
 
 /// See the module.
@@ -33,6 +37,18 @@ pub struct Scope<S> {
 }
 
 // === impl ScopeLayer ===
+
+impl ScopeLayer {
+    /// These rules for the tools of that directory. Decisions are counted.
+    #[must_use]
+    pub fn new(
+        policy: Arc<Policy>,
+        directory: Arc<dyn Directory>,
+        telemetry: Arc<Telemetry>,
+    ) -> Self {
+        Self { policy, directory, telemetry, resolving: Arc::new(Semaphore::new(RESOLVING)) }
+    }
+}
 
 impl<S> Layer<S> for ScopeLayer {
     type Service = Scope<S>;
@@ -98,8 +114,20 @@ impl ScopeLayer {
         let Some(name) = call.name.as_deref() else {
             return Err(Refusal::new(Case::ParamsInvalid, "`params.name` is missing"));
         };
-        let tool = self.directory.resolve(name).await?;
-        self.permit(call, Some(tool))
+        let Ok(_place) = self.resolving.try_acquire() else { return Err(self.crowded()) };
+        // It is a target that is waited for.
+        call.ledger.enter(Phase::Wait);
+        let resolved = self.directory.resolve(name).await;
+        call.ledger.enter(Phase::Authorize);
+        self.permit(call, Some(resolved?))
+    }
+
+    fn crowded(&self) -> Refusal {
+        self.telemetry.gateway.shed(Shed::Gateway);
+        let message = "too many calls wait for the tools of a target; nothing was sent, try again";
+        Refusal::new(Case::Overloaded, message)
+            .retry_after(Duration::from_secs(1))
+            .safe_to_retry(true)
     }
 
     fn permit(&self, call: Call, tool: Option<Arc<ToolPlan>>) -> Result<Permitted, Refusal> {

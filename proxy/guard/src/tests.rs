@@ -90,12 +90,8 @@ fn gate(
         Box::pin(ready(Ok(Reply::one(Era::Modern, answer))))
     });
     let scopes = ["gateway/invoke"].into_iter().collect();
-    ScopeLayer {
-        policy: Arc::new(Policy::scoped(scopes)),
-        directory: Arc::new(Book),
-        telemetry: Telemetry::for_tests(),
-    }
-    .layer(inner)
+    let policy = Arc::new(Policy::scoped(scopes));
+    ScopeLayer::new(policy, Arc::new(Book), Telemetry::for_tests()).layer(inner)
 }
 
 async fn case(call: Call) -> Result<(), Case> {
@@ -140,7 +136,7 @@ async fn a_permit_is_held_until_the_reply_is_gone() {
         let answer = Answer::result(RawJson::literal("{}"));
         Box::pin(ready(Ok(Reply::one(Era::Modern, answer))))
     });
-    let limited = ConcurrencyLayer::new(1, Telemetry::for_tests()).layer(inner);
+    let limited = ConcurrencyLayer::new(1, 1, Telemetry::for_tests()).layer(inner);
     let policy = Policy::open();
     let permitted = || policy.permit(call(Method::ToolsList, None, &[]), None).unwrap();
     let first = limited.clone().oneshot(permitted()).await.unwrap();
@@ -150,4 +146,77 @@ async fn a_permit_is_held_until_the_reply_is_gone() {
     drop(first);
     assert!(limited.oneshot(permitted()).await.is_ok());
     drop(seen);
+}
+
+#[tokio::test]
+async fn what_costs_nothing_passes_at_the_limit_and_streams_have_a_limit_of_their_own() {
+    let inner = service_fn(|_: Permitted| -> Replying {
+        Box::pin(ready(Ok(Reply::accepted(Era::Legacy))))
+    });
+    let limited = ConcurrencyLayer::new(1, 2, Telemetry::for_tests()).layer(inner);
+    let policy = Policy::open();
+    let permitted = |method| policy.permit(call(method, None, &[]), None).unwrap();
+    let ask = |method| limited.clone().oneshot(permitted(method));
+    let held = ask(Method::ToolsList).await.unwrap();
+    assert_eq!(ask(Method::ToolsList).await.unwrap_err().case(), Case::Overloaded);
+    for free in [Method::Cancelled, Method::Initialized, Method::EndSession, Method::Ping] {
+        assert!(ask(free).await.is_ok(), "{free:?}");
+    }
+    let streams = [ask(Method::OpenStream).await.unwrap(), ask(Method::OpenStream).await.unwrap()];
+    let refusal = ask(Method::OpenStream).await.unwrap_err();
+    assert_eq!(refusal.case(), Case::Overloaded);
+    assert!(refusal.message().contains("2 open streams"), "{}", refusal.message());
+    drop(streams);
+    assert!(ask(Method::OpenStream).await.is_ok());
+    drop(held);
+}
+
+/// A directory whose targets never answer.
+#[derive(Debug)]
+struct Silent;
+
+impl Directory for Silent {
+    fn lookup(&self, _: &str) -> Option<Arc<ToolPlan>> {
+        None
+    }
+
+    fn resolve<'a>(&'a self, _: &'a str) -> Resolving<'a> {
+        Box::pin(std::future::pending())
+    }
+}
+
+#[test]
+fn the_wait_for_a_list_is_the_targets_and_has_a_limit() {
+    let inner = service_fn(|_: Permitted| -> Replying {
+        Box::pin(ready(Ok(Reply::accepted(Era::Modern))))
+    });
+    let policy = Arc::new(Policy::open());
+    let mut gate = ScopeLayer::new(policy, Arc::new(Silent), Telemetry::for_tests()).layer(inner);
+    let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+    let mut waiting = Vec::new();
+    loop {
+        let call = call(Method::ToolsCall, Some("t___x"), &[]);
+        let ledger = Arc::clone(&call.ledger);
+        let mut replying = gate.call(call);
+        match replying.as_mut().poll(&mut cx) {
+            std::task::Poll::Pending => assert_eq!(ledger.phase(), toolgate_call::Phase::Wait),
+            std::task::Poll::Ready(ended) => {
+                assert_eq!(ended.unwrap_err().case(), Case::Overloaded);
+                break;
+            }
+        }
+        waiting.push(replying);
+    }
+    assert_eq!(waiting.len(), 256);
+}
+
+#[tokio::test]
+async fn routing_is_not_booked_as_a_queue() {
+    let inner = service_fn(|permitted: Permitted| -> Replying {
+        assert_ne!(permitted.call().ledger.phase(), toolgate_call::Phase::Queue);
+        Box::pin(ready(Ok(Reply::accepted(Era::Modern))))
+    });
+    let limited = ConcurrencyLayer::new(1, 1, Telemetry::for_tests()).layer(inner);
+    let permitted = Policy::open().permit(call(Method::ToolsList, None, &[]), None).unwrap();
+    limited.oneshot(permitted).await.unwrap();
 }

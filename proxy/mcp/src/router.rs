@@ -150,9 +150,10 @@ impl Inner {
                 let (changes, created) =
                     (self.registry.changes(), self.sessions.created(&id, &call.principal));
                 let missed = created.is_some_and(|created| self.registry.changed_since(created));
-                let events = legacy::changes(changes, session, missed);
-                let guard = self.telemetry.gateway.stream_opened();
-                Ok(Reply::stream(Era::Legacy, events).holding(guard))
+                let until = session.expires.min(call.principal.expires.unwrap_or(u64::MAX));
+                let active = self.telemetry.gateway.stream_opened();
+                let events = legacy::changes(changes, until, missed, active);
+                Ok(Reply::stream(Era::Legacy, events))
             }
             Method::EndSession => {
                 self.sessions.end(&id, &call.principal)?;

@@ -5,3 +5,4 @@ mod lists;
 mod naming;
 mod routing;
 mod sessions;
+mod streams;

@@ -94,9 +94,11 @@ impl Running<'_> {
         }
     }
 
-    /// Why an attempt was dropped: its time was up, or the caller left.
+    /// Why an attempt was dropped: its time was up, or the caller left. A caller that does not read
+    /// what is being written to it has left as well, whatever the time.
     fn cut_off(&self) -> Reason {
-        if !self.deadline.left(Instant::now().into_std()).is_zero() {
+        let in_time = !self.deadline.left(Instant::now().into_std()).is_zero();
+        if in_time || self.ledger.phase() == Phase::Write {
             return Reason::ClientCancelled;
         }
         if self.began { Reason::TimeoutTotal } else { cut_in(self.ledger.phase()) }

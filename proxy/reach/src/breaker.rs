@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
-use toolgate_call::{Answer, Deadline, Outcome, Reason, Refusal, Reply};
+use toolgate_call::{Answer, Deadline, Ledger, Outcome, Phase, Reason, Refusal, Reply};
 use toolgate_telemetry::{Circuit as Shown, TargetMetrics};
 
 use crate::ReachConfig;
@@ -56,6 +56,7 @@ struct Ticket<'a> {
     /// The moment after which a drop means that the target let its time run out. `None` if it had
     /// less than half of its usual time: a caller in a hurry must not open the circuit for all.
     due: Option<Deadline>,
+    ledger: Shared<'a, Ledger>,
 }
 
 // === impl Circuit ===
@@ -158,11 +159,12 @@ impl<S> Breaker<S> {
         Self { circuit: Arc::clone(circuit), timeout, inner }
     }
 
-    fn ticket(&self, trip: Trip<'_>, pass: Pass) -> Ticket<'_> {
+    fn ticket<'a>(&'a self, trip: Trip<'a>, pass: Pass) -> Ticket<'a> {
         let usual = trip.outbound.tool().map_or(self.timeout, |tool| tool.timeout);
         let left = trip.deadline.left(trip.now.into_std());
         let due = (left >= usual / 2).then_some(trip.deadline);
-        Ticket { circuit: Cow::Borrowed(&self.circuit), pass: Some(pass), due }
+        let ledger = Cow::Borrowed(&trip.outbound.ledger);
+        Ticket { circuit: Cow::Borrowed(&self.circuit), pass: Some(pass), due, ledger }
     }
 }
 
@@ -192,7 +194,12 @@ impl Watcher for Ticket<'_> {
         if self.pass.as_ref().is_some_and(|pass| self.circuit.is_trial(pass)) {
             self.settle(Signal::Well);
         }
-        Ticket { circuit: keep(&self.circuit), pass: self.pass.take(), due: self.due }
+        Ticket {
+            circuit: keep(&self.circuit),
+            pass: self.pass.take(),
+            due: self.due,
+            ledger: keep(&self.ledger),
+        }
     }
 
     /// Whoever answers is well, whatever the answer.
@@ -219,7 +226,9 @@ impl Drop for Ticket<'_> {
             return;
         }
         let now = Instant::now().into_std();
-        let late = self.due.is_some_and(|due| due.left(now).is_zero());
+        // While its answer is being written, it is the caller who lets the time run out.
+        let late = self.due.is_some_and(|due| due.left(now).is_zero())
+            && self.ledger.phase() != Phase::Write;
         self.settle(if late { Signal::Failing } else { Signal::Silent });
     }
 }

@@ -105,6 +105,8 @@ pub(crate) struct Issuer {
 pub(crate) struct Limits {
     /// Largest request body. Default `4MiB`.
     pub(crate) body: Option<Text<Size>>,
+    /// Request bodies above `64KiB` held at once, all together; never less than `body`. Default `64MiB`.
+    pub(crate) bodies: Option<Text<Size>>,
     /// Deepest JSON nesting of a request. Default `128`.
     #[schemars(range(min = 1, max = 1024))]
     pub(crate) depth: Option<u32>,
@@ -114,6 +116,9 @@ pub(crate) struct Limits {
     /// Calls in progress at once. Default `1024`.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub(crate) concurrency: Option<u32>,
+    /// Streams of sessions (GET) open at once. Default `1024`.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub(crate) streams: Option<u32>,
     /// Longest bearer token, at most `48KiB`. Default `8KiB`.
     pub(crate) token_bytes: Option<Text<Size>>,
     /// Verified tokens remembered. Default `10000`.

@@ -203,11 +203,14 @@ fn auth(written: &file::Auth, resource: &str) -> Auth {
 }
 
 fn limits(written: &file::Limits) -> Limits {
+    let body = size(&written.body, 4 << 20);
     Limits {
-        body: size(&written.body, 4 << 20),
+        body,
+        bodies: size(&written.bodies, 64 << 20).max(body),
         depth: count(written.depth, 128),
         connections: count(written.connections, 4096),
         concurrency: count(written.concurrency, 1024),
+        streams: count(written.streams, 1024),
         token_bytes: size(&written.token_bytes, 8 << 10),
         cached_tokens: count(written.cached_tokens, 10_000),
     }

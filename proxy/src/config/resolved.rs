@@ -85,12 +85,16 @@ pub struct Issuer {
 pub struct Limits {
     /// Largest request body in bytes.
     pub body: usize,
+    /// Bytes of request bodies above 64 KiB held at once.
+    pub bodies: usize,
     /// Deepest JSON nesting of a request.
     pub depth: usize,
     /// Connections open at once.
     pub connections: usize,
     /// Calls in progress at once.
     pub concurrency: usize,
+    /// Streams of sessions open at once.
+    pub streams: usize,
     /// Longest bearer token in bytes.
     pub token_bytes: usize,
     /// Verified tokens remembered.

@@ -69,7 +69,7 @@ impl Claims {
     pub(super) fn parse(payload: &str) -> Result<Self, Denial> {
         let json = jws::decode(payload)
             .ok_or_else(|| malformed("the payload of the token is not base64url"))?;
-        serde_json::from_slice(&json).map_err(|error| {
+        jws::object(&json).map_err(|error| {
             let at = error.column();
             Denial::invalid(
                 AuthResult::Malformed,

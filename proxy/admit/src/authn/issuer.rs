@@ -117,7 +117,7 @@ impl Issuer {
     /// The keys, among them that of `kid`; they are fetched once if it is not among them.
     ///
     /// # Errors
-    /// No such key, or no keys at all.
+    /// No such key; or no keys at all, or none that are new enough to tell.
     pub(super) async fn ring_with(
         self: &Arc<Self>,
         kid: &str,
@@ -133,7 +133,11 @@ impl Issuer {
         if ring.serves(kid, now) {
             return Ok(ring);
         }
-        Err(if ring.is_usable(now) { unknown_kid(kid) } else { self.unavailable() })
+        if !ring.is_usable(now) {
+            return Err(self.unavailable(FIRST_EVERY));
+        }
+        // The key may be a new one: as long as the newest keys cannot be had, nobody can tell.
+        Err(if self.has_problem() { self.unavailable(DEMAND_EVERY) } else { unknown_kid(kid) })
     }
 
     /// Fetches the keys, whatever the rate; waits for a fetch that is under way to end first.
@@ -229,10 +233,10 @@ impl Issuer {
         self.notes().problem = None;
     }
 
-    fn unavailable(&self) -> Denial {
+    fn unavailable(&self, wait: u64) -> Denial {
         let problem = self.notes().problem.clone();
         let detail = problem.unwrap_or_else(|| "its keys have not been fetched yet".to_owned());
-        Denial::unavailable(detail, Duration::from_secs(FIRST_EVERY))
+        Denial::unavailable(detail, Duration::from_secs(wait))
     }
 
     fn has_problem(&self) -> bool {

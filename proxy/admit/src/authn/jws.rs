@@ -6,8 +6,8 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::Algorithm;
-use serde::Deserialize;
 use serde::de::IgnoredAny;
+use serde::{Deserialize, Deserializer};
 use toolgate_telemetry::AuthResult;
 
 use super::denial::{self, Denial};
@@ -61,7 +61,9 @@ pub(super) struct Jws<'a> {
 struct Header {
     alg: String,
     kid: Option<String>,
-    crit: Option<IgnoredAny>,
+    /// `null` is a `crit` that is there.
+    #[serde(default, deserialize_with = "present")]
+    crit: bool,
 }
 
 // === impl Alg ===
@@ -127,10 +129,10 @@ impl<'a> Jws<'a> {
             return Err(malformed("it does not have three parts"));
         };
         let header = decode(header).ok_or_else(|| malformed("its header is not base64url"))?;
-        let header: Header = serde_json::from_slice(&header)
-            .map_err(|_| malformed("its header is not an object with one alg"))?;
+        let header: Header =
+            object(&header).map_err(|_| malformed("its header is not an object with one alg"))?;
         let alg = Alg::parse(&header.alg).ok_or_else(|| bad_algorithm(&header.alg))?;
-        if header.crit.is_some() {
+        if header.crit {
             return Err(malformed("its header has crit; no extension is understood here"));
         }
         let kid = header.kid.filter(|kid| !kid.is_empty());
@@ -144,6 +146,18 @@ impl<'a> Jws<'a> {
 /// Base64 as tokens have it: the URL alphabet, no padding, nothing left over (RFC 7515 section 2).
 pub(super) fn decode(text: &str) -> Option<Vec<u8>> {
     URL_SAFE_NO_PAD.decode(text).ok()
+}
+
+/// Reads a JSON object. An array would do as well for serde: its values in the order of the members.
+pub(super) fn object<'de, T: Deserialize<'de>>(json: &'de [u8]) -> Result<T, serde_json::Error> {
+    if json.trim_ascii_start().first() == Some(&b'{') {
+        return serde_json::from_slice(json);
+    }
+    Err(serde::de::Error::custom("not an object"))
+}
+
+fn present<'de, D: Deserializer<'de>>(from: D) -> Result<bool, D::Error> {
+    IgnoredAny::deserialize(from).map(|_| true)
 }
 
 fn bad_algorithm(name: &str) -> Denial {

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use toolgate_call::trace::{self, Remote, Said};
-use toolgate_call::{Case, Refusal};
+use toolgate_call::{Case, Method, Refusal};
 
 /// A JSON-RPC request or notification.
 #[derive(Debug, Default)]
@@ -29,8 +29,11 @@ pub(super) struct ParamsView<'a> {
     pub(super) name: Option<&'a RawValue>,
     pub(super) uri: Option<&'a RawValue>,
     pub(super) meta: Option<&'a RawValue>,
-    pub(super) cursor: Option<Cow<'a, str>>,
+    pub(super) cursor: Option<Option<Cow<'a, str>>>,
     pub(super) protocol_version: Option<Cow<'a, str>>,
+    arguments: Option<IgnoredAny>,
+    request_state: Option<IgnoredAny>,
+    input_responses: Option<IgnoredAny>,
 }
 
 /// The known members of `_meta`.
@@ -70,10 +73,11 @@ impl<'a> Envelope<'a> {
     }
 
     /// The method, unescaped.
-    pub(super) fn method_text(&self) -> Result<&'a str, Refusal> {
+    pub(super) fn method_text(&self) -> Result<Cow<'a, str>, Refusal> {
         let raw = self.method.map(RawValue::get).unwrap_or_default();
-        serde_json::from_str::<&str>(raw)
-            .map_err(|_| not_a_request("`method` must be a plain string"))
+        serde_json::from_str::<Text<'a>>(raw)
+            .map(|Text(text)| text)
+            .map_err(|_| not_a_request("`method` must be a string"))
     }
 }
 
@@ -120,14 +124,24 @@ impl<'de> Visitor<'de> for EnvelopeVisitor {
 
 // === impl ParamsView ===
 
-impl ParamsView<'_> {
-    /// `params.name`, else `params.uri`.
-    pub(super) fn name_text(&self) -> Result<Option<Cow<'_, str>>, Refusal> {
-        let Some(raw) = self.name.or(self.uri) else { return Ok(None) };
-        serde_json::from_str::<Text<'_>>(raw.get())
-            .map(|Text(text)| Some(text))
-            .map_err(|_| Refusal::new(Case::ParamsInvalid, "`params.name` must be a string"))
+impl<'a> ParamsView<'a> {
+    /// The member that names what the method is about: one of the two, never the other instead.
+    pub(super) fn named(&self, method: Method) -> Option<&'a RawValue> {
+        if by_uri(method) { self.uri } else { self.name }
     }
+
+    /// The same, unescaped.
+    pub(super) fn name_text(&self, method: Method) -> Result<Option<Cow<'a, str>>, Refusal> {
+        let Some(raw) = self.named(method) else { return Ok(None) };
+        serde_json::from_str::<Text<'a>>(raw.get()).map(|Text(text)| Some(text)).map_err(|_| {
+            let member = if by_uri(method) { "uri" } else { "name" };
+            Refusal::new(Case::ParamsInvalid, format!("`params.{member}` must be a string"))
+        })
+    }
+}
+
+const fn by_uri(method: Method) -> bool {
+    matches!(method, Method::ResourcesRead | Method::Subscribe | Method::Unsubscribe)
 }
 
 impl<'de> Deserialize<'de> for ParamsView<'de> {
@@ -153,10 +167,15 @@ impl<'de> Visitor<'de> for ParamsVisitor {
                 "uri" => once(&mut out.uri, map.next_value()?, "params.uri")?,
                 "_meta" => once(&mut out.meta, map.next_value()?, "params._meta")?,
                 "cursor" => {
-                    let text: Option<Text<'_>> = map.next_value()?;
-                    if let Some(Text(text)) = text {
-                        once(&mut out.cursor, text, "params.cursor")?;
-                    }
+                    let text: Option<Text<'de>> = map.next_value()?;
+                    once(&mut out.cursor, text.map(|Text(text)| text), "params.cursor")?;
+                }
+                "arguments" => once(&mut out.arguments, map.next_value()?, "params.arguments")?,
+                "requestState" => {
+                    once(&mut out.request_state, map.next_value()?, "params.requestState")?;
+                }
+                "inputResponses" => {
+                    once(&mut out.input_responses, map.next_value()?, "params.inputResponses")?;
                 }
                 "protocolVersion" => {
                     let Text(text) = map.next_value()?;
@@ -191,7 +210,8 @@ impl MetaView<'_> {
 impl<'a> MetaView<'a> {
     pub(super) fn parse(raw: &'a RawValue) -> Result<Self, Refusal> {
         serde_json::from_str(raw.get()).map_err(|error| {
-            Refusal::new(Case::ParamsInvalid, format!("`params._meta` is wrong: {error}"))
+            let why = describe(&error);
+            Refusal::new(Case::ParamsInvalid, format!("`params._meta` is wrong: {why}"))
         })
     }
 }
@@ -261,11 +281,27 @@ fn once<T, E: serde::de::Error>(slot: &mut Option<T>, value: T, name: &str) -> R
 /// Tells broken JSON from JSON of the wrong shape.
 fn refuse(error: &serde_json::Error) -> Refusal {
     match error.classify() {
-        serde_json::error::Category::Data => not_a_request(&error.to_string()),
+        serde_json::error::Category::Data => not_a_request(&describe(error)),
         serde_json::error::Category::Syntax
         | serde_json::error::Category::Eof
         | serde_json::error::Category::Io => {
             Refusal::new(Case::BodyNotJson, format!("the body is not JSON: {error}"))
+        }
+    }
+}
+
+/// What is wrong and where, without a word of what was sent: serde's own sentences quote the value
+/// that they did not expect, and then say what they did.
+fn describe(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    if !text.starts_with("invalid ") {
+        return text;
+    }
+    match text.rsplit_once(", expected ") {
+        Some((_, wanted)) => format!("expected {wanted}"),
+        None => {
+            let (line, column) = (error.line(), error.column());
+            format!("a member has the wrong form at line {line} column {column}")
         }
     }
 }

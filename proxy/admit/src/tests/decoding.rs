@@ -3,9 +3,10 @@
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use proptest::prelude::{ProptestConfig, any, prop_assert, proptest};
+use toolgate_call::trace::Remote;
 use toolgate_call::{Case, MetaEdit, Method, Rewrite, SessionRef, Version};
 
-use crate::decode::{Decoded, decode};
+use crate::decode::{Decoded, Rejected, decode};
 
 const DEPTH: usize = 128;
 const META: &str = r#""_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}"#;
@@ -32,10 +33,14 @@ fn call(name: &str) -> String {
 }
 
 fn read(headers: &HeaderMap, body: &str) -> Result<Decoded, (Option<String>, Case)> {
-    decode(headers, &Bytes::copy_from_slice(body.as_bytes()), DEPTH).map_err(|(id, refusal)| {
-        let id = id.map(|id| String::from_utf8_lossy(id.as_bytes()).into_owned());
-        (id, refusal.case())
+    rejected(headers, body).map_err(|rejected| {
+        let id = rejected.known.id.map(|id| String::from_utf8_lossy(id.as_bytes()).into_owned());
+        (id, rejected.refusal.case())
     })
+}
+
+fn rejected(headers: &HeaderMap, body: &str) -> Result<Decoded, Rejected> {
+    decode(headers, &Bytes::copy_from_slice(body.as_bytes()), DEPTH)
 }
 
 fn case(headers: &HeaderMap, body: &str) -> Case {
@@ -125,7 +130,7 @@ fn what_is_not_one_request_is_refused_with_the_right_case() {
         assert_eq!(case(&none, body), wanted, "{body}");
     }
     assert_eq!(
-        decode(&none, &Bytes::from_static(b"\xff"), DEPTH).unwrap_err().1.case(),
+        decode(&none, &Bytes::from_static(b"\xff"), DEPTH).unwrap_err().refusal.case(),
         Case::BodyNotJson
     );
 }
@@ -186,6 +191,106 @@ fn ids_are_kept_as_they_were_written() {
         let body = format!(r#"{{"jsonrpc":"2.0","id": {id} ,"method":"ping"}}"#);
         let call = read(&HeaderMap::new(), &body).unwrap();
         assert_eq!(call.id.unwrap().as_bytes(), id.as_bytes());
+    }
+}
+
+#[test]
+fn a_method_may_be_spelled_with_escapes() {
+    let body = call(r#""t""#).replace("tools/call", r"tools\/call");
+    let call = read(&modern_headers("tools/call", Some("t")), &body).unwrap();
+    assert_eq!(call.method, Method::ToolsCall);
+}
+
+#[test]
+fn a_byte_order_mark_is_neither_read_nor_forwarded() {
+    let body = format!("\u{feff}{}", call(r#""t""#));
+    let call = read(&modern_headers("tools/call", Some("t")), &body).unwrap();
+    let out = call.frame.rewrite(&Rewrite {
+        id: "9",
+        name: "t",
+        meta: MetaEdit::Keep,
+        traceparent: None,
+    });
+    assert!(out.starts_with(b"{"), "{out:?}");
+    assert_eq!(call.id.unwrap().as_bytes(), br#""7""#);
+}
+
+#[test]
+fn each_method_is_about_the_member_that_is_its_own() {
+    let body = |method: &str| {
+        format!(
+            r#"{{"jsonrpc":"2.0","id":1,"method":"{method}","params":{{"name":"n","uri":"u"}}}}"#
+        )
+    };
+    let named = |method: &str| read(&HeaderMap::new(), &body(method)).unwrap().name;
+    assert_eq!(named("tools/call").as_deref(), Some("n"));
+    assert_eq!(named("prompts/get").as_deref(), Some("n"));
+    assert_eq!(named("resources/read").as_deref(), Some("u"));
+    assert_eq!(named("resources/subscribe").as_deref(), Some("u"));
+    let other =
+        r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"uri":"t","arguments":{}}}"#;
+    assert_eq!(read(&HeaderMap::new(), other).unwrap().name, None);
+}
+
+#[test]
+fn members_that_decide_or_are_executed_come_once() {
+    for member in ["cursor", "arguments", "requestState", "inputResponses"] {
+        for value in ["null", "{}"] {
+            if (member, value) == ("cursor", "{}") {
+                continue;
+            }
+            let pair = format!(r#""{member}":{value}"#);
+            let body = |params: &str| {
+                format!(r#"{{"jsonrpc":"2.0","id":1,"method":"x","params":{{{params}}}}}"#)
+            };
+            assert!(read(&HeaderMap::new(), &body(&pair)).is_ok(), "{pair}");
+            let twice = body(&format!("{pair},{pair}"));
+            assert_eq!(case(&HeaderMap::new(), &twice), Case::BodyNotRequest, "{twice}");
+        }
+    }
+}
+
+#[test]
+fn what_could_be_read_of_a_bad_request_goes_into_its_record_and_its_answer() {
+    let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    let body = format!(
+        r#"{{"jsonrpc":"1.0","id":"a","method":"tools/call","params":{{"name":7,
+            "_meta":{{"io.modelcontextprotocol/protocolVersion":"2026-07-28","traceparent":"{trace}"}}}}}}"#
+    );
+    let known = rejected(&headers(&[("mcp-session-id", "s")]), &body).unwrap_err().known;
+    assert_eq!(known.id.unwrap().as_bytes(), br#""a""#);
+    assert_eq!(known.method, Some(Method::ToolsCall));
+    assert_eq!(known.version, Some(Version::V2026_07_28));
+    assert_eq!(known.said, Some((Remote::from_traceparent(trace).unwrap(), None)));
+    assert!(known.session);
+    for (body, id) in [
+        (r#"{"jsonrpc":"2.0","id":4,"method":"x","params":[]}"#, Some("4")),
+        (r#"{"jsonrpc":"2.0","id":4,"method":"x","params":{"name":1,"name":2}}"#, Some("4")),
+        // Which of them the caller waits for cannot be told.
+        (r#"{"jsonrpc":"2.0","id":4,"id":5,"method":"x"}"#, None),
+        (r#"{"jsonrpc":"2.0","id":{},"method":"x"}"#, None),
+        (r#"{"jsonrpc":"2.0","id":4"#, None),
+    ] {
+        let (found, _) = read(&HeaderMap::new(), body).unwrap_err();
+        assert_eq!(found.as_deref(), id, "{body}");
+    }
+}
+
+#[test]
+fn a_refusal_quotes_nothing_of_what_was_sent() {
+    let secret = "hunter2, expected nothing";
+    for body in [
+        format!(r#"{{"jsonrpc":"2.0","id":1,"method":"x","params":"{secret}"}}"#),
+        format!(r#"{{"jsonrpc":"2.0","id":1,"method":"x","params":{{"_meta":"{secret}"}}}}"#),
+        format!(r#""{secret}""#),
+        format!(r#"{{"jsonrpc":["{secret}"],"id":1,"method":"x"}}"#),
+        format!(r#"{{"jsonrpc":"2.0","id":1,"method":"x","params":{{"cursor":["{secret}"]}}}}"#),
+        format!(r#"{{"jsonrpc":"2.0","id":1,"method":"x" "{secret}"}}"#),
+    ] {
+        let refusal = rejected(&HeaderMap::new(), &body).unwrap_err().refusal;
+        let said = format!("{refusal} {:?}", refusal.operator_detail());
+        assert!(!said.contains("hunter2"), "{said}");
+        assert!(said.contains(" at line 1 column "), "{said}");
     }
 }
 

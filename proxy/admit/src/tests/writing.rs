@@ -34,6 +34,9 @@ fn the_ledger_is_added_to_a_result_and_changes_nothing_else() {
         ("{}", true),
         (r#"{"_meta":{},"content":[]}"#, true),
         (r#"{"content":[],"_meta": {"k":{"_meta":1}} }"#, true),
+        (r#"{"_meta":null,"content":[]}"#, false),
+        (r#"{"_meta":[],"content":[]}"#, false),
+        (r#"{"_meta":"x"}"#, false),
     ];
     for (text, annotated) in cases {
         let answer = Answer::result(raw(text));
@@ -81,4 +84,21 @@ fn an_unsupported_version_is_answered_with_those_that_are() {
     assert_eq!(value["code"], -32022);
     assert_eq!(value["data"]["requested"], "2030-01-01");
     assert_eq!(value["data"]["supported"][3], "2026-07-28");
+}
+
+#[test]
+fn whole_seconds_to_wait_are_never_too_few() {
+    for (millis, wanted) in [(1, "1"), (1000, "1"), (1001, "2"), (29_500, "30")] {
+        let refusal = Refusal::new(Case::Overloaded, "no");
+        let refusal = refusal.retry_after(Duration::from_millis(millis));
+        let response = refuse::early(&refusal, None, None);
+        assert_eq!(response.headers()["retry-after"], wanted, "{millis} ms");
+    }
+}
+
+#[test]
+fn a_session_that_cancelled_is_answered_in_band() {
+    assert_eq!(refuse::wire(Case::Cancelled, Era::Legacy).0, 200);
+    assert_eq!(refuse::wire(Case::Cancelled, Era::Modern).0.as_u16(), 499);
+    assert_eq!(refuse::wire(Case::BodyLate, Era::Modern).0, 408);
 }

@@ -2,7 +2,7 @@
 //!
 //! Enters: the number that changes with the catalog, and whether it has changed since the session
 //! began. Leaves: `notifications/tools/list_changed`.
-//! Never: an answer to a request; never after the session has expired.
+//! Never: an answer to a request; never after the session or the token has expired.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -11,7 +11,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::watch;
 use tokio::time::Sleep;
-use toolgate_call::{Event, Events, RawJson, Session};
+use toolgate_call::{Event, Events, RawJson};
+use toolgate_telemetry::{ActiveStream, StreamEnd};
 
 /// What is said when the catalog has changed.
 const CHANGED: &str = r#"{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}"#;
@@ -23,21 +24,37 @@ struct Changes {
     missed: bool,
     next: Option<Next>,
     end: Pin<Box<Sleep>>,
+    /// Until it is known why it ended; dropped, it says that the caller left.
+    active: Option<ActiveStream>,
 }
 
-/// The stream of a session; `missed` says whether it begins with an announcement.
+/// The stream of a session, until that moment (in seconds since the epoch) at the latest; `missed`
+/// says whether it begins with an announcement.
 pub(crate) fn changes(
     receiver: watch::Receiver<u64>,
-    session: Session,
+    until: u64,
     missed: bool,
+    active: ActiveStream,
 ) -> Pin<Box<dyn Events>> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    let left = Duration::from_secs(session.expires.saturating_sub(now));
+    let left = Duration::from_secs(until.saturating_sub(now));
     Box::pin(Changes {
         missed,
         next: Some(Box::pin(wait(receiver))),
         end: Box::pin(tokio::time::sleep(left)),
+        active: Some(active),
     })
+}
+
+// === impl Changes ===
+
+impl Changes {
+    fn ended(&mut self, why: StreamEnd) {
+        self.next = None;
+        if let Some(active) = self.active.take() {
+            active.ended(why);
+        }
+    }
 }
 
 async fn wait(mut receiver: watch::Receiver<u64>) -> Option<watch::Receiver<u64>> {
@@ -47,7 +64,7 @@ async fn wait(mut receiver: watch::Receiver<u64>) -> Option<watch::Receiver<u64>
 impl Events for Changes {
     fn poll_event(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Event>> {
         if self.end.as_mut().poll(cx).is_ready() {
-            self.next = None;
+            self.ended(StreamEnd::MaxAge);
         }
         let missed = std::mem::take(&mut self.missed);
         let Some(next) = &mut self.next else { return Poll::Ready(None) };
@@ -59,8 +76,15 @@ impl Events for Changes {
             Poll::Ready(receiver) => {
                 self.next = receiver.map(|receiver| -> Next { Box::pin(wait(receiver)) });
                 let more = self.next.is_some();
+                if !more {
+                    self.ended(StreamEnd::UpstreamClose);
+                }
                 Poll::Ready(more.then(|| Event::Notice(RawJson::literal(CHANGED))))
             }
         }
+    }
+
+    fn stopping(mut self: Pin<&mut Self>) {
+        self.ended(StreamEnd::Shutdown);
     }
 }

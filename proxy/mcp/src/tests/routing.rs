@@ -301,3 +301,13 @@ async fn a_call_whose_answer_streams_can_be_cancelled_by_its_session() {
     // The stream of the target was dropped, which tells it.
     streaming.notified().await;
 }
+
+#[tokio::test]
+async fn a_stream_ends_with_the_token_that_opened_it() {
+    let rig = Rig::new().await;
+    let mut open = call(Method::OpenStream, Version::V2025_06_18);
+    open.session = SessionRef::Claimed(rig.session().await);
+    open.principal = Arc::new(Principal { expires: Some(1), ..Principal::anonymous() });
+    let Body::Stream(mut events) = rig.send(open).await.unwrap().body else { panic!("no stream") };
+    assert!(std::future::poll_fn(|cx| events.as_mut().poll_event(cx)).await.is_none());
+}

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use toolgate_call::{Answer, Phase, RawJson, Reason};
 
-use crate::testing::{Bit, Rig, Step, answer, call, drain, list, next, sent, tool, unsent};
+use crate::testing::{Bit, Rig, Step, answer, call, config, drain, list, next, sent, tool, unsent};
 
 const COUNT: &str = "mcp_client_operation_duration_seconds_count";
 
@@ -98,5 +98,29 @@ async fn every_limit_of_time_counts_once_per_attempt() {
         rig.refused(call(tool())).await;
         assert_eq!(rig.metric(TIMEOUTS, &[phase]), 1.0, "{phase}");
         assert_eq!(rig.metric(TIMEOUTS, &[]), 1.0, "{phase}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_that_does_not_read_lets_its_own_time_run_out_and_not_the_targets() {
+    for (phase, wanted) in
+        [(Phase::Write, Reason::ClientCancelled), (Phase::Receive, Reason::TimeoutTotal)]
+    {
+        let streams = || Step::Streams(vec![Bit::Notice, Bit::Notice, Bit::Hang]);
+        let mut config = config();
+        config.breaker.failures = 2;
+        let rig = Rig::with(config, [streams(), streams()]);
+        for _ in 0..2 {
+            let outbound = call(tool());
+            let ledger = Arc::clone(&outbound.ledger);
+            let mut reply = rig.send(outbound).await.unwrap();
+            next(&mut reply).await;
+            ledger.enter(phase);
+            tokio::time::advance(Duration::from_secs(31)).await;
+            drop(reply);
+            assert_eq!(ledger.notes()[0].reason, Some(wanted));
+        }
+        let shut = rig.send(call(tool())).await.is_err();
+        assert_eq!(shut, phase == Phase::Receive, "the circuit after {phase:?}");
     }
 }

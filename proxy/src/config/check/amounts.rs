@@ -27,6 +27,7 @@ type Bytes = Option<Text<Size>>;
 
 pub(super) fn check(file: &File, review: &mut Review<'_>) {
     size(&file.limits.body, &["limits", "body"], review);
+    size(&file.limits.bodies, &["limits", "bodies"], review);
     token_size(&file.limits.token_bytes, review);
     time(&file.sessions.lifetime, &["sessions", "lifetime"], review);
     bounded(&file.shutdown.grace, &["shutdown", "grace"], review);

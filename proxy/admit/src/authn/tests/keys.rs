@@ -141,6 +141,23 @@ async fn a_storm_of_unknown_keys_causes_one_fetch() {
 }
 
 #[tokio::test]
+async fn nobody_can_tell_what_an_unknown_key_is_while_the_newest_keys_cannot_be_had() {
+    let (known, unknown) = (TestKey::p256("known"), TestKey::p256("unknown"));
+    let fixture = Fixture::with_keys(&[&known]).await;
+    fixture.server.fail();
+    for _ in 0..2 {
+        let refusal = fixture.verify(&good(&unknown)).await.unwrap_err();
+        assert_eq!(refusal.case(), Case::KeysUnavailable);
+        assert_eq!(refusal.wait(), Some(Duration::from_secs(30)));
+    }
+    assert!(fixture.verify(&good(&known)).await.is_ok());
+    fixture.server.publish(&[&known]);
+    fixture.clock.advance(30);
+    let refusal = fixture.verify(&good(&unknown)).await.unwrap_err();
+    assert_eq!(refusal.case(), Case::TokenInvalid, "now it is known to be unknown");
+}
+
+#[tokio::test]
 async fn a_crowd_before_a_silent_issuer_waits_for_one_fetch() {
     let key = TestKey::p256("k1");
     let fixture = Fixture::cold(cognito(), 10).await;

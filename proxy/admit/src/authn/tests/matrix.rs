@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use toolgate_call::{Case, Refusal};
 
 use super::mint::{TestKey, encode, hs256_with_public_key, unsigned};
-use super::{Fixture, NOW, bearer, claims, headers, oidc_for};
+use super::{Fixture, ISSUER, NOW, bearer, claims, headers, oidc_for};
 
 /// A fixture of the `oidc` profile, and a good token's claims.
 async fn oidc_fixture(key: &TestKey) -> (Fixture, Value) {
@@ -176,6 +176,9 @@ async fn the_header_must_name_a_key_and_no_extension() {
         (json!({"kid": "k1"}), "header is not an object"),
         (json!({"alg": "ES256", "kid": "nobody"}), "kid `nobody` is not among"),
         (json!({"alg": "ES256", "kid": "k1", "crit": ["b64"], "b64": false}), "crit"),
+        (json!({"alg": "ES256", "kid": "k1", "crit": null}), "crit"),
+        (json!(["ES256", "k1"]), "header is not an object"),
+        (json!(["ES256", "k1", false]), "header is not an object"),
     ];
     for (header, detail) in wrong {
         let refusal = fixture.verify(&key.token_with(&header, &good)).await.unwrap_err();
@@ -205,6 +208,10 @@ async fn claims_that_do_not_fit_are_refused() {
         (json!({"sub": ""}), "no sub"),
         (json!({"sub": 7}), "not a set of claims"),
         (json!(["sub"]), "not a set of claims"),
+        (
+            json!([ISSUER, "robot-1", NOW + 60, 0, NOW, null, "robot", null, "access", "", null]),
+            "not a set of claims",
+        ),
     ];
     for (changes, detail) in wrong {
         let changed = if changes.is_object() { claims(&changes) } else { changes };
