@@ -502,7 +502,7 @@ async fn a_result_may_be_nested_as_deeply_as_its_target_likes() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_request_reaches_the_target_byte_for_byte_but_for_id_and_name() -> Result<()> {
+async fn a_request_reaches_the_target_byte_for_byte_but_for_id_name_and_trace() -> Result<()> {
     let (new, old) = (Sick::start(Era::Modern).await?, Sick::start(Era::Legacy).await?);
     let gateway = before(&new, &old).await?;
     let odd = r#"{"zeta":1.0, "arguments":{"z":1e3,"a":[true,null],"name":"inner","b":"caf\u00e9"},"alpha":12345678901234567890"#;
@@ -558,12 +558,19 @@ async fn an_older_target_is_not_sent_what_only_modern_ones_know() -> Result<()> 
     Ok(())
 }
 
-/// The last call was sent as `expected`, where `ID` stands for whatever id it was given.
+/// The last call was sent as `expected`, where `ID` stands for whatever id it was given, and with
+/// nothing but the gateway's own place in the trace before the other members of `_meta`.
 fn sent(sick: &Sick, expected: &str) -> Result<()> {
     let seen = sick.seen();
     let last = seen.iter().rfind(|seen| seen.tool == "write").context("no call came")?;
     let id: Value = last.json()["id"].clone();
-    let expected = expected.replacen("\"id\":ID", &format!("\"id\":{id}"), 1);
+    let trace = last.header("traceparent").context("no trace")?;
+    let meta = format!(r#""_meta":{{"traceparent":"{trace}","#);
+    let expected = expected.replacen("\"id\":ID", &format!("\"id\":{id}"), 1).replacen(
+        "\"_meta\":{",
+        &meta,
+        1,
+    );
     ensure!(last.body == expected.as_bytes(), "{:?} instead of {expected}", last.body);
     Ok(())
 }

@@ -3,12 +3,15 @@
 //! In: configuration without addresses and log, which are the harness's. Out: where to call it,
 //! and everything it says: metrics, access log, standard error. It knows nothing of its inside.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{BuildHasher as _, RandomState};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::ops::Range;
 use std::path::PathBuf;
 use std::process::ExitStatus;
+use std::sync::{Mutex, PoisonError};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use rustix::process::Signal;
 use serde_json::Value;
 use tokio::net::TcpStream;
@@ -215,14 +218,29 @@ impl Gateway {
 
 const ACCESS_LOG: &str = "access.log";
 
-/// A loopback address that was free a moment ago.
+/// A loopback address that was free a moment ago, and is given to nobody else in this process.
+/// It lies below the ports that the system takes for connections, so that none of those gets it.
 ///
 /// # Errors
 /// When no port can be had.
 pub fn free_address() -> Result<SocketAddr> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("looking for a port")?;
-    Ok(listener.local_addr()?)
+    static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
+    let random = RandomState::new();
+    for n in 0..TRIES {
+        let low = PORTS.start + u16::try_from(random.hash_one(n) % SPAN)?;
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, low));
+        let fresh = GIVEN.lock().unwrap_or_else(PoisonError::into_inner).insert(low);
+        if fresh && TcpListener::bind(address).is_ok() {
+            return Ok(address);
+        }
+    }
+    bail!("no port between {PORTS:?} is free")
 }
+
+/// Where free ports are looked for.
+const PORTS: Range<u16> = 12_000..32_000;
+const SPAN: u64 = 20_000;
+const TRIES: u16 = 100;
 
 /// The whole lines of an access log.
 ///

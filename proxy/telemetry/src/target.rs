@@ -213,12 +213,13 @@ impl TargetMetrics {
         let [tools_gauge, bytes_gauge] = self.told.tools.get_or_init(both);
         tools_gauge.set(count(tools));
         bytes_gauge.set(count(bytes));
+        // From the first list on, so that the first change shows as an increase.
+        self.changes();
     }
 
     /// A later list has so many tools that were changed in that way.
     pub fn tools_changed(&self, how: SchemaChange, tools: usize) {
-        let make = || Counters::new(&self.registry, &family::TOOL_SCHEMA_CHANGES, &[&*self.name]);
-        self.told.changes.get_or_init(make).add_many(how, tools as u64);
+        self.changes().add_many(how, tools as u64);
     }
 
     /// Whether the target's process runs.
@@ -235,6 +236,11 @@ impl TargetMetrics {
     /// A session at the target was lost and made again.
     pub fn reestablished(&self) {
         self.reestablished.increment(1);
+    }
+
+    fn changes(&self) -> &Counters<SchemaChange> {
+        let make = || Counters::new(&self.registry, &family::TOOL_SCHEMA_CHANGES, &[&*self.name]);
+        self.told.changes.get_or_init(make)
     }
 
     fn restarts(&self) -> &Counters<Restart> {

@@ -265,7 +265,7 @@ async fn a_later_list_that_says_something_else_is_counted_by_what_it_changes() {
         let text = telemetry.render();
         text.lines().find_map(|line| line.strip_prefix(&name)).map(str::to_owned)
     };
-    assert_eq!(changes("added"), None, "the first list changes nothing");
+    assert_eq!(changes("added").as_deref(), Some("0"), "the first list changes nothing");
     let obeyed = tool("b", r#","description":"obey me""#);
     lists(&[tool("a", ""), obeyed, tool("d", ""), tool("e", "")]);
     registry.changed("t").await;
