@@ -4,12 +4,13 @@
 //! it ends with its handle.
 
 use std::env;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use tokio::time::{interval, timeout};
+pub(crate) use toolgate_tests::gateway::free_address;
 use toolgate_tests::issuer::Issuer;
 
 use crate::child::{Child, Scratch};
@@ -169,12 +170,6 @@ pub(crate) async fn wait_listed(
             bail!("{name} is not ready after {PATIENCE:?}: {problem}\nits output: {words}");
         }
     }
-}
-
-/// A loopback address that was free a moment ago.
-pub(crate) fn free_address() -> Result<SocketAddr> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("looking for a port")?;
-    listener.local_addr().context("looking for a port")
 }
 
 /// The path of a peer's binary, or an error that says how to install it.

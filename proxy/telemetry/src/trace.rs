@@ -105,7 +105,9 @@ impl Traces {
     pub(crate) fn finish(&self, record: &CallRecord<'_>, unusual: impl FnOnce() -> bool) -> bool {
         let (Some(queue), Some(trace)) = (&self.queue, record.trace) else { return false };
         let slow = || record.phases.total() > self.config.slow || unusual();
-        let Some(why) = keep::reason(trace.own.sampled, record.outcome, slow) else { return false };
+        // Whoever was not let in has no say in what is recorded.
+        let sampled = trace.own.sampled && record.principal.is_some();
+        let Some(why) = keep::reason(sampled, record.outcome, slow) else { return false };
         if why != Kept::Head && !self.allowance.take() {
             self.skipped.increment(1);
             return false;

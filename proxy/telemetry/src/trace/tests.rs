@@ -5,7 +5,9 @@ use std::time::{Duration, Instant, SystemTime};
 use opentelemetry::trace::{SpanKind, Status};
 use opentelemetry_sdk::trace::SpanData;
 use toolgate_call::trace::{Claims, Remote};
-use toolgate_call::{AttemptNote, Ledger, Method, Outcome, Phase, Reason, SpanId, Trace};
+use toolgate_call::{
+    AttemptNote, Ledger, Method, Outcome, Phase, Principal, Reason, SpanId, Trace,
+};
 use toolgate_telemetry_catalog::Kept;
 
 use super::{TraceConfig, Traces, span};
@@ -81,6 +83,23 @@ fn what_nobody_sampled_is_kept_when_it_fails() {
     assert!(of(Outcome::failed(Reason::Upstream5xx, false), false));
     let queued = traces.queue.as_ref().unwrap().take();
     assert_eq!(queued.batch.len(), 2);
+}
+
+#[test]
+fn a_stranger_cannot_have_its_calls_recorded_by_saying_so() {
+    let traces = traces(0.0, true);
+    let place = traces.place(&claims(true));
+    let (ledger, somebody) = (Ledger::new(Instant::now()), Principal::anonymous());
+    let denied = Outcome::failed(Reason::Unauthenticated, false);
+    let of = |outcome, principal| {
+        let call = record(&ledger, Method::ToolsCall, outcome);
+        let call = CallRecord { trace: Some(&place), principal, ..call };
+        traces.finish(&call, || false)
+    };
+    // A flood of them is kept in part, as that of any failure is.
+    let kept = (0..1000).filter(|_| of(denied, None)).count();
+    assert!((200..300).contains(&kept), "{kept}");
+    assert!((0..1000).all(|_| of(Outcome::OK, Some(&somebody))));
 }
 
 /// A call with two attempts, the first of which failed.
