@@ -31,6 +31,9 @@ pub(crate) enum Role {
         #[arg(long)]
         hold: bool,
     },
+    /// The collector that takes the spans of `traced`.
+    #[command(hide = true)]
+    Collector,
     /// The relay that looks at nothing: the floor.
     #[command(hide = true)]
     Relay {
@@ -92,6 +95,10 @@ pub(crate) enum Kind {
     Relay,
     /// The gateway.
     Toolgate,
+    /// The gateway without access log and admin server: what telemetry costs, beside `traced`.
+    Quiet,
+    /// The gateway with traces as well: one call in twenty goes to a collector.
+    Traced,
     /// Envoy with its MCP router.
     Envoy,
     /// The crate mcp-proxy.
@@ -124,6 +131,8 @@ impl Kind {
             Self::Direct => "direct",
             Self::Relay => "relay",
             Self::Toolgate => "toolgate",
+            Self::Quiet => "quiet",
+            Self::Traced => "traced",
             Self::Envoy => "envoy",
             Self::McpProxy => "mcp-proxy",
         }
@@ -133,7 +142,7 @@ impl Kind {
     pub(crate) fn checks_tokens(self) -> bool {
         match self {
             Self::Direct | Self::Relay => false,
-            Self::Toolgate | Self::Envoy | Self::McpProxy => true,
+            Self::Toolgate | Self::Quiet | Self::Traced | Self::Envoy | Self::McpProxy => true,
         }
     }
 }

@@ -11,7 +11,7 @@ use anyhow::{Context, Result, bail};
 use tokio::task::JoinSet;
 use tokio::time::{interval, timeout};
 
-use crate::cli::Options;
+use crate::cli::{Kind, Options};
 use crate::drive::{self, Faults};
 use crate::ground::{Ground, wait_listed};
 use crate::mcp::{Client, FIRST_ID};
@@ -28,7 +28,7 @@ const LOOK: Duration = Duration::from_millis(20);
 /// Sends the calls and compares; `false` when any two counts differ.
 pub(crate) async fn run(options: &Options, calls: u64) -> Result<bool> {
     let ground = Ground::prepare(options.era, usize::from(options.clients), false).await?;
-    let mut gateway = toolgate::start(&ground, options)?;
+    let mut gateway = toolgate::start(&ground, Kind::Toolgate, options)?;
     wait_listed("toolgate", &gateway.door, Some(&mut gateway.child)).await?;
 
     let clients = drive::enter(&gateway.door, options.clients).await?;

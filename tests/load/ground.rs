@@ -41,6 +41,8 @@ pub(crate) struct Ground {
     pub(crate) era: Era,
     /// Calls that must be possible at once.
     pub(crate) width: usize,
+    /// What takes spans, and where.
+    collector: (Child, SocketAddr),
     _stub: Child,
 }
 
@@ -64,9 +66,10 @@ impl Ground {
         let scratch = Scratch::new()?;
         let arguments: &[&str] = if hold { &["stub", "--hold"] } else { &["stub"] };
         let (child, stub) = Child::start_role("stub", arguments, &scratch).await?;
+        let collector = Child::start_role("collector", &["collector"], &scratch).await?;
         let issuer = Issuer::start().await?;
         let bearer = issuer.token(&[SCOPE]);
-        Ok(Self { scratch, issuer, stub, bearer, era, width, _stub: child })
+        Ok(Self { scratch, issuer, stub, bearer, era, width, collector, _stub: child })
     }
 
     /// Starts a subject and waits until it is ready.
@@ -81,8 +84,8 @@ impl Ground {
                     Child::start_role("relay", &arguments, &self.scratch).await?;
                 (Some(child), self.door(address))
             }
-            Kind::Toolgate => {
-                let gateway = toolgate::start(self, options)?;
+            Kind::Toolgate | Kind::Quiet | Kind::Traced => {
+                let gateway = toolgate::start(self, kind, options)?;
                 (Some(gateway.child), gateway.door)
             }
             Kind::Envoy => envoy::start(self, options)?,
@@ -102,6 +105,11 @@ impl Ground {
     /// A door to a subject that publishes the stub's tool under its own name.
     pub(crate) fn door(&self, address: SocketAddr) -> Door {
         Door { address, path: "/mcp", tool: TOOL, bearer: self.bearer.clone(), era: self.era }
+    }
+
+    /// What takes spans.
+    pub(crate) fn collector(&self) -> SocketAddr {
+        self.collector.1
     }
 
     /// The tool calls that have reached the stub.

@@ -29,6 +29,7 @@ use anyhow::{Context, Result};
 use clap::Parser;
 use rustix::process::{Resource, getrlimit, setrlimit};
 use tokio::runtime::Builder;
+use toolgate_tests::collector::Collector;
 
 use cli::{Cli, Options, Role};
 
@@ -43,6 +44,7 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let outcome = match cli.role {
         Some(Role::Stub { hold }) => on_one_thread(stub::run(hold)).map(|()| true),
+        Some(Role::Collector) => on_one_thread(collect()).map(|()| true),
         Some(Role::Relay { target }) => on_workers(relay::run(target)).map(|()| true),
         None => raise_file_limit().and_then(|()| on_one_thread(measure(&cli.options))),
     };
@@ -66,6 +68,14 @@ async fn measure(options: &Options) -> Result<bool> {
         Some(calls) => inflight::run(options, usize::from(calls)).await,
         None => bench::run(options).await,
     }
+}
+
+/// Takes spans and throws them away.
+async fn collect() -> Result<()> {
+    let collector = Collector::start().await?;
+    collector.forget();
+    announce(collector.address())?;
+    collector.forever().await
 }
 
 /// One thread is all the generator and the stub take: they share the cores with the subject.

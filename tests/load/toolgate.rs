@@ -18,7 +18,7 @@ use toolgate_telemetry_catalog::{fields, gateway};
 use toolgate_tests::issuer::CLIENT_ID;
 
 use crate::child::Child;
-use crate::cli::Options;
+use crate::cli::{Kind, Options};
 use crate::ground::{Ground, SCOPE, free_address};
 use crate::mcp::Door;
 use crate::wire;
@@ -42,15 +42,27 @@ pub(crate) struct Gateway {
 }
 
 /// Starts the gateway; it may not be ready yet.
-pub(crate) fn start(ground: &Ground, options: &Options) -> Result<Gateway> {
+pub(crate) fn start(ground: &Ground, kind: Kind, options: &Options) -> Result<Gateway> {
     let binary = binary(options.toolgate.as_deref())?;
     let (listen, admin) = (free_address()?, free_address()?);
-    let access_log = ground.scratch.path().join("access.log");
-    let config = config(ground, listen, admin, &access_log);
-    let config = ground.scratch.write("toolgate.yaml", &config)?;
+    let name = kind.name();
+    let access_log = ground.scratch.path().join(format!("{name}-access.log"));
+    let seen = if kind == Kind::Quiet {
+        "admin: off\nlog: { access: off, level: error }\n".to_owned()
+    } else {
+        let log = access_log.display();
+        format!("admin: {admin}\nlog: {{ access: \"file:{log}\", level: info }}\n")
+    };
+    let traces = if kind == Kind::Traced {
+        format!("traces: {{ otlp: {{ endpoint: \"http://{}\" }} }}\n", ground.collector())
+    } else {
+        String::new()
+    };
+    let config = config(ground, listen) + &seen + &traces;
+    let config = ground.scratch.write(&format!("{name}.yaml"), &config)?;
     let mut command = Command::new(&binary);
     command.arg("serve").arg("--config").arg(&config);
-    let child = Child::start("toolgate", &mut command, &ground.scratch)?;
+    let child = Child::start(name, &mut command, &ground.scratch)?;
     let door = Door { tool: FEDERATED, ..ground.door(listen) };
     Ok(Gateway { child, door, admin, access_log })
 }
@@ -91,15 +103,13 @@ fn sum(metrics: &str) -> Result<u64> {
     Ok(sum)
 }
 
-fn config(ground: &Ground, listen: SocketAddr, admin: SocketAddr, access_log: &Path) -> String {
+fn config(ground: &Ground, listen: SocketAddr) -> String {
     let issuer = ground.issuer.url();
     let (stub, era) = (ground.stub, ground.era.name());
     // Room for a level's connections, those of the level before, and the looks in between.
     let room = ground.width * 2 + 64;
-    let access_log = access_log.display();
     format!(
         "listen: {listen}
-admin: {admin}
 auth:
   issuers:
     - {{ name: load, profile: cognito, issuer: \"{issuer}\", clients: [\"{CLIENT_ID}\"] }}
@@ -108,7 +118,6 @@ limits: {{ connections: {room}, concurrency: {room} }}
 defaults: {{ timeout: 60s, concurrency: {room} }}
 targets:
   stub: {{ mcp: {{ url: \"http://{stub}/mcp\", era: {era} }} }}
-log: {{ access: \"file:{access_log}\", level: info }}
 "
     )
 }

@@ -7,6 +7,7 @@
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, Result};
@@ -48,6 +49,8 @@ struct State {
     batches: Mutex<usize>,
     statuses: Mutex<VecDeque<u16>>,
     always: Mutex<Option<u16>>,
+    /// Whether spans are counted and thrown away.
+    forgets: AtomicBool,
     /// Taken for each answer while there is one: held answers.
     held: Mutex<Option<Arc<Semaphore>>>,
 }
@@ -68,10 +71,29 @@ impl Collector {
         Ok(Self { state, address, server })
     }
 
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// Its address as an endpoint.
     #[must_use]
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// Keeps no span from now on.
+    pub fn forget(&self) {
+        self.state.forgets.store(true, Relaxed);
+    }
+
+    /// Serves until its process ends.
+    ///
+    /// # Errors
+    /// When the server ends by itself.
+    pub async fn forever(mut self) -> Result<()> {
+        (&mut self.server).await.context("the collector has ended")
     }
 
     /// Answers the next batches with these statuses instead of taking them.
@@ -231,7 +253,9 @@ async fn answer(
     let message = if grpc { bytes.slice(5.min(bytes.len())..) } else { bytes };
     let Ok(batch) = ExportTraceServiceRequest::decode(message) else { return Ok(status(400)) };
     let scopes = batch.resource_spans.into_iter().flat_map(|resource| resource.scope_spans);
-    lock(&state.spans).extend(scopes.flat_map(|scope| scope.spans).map(Span));
+    if !state.forgets.load(Relaxed) {
+        lock(&state.spans).extend(scopes.flat_map(|scope| scope.spans).map(Span));
+    }
     Ok(if grpc { taken() } else { status(200) })
 }
 

@@ -18,6 +18,9 @@ const READY_MS: f64 = 150.0;
 /// Calls per second, as a multiple of Envoy's MCP router.
 const BEATS_ENVOY: f64 = 3.0;
 
+/// Processor time per call with all telemetry on, as a multiple of that with it off.
+const TELEMETRY: f64 = 1.10;
+
 /// Resident memory with 1,000 calls open, MiB.
 pub(super) const HELD_MIB: f64 = 150.0;
 
@@ -87,6 +90,7 @@ pub(super) fn judge(report: &Report) -> Vec<Verdict> {
         }));
     }
     verdicts.extend(against_envoy(report));
+    verdicts.extend(telemetry(report));
     for process in report.processes.iter().filter(|process| process.subject == gateway) {
         verdicts.extend(process.rss_idle_mib.map(|rss| Verdict {
             what: "RSS idle, MiB".to_owned(),
@@ -102,6 +106,22 @@ pub(super) fn judge(report: &Report) -> Vec<Verdict> {
         });
     }
     verdicts
+}
+
+/// What everything on costs beside everything off.
+fn telemetry(report: &Report) -> Vec<Verdict> {
+    let rows = report.rows.iter().filter(|row| row.subject == Kind::Traced.name());
+    let compared = rows.filter_map(|row| {
+        let quiet = report.find(Kind::Quiet.name(), row.level)?;
+        let ratio = row.all.cpu_us_per_call? / quiet.all.cpu_us_per_call?;
+        Some(Verdict {
+            what: format!("CPU per call, telemetry on / off, c={}", row.level),
+            measured: ratio,
+            target: "at most 1.10",
+            stands: Stands::at_most(ratio, TELEMETRY, TELEMETRY),
+        })
+    });
+    compared.collect()
 }
 
 fn against_envoy(report: &Report) -> Vec<Verdict> {
