@@ -39,7 +39,8 @@ pub enum Command {
 #[derive(Args, Debug)]
 #[command(after_help = "Example:\n  toolgate serve --config toolgate.yaml\n\n\
     SIGTERM or SIGINT drains: no new connections, calls in flight finish, then exit 0.\n\
-    A second SIGINT quits at once. SIGHUP opens the access log again, after it was renamed.")]
+    A second SIGINT quits at once. SIGHUP opens the access log again, after it was renamed.\n\
+    SIGUSR1 writes the records of the last calls to a file beside the access log.")]
 pub struct ServeArgs {
     /// The configuration.
     #[arg(long, short, value_name = "FILE")]

@@ -29,6 +29,8 @@ mod logs;
 #[cfg(test)]
 mod peers;
 #[cfg(test)]
+mod recorder;
+#[cfg(test)]
 mod recover;
 #[cfg(test)]
 mod sick;

@@ -164,6 +164,14 @@ impl Gateway {
         self.process.stderr()
     }
 
+    /// Sends it a signal.
+    ///
+    /// # Errors
+    /// When it has ended already.
+    pub fn signal(&self, signal: Signal) -> Result<()> {
+        self.process.signal(signal)
+    }
+
     /// Asks it to end (SIGTERM), without waiting.
     ///
     /// # Errors

@@ -271,6 +271,12 @@ impl Ledger {
         self.notes.lock().unwrap_or_else(PoisonError::into_inner).all()
     }
 
+    /// Shows the attempts, the first ten of them, without a copy. What looks must not note any.
+    pub fn each_note(&self, look: impl FnMut(&AttemptNote)) {
+        let notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
+        notes.first.iter().chain(&notes.others).for_each(look);
+    }
+
     /// Says which tool the call is for. The first word counts.
     pub fn set_tool(&self, tool: &Arc<ToolPlan>) {
         self.tool.get_or_init(|| Arc::clone(tool));

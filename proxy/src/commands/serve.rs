@@ -5,11 +5,12 @@
 
 use std::io::Write;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use toolgate_telemetry::{flush_diagnostics, tell};
+use toolgate_telemetry::{dump_on_panic, flush_diagnostics, tell};
 
 use crate::cli::{Output, ServeArgs};
 use crate::commands::{check, inherited, say};
@@ -25,6 +26,7 @@ struct Signals {
     term: Signal,
     int: Signal,
     hup: Signal,
+    usr1: Signal,
 }
 
 /// Runs the command.
@@ -74,6 +76,7 @@ async fn stopped(gateway: Gateway) -> Exit {
             return Exit::Config;
         }
     };
+    dump_on_panic(gateway.telemetry.recorder());
     signals.wait(&gateway).await;
     tell("draining: calls in flight finish, no new connections\n");
     // A task, so that nothing has to end here first when a second signal comes.
@@ -96,6 +99,7 @@ impl Signals {
             term: signal(SignalKind::terminate())?,
             int: signal(SignalKind::interrupt())?,
             hup: signal(SignalKind::hangup())?,
+            usr1: signal(SignalKind::user_defined1())?,
         })
     }
 
@@ -106,8 +110,17 @@ impl Signals {
                 _ = self.term.recv() => return,
                 _ = self.int.recv() => return,
                 _ = self.hup.recv() => gateway.telemetry.reopen_log(),
+                _ = self.usr1.recv() => dump(gateway).await,
             }
         }
+    }
+}
+
+/// Writes the records of the last calls to a file, on a thread that may wait for the disk.
+async fn dump(gateway: &Gateway) {
+    let recorder = Arc::clone(gateway.telemetry.recorder());
+    if let Ok(said) = tokio::task::spawn_blocking(move || recorder.dump()).await {
+        tell(&said);
     }
 }
 

@@ -21,8 +21,10 @@ use toolgate_telemetry_catalog::{Delivery, Word, access as family};
 use crate::handles::Counters;
 use crate::registry::Registry;
 use crate::{AccessLogTo, CallRecord};
+pub(crate) use line::subject_hash;
 pub(crate) use redact::redact;
 use sink::{Failed, Sink};
+pub(crate) use stamp::push as push_time;
 
 thread_local! {
     /// Where a line is put together, so that the lock is held for a copy only.
@@ -95,13 +97,13 @@ impl AccessLog {
     }
 
     /// Makes the line of a call and leaves it to be written.
-    pub(crate) fn record(&self, record: &CallRecord<'_>) {
+    pub(crate) fn record(&self, record: &CallRecord<'_>, now: SystemTime) {
         if self.off {
             return;
         }
         SCRATCH.with_borrow_mut(|scratch| {
             scratch.clear();
-            line::write(scratch, record, SystemTime::now());
+            line::write(scratch, record, now);
             self.push(scratch);
         });
     }

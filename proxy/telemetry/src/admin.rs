@@ -1,9 +1,10 @@
 //! The admin server: metrics and health, on a port of its own.
 //!
-//! Enters: GET and HEAD from the operator's machines. Leaves: `/metrics`, `/healthz`, `/readyz` and
-//! a list of these. Never: a change of anything, and never an answer to a page in a browser that
+//! Enters: GET and HEAD from the operator's machines. Leaves: `/metrics`, `/healthz`, `/readyz`,
+//! `/debug/calls` and a list of these. Never: a change of anything, and never an answer to a page in a browser that
 //! got here under a foreign name (DNS rebinding).
 
+mod calls;
 mod host;
 mod page;
 
@@ -60,7 +61,7 @@ pub struct Admin {
     telemetry: Arc<Telemetry>,
     checks: Checks,
     hosts: Arc<[String]>,
-    /// One scrape is rendered at a time: several at once would only slow the calls down.
+    /// One scrape, or list of calls, is rendered at a time: several at once would only slow the calls down.
     rendering: Arc<Semaphore>,
 }
 

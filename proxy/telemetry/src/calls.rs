@@ -90,7 +90,20 @@ struct ToolRow {
     durations: ByReason,
     /// Nanoseconds that nearly all calls stay below, as of the last look.
     usual: AtomicU64,
+    /// The endings that were seen: a bit a reason, the highest for success.
+    seen: AtomicU64,
 }
+
+/// What sets a call apart from the others of its tool.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Mark {
+    /// None of its tool has ended so before.
+    pub(crate) first: bool,
+    /// It took longer than nearly all.
+    pub(crate) unusual: bool,
+}
+
+const _: () = assert!(Reason::ALL.len() < 63, "every reason has a bit below that of success");
 
 // === impl CallMetrics ===
 
@@ -131,7 +144,7 @@ impl CallMetrics {
         }
     }
 
-    pub(crate) fn record(&self, record: &CallRecord<'_>) {
+    pub(crate) fn record(&self, record: &CallRecord<'_>) -> Mark {
         let plan = record.ledger.tool().filter(|_| record.method == Method::ToolsCall);
         let row = match record.ledger.tool() {
             Some(tool) => self.target(&tool.target),
@@ -141,27 +154,29 @@ impl CallMetrics {
         if let Some(requests) = row.requests(&self.registry, record.method) {
             requests.add(record.outcome);
         }
-        match plan {
+        let mark = match plan {
             Some(tool) => self.record_tool(tool, &row, record),
             None => {
                 if record.method == Method::ToolsCall {
                     self.unknown_calls.add(record.outcome);
                 }
                 row.record_duration(&self.registry, record);
+                Mark::default()
             }
-        }
+        };
         row.record_bodies(&self.registry, record.ledger.bytes());
         self.record_overhead(&record.phases);
+        mark
     }
 
-    fn record_tool(&self, tool: &ToolPlan, row: &Row, record: &CallRecord<'_>) {
+    fn record_tool(&self, tool: &ToolPlan, row: &Row, record: &CallRecord<'_>) -> Mark {
         let handles = self.tool(tool);
         handles.calls.add(record.outcome);
         row.record_first_byte(&self.registry, record);
         if handles.folded {
             // Its durations would be those of whichever tool came first.
             row.record_duration(&self.registry, record);
-            return;
+            return Mark::default();
         }
         let seconds = record.phases.total().as_secs_f64();
         let histogram = handles.durations.get(record.outcome.reason, |error| {
@@ -174,12 +189,13 @@ impl CallMetrics {
         if let Some(histogram) = histogram {
             histogram.record_with(seconds, exemplar(record));
         }
+        handles.mark(record)
     }
 
     /// Whether the call took longer than nearly all others of its tool.
     pub(crate) fn is_unusual(&self, record: &CallRecord<'_>) -> bool {
         let Some(tool) = record.ledger.tool() else { return false };
-        record.phases.total().as_nanos() > u128::from(self.tool(tool).usual.load(Relaxed))
+        self.tool(tool).is_unusual(record)
     }
 
     /// Looks again at how long calls of each tool usually take.
@@ -214,6 +230,7 @@ impl CallMetrics {
                 calls: Outcomes::new(&self.registry, &family::TOOL_CALLS, &labels),
                 durations: ByReason::default(),
                 usual: AtomicU64::new(u64::MAX),
+                seen: AtomicU64::new(0),
             }
         })
     }
@@ -274,6 +291,22 @@ impl Row {
         request.record(bytes(read));
         let response = self.response_body.get_or_init(|| make(&family::RESPONSE_BODY));
         response.record(bytes(written));
+    }
+}
+
+// === impl ToolRow ===
+
+impl ToolRow {
+    fn is_unusual(&self, record: &CallRecord<'_>) -> bool {
+        record.phases.total().as_nanos() > u128::from(self.usual.load(Relaxed))
+    }
+
+    fn mark(&self, record: &CallRecord<'_>) -> Mark {
+        let bit = 1 << record.outcome.reason.map_or(63, |reason| reason as u32);
+        // A look first: nearly no call is the first, and a look keeps the cache line shared.
+        let first =
+            self.seen.load(Relaxed) & bit == 0 && self.seen.fetch_or(bit, Relaxed) & bit == 0;
+        Mark { first, unusual: self.is_unusual(record) }
     }
 }
 

@@ -11,7 +11,7 @@ use std::time::SystemTime;
 use toolgate_call::{SpanId, TraceId};
 
 /// Threads are spread over so many cells; more threads than that share, which costs only time.
-const SHARDS: usize = 4;
+pub(crate) const SHARDS: usize = 4;
 
 static NEXT: AtomicUsize = AtomicUsize::new(0);
 
@@ -209,7 +209,8 @@ impl fmt::Display for Shown {
     }
 }
 
-fn own_shard() -> usize {
+/// The cell of this thread.
+pub(crate) fn own_shard() -> usize {
     SHARD.with(|shard| *shard)
 }
 

@@ -1,7 +1,7 @@
 //! What the gateway says about itself: metrics, the access log and the admin server.
 //!
 //! Enters: typed events from the stages, and one record a call. Leaves: `/metrics` text, one JSON
-//! line a call, spans for a collector, `/healthz` and `/readyz`. Never: a metric by name string, a label value that a
+//! line a call, spans for a collector, records of the last calls, `/healthz` and `/readyz`. Never: a metric by name string, a label value that a
 //! caller can choose, a token or an argument in a log, or a thread woken for a single call.
 
 mod cells;
@@ -17,6 +17,7 @@ mod target;
 mod access;
 mod keeper;
 mod openmetrics;
+mod recorder;
 mod telemetry;
 mod trace;
 
@@ -28,6 +29,7 @@ pub use auth::AuthMetrics;
 pub use calls::{CallMetrics, CallRecord};
 pub use diagnostics::{flush_diagnostics, init_tracing, spawn, tell};
 pub use gateway::{ActiveConnection, ActiveRequest, ActiveStream, GatewayMetrics};
+pub use recorder::{Recorder, dump_on_panic};
 pub use target::{InUse, TargetMetrics};
 pub use telemetry::{AccessLogTo, Config, Telemetry};
 pub use toolgate_telemetry_catalog as catalog;

@@ -7,7 +7,7 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use toolgate_call::Trace;
 use toolgate_call::trace::Claims;
@@ -22,6 +22,7 @@ use crate::handles::Table;
 use crate::keeper::Keeper;
 use crate::openmetrics;
 use crate::process;
+use crate::recorder::Recorder;
 use crate::registry::Registry;
 use crate::target::TargetMetrics;
 use crate::trace::{TraceConfig, Traces};
@@ -82,6 +83,7 @@ pub struct Telemetry {
     scrapes: Scrapes,
     registry: Arc<Registry>,
     log: Arc<AccessLog>,
+    recorder: Arc<Recorder>,
     /// Ends, with a last write of the log, when telemetry is dropped.
     _keeper: Keeper,
 }
@@ -114,6 +116,7 @@ impl Telemetry {
         let log = Arc::new(AccessLog::open(&registry, &access_log, buffer_bytes)?);
         let calls = Arc::new(CallMetrics::new(&registry));
         let learning = Arc::clone(&calls);
+        let recorder = Arc::new(Recorder::new(&access_log, traces.slow));
         let keeper = Keeper::start(&log, move || learning.learn())?;
         Ok(Arc::new(Self {
             gateway: GatewayMetrics::new(&registry, &version),
@@ -126,6 +129,7 @@ impl Telemetry {
             scrapes: Scrapes::default(),
             registry,
             log,
+            recorder,
             _keeper: keeper,
         }))
     }
@@ -159,8 +163,16 @@ impl Telemetry {
     pub fn finish(&self, record: &CallRecord<'_>) {
         let kept = self.traces.finish(record, || self.calls.is_unusual(record));
         let record = CallRecord { kept, ..*record };
-        self.calls.record(&record);
-        self.log.record(&record);
+        let mark = self.calls.record(&record);
+        let now = SystemTime::now();
+        self.log.record(&record, now);
+        self.recorder.record(&record, mark, now);
+    }
+
+    /// What became of the last calls.
+    #[must_use]
+    pub const fn recorder(&self) -> &Arc<Recorder> {
+        &self.recorder
     }
 
     /// The place of a call that begins now in a trace, by what its caller says.

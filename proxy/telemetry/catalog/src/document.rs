@@ -6,7 +6,7 @@ use std::fmt::Write;
 
 use crate::{
     ALL, Dimension, Key, Label, Metric, NAMESPACE, Published, Values, fields, metrics, published,
-    spans,
+    records, spans,
 };
 
 const HEAD: &str = "# Metrics and access log\n\n\
@@ -138,6 +138,14 @@ fn log_fields(page: &mut String) {
     page.push_str("\n## Access log\n\nOne JSON object a line, one line a call.\n\n");
     page.push_str("| field | meaning |\n|---|---|\n");
     for (name, help) in fields::ALL {
+        push(page, format_args!("| `{name}` | {help} |\n"));
+    }
+    page.push_str(
+        "\n## Flight recorder\n\n`/debug/calls`, `/debug/calls/<request_id>` and the file that \
+         SIGUSR1 writes: the fields of the access log, and these.\n\n| field | meaning |\n\
+         |---|---|\n",
+    );
+    for (name, help) in records::ALL {
         push(page, format_args!("| `{name}` | {help} |\n"));
     }
     push(page, format_args!("\n{} families in all.\n", metrics().count()));

@@ -14,6 +14,7 @@ mod document;
 mod families;
 pub mod fields;
 pub mod query;
+pub mod records;
 pub mod spans;
 
 pub use cloudwatch::{Dimension, NAMESPACE, Published, PublishedUnit, Shows};

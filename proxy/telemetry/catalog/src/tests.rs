@@ -7,7 +7,7 @@ use toolgate_call::{Outcome, Reason, Version};
 
 use crate::{
     Direction, Key, Kind, OUTCOMES, PublishedUnit, Shows, Slo, StreamEnd, Unit, Values, Word,
-    fields, markdown, metrics, outcome_index, published,
+    fields, markdown, metrics, outcome_index, published, records,
 };
 
 #[test]
@@ -104,7 +104,7 @@ fn help_is_one_sentence_on_one_line() {
         assert!(metric.help.ends_with('.'), "{}", metric.name);
         assert!(!metric.help.contains(['\n', '\\', '"']), "{}", metric.name);
     }
-    for (name, help) in fields::ALL {
+    for (name, help) in fields::ALL.iter().chain(records::ALL) {
         assert!(help.ends_with('.'), "{name}");
     }
 }

@@ -110,7 +110,8 @@ impl Line<'_> {
         if let Some(client) = &principal.client {
             self.text(fields::CLIENT, &redact(client));
         }
-        self.id(fields::SUBJECT_HASH, u128::from(subject_hash(principal)), 16);
+        let hash = subject_hash(&principal.issuer, &principal.subject);
+        self.id(fields::SUBJECT_HASH, u128::from(hash), 16);
     }
 
     /// The id as it came when it is short and plain, else as a string of its text.
@@ -209,11 +210,11 @@ fn is_plain_id(id: &[u8]) -> bool {
 
 /// Tells subjects apart without naming them. The hash has no key: whoever can guess a subject can
 /// confirm the guess, but equal subjects are equal on every replica and in every release.
-fn subject_hash(principal: &Principal) -> u64 {
+pub(crate) fn subject_hash(issuer: &str, subject: &str) -> u64 {
     let mut hasher = Context::new(&SHA256);
-    hasher.update(principal.issuer.as_bytes());
+    hasher.update(issuer.as_bytes());
     hasher.update(&[0xff]);
-    hasher.update(principal.subject.as_bytes());
+    hasher.update(subject.as_bytes());
     let first = hasher.finish().as_ref().first_chunk::<8>().copied();
     first.map_or(0, u64::from_be_bytes)
 }

@@ -13,7 +13,7 @@ thread_local! {
 }
 
 /// Appends the time. Times before 1970 become 1970.
-pub(super) fn push(out: &mut Vec<u8>, now: SystemTime) {
+pub(crate) fn push(out: &mut Vec<u8>, now: SystemTime) {
     let since = now.duration_since(UNIX_EPOCH).unwrap_or_default();
     let (cached, mut text) = SECOND.get();
     if cached != since.as_secs() {

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::{Duration, Instant, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use proptest::prelude::{any, prop, prop_assert, prop_assert_eq, proptest};
 use serde_json::Value;
@@ -325,7 +325,7 @@ fn a_full_buffer_drops_whole_lines_and_counts_them() {
     let (registry, log) = log(1_000);
     let ledger = ledger_with_tool("echo");
     for _ in 0..10 {
-        log.record(&record(&ledger));
+        log.record(&record(&ledger), SystemTime::now());
     }
     log.drain();
     let kept = log.lines();
@@ -335,7 +335,7 @@ fn a_full_buffer_drops_whole_lines_and_counts_them() {
     }
     assert_eq!(items(&registry, "exported", "ok"), kept.len().to_string());
     assert_eq!(items(&registry, "dropped", "queue_full"), (10 - kept.len()).to_string());
-    log.record(&record(&ledger));
+    log.record(&record(&ledger), SystemTime::now());
     log.drain();
     assert_eq!(log.lines().len(), kept.len() + 1);
 }
@@ -345,10 +345,10 @@ fn the_writer_is_called_once_when_the_buffer_is_half_full_and_not_before() {
     let (_registry, log) = log(4_000);
     log.woken_by(std::thread::current());
     let ledger = ledger_with_tool("echo");
-    log.record(&record(&ledger));
+    log.record(&record(&ledger), SystemTime::now());
     assert!(!log.called.load(Relaxed));
     for _ in 0..5 {
-        log.record(&record(&ledger));
+        log.record(&record(&ledger), SystemTime::now());
     }
     assert!(log.called.load(Relaxed));
     log.drain();
@@ -365,7 +365,10 @@ fn no_line_is_lost_or_torn_when_four_threads_write_and_one_drains() {
                 let ledger = ledger_with_tool("echo");
                 for n in 0..500 {
                     let id = format!("{thread}-{n}");
-                    log.record(&CallRecord { request_id: &id, ..record(&ledger) });
+                    log.record(
+                        &CallRecord { request_id: &id, ..record(&ledger) },
+                        SystemTime::now(),
+                    );
                 }
             });
         }
@@ -430,8 +433,8 @@ fn lines_that_the_sink_refuses_are_counted_as_lost() {
     let to = AccessLogTo::File("/dev/full".into());
     let log = AccessLog::open(&registry, &to, 1 << 16).unwrap();
     let ledger = ledger_with_tool("echo");
-    log.record(&record(&ledger));
-    log.record(&record(&ledger));
+    log.record(&record(&ledger), SystemTime::now());
+    log.record(&record(&ledger), SystemTime::now());
     log.drain();
     assert_eq!(items(&registry, "dropped", "io"), "2");
     assert_eq!(items(&registry, "exported", "ok"), "0");
@@ -441,7 +444,7 @@ fn lines_that_the_sink_refuses_are_counted_as_lost() {
 fn a_log_that_is_off_counts_nothing() {
     let registry = Registry::new(10);
     let log = AccessLog::open(&registry, &AccessLogTo::Off, 1 << 16).unwrap();
-    log.record(&record(&ledger_with_tool("echo")));
+    log.record(&record(&ledger_with_tool("echo")), SystemTime::now());
     log.drain();
     assert_eq!(items(&registry, "exported", "ok"), "0");
     assert_eq!(items(&registry, "dropped", "queue_full"), "0");

@@ -17,10 +17,10 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Status
 use http_body_util::Full;
 use serde_json::json;
 
-use super::{Admin, host};
+use super::{Admin, calls, host};
 
-const TEXT: &str = "text/plain; charset=utf-8";
-const JSON: &str = "application/json";
+pub(super) const TEXT: &str = "text/plain; charset=utf-8";
+pub(super) const JSON: &str = "application/json";
 /// The text exposition format of Prometheus.
 const EXPOSITION: &str = "text/plain; version=0.0.4; charset=utf-8";
 /// OpenMetrics, which has exemplars.
@@ -30,9 +30,11 @@ const INDEX: &str = "\
 /metrics  metrics for Prometheus
 /healthz  200 while the process serves
 /readyz   200 while it can do its work, else 503; JSON says what is missing
+/debug/calls  the last calls, newest first, as JSON; ?tool= ?target= ?reason= ?blame= ?slower_ms= ?limit=
+/debug/calls/<request_id>  one of them
 ";
 
-type Answer = Response<Full<Bytes>>;
+pub(super) type Answer = Response<Full<Bytes>>;
 
 pub(super) async fn answer<B>(
     admin: &Admin,
@@ -55,12 +57,16 @@ pub(super) async fn answer<B>(
         "/healthz" => respond(StatusCode::OK, TEXT, "ok\n"),
         "/readyz" => ready(admin),
         "/metrics" => metrics(admin, request.headers()).await,
-        _ => respond(
-            StatusCode::NOT_FOUND,
-            TEXT,
-            format!("There is no such page. There are:\n{INDEX}"),
-        ),
+        path => match path.strip_prefix("/debug/calls") {
+            Some(rest) => calls::answer(admin, rest, request.uri().query()).await,
+            None => no_such_page(),
+        },
     }
+}
+
+pub(super) fn no_such_page() -> Answer {
+    let text = format!("There is no such page. There are:\n{INDEX}");
+    respond(StatusCode::NOT_FOUND, TEXT, text)
 }
 
 fn came_under_our_name<B>(admin: &Admin, request: &Request<B>, local: Option<IpAddr>) -> bool {
@@ -127,7 +133,7 @@ fn gzip(text: &str) -> io::Result<Vec<u8>> {
     encoder.finish()
 }
 
-fn respond(status: StatusCode, kind: &'static str, body: impl Into<Bytes>) -> Answer {
+pub(super) fn respond(status: StatusCode, kind: &'static str, body: impl Into<Bytes>) -> Answer {
     let mut response = Response::new(Full::new(body.into()));
     *response.status_mut() = status;
     let headers = response.headers_mut();

@@ -95,9 +95,32 @@ async fn an_unknown_page_is_answered_with_the_list_of_pages() {
     let (found, _, index) = server.get("/").await;
     assert_eq!(found, 200);
     assert!(body.ends_with(&index));
-    for path in ["/metrics", "/healthz", "/readyz"] {
+    for path in ["/metrics", "/healthz", "/readyz", "/debug/calls"] {
         assert!(index.contains(path));
     }
+}
+
+#[tokio::test]
+async fn the_last_calls_are_served_as_json() {
+    let server = start(vec![]).await;
+    for path in ["/debug/calls", "/debug/calls/", "/debug/calls?limit=7"] {
+        let (status, head, body) = server.get(path).await;
+        assert_eq!(status, 200, "{path}");
+        assert!(head.contains("content-type: application/json"), "{head}");
+        let answer: Value = serde_json::from_str(&body).unwrap();
+        assert_eq!(answer["calls"], Value::Array(vec![]));
+    }
+    for (path, status) in [
+        ("/debug/calls?nope=1", 400),
+        ("/debug/calls/x?limit=1", 400),
+        ("/debug/calls/x", 404),
+        ("/debug/calls/%", 404),
+        ("/debug/callsx", 404),
+    ] {
+        assert_eq!(server.get(path).await.0, status, "{path}");
+    }
+    let foreign = "GET /debug/calls HTTP/1.1\r\nHost: evil.example";
+    assert_eq!(server.ask(foreign).await.0, 403);
 }
 
 #[tokio::test]
