@@ -17,6 +17,8 @@ mod eras;
 #[cfg(test)]
 mod expect;
 #[cfg(test)]
+mod flood;
+#[cfg(test)]
 mod input;
 #[cfg(test)]
 mod ledger;
