@@ -33,6 +33,8 @@ mod peers;
 #[cfg(test)]
 mod recover;
 #[cfg(test)]
+mod secrets;
+#[cfg(test)]
 mod sick;
 #[cfg(test)]
 mod stdio;
