@@ -14,6 +14,7 @@ mod objective;
 
 mod cloud_alarms;
 mod cloudformation;
+mod files;
 mod prometheus;
 mod promtool;
 mod yaml;
@@ -22,6 +23,7 @@ pub use alert::{Alert, Severity, Unfit};
 pub use alerts::alerts;
 pub use cloud_alarms::{CloudRule, Missing, cloud_rules};
 pub use cloudformation::template;
+pub use files::files;
 pub use objective::{Burn, OBJECTIVES, Objective, recordings};
 pub use prometheus::{alert_rules, objective_rules};
 pub use promtool::{Suite, tests as promtool_tests};

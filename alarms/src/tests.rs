@@ -9,34 +9,18 @@ use toolgate_telemetry_catalog::query::{Query, Series, Window};
 use toolgate_telemetry_catalog::{Key, gateway};
 
 use crate::scene::{Scene, Values};
-use crate::{
-    Alert, OBJECTIVES, Severity, Suite, alert_rules, alerts, cloud_rules, objective_rules,
-    promtool_tests, template,
-};
+use crate::{Alert, OBJECTIVES, Severity, alerts, cloud_rules, files, template};
 
 fn here() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
-fn generated() -> Vec<(&'static str, String)> {
-    let text = |made: Result<String, crate::Unfit>| made.unwrap_or_else(|unfit| panic!("{unfit}"));
-    let template = template().unwrap_or_else(|unfit| panic!("{unfit}"));
-    vec![
-        ("prometheus/objectives.yaml", text(objective_rules())),
-        ("prometheus/alerts.yaml", text(alert_rules())),
-        ("promtool/objectives.yaml", text(promtool_tests(Suite::Objectives))),
-        ("promtool/minutes.yaml", text(promtool_tests(Suite::Minutes))),
-        ("promtool/days.yaml", text(promtool_tests(Suite::Days))),
-        ("cloudwatch/alarms.json", format!("{template:#}\n")),
-    ]
 }
 
 #[test]
 fn the_committed_rules_are_the_generated_ones() {
     let advice = "is not what the catalogue and the alerts say; run \
                   TOOLGATE_GEN=1 cargo nextest run -p toolgate-alarms";
-    for (path, text) in generated() {
-        let place = here().join(path);
+    for (path, text) in files().unwrap_or_else(|unfit| panic!("{unfit}")) {
+        let place = here().join(&path);
         if std::env::var_os("TOOLGATE_GEN").is_some() {
             fs::create_dir_all(place.parent().unwrap()).unwrap();
             fs::write(&place, &text).unwrap();

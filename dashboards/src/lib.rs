@@ -11,6 +11,7 @@ mod boards;
 mod cloud_boards;
 
 mod cloudwatch;
+mod files;
 mod grafana;
 
 pub use board::{
@@ -18,6 +19,7 @@ pub use board::{
 };
 pub use boards::boards;
 pub use cloud_boards::{Place, cloud_boards};
+pub use files::files;
 pub use layout::{COLUMNS, Position};
 
 #[cfg(test)]

@@ -8,21 +8,7 @@ use serde_json::Value;
 use toolgate_telemetry_catalog::query::CloudMetric;
 use toolgate_telemetry_catalog::{metrics, published};
 
-use crate::{COLUMNS, Panel, Place, View, Widget, boards, cloud_boards};
-
-/// What is made, by the path of its file.
-fn generated() -> Vec<(String, String)> {
-    let grafana = boards().into_iter().map(|board| {
-        let json = board.grafana().unwrap_or_else(|unfit| panic!("{}: {unfit}", board.id));
-        (format!("grafana/{}.json", board.id), format!("{json:#}\n"))
-    });
-    let place = Place::default();
-    let cloud = cloud_boards().into_iter().map(|board| {
-        let json = board.body(&place).unwrap_or_else(|unfit| panic!("{}: {unfit}", board.id));
-        (format!("cloudwatch/{}.json", board.id), format!("{json:#}\n"))
-    });
-    grafana.chain(cloud).collect()
-}
+use crate::{COLUMNS, Panel, Place, View, Widget, boards, cloud_boards, files};
 
 fn panels() -> Vec<Panel> {
     boards().into_iter().flat_map(|board| board.rows).flat_map(|row| row.panels).collect()
@@ -31,7 +17,7 @@ fn panels() -> Vec<Panel> {
 #[test]
 fn the_committed_dashboards_are_the_generated_ones() {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let generated = generated();
+    let generated = files().unwrap_or_else(|unfit| panic!("{unfit}"));
     if std::env::var_os("TOOLGATE_GEN").is_some() {
         for folder in ["grafana", "cloudwatch"] {
             let _absent = fs::remove_dir_all(here.join(folder));

@@ -31,6 +31,12 @@ pub enum Command {
     Call(CallArgs),
     /// Fetch a token for a gateway.
     Token(TokenArgs),
+    /// Write the dashboards that fit this version, or look whether a folder has them.
+    #[command(subcommand)]
+    Dashboards(Files),
+    /// Write the alarms that fit this version, or look whether a folder has them.
+    #[command(subcommand)]
+    Alarms(Files),
     /// Print the JSON Schema of the configuration, for editors.
     Schema,
 }
@@ -85,6 +91,37 @@ pub struct DevArgs {
     /// The command of --stdio.
     #[arg(last = true, value_name = "COMMAND")]
     pub command: Vec<String>,
+}
+
+/// `toolgate dashboards` and `toolgate alarms`.
+#[derive(Debug, Subcommand)]
+pub enum Files {
+    /// Write the files into a folder.
+    Render(RenderArgs),
+    /// Name the files of a folder that are not what `render` would write.
+    Diff(DiffArgs),
+}
+
+/// `toolgate dashboards render` and `toolgate alarms render`.
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  toolgate dashboards render dashboards\n  \
+    toolgate alarms render alarms && promtool check rules alarms/prometheus/*.yaml\n\n\
+    Files of the same names are replaced, others are left alone.")]
+pub struct RenderArgs {
+    /// The folder; it is made if it is not there.
+    #[arg(value_name = "DIR")]
+    pub folder: PathBuf,
+}
+
+/// `toolgate dashboards diff` and `toolgate alarms diff`.
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  toolgate dashboards diff dashboards\n  \
+    toolgate alarms diff alarms || toolgate alarms render alarms\n\n\
+    Exit codes: 0 all are the same, 1 a file is another or missing, 2 a file cannot be read.")]
+pub struct DiffArgs {
+    /// The folder.
+    #[arg(value_name = "DIR")]
+    pub folder: PathBuf,
 }
 
 /// How a result is printed.

@@ -5,6 +5,7 @@
 pub mod call;
 pub mod check;
 pub mod dev;
+pub mod files;
 pub mod serve;
 pub mod token;
 

@@ -11,6 +11,8 @@ use std::process::ExitCode;
 pub enum Exit {
     /// Done.
     Ok = 0,
+    /// What was compared is not the same.
+    Differs = 1,
     /// The command was asked for something it cannot do: arguments, an unknown tool.
     Usage = 2,
     /// It cannot start, or the configuration is wrong.

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 use toolgate::cli::{Cli, Command};
-use toolgate::commands::{call, check, dev, env, serve, token};
+use toolgate::commands::{call, check, dev, env, files, serve, token};
 use toolgate::config;
 use toolgate::exit::Exit;
 
@@ -37,6 +37,8 @@ async fn run(cli: Cli) -> Exit {
         Command::Check(args) => check::run(&args, &mut out, &mut err),
         Command::Call(args) => call::run(args, &env, &mut out, &mut err).await,
         Command::Token(args) => token::run(args, &env, &mut out, &mut err).await,
+        Command::Dashboards(what) => files::dashboards(&what, &mut out, &mut err),
+        Command::Alarms(what) => files::alarms(&what, &mut out, &mut err),
         Command::Schema => {
             use std::io::Write as _;
             let written = writeln!(out, "{}", config::schema());

@@ -3,6 +3,8 @@
 //! In: the committed dashboards and rules, and a mix of calls. Out: whether every question has an
 //! answer and every rule is computed. No panel is left out.
 
+mod alerting;
+
 use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -33,14 +35,20 @@ struct Prometheus {
 
 impl Prometheus {
     async fn start(gateway: &Gateway) -> Result<Self> {
+        let rules = format!("{ROOT}/alarms/prometheus/*.yaml");
+        Self::start_with(gateway, &rules, "").await
+    }
+
+    /// The same with other rules, and with more configuration.
+    async fn start_with(gateway: &Gateway, rules: &str, more: &str) -> Result<Self> {
         let scratch = Scratch::new()?;
         let address = free_address()?;
         let target = gateway.admin_url().replace("http://", "");
         let config = format!(
             "global: {{ scrape_interval: 250ms, evaluation_interval: 1s }}\n\
-             rule_files: [\"{ROOT}/alarms/prometheus/*.yaml\"]\n\
+             rule_files: [\"{rules}\"]\n\
              scrape_configs:\n  - job_name: toolgate\n    static_configs:\n\
-             \x20     - targets: [\"{target}\"]\n"
+             \x20     - targets: [\"{target}\"]\n{more}"
         );
         let config = scratch.write("prometheus.yaml", &config)?;
         let mut command = Command::new("prometheus");

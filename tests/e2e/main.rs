@@ -17,6 +17,8 @@ mod eras;
 #[cfg(test)]
 mod expect;
 #[cfg(test)]
+mod flood;
+#[cfg(test)]
 mod input;
 #[cfg(test)]
 mod ledger;
@@ -32,6 +34,8 @@ mod peers;
 mod recorder;
 #[cfg(test)]
 mod recover;
+#[cfg(test)]
+mod secrets;
 #[cfg(test)]
 mod sick;
 #[cfg(test)]

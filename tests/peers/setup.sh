@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Installs the MCP clients and servers that the end-to-end tests talk to: a Python environment, and
-# a Node tree with a Node of its own, in one folder outside the checkout; and Debian's Prometheus,
-# if promtool is not there. A second run with the same lock files does nothing. Needs python3, npm
-# (node >= 18) and, for what apt-get installs (Prometheus, venv), root on a Debian machine.
+# a Node tree with a Node of its own, in one folder outside the checkout; and Debian's Prometheus and
+# Alertmanager, if they are not there. A second run with the same lock files does nothing. Needs
+# python3, npm (node >= 18) and, for what apt-get installs (Prometheus, Alertmanager, venv), root on
+# a Debian machine.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -54,17 +55,22 @@ install_node() {
         npm --prefix "$peers/node" ci --ignore-scripts --no-audit --no-fund
 }
 
-# promtool comes with the server. Nothing is started: runlevel 1 keeps its service down.
+has_prometheus() {
+    command -v promtool && command -v prometheus-alertmanager
+}
+
+# promtool comes with the server. Nothing is started: runlevel 1 keeps the services down.
 install_prometheus() {
-    command -v promtool && return
+    has_prometheus && return
     apt-get update -q &&
         RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive \
-            apt-get install -q -y --no-install-recommends prometheus
+            apt-get install -q -y --no-install-recommends prometheus prometheus-alertmanager
 }
 
 check_install() {
     "$peers/venv/bin/python" -c 'import cfnlint, fastmcp, grafana_foundation_sdk, mcp' &&
         promtool --version &&
+        prometheus-alertmanager --version &&
         "$peers/node/node_modules/.bin/node" --version
 }
 
@@ -72,8 +78,8 @@ mkdir -p "$peers"
 exec 9>"$peers/lock"
 flock 9
 wanted=$(fingerprint)
-# The stamp speaks for the folder; promtool is outside of it.
-if [[ -f $stamp && $(<"$stamp") == "$wanted" ]] && command -v promtool >/dev/null; then
+# The stamp speaks for the folder; Prometheus is outside of it.
+if [[ -f $stamp && $(<"$stamp") == "$wanted" ]] && has_prometheus >/dev/null; then
     echo "peers: up to date in $peers"
     exit 0
 fi

@@ -4,6 +4,7 @@
 //! came. It never repeats a request, never follows a redirect and never corrects a message.
 
 mod answer;
+mod kept;
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -23,6 +24,7 @@ use tokio::time::timeout;
 
 pub use answer::Answer;
 use answer::events;
+pub use kept::Kept;
 
 /// The revision of modern requests.
 pub const MODERN: &str = "2026-07-28";
@@ -32,7 +34,8 @@ pub const LEGACY: &str = "2025-11-25";
 /// How long one exchange may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Someone who calls one address, with one token or none. Every request has its own connection.
+/// Someone who calls one address, with one token or none. Every request has its own connection,
+/// unless it is [`Client::kept`].
 #[derive(Clone, Debug)]
 pub struct Client {
     address: SocketAddr,
@@ -81,6 +84,12 @@ impl Client {
     #[must_use]
     pub fn with_token(&self, token: impl Into<String>) -> Self {
         Self { address: self.address, bearer: Some(token.into()) }
+    }
+
+    /// The same over one connection for all requests.
+    #[must_use]
+    pub fn kept(&self) -> Kept {
+        Kept::new(self.clone())
     }
 
     /// Sends a request and reads its whole answer.

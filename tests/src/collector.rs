@@ -43,10 +43,19 @@ pub struct Collector {
 #[derive(Clone, Debug)]
 pub struct Span(Wire);
 
+/// A batch as it came, also one that was refused.
+#[derive(Clone, Debug)]
+pub struct Batch {
+    /// HTTP headers.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Bytes,
+}
+
 #[derive(Debug, Default)]
 struct State {
     spans: Mutex<Vec<Span>>,
-    batches: Mutex<usize>,
+    sent: Mutex<Vec<Batch>>,
     statuses: Mutex<VecDeque<u16>>,
     always: Mutex<Option<u16>>,
     /// Whether spans are counted and thrown away.
@@ -120,7 +129,13 @@ impl Collector {
     /// How many batches came, also those that were refused.
     #[must_use]
     pub fn batches(&self) -> usize {
-        *lock(&self.state.batches)
+        lock(&self.state.sent).len()
+    }
+
+    /// All batches so far, byte for byte.
+    #[must_use]
+    pub fn sent(&self) -> Vec<Batch> {
+        lock(&self.state.sent).clone()
     }
 
     /// The spans of one trace, the oldest first, once its SERVER span is there.
@@ -236,7 +251,8 @@ async fn answer(
     state: Arc<State>,
     request: Request<Incoming>,
 ) -> Result<Response<Body>, Infallible> {
-    let grpc = request.headers().get("content-type").is_some_and(|kind| kind == "application/grpc");
+    let headers = request.headers().clone();
+    let grpc = headers.get("content-type").is_some_and(|kind| kind == "application/grpc");
     let Ok(body) = request.into_body().collect().await else { return Ok(status(400)) };
     let held = lock(&state.held).clone();
     if let Some(held) = held
@@ -244,12 +260,12 @@ async fn answer(
     {
         permit.forget();
     }
-    *lock(&state.batches) += 1;
+    let bytes = body.to_bytes();
+    lock(&state.sent).push(Batch { headers, body: bytes.clone() });
     let refused = lock(&state.statuses).pop_front().or(*lock(&state.always));
     if let Some(code) = refused {
         return Ok(status(code));
     }
-    let bytes = body.to_bytes();
     let message = if grpc { bytes.slice(5.min(bytes.len())..) } else { bytes };
     let Ok(batch) = ExportTraceServiceRequest::decode(message) else { return Ok(status(400)) };
     let scopes = batch.resource_spans.into_iter().flat_map(|resource| resource.scope_spans);

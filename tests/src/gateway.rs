@@ -57,12 +57,20 @@ impl Gateway {
     /// # Errors
     /// As [`Gateway::start`].
     pub async fn start_with(config: &str, env: &[(&str, &str)]) -> Result<Self> {
+        Self::start_at("info", config, env).await
+    }
+
+    /// The same with a level of its messages.
+    ///
+    /// # Errors
+    /// As [`Gateway::start`].
+    pub async fn start_at(level: &str, config: &str, env: &[(&str, &str)]) -> Result<Self> {
         let toolgate = binary("toolgate", "toolgate")?;
         let scratch = Scratch::new()?;
         let (listen, admin) = (free_address()?, free_address()?);
         let log = scratch.path().join(ACCESS_LOG);
         let head = format!(
-            "listen: {listen}\nadmin: {admin}\nlog: {{ access: \"file:{}\", level: info }}\n",
+            "listen: {listen}\nadmin: {admin}\nlog: {{ access: \"file:{}\", level: {level} }}\n",
             log.display()
         );
         let file = scratch.write("toolgate.yaml", &(head + config))?;

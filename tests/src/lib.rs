@@ -4,6 +4,7 @@
 pub mod client;
 pub mod collector;
 pub mod gateway;
+pub mod hook;
 pub mod issuer;
 pub mod process;
 pub mod scrape;

@@ -61,6 +61,8 @@ struct State {
     /// Connections that were accepted.
     connections: AtomicUsize,
     acts: Mutex<VecDeque<Act>>,
+    /// Tools that it lists besides its own two.
+    more: AtomicUsize,
     seen: Mutex<Vec<Seen>>,
     /// Permits to answer for [`Act::Hold`].
     release: Semaphore,
@@ -79,6 +81,7 @@ impl Sick {
             era: Mutex::new(era),
             connections: AtomicUsize::new(0),
             acts: Mutex::default(),
+            more: AtomicUsize::new(0),
             seen: Mutex::default(),
             release: Semaphore::new(0),
             hung_up: AtomicUsize::new(0),
@@ -105,6 +108,11 @@ impl Sick {
     /// What the next tool calls get, in this order, after what was asked for before.
     pub fn then(&self, acts: impl IntoIterator<Item = Act>) {
         lock(&self.state.acts).extend(acts);
+    }
+
+    /// From now on it lists so many tools besides its own two: `more_0`, `more_1` and so on.
+    pub fn lists(&self, more: usize) {
+        self.state.more.store(more, Ordering::SeqCst);
     }
 
     /// From now on it speaks the other protocol, as after a redeployment.

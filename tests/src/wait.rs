@@ -19,7 +19,18 @@ const LOOK: Duration = Duration::from_millis(5);
 ///
 /// # Errors
 /// When there is none within [`PATIENCE`], or the question itself fails.
-pub async fn until<T, F>(what: impl Display, mut ask: F) -> Result<T>
+pub async fn until<T, F>(what: impl Display, ask: F) -> Result<T>
+where
+    F: AsyncFnMut() -> Result<Option<T>>,
+{
+    until_within(PATIENCE, what, ask).await
+}
+
+/// The same with more patience, for programs of others that take their time.
+///
+/// # Errors
+/// When there is no answer within `patience`, or the question itself fails.
+pub async fn until_within<T, F>(patience: Duration, what: impl Display, mut ask: F) -> Result<T>
 where
     F: AsyncFnMut() -> Result<Option<T>>,
 {
@@ -30,8 +41,8 @@ where
         if let Some(answer) = ask().await? {
             return Ok(answer);
         }
-        if start.elapsed() > PATIENCE {
-            bail!("waited {PATIENCE:?} in vain until {what}");
+        if start.elapsed() > patience {
+            bail!("waited {patience:?} in vain until {what}");
         }
     }
 }

@@ -314,11 +314,14 @@ impl Talk {
 impl State {
     fn tools(&self) -> String {
         let schema = json!({ "type": "object" });
-        let tools = json!([
-            { "name": "read", "description": "Reads", "inputSchema": schema,
-              "annotations": { "readOnlyHint": true } },
-            { "name": "write", "description": "Writes", "inputSchema": schema },
-        ]);
+        let mut tools = vec![
+            json!({ "name": "read", "description": "Reads", "inputSchema": schema,
+                    "annotations": { "readOnlyHint": true } }),
+            json!({ "name": "write", "description": "Writes", "inputSchema": schema }),
+        ];
+        let more = 0..self.more.load(Ordering::SeqCst);
+        tools.extend(more.map(|n| json!({ "name": format!("more_{n}"), "inputSchema": schema })));
+        let tools = Value::Array(tools);
         match self.era() {
             Era::Modern => format!(r#""tools":{tools},"ttlMs":0,"cacheScope":"private""#),
             Era::Legacy => format!(r#""tools":{tools}"#),
