@@ -2,19 +2,9 @@
 //!
 //! Enters: nothing. Leaves: constants. Never: a value.
 
-macro_rules! fields {
-    ($($name:ident = $text:literal, $help:literal;)*) => {
-        $(
-            #[doc = $help]
-            pub const $name: &str = $text;
-        )*
+use crate::named::named;
 
-        /// Every field with its meaning, in order.
-        pub const ALL: &[(&str, &str)] = &[$(($text, $help),)*];
-    };
-}
-
-fields! {
+named! {
     TS = "ts", "When the call ended: RFC 3339, UTC, milliseconds.";
     LEVEL = "level", "`info`; `warn` when network or target failed; `error` when the gateway did.";
     MSG = "msg", "Always `call`.";

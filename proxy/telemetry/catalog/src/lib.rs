@@ -8,6 +8,7 @@ mod buckets;
 mod cloudwatch;
 mod label;
 mod metric;
+mod named;
 mod words;
 
 mod document;

@@ -2,19 +2,9 @@
 //!
 //! Enters: nothing. Leaves: constants. Never: a value; never a field for arguments or results.
 
-macro_rules! names {
-    ($($name:ident = $text:literal, $help:literal;)*) => {
-        $(
-            #[doc = $help]
-            pub const $name: &str = $text;
-        )*
+use crate::named::named;
 
-        /// Every field with its meaning, in order.
-        pub const ALL: &[(&str, &str)] = &[$(($text, $help),)*];
-    };
-}
-
-names! {
+named! {
     KEPT = "kept", "Why the record stays when newer calls come: `first` of its tool and reason, `failed`, `caller` (denied, malformed or cancelled) or `slow`; absent for the others.";
     COURSE = "course", "The phases in the order in which they were entered: `phase` and `at_ms`, the first 25.";
     TRIES = "tries", "The attempts at the target: `at_ms`, `took_ms`, `reason`, `span_id` and `detail`, the first 10.";

@@ -3,19 +3,9 @@
 //! Enters: nothing. Leaves: constants, after OpenTelemetry's conventions for MCP and GenAI where
 //! they have one. Never: a value; never an attribute for arguments or results.
 
-macro_rules! names {
-    ($($name:ident = $text:literal, $help:literal;)*) => {
-        $(
-            #[doc = $help]
-            pub const $name: &str = $text;
-        )*
+use crate::named::named;
 
-        /// Every attribute with its meaning, in order.
-        pub const ALL: &[(&str, &str)] = &[$(($text, $help),)*];
-    };
-}
-
-names! {
+named! {
     METHOD = "mcp.method.name", "The MCP method, `_OTHER` when unknown.";
     PROTOCOL_VERSION = "mcp.protocol.version", "The revision that the caller spoke.";
     RPC_ID = "jsonrpc.request.id", "The id of the JSON-RPC request, as sent.";
