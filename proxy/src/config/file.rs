@@ -105,7 +105,7 @@ pub(crate) struct Issuer {
 pub(crate) struct Limits {
     /// Largest request body. Default `4MiB`.
     pub(crate) body: Option<Text<Size>>,
-    /// Request bodies above `64KiB` held at once, all together; never less than `body`. Default `64MiB`.
+    /// Request bodies above `64KiB` held at once, all together; at least `body`. Default `64MiB`.
     pub(crate) bodies: Option<Text<Size>>,
     /// Deepest JSON nesting of a request. Default `128`.
     #[schemars(range(min = 1, max = 1024))]

@@ -38,6 +38,8 @@ pub(crate) const DEFAULT_RETRY: Retry = Retry {
     max: Duration::from_secs(2),
     budget: 0.2,
 };
+/// Largest request body when the file names none.
+pub(crate) const DEFAULT_BODY: usize = 4 << 20;
 /// Fewest characters of a key that seals sessions: base64 of 32 bytes has 44.
 const KEY_CHARACTERS: usize = 32;
 
@@ -203,10 +205,11 @@ fn auth(written: &file::Auth, resource: &str) -> Auth {
 }
 
 fn limits(written: &file::Limits) -> Limits {
-    let body = size(&written.body, 4 << 20);
+    let body = size(&written.body, DEFAULT_BODY);
     Limits {
         body,
-        bodies: size(&written.bodies, 64 << 20).max(body),
+        // What is written has room for the largest one; so has the default.
+        bodies: size(&written.bodies, body.max(64 << 20)),
         depth: count(written.depth, 128),
         connections: count(written.connections, 4096),
         concurrency: count(written.concurrency, 1024),

@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::config::code;
 use crate::config::file::{File, Retry, Settings};
 use crate::config::report::{Mistake, quote};
-use crate::config::resolve::{DEFAULT_RETRY, merge_retry};
+use crate::config::resolve::{DEFAULT_BODY, DEFAULT_RETRY, merge_retry};
 use crate::config::review::Review;
 use crate::config::text::Text;
 use crate::config::units::Size;
@@ -28,6 +28,7 @@ type Bytes = Option<Text<Size>>;
 pub(super) fn check(file: &File, review: &mut Review<'_>) {
     size(&file.limits.body, &["limits", "body"], review);
     size(&file.limits.bodies, &["limits", "bodies"], review);
+    room_for_one(file, review);
     token_size(&file.limits.token_bytes, review);
     time(&file.sessions.lifetime, &["sessions", "lifetime"], review);
     bounded(&file.shutdown.grace, &["shutdown", "grace"], review);
@@ -45,6 +46,21 @@ pub(super) fn check(file: &File, review: &mut Review<'_>) {
         let target = file.targets.0.iter().find(|(name, _)| Some(name.as_str()) == target);
         let inherited = merge_retry(shared, target.and_then(|(_, t)| t.retry.as_ref()));
         waits(tool.retry.as_ref(), inherited, &["tools", name], review);
+    }
+}
+
+/// Bodies together must have room for the largest one.
+fn room_for_one(file: &File, review: &mut Review<'_>) {
+    let Some(Text(together)) = &file.limits.bodies else { return };
+    let largest = file.limits.body.as_ref().map_or(DEFAULT_BODY, |body| body.0.bytes());
+    if together.bytes() < largest {
+        let mistake = Mistake::new(
+            code::OUT_OF_RANGE,
+            review.at(&["limits", "bodies"]),
+            "`bodies` has no room for the largest body",
+        );
+        let largest = format!("`body` is {largest} bytes");
+        review.add(mistake.label(largest).help("write a `bodies` that is not below `body`"));
     }
 }
 
