@@ -1,5 +1,6 @@
 //! One unbroken trace through the gateway, whatever becomes of the call, and no span lost unseen.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
@@ -63,8 +64,11 @@ fn tree(spans: &[Span]) -> String {
     out
 }
 
-/// The tree hangs together: the call below its caller, each attempt below the call.
+/// The tree hangs together: the call below its caller, each attempt below the call, and no two of
+/// them under one id.
 fn hangs_together(spans: &[Span], caller: &str) -> Result<()> {
+    let ids: BTreeSet<String> = spans.iter().map(Span::id).collect();
+    ensure!(ids.len() == spans.len(), "two spans have one id: {spans:?}");
     let (call, attempts) = spans.split_first().context("no spans")?;
     ensure!(call.is_server() && call.parent() == caller, "{call:?}");
     for attempt in attempts {

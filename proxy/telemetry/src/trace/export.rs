@@ -22,7 +22,7 @@ const EVERY: Duration = Duration::from_secs(1);
 const AT_ONCE: usize = 4;
 /// Attempts at a batch.
 const ATTEMPTS: u32 = 4;
-/// The first pause between two attempts, and the longest.
+/// The longest first pause between two attempts, and the longest of all that we choose ourselves.
 const PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// How long one batch may take, pauses included.
@@ -52,8 +52,8 @@ pub(super) async fn run(queue: Arc<Queue>, otlp: Otlp, metrics: Metrics) {
     let mut under_way = JoinSet::new();
     let mut closed = false;
     while !closed {
-        let waited = tokio::time::timeout(EVERY, queue.woken()).await;
-        let _woken_or_time = waited.is_ok();
+        // Woken or not: both mean to look.
+        let _woken = tokio::time::timeout(EVERY, queue.woken()).await;
         loop {
             let taken = queue.take();
             closed = taken.closed;
@@ -142,8 +142,9 @@ impl Exporter {
         loop {
             let fate = self.otlp.send(body.clone()).await;
             let Fate::Failed { again: Some(wait), .. } = fate else { return fate };
-            let grown = PAUSE.saturating_mul(1 << attempt);
-            let pause = wait.min(LONGEST_PAUSE) + grown.min(LONGEST_PAUSE).mul_f64(fastrand::f64());
+            // Never sooner than the collector asked for; if that is too long, it is given up.
+            let grown = PAUSE.saturating_mul(1 << (attempt - 1)).min(LONGEST_PAUSE);
+            let pause = wait + grown.mul_f64(fastrand::f64());
             if attempt >= ATTEMPTS || began.elapsed() + pause > PATIENCE {
                 return fate;
             }
