@@ -28,11 +28,21 @@ const OTHER_STACKS: [&str; 10] = [
 const REGISTRY: &str = "\"registry+https://github.com/rust-lang/crates.io-index\"";
 
 /// Licences that ask for no more than a notice. `.deny.toml` lists the same.
-const LICENCES: [&str; 6] = ["Apache-2.0", "BSD-3-Clause", "ISC", "MIT", "Unicode-3.0", "Zlib"];
+const LICENCES: [&str; 7] =
+    ["Apache-2.0", "BSD-3-Clause", "BlueOak-1.0.0", "ISC", "MIT", "Unicode-3.0", "Zlib"];
 
 /// Crates that are there twice because their users have not moved yet. `.deny.toml` lists the same.
-const TWICE: [&str; 7] =
-    ["base64", "getrandom", "hashbrown", "rand", "rand_core", "syn", "untrusted"];
+pub(crate) const TWICE: [&str; 9] = [
+    "base64",
+    "getrandom",
+    "hashbrown",
+    "http",
+    "http-body",
+    "rand",
+    "rand_core",
+    "syn",
+    "untrusted",
+];
 
 /// Complaints about the TLS stack of a package.
 pub(crate) fn other_stacks(built: &[Built]) -> Vec<String> {

@@ -8,6 +8,7 @@ use crate::members::{Built, Member};
 const CALL: &str = "toolgate-call";
 const CATALOG: &str = "toolgate-telemetry-catalog";
 const TELEMETRY: &str = "toolgate-telemetry";
+const TELEMETRY_AWS: &str = "toolgate-telemetry-aws";
 const PROXY: &str = "toolgate";
 const TESTS: &str = "toolgate-tests";
 
@@ -77,6 +78,7 @@ fn below(name: &str) -> Option<Below> {
     Some(match name {
         CALL => Below::These(&[]),
         CATALOG => Below::These(&[CALL]),
+        TELEMETRY_AWS => Below::These(&[CALL, TELEMETRY]),
         TELEMETRY => Below::These(&[CALL, CATALOG]),
         "toolgate-dashboards" | "toolgate-alarms" => Below::These(&[CATALOG]),
         "toolgate-accept" | "toolgate-admit" | "toolgate-guard" | "toolgate-mcp"

@@ -55,6 +55,8 @@ pub(crate) struct File {
     pub(crate) log: Log,
     /// Traces.
     pub(crate) traces: Traces,
+    /// Where AWS is, for what is sent there.
+    pub(crate) aws: Option<Aws>,
     /// How the gateway stops.
     pub(crate) shutdown: Shutdown,
 }
@@ -335,6 +337,18 @@ pub(crate) struct Otlp {
     /// Name of this gateway in traces. Default `toolgate`.
     #[schemars(length(min = 1, max = 128))]
     pub(crate) service: Option<String>,
+}
+
+/// Where AWS is. Credentials come from the environment, a profile, the container or the machine.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schemars(title = "`aws`")]
+pub(crate) struct Aws {
+    /// The region, for example `us-east-1`. Absent: what the environment, the profile or the machine says.
+    #[schemars(length(min = 1, max = 64))]
+    pub(crate) region: Option<String>,
+    /// The URL at which every service is asked, for emulators and private endpoints. Absent: AWS itself.
+    pub(crate) endpoint: Option<Text<HttpUrl>>,
 }
 
 /// How the gateway stops.

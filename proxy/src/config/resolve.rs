@@ -18,7 +18,7 @@ use super::code;
 use super::file;
 use super::reference::SecretRef;
 use super::report::{Mistake, quote};
-use super::resolved::{Auth, Config, Issuer, Limits, Log, Retry, Sessions, Shutdown};
+use super::resolved::{Auth, Aws, Config, Issuer, Limits, Log, Retry, Sessions, Shutdown};
 use super::review::Review;
 use super::secret::{Secret, fetch};
 use super::text::Text;
@@ -92,6 +92,7 @@ pub(crate) fn resolve<'a>(
             level: file.log.level.unwrap_or_default(),
         },
         traces: resolver.traces(&file.traces),
+        aws: aws(file.aws.as_ref()),
         shutdown: Shutdown { grace: time(&file.shutdown.grace, Duration::from_secs(10)) },
         public_url,
         resource,
@@ -201,6 +202,14 @@ fn auth(written: &file::Auth, resource: &str) -> Auth {
         anonymous: written.anonymous.unwrap_or(false),
         issuers: written.issuers.iter().filter_map(issuer).collect(),
         scopes: scopes(&written.scopes),
+    }
+}
+
+fn aws(written: Option<&file::Aws>) -> Aws {
+    let Some(written) = written else { return Aws::default() };
+    Aws {
+        region: written.region.clone(),
+        endpoint: written.endpoint.as_ref().map(|endpoint| endpoint.0.uri.clone()),
     }
 }
 

@@ -44,6 +44,8 @@ pub struct Config {
     pub log: Log,
     /// Traces.
     pub traces: Traces,
+    /// Where AWS is, for what is sent there.
+    pub aws: Aws,
     /// How the gateway stops.
     pub shutdown: Shutdown,
 }
@@ -268,6 +270,15 @@ pub struct Otlp {
     pub timeout: Duration,
     /// Name of this gateway in traces.
     pub service: String,
+}
+
+/// Where AWS is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Aws {
+    /// The region; `None` takes what is found.
+    pub region: Option<String>,
+    /// Where every service is asked; `None` is AWS.
+    pub endpoint: Option<Uri>,
 }
 
 /// How the gateway stops.

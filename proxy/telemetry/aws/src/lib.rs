@@ -1,0 +1,8 @@
+//! What telemetry does with AWS: nobody else in the gateway knows that there is such a thing.
+//!
+//! Enters: where AWS is, and what telemetry hands out. Leaves: calls of its API over the SDK. Never:
+//! anything on the way of a call, or a secret in an error.
+
+mod reach;
+
+pub use reach::{Aws, AwsConfig, Unreachable};
