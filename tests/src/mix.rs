@@ -138,7 +138,9 @@ traces: {{ sample: 0.5, otlp: {{ endpoint: \"{otlp}\" }} }}
     async fn strangers(&self) -> Result<()> {
         let header = |kid: &str| json!({ "alg": "RS256", "kid": kid });
         let mut gone = self.issuer.claims(&[SCOPE]);
-        gone["iss"] = self.gone.clone().into();
+        if let Some(claims) = gone.as_object_mut() {
+            claims.insert("iss".to_owned(), self.gone.clone().into());
+        }
         let tokens = [
             "no.token.this".to_owned(),
             self.issuer.mint_with_header(header("unknown"), self.issuer.claims(&[SCOPE])),

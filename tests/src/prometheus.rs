@@ -93,7 +93,7 @@ impl Prometheus {
     /// When the expression is not one.
     pub async fn now(&self, expression: &str) -> Result<Vec<Value>> {
         let answer = self.get(&format!("/api/v1/query?query={}", encoded(expression))).await?;
-        Ok(answer["data"]["result"].as_array().context("no result")?.clone())
+        result(&answer)
     }
 
     /// How many series answer.
@@ -117,8 +117,13 @@ impl Prometheus {
         let (query, step) = (encoded(expression), step.as_secs_f64());
         let path = format!("/api/v1/query_range?query={query}&start={from}&end={to}&step={step}");
         let answer = self.get(&path).await?;
-        Ok(answer["data"]["result"].as_array().context("no result")?.clone())
+        result(&answer)
     }
+}
+
+fn result(answer: &Value) -> Result<Vec<Value>> {
+    let found = answer.pointer("/data/result").and_then(Value::as_array);
+    Ok(found.context("no result")?.clone())
 }
 
 /// What a query string may hold (RFC 3986, 2.3), everything else by its number.
