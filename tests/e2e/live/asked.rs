@@ -14,7 +14,7 @@ pub(super) const CANNOT: [(&str, &str); 2] = [
 pub(super) const NEVER: [(&str, &str); 3] = [
     (
         "toolgate_connections_rejected_total{reason=\"limit\"}",
-        "the mix itself would be turned away",
+        "the mix itself would be turned away: module `bounds`",
     ),
     (
         "toolgate_retry_suppressed_total{reason=\"budget\"}",
