@@ -22,7 +22,7 @@ use toolgate_tests::prometheus::{Prometheus, ROOT};
 
 /// Rounds of good calls between two rounds of every kind.
 const GOOD: u32 = 60;
-/// Rounds of every kind between two batches of spans that are lost.
+/// Rounds of every kind between two batches of spans that are lost, and two deaths of a program.
 const LOSE: u32 = 8;
 /// Points of a line.
 const POINTS: u32 = 120;
@@ -88,6 +88,7 @@ impl Numbers {
         while start.elapsed() < length {
             if round.is_multiple_of(LOSE) {
                 mix.lose_spans();
+                mix.kill().await?;
             }
             mix.every_kind().await?;
             for _ in 0..GOOD {

@@ -20,6 +20,7 @@ section.row{background:none;border:0;font-size:15px;font-weight:500;padding-top:
 h2{font-size:13px;font-weight:500;margin:6px 8px 2px;white-space:nowrap}\
 .legend{display:flex;flex-wrap:wrap;gap:0 12px;margin:0 8px;font-size:11px;overflow:hidden}\
 .legend i{display:inline-block;width:12px;height:3px;margin:0 4px 2px 0;border-radius:2px}\
+.entry{width:100%;border-bottom:1px solid #22252b;line-height:14px;white-space:nowrap}.entry b{float:right;font-weight:400}\
 .number{font-size:34px;font-weight:500;text-align:center;padding-top:18px}\
 .bar{display:flex;align-items:center;margin:3px 8px;gap:6px}.bar b{flex:0 0 45%;font-weight:400;overflow:hidden;white-space:nowrap}\
 .bar span{flex:1;background:#22252b}.bar span u{display:block;height:14px}\

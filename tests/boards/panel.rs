@@ -3,6 +3,8 @@
 //! In: a panel as Grafana imports it, and numbers. Out: SVG and HTML in the colours of Grafana, and
 //! remarks on what a reader could not use.
 
+use std::collections::BTreeMap;
+
 use anyhow::{Context, Result};
 use serde_json::Value;
 
@@ -20,17 +22,23 @@ const MANY: usize = 12;
 /// Lines of a legend, and the height of one.
 const LEGEND_LINE: f64 = 15.0;
 const LETTER: f64 = 6.2;
+/// The largest part of a panel that is its legend; the rest of it is scrolled.
+const LEGEND: f64 = 0.35;
 /// Where the axis' numbers are.
-const AXIS: f64 = 62.0;
+const AXIS: f64 = 74.0;
 
 /// A panel with its numbers.
 #[derive(Debug)]
 pub(crate) struct Panel {
     kind: Kind,
     unit: String,
+    /// Whether the legend is a table with the largest first.
+    sorted: bool,
     /// From which value on it has which colour.
     steps: Vec<(f64, String)>,
     most: Option<f64>,
+    /// What the axis reaches at least.
+    at_least: Option<f64>,
     span: (f64, f64),
     lines: Vec<Line>,
 }
@@ -78,8 +86,10 @@ impl Panel {
         Ok(Self {
             kind,
             unit: text(defaults, "/unit").to_owned(),
+            sorted: text(panel, "/options/legend/displayMode") == "table",
             steps: steps.collect(),
             most: defaults.get("max").and_then(Value::as_f64),
+            at_least: defaults.pointer("/custom/axisSoftMax").and_then(Value::as_f64),
             span: (numbers.from, numbers.to),
             lines,
         })
@@ -94,7 +104,7 @@ impl Panel {
         } else if points().all(|(_, value)| *value == 0.0 || value.is_nan()) {
             remarks.push("shows nothing but zeros".to_owned());
         }
-        if self.lines.len() > MANY {
+        if !self.sorted && self.lines.len() > MANY {
             remarks.push(format!("has {} lines", self.lines.len()));
         }
         let alike = |line: &Line| self.lines.iter().filter(|other| other.name == line.name).count();
@@ -127,7 +137,7 @@ impl Panel {
 
     fn bars(&self) -> String {
         let most = self.lines.iter().map(Line::last).fold(f64::MIN_POSITIVE, f64::max);
-        let bars = self.lines.iter().map(|line| {
+        let bars = self.lines.iter().filter(|line| !line.last().is_nan()).map(|line| {
             let (value, share) = (line.last(), line.last() / self.most.unwrap_or(most) * 100.0);
             format!(
                 "<div class=bar><b>{}</b><span><u style=\"width:{share:.1}%;background:{}\"></u></span>{}</div>",
@@ -141,14 +151,20 @@ impl Panel {
 
     /// Lines with an axis, and the legend below.
     fn graph(&self, width: f64, height: f64) -> String {
-        let wide = |line: &Line| size(line.name.chars().count()) * LETTER + 28.0;
-        let total: f64 = self.lines.iter().map(wide).sum();
-        let legend = ((total / (width - 16.0)).ceil() * LEGEND_LINE).min(height * 0.45);
+        let legend = if self.sorted {
+            size(self.lines.len()) * LEGEND_LINE
+        } else {
+            let wide = |line: &Line| size(line.name.chars().count()) * LETTER + 28.0;
+            (self.lines.iter().map(wide).sum::<f64>() / (width - 16.0)).ceil() * LEGEND_LINE
+        };
+        let legend = legend.min((height * LEGEND / LEGEND_LINE).floor() * LEGEND_LINE);
         let (plot, right) = (height - legend - 24.0, width - 10.0);
         let drawn = self.piled();
         let points = || drawn.iter().flatten().map(|(_, value)| *value);
+        let least = self.at_least.unwrap_or_default();
         let most = points().filter(|value| value.is_finite()).fold(0.0, f64::max);
-        let most = self.most.unwrap_or(if most > 0.0 { most * 1.05 } else { 1.0 });
+        let most = if most > least { most * 1.05 } else { least };
+        let most = self.most.unwrap_or(if most > 0.0 { most } else { 1.0 });
         let (from, to) = self.span;
         let x = |time: f64| AXIS + (time - from) / (to - from) * (right - AXIS);
         let y = |value: f64| plot - (value / most).min(1.0) * (plot - 8.0);
@@ -173,32 +189,44 @@ impl Panel {
             let path = path(line, x, y);
             let colour = colour(nth);
             svg.push_str(&format!(
-                "<path d=\"{path}\" fill=none stroke=\"{colour}\" stroke-width=1.3/>"
+                "<path d=\"{path}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"1.3\"/>"
             ));
         }
         svg.push_str("</svg>");
-        let names = self.lines.iter().enumerate().map(|(nth, line)| {
-            let (colour, name) = (colour(nth), escaped(&line.name));
-            format!("<div><i style=\"background:{colour}\"></i>{name}</div>")
-        });
-        let names: String = names.collect();
+        let names: String = self.names().collect();
         format!("{svg}<div class=legend style=\"height:{legend:.0}px\">{names}</div>")
+    }
+
+    /// The legend: a table with the largest first, or a list.
+    fn names(&self) -> impl Iterator<Item = String> {
+        let mut all: Vec<(usize, &Line)> = self.lines.iter().enumerate().collect();
+        if self.sorted {
+            all.sort_by(|(_, one), (_, other)| other.most().total_cmp(&one.most()));
+        }
+        all.into_iter().map(|(nth, line)| {
+            let (colour, name) = (colour(nth), escaped(&line.name));
+            if self.sorted {
+                let most = shown(line.most(), &self.unit);
+                return format!(
+                    "<div class=entry><i style=\"background:{colour}\"></i>{name}<b>{most}</b></div>"
+                );
+            }
+            format!("<div><i style=\"background:{colour}\"></i>{name}</div>")
+        })
     }
 
     /// The points of each line; of areas upon each other, with what is below.
     fn piled(&self) -> Vec<Vec<(f64, f64)>> {
-        let mut piled: Vec<Vec<(f64, f64)>> = Vec::new();
-        for line in &self.lines {
-            let below = |time: f64| {
-                let last = piled.last().filter(|_| self.kind == Kind::Stacked)?;
-                last.iter().find(|(at, _)| *at == time).map(|(_, value)| *value)
-            };
-            let points = line.points.iter();
-            let points = points.map(|(at, value)| (*at, value + below(*at).unwrap_or_default()));
-            let points = points.collect();
-            piled.push(points);
-        }
-        piled
+        let mut below: BTreeMap<u64, f64> = BTreeMap::new();
+        let mut pile = |(time, value): &(f64, f64)| {
+            if self.kind != Kind::Stacked || !value.is_finite() {
+                return (*time, *value);
+            }
+            let sum = below.entry(time.to_bits()).or_default();
+            *sum += value;
+            (*time, *sum)
+        };
+        self.lines.iter().map(|line| line.points.iter().map(&mut pile).collect()).collect()
     }
 
     fn colour(&self, value: f64) -> &str {
@@ -227,6 +255,11 @@ impl Line {
             name = format!("{before}{after}");
         }
         Self { name, points: points.collect() }
+    }
+
+    fn most(&self) -> f64 {
+        let values = self.points.iter().map(|(_, value)| *value);
+        values.filter(|value| value.is_finite()).fold(0.0, f64::max)
     }
 
     fn last(&self) -> f64 {

@@ -92,6 +92,7 @@ async fn every_panel_and_alert_has_an_answer_and_every_rule_is_computed() -> Res
     let mut open = open(&prometheus).await?;
     let all = until("everything is answered", async || {
         mix.every_kind().await?;
+        mix.kill().await?;
         let mut empty = Vec::new();
         for (who, expression) in open.drain(..) {
             if prometheus.series(&expression).await? == 0 {
@@ -119,6 +120,7 @@ async fn everything_happened(prometheus: &Prometheus, mix: &Mix) -> Result<()> {
     let happened = until("everything that alerts count has happened", async || {
         mix.lose_spans();
         mix.every_kind().await?;
+        mix.kill().await?;
         let mut zero = Vec::new();
         for selector in still.drain(..) {
             if prometheus.series(&format!("{selector} > 0")).await? == 0 {

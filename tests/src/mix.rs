@@ -121,12 +121,20 @@ traces: {{ sample: 0.5, otlp: {{ endpoint: \"{otlp}\" }} }}
         self.strangers().await?;
         self.sick.then([Act::Reset]);
         caller.tool("sick___read", json!({})).await?;
-        caller.tool("mortal___die", json!({})).await?;
         let session = caller.session().await?;
         session.tool("child___echo", json!({ "text": "a" })).await?;
+        drop(session.stream().await?);
         session.end().await?;
         self.overwhelm(&caller).await?;
         self.give_up(&caller).await
+    }
+
+    /// A program dies in a call.
+    ///
+    /// # Errors
+    /// When the call is not answered.
+    pub async fn kill(&self) -> Result<()> {
+        self.caller().tool("mortal___die", json!({})).await.map(drop)
     }
 
     /// Refuses the next batch of spans for good.
@@ -153,9 +161,12 @@ traces: {{ sample: 0.5, otlp: {{ endpoint: \"{otlp}\" }} }}
         Ok(())
     }
 
-    /// More than the frail target takes: calls at once, an answer that does not come, 429, and
-    /// failures until its breaker opens.
+    /// More than the frail target takes: calls at once, an answer that does not come, a session that
+    /// is lost, 429, and failures until its breaker opens. Another tool is on its list from now on.
     async fn overwhelm(&self, caller: &Client) -> Result<()> {
+        self.frail.lists(self.frail.calls("write") % 3);
+        self.frail.then([Act::LoseSession]);
+        caller.tool("frail___read", json!({})).await?;
         let many = |status| Act::page(status, "text/plain", "");
         let crowd = (0..CROWD).map(|_| caller.tool("frail___write", json!({})));
         self.frail.then([Act::Hang, Act::Hang]);
@@ -165,6 +176,7 @@ traces: {{ sample: 0.5, otlp: {{ endpoint: \"{otlp}\" }} }}
         for _ in 0..CROWD {
             caller.tool("frail___read", json!({})).await?;
         }
+        self.frail.recover();
         Ok(())
     }
 
