@@ -31,6 +31,9 @@ const CALLS: usize = 700;
 const SPANS: f64 = 2.0;
 /// What the slow collector takes for an answer.
 const SLOW: Duration = Duration::from_millis(200);
+/// More calls that take as long as the slow collector than beside a backend that is well: twice as
+/// many and one in a hundred. This tells waiting from a machine that is busy, which hits both alike.
+const LATE: usize = CALLS / 100;
 /// How much slower than beside a backend that is well a call may be: this many times, and this long.
 /// A backend that is waited for takes 200 ms and more.
 const TIMES: u32 = 4;
@@ -122,6 +125,11 @@ impl Subject {
         sorted[(sorted.len() * percent / 100).min(sorted.len() - 1)]
     }
 
+    /// Calls that took as long as the slow collector takes.
+    fn late(&self) -> usize {
+        self.took.iter().filter(|took| **took >= SLOW).count()
+    }
+
     /// Waits until every span and every line is accounted for; gives their fates.
     async fn settled(&self) -> Result<Fates> {
         let (spans, lines) = (SPANS * self.calls()?, self.calls()? + 1.0);
@@ -194,6 +202,10 @@ async fn no_call_waits_for_a_backend_and_what_it_does_not_take_is_counted() -> R
             let took = subject.within(percent);
             assert!(took <= limit, "{:?}: p{percent} {took:?} > {limit:?}", subject.fault);
         }
+    }
+    for subject in sick {
+        let (late, usual) = (subject.late(), fine.late());
+        assert!(late <= usual * 2 + LATE, "{:?}: {late} late, {usual} usually", subject.fault);
     }
     for subject in &subjects {
         let (fates, calls) = (subject.settled().await?, subject.calls()?);

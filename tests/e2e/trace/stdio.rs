@@ -17,6 +17,9 @@ use toolgate_tests::wait::until;
 
 use super::{CALLER, OPEN, TRACE, called, hangs_together, parent, tree};
 
+/// What an attempt ends with while the child is being started.
+const NOT_THERE: &str = "connect_refused";
+
 const ERAS: [&str; 2] = ["modern", "legacy"];
 
 /// A gateway before a child that notes what it reads, and a collector behind.
@@ -29,11 +32,11 @@ struct House {
 
 impl House {
     async fn start(era: &str) -> Result<Self> {
-        Self::start_with(era, OPEN, "").await
+        Self::start_with(era, OPEN, "", 100).await
     }
 
-    /// The same with other callers, and with more rules for tools.
-    async fn start_with(era: &str, auth: &str, tools: &str) -> Result<Self> {
+    /// The same with other callers, more rules for tools, and failures until the breaker opens.
+    async fn start_with(era: &str, auth: &str, tools: &str, failures: u32) -> Result<Self> {
         let (scratch, collector) = (Scratch::new()?, Collector::start().await?);
         let record = scratch.path().join("record");
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/sick_stdio.py");
@@ -43,11 +46,13 @@ impl House {
 targets:
   child:
     stdio: {{ command: [python3, {script:?}, {era}, {record:?}] }}
-    timeout: 800ms
-    breaker: {{ failures: 2, open: 1h }}
+    timeout: 12s
+    retry: {{ budget: 1 }}
+    breaker: {{ failures: {failures}, open: 1h }}
 tools:
   child___read: {{ read_only: true }}
-  child___die_once: {{ read_only: true, retry: {{ attempts: 3, base: 300ms, max: 400ms }} }}
+  child___hang: {{ timeout: 800ms }}
+  child___die_once: {{ read_only: true, retry: {{ attempts: 10, base: 300ms, max: 2s }} }}
 {tools}"
         );
         let gateway = Gateway::start(&config).await?;
@@ -76,9 +81,12 @@ tools:
         Ok(all)
     }
 
-    /// The child was told of these attempts, one call each, and of nothing else of the trace.
+    /// The child was told of these attempts, one call each but for those that came while it was not
+    /// there, and of nothing else of the trace.
     fn told(&self, tool: &str, trace: &str, attempts: &[Span]) -> Result<()> {
         let sent = self.read(tool)?;
+        let made = |attempt: &&Span| attempt.attribute("error.type").as_deref() != Some(NOT_THERE);
+        let attempts: Vec<&Span> = attempts.iter().filter(made).collect();
         ensure!(sent.len() == attempts.len(), "{tool}: {sent:?}, {attempts:?}");
         for (sent, attempt) in sent.iter().zip(attempts) {
             let meta = &sent["params"]["_meta"];
@@ -166,15 +174,26 @@ async fn progress_of_a_child_is_a_stream_under_one_attempt() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_call_that_is_made_again_at_the_next_child_is_linked_to_the_first_attempt() -> Result<()>
-{
+async fn a_call_that_is_made_again_at_the_next_child_is_linked_to_the_one_before() -> Result<()> {
     for era in ERAS {
         let house = House::start(era).await?;
         house.call("die_once").await?.result()?;
-        let wanted = "SERVER tools/call die_once ok\n  \
-                      CLIENT tools/call die_once reset (error)\n  \
-                      CLIENT tools/call die_once ok resend 1 linked\n";
-        house.shows("die_once", wanted).await?;
+        let spans = house.collector.trace(TRACE).await?;
+        hangs_together(&spans, CALLER)?;
+        let (call, attempts) = spans.split_first().context("no spans")?;
+        assert_eq!(call.attribute("error.type"), None);
+        let (last, failed) = attempts.split_last().context("no attempts")?;
+        let (first, between) = failed.split_first().context("no retry")?;
+        assert_eq!(first.attribute("error.type").as_deref(), Some("reset"));
+        for attempt in between {
+            // The next child takes as long as it takes to start.
+            assert_eq!(attempt.attribute("error.type").as_deref(), Some(NOT_THERE));
+        }
+        assert_eq!(last.attribute("error.type"), None);
+        let resent = last.attribute("http.request.resend_count");
+        assert_eq!(resent, Some(failed.len().to_string()));
+        assert!(last.links().contains(&failed[failed.len() - 1].id()), "{last:?}");
+        house.told("die_once", TRACE, attempts)?;
     }
     Ok(())
 }
@@ -183,7 +202,7 @@ async fn a_call_that_is_made_again_at_the_next_child_is_linked_to_the_first_atte
 async fn a_child_reads_nothing_of_a_call_that_is_not_for_it() -> Result<()> {
     for era in ERAS {
         // The breaker is open.
-        let house = House::start(era).await?;
+        let house = House::start_with(era, OPEN, "", 2).await?;
         for _ in 0..2 {
             house.gateway.client().tool("child___hang", json!({})).await?;
         }
@@ -198,7 +217,7 @@ async fn a_child_reads_nothing_of_a_call_that_is_not_for_it() -> Result<()> {
             issuer.url()
         );
         let scoped = "  child___write: { scopes: [child/write] }\n";
-        let house = House::start_with(era, &auth, scoped).await?;
+        let house = House::start_with(era, &auth, scoped, 2).await?;
         let client = house.gateway.client().with_token(issuer.token(&["gateway/invoke"]));
         let ask = Ask::modern_raw("1", "tools/call", &called("child___write", &parent(1)));
         let denied = client.send(ask.header("mcp-name", "child___write")).await?;
