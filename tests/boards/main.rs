@@ -21,7 +21,7 @@ use toolgate_tests::mix::Mix;
 use toolgate_tests::prometheus::{Prometheus, ROOT};
 
 /// Rounds of good calls between two rounds of every kind.
-const GOOD: u32 = 60;
+const GOOD: u32 = 30;
 /// Rounds of every kind between two batches of spans that are lost, and two deaths of a program.
 const LOSE: u32 = 8;
 /// Points of a line.
@@ -82,7 +82,7 @@ async fn draw(options: &Options) -> Result<()> {
 impl Numbers {
     /// Calls for so long.
     async fn gather(mix: &Mix, length: Duration) -> Result<Self> {
-        let prometheus = Prometheus::start(&mix.gateway).await?;
+        let prometheus = Prometheus::start_calmly(&mix.gateway).await?;
         let (from, start) = (now(), Instant::now());
         let mut round: u32 = 0;
         while start.elapsed() < length {
@@ -113,7 +113,7 @@ impl Numbers {
 
 /// Everything is chosen, and a rate is that of a few scrapes.
 fn chosen(expression: &str) -> String {
-    let mut expression = expression.replace("$__rate_interval", "10s");
+    let mut expression = expression.replace("$__rate_interval", "30s");
     for variable in ["target", "tool", "issuer"] {
         expression = expression.replace(&format!("\"${variable}\""), "\".*\"");
     }

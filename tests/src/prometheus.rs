@@ -18,6 +18,9 @@ use crate::wait::until;
 /// The root of the repository.
 pub const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
+/// The committed rules.
+const COMMITTED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../alarms/prometheus/*.yaml");
+
 /// A running Prometheus; dropping it ends it.
 #[derive(Debug)]
 pub struct Prometheus {
@@ -32,8 +35,15 @@ impl Prometheus {
     /// # Errors
     /// When it is not installed or does not come up.
     pub async fn start(gateway: &Gateway) -> Result<Self> {
-        let rules = format!("{ROOT}/alarms/prometheus/*.yaml");
-        Self::start_with(gateway, &rules, "").await
+        Self::start_with(gateway, COMMITTED, "").await
+    }
+
+    /// The same for those who would rather wait for a scrape than do without it: one a second.
+    ///
+    /// # Errors
+    /// As [`Prometheus::start`].
+    pub async fn start_calmly(gateway: &Gateway) -> Result<Self> {
+        Self::start_every("1s", gateway, COMMITTED, "").await
     }
 
     /// The same with other rules, and with more configuration.
@@ -41,11 +51,20 @@ impl Prometheus {
     /// # Errors
     /// As [`Prometheus::start`].
     pub async fn start_with(gateway: &Gateway, rules: &str, more: &str) -> Result<Self> {
+        Self::start_every("250ms", gateway, rules, more).await
+    }
+
+    async fn start_every(
+        interval: &str,
+        gateway: &Gateway,
+        rules: &str,
+        more: &str,
+    ) -> Result<Self> {
         let scratch = Scratch::new()?;
         let address = free_address()?;
         let target = gateway.admin_url().replace("http://", "");
         let config = format!(
-            "global: {{ scrape_interval: 250ms, evaluation_interval: 1s }}\n\
+            "global: {{ scrape_interval: {interval}, evaluation_interval: 1s }}\n\
              rule_files: [\"{rules}\"]\n\
              scrape_configs:\n  - job_name: toolgate\n    static_configs:\n\
              \x20     - targets: [\"{target}\"]\n{more}"
