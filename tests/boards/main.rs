@@ -82,7 +82,7 @@ async fn draw(options: &Options) -> Result<()> {
 impl Numbers {
     /// Calls for so long.
     async fn gather(mix: &Mix, length: Duration) -> Result<Self> {
-        let prometheus = Prometheus::start_calmly(&mix.gateway).await?;
+        let prometheus = Prometheus::start(&mix.gateway).await?;
         let (from, start) = (now(), Instant::now());
         let mut round: u32 = 0;
         while start.elapsed() < length {

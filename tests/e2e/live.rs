@@ -8,15 +8,19 @@ mod asked;
 
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use toolgate_tests::collector::Collector;
 use toolgate_tests::mix::Mix;
 use toolgate_tests::prometheus::{Prometheus, ROOT};
-use toolgate_tests::wait::until;
+use toolgate_tests::wait::{until, until_within};
 
 use asked::{Asked, CANNOT, NEVER};
+
+/// How long it may take until every kind of call has been made, scraped and computed.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Every question of every panel, with everything chosen.
 fn questions() -> Result<Vec<(String, String)>> {
@@ -90,7 +94,7 @@ async fn every_panel_and_alert_has_an_answer_and_every_rule_is_computed() -> Res
     let mix = Mix::start().await?;
     let prometheus = Prometheus::start(&mix.gateway).await?;
     let mut open = open(&prometheus).await?;
-    let all = until("everything is answered", async || {
+    let all = until_within(PATIENCE, "everything is answered", async || {
         mix.every_kind().await?;
         mix.kill().await?;
         let mut empty = Vec::new();
@@ -117,20 +121,21 @@ async fn everything_happened(prometheus: &Prometheus, mix: &Mix) -> Result<()> {
     let mut still: Vec<String> = named.filter(|selector| !selector.contains(':')).collect();
     still.sort();
     still.dedup();
-    let happened = until("everything that alerts count has happened", async || {
-        mix.lose_spans();
-        mix.every_kind().await?;
-        mix.kill().await?;
-        let mut zero = Vec::new();
-        for selector in still.drain(..) {
-            if prometheus.series(&format!("{selector} > 0")).await? == 0 {
-                zero.push(selector);
+    let happened =
+        until_within(PATIENCE, "everything that alerts count has happened", async || {
+            mix.lose_spans();
+            mix.every_kind().await?;
+            mix.kill().await?;
+            let mut zero = Vec::new();
+            for selector in still.drain(..) {
+                if prometheus.series(&format!("{selector} > 0")).await? == 0 {
+                    zero.push(selector);
+                }
             }
-        }
-        still = zero;
-        let left: Vec<&str> = still.iter().map(String::as_str).collect();
-        Ok((left == NEVER.map(|(selector, _)| selector)).then_some(()))
-    });
+            still = zero;
+            let left: Vec<&str> = still.iter().map(String::as_str).collect();
+            Ok((left == NEVER.map(|(selector, _)| selector)).then_some(()))
+        });
     happened.await.with_context(|| format!("still zero: {still:#?}"))
 }
 

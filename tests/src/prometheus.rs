@@ -30,23 +30,15 @@ pub struct Prometheus {
 }
 
 impl Prometheus {
-    /// Starts it with the committed rules.
+    /// Starts it with the committed rules, and a scrape a second, which a busy machine has time for.
     ///
     /// # Errors
     /// When it is not installed or does not come up.
     pub async fn start(gateway: &Gateway) -> Result<Self> {
-        Self::start_with(gateway, COMMITTED, "").await
-    }
-
-    /// The same for those who would rather wait for a scrape than do without it: one a second.
-    ///
-    /// # Errors
-    /// As [`Prometheus::start`].
-    pub async fn start_calmly(gateway: &Gateway) -> Result<Self> {
         Self::start_every("1s", gateway, COMMITTED, "").await
     }
 
-    /// The same with other rules, and with more configuration.
+    /// The same with other rules, more configuration, and four scrapes a second.
     ///
     /// # Errors
     /// As [`Prometheus::start`].
