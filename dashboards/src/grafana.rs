@@ -91,7 +91,7 @@ fn picture(panel: &Panel, id: usize, place: Position) -> Result<Value, Wrong> {
         "gridPos": grid(place),
         "targets": targets.collect::<Result<Vec<_>, _>>()?,
         "fieldConfig": {"defaults": defaults(panel), "overrides": overrides(panel)},
-        "options": options(panel.view),
+        "options": options(panel)?,
     }))
 }
 
@@ -120,29 +120,41 @@ fn defaults(panel: &Panel) -> Value {
         "thresholds": {"mode": "absolute", "steps": steps(panel)},
     });
     let Some(fields) = defaults.as_object_mut() else { return defaults };
-    if panel.shown == Shown::Share {
-        fields.insert("max".into(), json!(1));
-    }
     if matches!(panel.view, View::Lines | View::Stacked) {
-        let stacked = panel.view == View::Stacked;
-        fields.insert(
-            "custom".into(),
-            json!({
-                "drawStyle": "line",
-                "lineWidth": 1,
-                "fillOpacity": if stacked { 40 } else { 8 },
-                "showPoints": "never",
-                "stacking": {"mode": if stacked { "normal" } else { "none" }, "group": "A"},
-                "thresholdsStyle": {
-                    "mode": if panel.thresholds.is_empty() { "off" } else { "dashed" },
-                },
-            }),
-        );
+        fields.insert("custom".into(), lines(panel));
+    } else if panel.shown == Shown::Share {
+        fields.insert("max".into(), json!(1));
     }
     if panel.exemplars {
         fields.insert("links".into(), json!([traces_of_the_time()]));
     }
     defaults
+}
+
+fn lines(panel: &Panel) -> Value {
+    let stacked = panel.view == View::Stacked;
+    let mut custom = json!({
+        "drawStyle": "line",
+        "lineWidth": 1,
+        "fillOpacity": if stacked { 40 } else { 8 },
+        "showPoints": "never",
+        "stacking": {"mode": if stacked { "normal" } else { "none" }, "group": "A"},
+        "thresholdsStyle": {"mode": if panel.thresholds.is_empty() { "off" } else { "dashed" }},
+    });
+    if let (Shown::Share, Some(custom)) = (panel.shown, custom.as_object_mut()) {
+        custom.insert("axisSoftMax".into(), json!(reaches(panel)));
+    }
+    custom
+}
+
+/// What the axis of a share reaches at least: a little more than the worst limit, so that one in a
+/// hundred is seen where one in twenty is bad; without limits, the whole. More is never cut off:
+/// two busy processors are two.
+fn reaches(panel: &Panel) -> f64 {
+    /// Space above the limit.
+    const ABOVE: f64 = 1.25;
+    let worst = panel.thresholds.last().filter(|(_, level)| *level == Level::Bad);
+    worst.map_or(1.0, |(from, _)| (from * ABOVE).min(1.0))
 }
 
 fn overrides(panel: &Panel) -> Value {
@@ -173,10 +185,10 @@ fn explore(query: &str) -> String {
     format!("/explore?left={left}")
 }
 
-fn options(view: View) -> Value {
-    match view {
+fn options(panel: &Panel) -> Result<Value, Wrong> {
+    Ok(match panel.view {
         View::Lines | View::Stacked => json!({
-            "legend": {"displayMode": "list", "placement": "bottom", "showLegend": true},
+            "legend": legend(panel)?,
             "tooltip": {"mode": "multi", "sort": "desc"},
         }),
         View::Number => json!({
@@ -187,7 +199,20 @@ fn options(view: View) -> Value {
             "displayMode": "basic", "orientation": "horizontal", "showUnfilled": true,
             "reduceOptions": {"calcs": ["lastNotNull"], "fields": "", "values": false},
         }),
+    })
+}
+
+/// A list of names; for lines by label, of which there may be dozens that are always zero, a table
+/// with the largest first.
+fn legend(panel: &Panel) -> Result<Value, Wrong> {
+    let labels = panel.asks.iter().map(Ask::labels).collect::<Result<Vec<_>, _>>()?;
+    if labels.iter().all(Vec::is_empty) {
+        return Ok(json!({"displayMode": "list", "placement": "bottom", "showLegend": true}));
     }
+    Ok(json!({
+        "displayMode": "table", "placement": "bottom", "showLegend": true,
+        "calcs": ["max"], "sortBy": "Max", "sortDesc": true,
+    }))
 }
 
 fn steps(panel: &Panel) -> Vec<Value> {

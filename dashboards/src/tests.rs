@@ -207,3 +207,15 @@ fn apart(board: &str, places: &[[u64; 4]]) {
         }
     }
 }
+
+#[test]
+fn panels_side_by_side_have_titles_of_their_own_and_fill_their_lines() {
+    for board in boards() {
+        for row in &board.rows {
+            let titles: BTreeSet<_> = row.panels.iter().map(|panel| panel.title).collect();
+            assert_eq!(titles.len(), row.panels.len(), "{} / {}", board.title, row.title);
+            let columns: u32 = row.panels.iter().map(|panel| panel.width).sum();
+            assert!(columns.is_multiple_of(COLUMNS), "{} / {}: {columns}", board.title, row.title);
+        }
+    }
+}

@@ -176,3 +176,40 @@ async fn a_refused_request_is_recorded_with_what_could_be_read_of_it() -> Result
     assert_eq!(metrics.sum("toolgate_requests_total", &refused), 1.0);
     Ok(())
 }
+
+#[tokio::test]
+async fn a_connection_too_many_is_closed_and_counted_and_the_others_stay() -> Result<()> {
+    const ROOM: usize = 4;
+    const TOO_MANY: usize = 3;
+    let sick = Sick::start(Era::Modern).await?;
+    let gateway = before(&sick, "limits: { connections: 4 }\n").await?;
+    // The harness' look at the port is a connection until the gateway has seen it go.
+    let open = async |wanted: f64| {
+        until(format!("{wanted} connections are open"), async || {
+            let now = gateway.metrics().await?.sum("toolgate_connections_active", &[]);
+            Ok((now == wanted).then_some(()))
+        })
+        .await
+    };
+    open(0.0).await?;
+    let mut kept = gateway.client().kept();
+    kept.send(Ask::tool("sick___read", json!({}))).await?.result()?;
+    let mut held = Vec::new();
+    for _ in 1..ROOM {
+        held.push(TcpStream::connect(gateway.listen()).await?);
+    }
+    open(f64::from(u32::try_from(ROOM)?)).await?;
+    for _ in 0..TOO_MANY {
+        let mut turned_away = TcpStream::connect(gateway.listen()).await?;
+        let closed = timeout(Duration::from_secs(5), turned_away.read(&mut [0])).await?;
+        assert!(matches!(closed, Ok(0) | Err(_)), "{closed:?}");
+    }
+    kept.send(Ask::tool("sick___read", json!({}))).await?.result()?;
+    let labels = [("reason", "limit")];
+    let counted = gateway.metrics().await?.sum("toolgate_connections_rejected_total", &labels);
+    assert_eq!(counted, f64::from(u32::try_from(TOO_MANY)?));
+    held.clear();
+    open(1.0).await?;
+    gateway.client().tool("sick___read", json!({})).await?.result()?;
+    Ok(())
+}

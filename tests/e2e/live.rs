@@ -4,92 +4,23 @@
 //! answer and every rule is computed. No panel is left out.
 
 mod alerting;
+mod asked;
 
 use std::fs;
-use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use serde_json::{Value, json};
-use tokio::process::Command;
-use tokio::time::timeout;
-use toolgate_tests::client::{Ask, Client};
+use serde_json::Value;
 use toolgate_tests::collector::Collector;
-use toolgate_tests::gateway::{Gateway, free_address};
-use toolgate_tests::issuer::{CLIENT_ID, Issuer};
-use toolgate_tests::process::{Process, Scratch};
-use toolgate_tests::sick::{Act, Era, Sick};
-use toolgate_tests::upstream::stdio_command;
-use toolgate_tests::wait::until;
+use toolgate_tests::mix::Mix;
+use toolgate_tests::prometheus::{Prometheus, ROOT};
+use toolgate_tests::wait::{until, until_within};
 
-const SCOPE: &str = "gateway/invoke";
-const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+use asked::{Asked, CANNOT, NEVER};
 
-/// A Prometheus that scrapes one gateway; dropping it ends it.
-struct Prometheus {
-    process: Process,
-    address: SocketAddr,
-    _scratch: Scratch,
-}
-
-impl Prometheus {
-    async fn start(gateway: &Gateway) -> Result<Self> {
-        let rules = format!("{ROOT}/alarms/prometheus/*.yaml");
-        Self::start_with(gateway, &rules, "").await
-    }
-
-    /// The same with other rules, and with more configuration.
-    async fn start_with(gateway: &Gateway, rules: &str, more: &str) -> Result<Self> {
-        let scratch = Scratch::new()?;
-        let address = free_address()?;
-        let target = gateway.admin_url().replace("http://", "");
-        let config = format!(
-            "global: {{ scrape_interval: 250ms, evaluation_interval: 1s }}\n\
-             rule_files: [\"{rules}\"]\n\
-             scrape_configs:\n  - job_name: toolgate\n    static_configs:\n\
-             \x20     - targets: [\"{target}\"]\n{more}"
-        );
-        let config = scratch.write("prometheus.yaml", &config)?;
-        let mut command = Command::new("prometheus");
-        command
-            .arg(format!("--config.file={}", config.display()))
-            .arg(format!("--storage.tsdb.path={}", scratch.path().join("data").display()))
-            .arg("--enable-feature=exemplar-storage")
-            .arg(format!("--web.listen-address={address}"));
-        let process = Process::start("prometheus", &mut command, &scratch)?;
-        let mut prometheus = Self { process, address, _scratch: scratch };
-        until("Prometheus is ready", async || {
-            prometheus.process.check()?;
-            let answer = Client::new(address).send(Ask::get("/-/ready")).await;
-            Ok(answer.is_ok_and(|answer| answer.status == 200).then_some(()))
-        })
-        .await?;
-        Ok(prometheus)
-    }
-
-    async fn get(&self, path: &str) -> Result<Value> {
-        let answer = Client::new(self.address).send(Ask::get(path)).await?;
-        let text = answer.text();
-        ensure!(answer.status == 200, "{path}: {text}");
-        Ok(serde_json::from_str(&text)?)
-    }
-
-    /// How many series answer.
-    async fn series(&self, expression: &str) -> Result<usize> {
-        let answer = self.get(&format!("/api/v1/query?query={}", encoded(expression))).await?;
-        let result = answer["data"]["result"].as_array().context("no result")?;
-        Ok(result.len())
-    }
-}
-
-/// What a query string may hold (RFC 3986, 2.3), everything else by its number.
-fn encoded(text: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
-    text.bytes()
-        .map(|byte| if plain(byte) { char::from(byte).into() } else { format!("%{byte:02X}") })
-        .collect()
-}
+/// How long it may take until every kind of call has been made, scraped and computed.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Every question of every panel, with everything chosen.
 fn questions() -> Result<Vec<(String, String)>> {
@@ -109,65 +40,6 @@ fn questions() -> Result<Vec<(String, String)>> {
         }
     }
     Ok(questions)
-}
-
-/// A gateway with a target over HTTP that does as it is told, and one on standard input and output.
-struct House {
-    gateway: Gateway,
-    issuer: Issuer,
-    sick: Sick,
-    collector: Collector,
-}
-
-impl House {
-    async fn start() -> Result<Self> {
-        let issuer = Issuer::start().await?;
-        let sick = Sick::start(Era::Modern).await?;
-        let collector = Collector::start().await?;
-        let config = format!(
-            "auth:\n  scopes: [{SCOPE}]\n  issuers:\n    - {{ name: pool, profile: cognito, \
-             issuer: \"{}\", clients: [{CLIENT_ID}] }}\n\
-             targets:\n  sick:\n    mcp: {{ url: \"{}\" }}\n    timeout: 5s\n    \
-             retry: {{ attempts: 3, base: 10ms, max: 20ms }}\n    breaker: {{ failures: 1000 }}\n  \
-             child:\n    stdio: {{ command: {} }}\n\
-             tools:\n  sick___read: {{ read_only: true }}\n\
-             traces: {{ sample: 0.5, otlp: {{ endpoint: \"{}\" }} }}\n",
-            issuer.url(),
-            sick.url(),
-            stdio_command("both")?,
-            collector.url(),
-        );
-        let gateway = Gateway::start(&config).await?;
-        Ok(Self { gateway, issuer, sick, collector })
-    }
-
-    /// Good calls and bad ones of every kind.
-    async fn mix(&self) -> Result<()> {
-        let caller = self.gateway.client().with_token(self.issuer.token(&[SCOPE]));
-        caller.tools().await?;
-        caller.tool("child___echo", json!({"text": "a"})).await?;
-        caller.tool("child___fail", json!({})).await?;
-        caller.tool("no___such", json!({})).await?;
-        let stranger = self.gateway.client().with_token("no.token.this");
-        stranger.tool("child___echo", json!({"text": "a"})).await?;
-        self.sick.then([Act::Reset]);
-        caller.tool("sick___read", json!({})).await?;
-        let session = caller.session().await?;
-        session.tool("child___echo", json!({"text": "a"})).await?;
-        session.end().await?;
-        self.give_up(&caller).await
-    }
-
-    /// A caller who does not wait for the answer.
-    async fn give_up(&self, caller: &Client) -> Result<()> {
-        let before = self.sick.calls("write");
-        self.sick.then([Act::Hang]);
-        let call = caller.tool("sick___write", json!({}));
-        let called = self.sick.until_called("write", before + 1);
-        let (left, called) = tokio::join!(timeout(Duration::from_millis(300), call), called);
-        ensure!(left.is_err(), "a target that hangs has answered");
-        called
-    }
 }
 
 /// Prometheus has kept exemplars, and the collector has the trace of each.
@@ -190,18 +62,45 @@ async fn exemplars_name_traces(prometheus: &Prometheus, collector: &Collector) -
     Ok(())
 }
 
-#[tokio::test]
-async fn every_panel_shows_something_and_every_rule_is_computed() -> Result<()> {
-    let house = House::start().await?;
-    let prometheus = Prometheus::start(&house.gateway).await?;
+/// Of each alert: its name and its question, as Prometheus has read them.
+async fn alerts(prometheus: &Prometheus) -> Result<Vec<(String, String)>> {
+    let answer = prometheus.get("/api/v1/rules?type=alert").await?;
+    let groups = answer["data"]["groups"].as_array().context("no groups")?;
+    let rules = groups.iter().flat_map(|group| group["rules"].as_array().into_iter().flatten());
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    Ok(rules.map(|rule| (text(&rule["name"]), text(&rule["query"]))).collect())
+}
+
+/// What there is to answer: each question of a panel, each alert without its thresholds, and each
+/// series that an alert names.
+async fn open(prometheus: &Prometheus) -> Result<Vec<(String, String)>> {
     let mut open = questions()?;
-    assert!(open.len() > 90, "{}", open.len());
-    let all = until("every panel shows something", async || {
-        house.mix().await?;
+    ensure!(open.len() > 90, "{} questions", open.len());
+    let alerts = alerts(prometheus).await?;
+    ensure!(alerts.len() >= 35, "{} alerts", alerts.len());
+    for (name, query) in alerts {
+        let asked = Asked::of(&query);
+        ensure!(!asked.selectors.is_empty(), "{name} asks for nothing: {query}");
+        open.extend(asked.selectors.into_iter().map(|selector| (name.clone(), selector)));
+        if CANNOT.iter().all(|(cannot, _)| *cannot != name) {
+            open.push((name, asked.without_thresholds));
+        }
+    }
+    Ok(open)
+}
+
+#[tokio::test]
+async fn every_panel_and_alert_has_an_answer_and_every_rule_is_computed() -> Result<()> {
+    let mix = Mix::start().await?;
+    let prometheus = Prometheus::start(&mix.gateway).await?;
+    let mut open = open(&prometheus).await?;
+    let all = until_within(PATIENCE, "everything is answered", async || {
+        mix.every_kind().await?;
+        mix.kill().await?;
         let mut empty = Vec::new();
-        for (panel, expression) in open.drain(..) {
+        for (who, expression) in open.drain(..) {
             if prometheus.series(&expression).await? == 0 {
-                empty.push((panel, expression));
+                empty.push((who, expression));
             }
         }
         open = empty;
@@ -209,7 +108,38 @@ async fn every_panel_shows_something_and_every_rule_is_computed() -> Result<()> 
     })
     .await;
     all.with_context(|| format!("empty: {open:#?}"))?;
-    exemplars_name_traces(&prometheus, &house.collector).await?;
+    exemplars_name_traces(&prometheus, &mix.collector).await?;
+    every_rule_is_computed(&prometheus).await?;
+    still_cannot(&prometheus).await?;
+    everything_happened(&prometheus, &mix).await
+}
+
+/// What alerts count has happened: their series are more than zeros that were always there.
+async fn everything_happened(prometheus: &Prometheus, mix: &Mix) -> Result<()> {
+    let alerts = alerts(prometheus).await?;
+    let named = alerts.iter().flat_map(|(_, query)| Asked::of(query).selectors);
+    let mut still: Vec<String> = named.filter(|selector| !selector.contains(':')).collect();
+    still.sort();
+    still.dedup();
+    let happened =
+        until_within(PATIENCE, "everything that alerts count has happened", async || {
+            mix.lose_spans();
+            mix.every_kind().await?;
+            mix.kill().await?;
+            let mut zero = Vec::new();
+            for selector in still.drain(..) {
+                if prometheus.series(&format!("{selector} > 0")).await? == 0 {
+                    zero.push(selector);
+                }
+            }
+            still = zero;
+            let left: Vec<&str> = still.iter().map(String::as_str).collect();
+            Ok((left == NEVER.map(|(selector, _)| selector)).then_some(()))
+        });
+    happened.await.with_context(|| format!("still zero: {still:#?}"))
+}
+
+async fn every_rule_is_computed(prometheus: &Prometheus) -> Result<()> {
     until("every rule is computed", async || {
         let answer = prometheus.get("/api/v1/rules").await?;
         let groups = answer["data"]["groups"].as_array().context("no groups")?;
@@ -222,4 +152,16 @@ async fn every_panel_shows_something_and_every_rule_is_computed() -> Result<()> 
         Ok(rules.iter().all(|rule| rule["health"] == "ok").then_some(()))
     })
     .await
+}
+
+/// The table of alerts that cannot be answered shrinks when one can.
+async fn still_cannot(prometheus: &Prometheus) -> Result<()> {
+    let alerts = alerts(prometheus).await?;
+    for (name, why) in CANNOT {
+        let found = alerts.iter().find(|(alert, _)| alert == name);
+        let (_, query) = found.with_context(|| format!("{name} is no alert any more"))?;
+        let answered = prometheus.series(&Asked::of(query).without_thresholds).await?;
+        ensure!(answered == 0, "{name} is answered; take it from the table ({why})");
+    }
+    Ok(())
 }

@@ -17,6 +17,8 @@ mod eras;
 #[cfg(test)]
 mod expect;
 #[cfg(test)]
+mod faults;
+#[cfg(test)]
 mod flood;
 #[cfg(test)]
 mod input;

@@ -1,5 +1,7 @@
 //! One unbroken trace through the gateway, whatever becomes of the call, and no span lost unseen.
 
+mod stdio;
+
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::sync::Arc;

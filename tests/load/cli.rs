@@ -31,9 +31,19 @@ pub(crate) enum Role {
         #[arg(long)]
         hold: bool,
     },
-    /// The collector that takes the spans of `traced`.
+    /// The collector that takes the spans of `traced`, and those of `--faults` as it is told to.
     #[command(hide = true)]
-    Collector,
+    Collector {
+        /// What each answer takes, milliseconds.
+        #[arg(long, default_value_t = 0)]
+        pause: u64,
+        /// Refuse every batch with that status.
+        #[arg(long)]
+        refuse: Option<u16>,
+        /// Take connections and requests, and answer nothing, ever.
+        #[arg(long)]
+        stall: bool,
+    },
     /// The relay that looks at nothing: the floor.
     #[command(hide = true)]
     Relay {
@@ -73,11 +83,15 @@ pub(crate) struct Options {
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=10))]
     pub(crate) rounds: u16,
     /// Instead: hold this many calls open at once and report memory.
-    #[arg(long, value_name = "CALLS", conflicts_with = "count", value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    #[arg(long, value_name = "CALLS", conflicts_with_all = ["count", "faults"], value_parser = clap::value_parser!(u16).range(1..=10_000))]
     pub(crate) inflight: Option<u16>,
     /// Instead: send exactly this many calls through the gateway and compare all counts.
     #[arg(long, value_name = "CALLS", value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
     pub(crate) count: Option<u64>,
+    /// Instead: measure the gateway beside backends of telemetry that are well, gone, slow,
+    /// unwilling, stalled or full, and account for every span and line.
+    #[arg(long, conflicts_with = "count")]
+    pub(crate) faults: bool,
     /// Connections used by `--count`.
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) clients: u16,

@@ -57,7 +57,7 @@ pub(crate) struct Subject {
     pub(crate) ready: Duration,
     /// Resident memory before the first call, MiB.
     pub(crate) idle_rss: Option<f64>,
-    child: Option<Child>,
+    pub(crate) child: Option<Child>,
 }
 
 impl Ground {
@@ -104,7 +104,8 @@ impl Ground {
 
     /// A door to a subject that publishes the stub's tool under its own name.
     pub(crate) fn door(&self, address: SocketAddr) -> Door {
-        Door { address, path: "/mcp", tool: TOOL, bearer: self.bearer.clone(), era: self.era }
+        let bearer = self.bearer.clone();
+        Door { address, path: "/mcp", tool: TOOL, bearer, era: self.era, traced: false }
     }
 
     /// What takes spans.

@@ -9,6 +9,7 @@ mod cli;
 mod drive;
 mod envoy;
 mod exact;
+mod faults;
 mod ground;
 mod inflight;
 mod mcp;
@@ -24,11 +25,14 @@ use std::future::Future;
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::Parser;
 use rustix::process::{Resource, getrlimit, setrlimit};
 use tokio::runtime::Builder;
+use tokio::sync::Semaphore;
 use toolgate_tests::collector::Collector;
 
 use cli::{Cli, Options, Role};
@@ -44,7 +48,10 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let outcome = match cli.role {
         Some(Role::Stub { hold }) => on_one_thread(stub::run(hold)).map(|()| true),
-        Some(Role::Collector) => on_one_thread(collect()).map(|()| true),
+        Some(Role::Collector { pause, refuse, stall }) => {
+            let pause = Duration::from_millis(pause);
+            on_one_thread(collect(pause, refuse, stall)).map(|()| true)
+        }
         Some(Role::Relay { target }) => on_workers(relay::run(target)).map(|()| true),
         None => raise_file_limit().and_then(|()| on_one_thread(measure(&cli.options))),
     };
@@ -64,16 +71,26 @@ async fn measure(options: &Options) -> Result<bool> {
     if let Some(calls) = options.count {
         return exact::run(options, calls).await;
     }
+    if options.faults {
+        return faults::run(options).await;
+    }
     match options.inflight {
         Some(calls) => inflight::run(options, usize::from(calls)).await,
         None => bench::run(options).await,
     }
 }
 
-/// Takes spans and throws them away.
-async fn collect() -> Result<()> {
+/// Takes spans and throws them away, or does not.
+async fn collect(pause: Duration, refuse: Option<u16>, stall: bool) -> Result<()> {
     let collector = Collector::start().await?;
     collector.forget();
+    collector.slow_down(pause);
+    if let Some(status) = refuse {
+        collector.refuse_all(status);
+    }
+    if stall {
+        collector.hold(&Arc::new(Semaphore::new(0)));
+    }
     announce(collector.address())?;
     collector.forever().await
 }

@@ -37,6 +37,8 @@ pub(crate) struct Door {
     pub(crate) bearer: String,
     /// How MCP is spoken.
     pub(crate) era: Era,
+    /// Whether the caller wants its calls to be recorded, all of them in one trace.
+    pub(crate) traced: bool,
 }
 
 /// An open connection that is ready to call.
@@ -77,6 +79,9 @@ struct Content<'a> {
     #[serde(borrow)]
     text: Option<Cow<'a, str>>,
 }
+
+/// Of a caller whose calls are recorded.
+const TRACEPARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
 impl Door {
     /// Connects and, in the legacy era, opens a session.
@@ -169,6 +174,9 @@ impl Door {
         }
         if let Some(session) = session {
             line("Mcp-Session-Id", session);
+        }
+        if self.traced {
+            line("traceparent", TRACEPARENT);
         }
         line("Content-Length", &body.len().to_string());
         format!("{head}\r\n{body}").into_bytes()

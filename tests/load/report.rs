@@ -3,6 +3,7 @@
 //! In: measurements. Out: text on stdout. It compares with the acceptance targets but never
 //! decides by them: a number over a target is printed, a wrong answer fails the run.
 
+mod sick;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -17,6 +18,7 @@ use serde::Serialize;
 use crate::cli::{Kind, Options, Output};
 use crate::drive::{Faults, Measured};
 use crate::ground::Subject;
+pub(crate) use sick::{Books, SickReport};
 use verdict::Verdict;
 
 /// The whole outcome of the main series.

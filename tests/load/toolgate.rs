@@ -43,37 +43,64 @@ pub(crate) struct Gateway {
 
 /// Starts the gateway; it may not be ready yet.
 pub(crate) fn start(ground: &Ground, kind: Kind, options: &Options) -> Result<Gateway> {
-    let binary = binary(options.toolgate.as_deref())?;
-    let (listen, admin) = (free_address()?, free_address()?);
     let name = kind.name();
-    let access_log = ground.scratch.path().join(format!("{name}-access.log"));
-    let seen = if kind == Kind::Quiet {
-        "admin: off\nlog: { access: off, level: error }\n".to_owned()
-    } else {
-        let log = access_log.display();
-        format!("admin: {admin}\nlog: {{ access: \"file:{log}\", level: info }}\n")
-    };
     let traces = if kind == Kind::Traced {
         format!("traces: {{ otlp: {{ endpoint: \"http://{}\" }} }}\n", ground.collector())
     } else {
         String::new()
     };
-    let config = config(ground, listen) + &seen + &traces;
-    let config = ground.scratch.write(&format!("{name}.yaml"), &config)?;
-    let mut command = Command::new(&binary);
-    command.arg("serve").arg("--config").arg(&config);
-    let child = Child::start(name, &mut command, &ground.scratch)?;
-    let door = Door { tool: FEDERATED, ..ground.door(listen) };
-    Ok(Gateway { child, door, admin, access_log })
+    let access_log = ground.scratch.path().join(format!("{name}-access.log"));
+    let setup = Setup { name, access_log, traces, quiet: kind == Kind::Quiet };
+    setup.start(ground, options)
+}
+
+/// What one gateway has that another has not.
+#[derive(Debug)]
+pub(crate) struct Setup {
+    /// Its name, and that of its files.
+    pub(crate) name: &'static str,
+    /// Where it writes a line per request.
+    pub(crate) access_log: PathBuf,
+    /// The part of the configuration that is about traces.
+    pub(crate) traces: String,
+    /// Whether it has neither access log nor admin server.
+    pub(crate) quiet: bool,
+}
+
+impl Setup {
+    /// Starts it; it may not be ready yet.
+    pub(crate) fn start(self, ground: &Ground, options: &Options) -> Result<Gateway> {
+        let binary = binary(options.toolgate.as_deref())?;
+        let (listen, admin) = (free_address()?, free_address()?);
+        let Self { name, access_log, traces, quiet } = self;
+        let seen = if quiet {
+            "admin: off\nlog: { access: off, level: error }\n".to_owned()
+        } else {
+            let log = access_log.display();
+            format!("admin: {admin}\nlog: {{ access: \"file:{log}\", level: info }}\n")
+        };
+        let config = config(ground, listen) + &seen + &traces;
+        let config = ground.scratch.write(&format!("{name}.yaml"), &config)?;
+        let mut command = Command::new(&binary);
+        command.arg("serve").arg("--config").arg(&config);
+        let child = Child::start(name, &mut command, &ground.scratch)?;
+        let door = Door { tool: FEDERATED, ..ground.door(listen) };
+        Ok(Gateway { child, door, admin, access_log })
+    }
 }
 
 impl Gateway {
     /// Tool calls counted by its metrics so far.
     pub(crate) async fn counted(&self) -> Result<u64> {
-        let answer = wire::get(self.admin, "/metrics").await.context("reading /metrics")?;
-        ensure!(answer.status == 200, "/metrics answered {}", answer.status);
-        sum(std::str::from_utf8(&answer.body)?)
+        sum(&metrics(self.admin).await?)
     }
+}
+
+/// What a gateway says of itself.
+pub(crate) async fn metrics(admin: SocketAddr) -> Result<String> {
+    let answer = wire::get(admin, "/metrics").await.context("reading /metrics")?;
+    ensure!(answer.status == 200, "/metrics answered {}", answer.status);
+    Ok(std::str::from_utf8(&answer.body)?.to_owned())
 }
 
 /// Tool calls in an access log.

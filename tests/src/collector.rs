@@ -7,8 +7,9 @@
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use bytes::Bytes;
@@ -62,6 +63,10 @@ struct State {
     forgets: AtomicBool,
     /// Taken for each answer while there is one: held answers.
     held: Mutex<Option<Arc<Semaphore>>>,
+    /// How long each answer takes.
+    pause: Mutex<Duration>,
+    /// How many spans were taken, also those that were not kept.
+    taken: AtomicUsize,
 }
 
 type Body = BoxBody<Bytes, Infallible>;
@@ -118,6 +123,17 @@ impl Collector {
     /// Takes nothing until the given semaphore has permits.
     pub fn hold(&self, until: &Arc<Semaphore>) {
         *lock(&self.state.held) = Some(Arc::clone(until));
+    }
+
+    /// Takes so long for every answer from now on.
+    pub fn slow_down(&self, pause: Duration) {
+        *lock(&self.state.pause) = pause;
+    }
+
+    /// How many spans it has taken, also those that it was to forget.
+    #[must_use]
+    pub fn taken(&self) -> usize {
+        self.state.taken.load(Relaxed)
     }
 
     /// All spans so far.
@@ -260,8 +276,14 @@ async fn answer(
     {
         permit.forget();
     }
+    let pause = *lock(&state.pause);
+    if !pause.is_zero() {
+        tokio::time::sleep(pause).await;
+    }
     let bytes = body.to_bytes();
-    lock(&state.sent).push(Batch { headers, body: bytes.clone() });
+    if !state.forgets.load(Relaxed) {
+        lock(&state.sent).push(Batch { headers, body: bytes.clone() });
+    }
     let refused = lock(&state.statuses).pop_front().or(*lock(&state.always));
     if let Some(code) = refused {
         return Ok(status(code));
@@ -269,8 +291,10 @@ async fn answer(
     let message = if grpc { bytes.slice(5.min(bytes.len())..) } else { bytes };
     let Ok(batch) = ExportTraceServiceRequest::decode(message) else { return Ok(status(400)) };
     let scopes = batch.resource_spans.into_iter().flat_map(|resource| resource.scope_spans);
+    let spans: Vec<Span> = scopes.flat_map(|scope| scope.spans).map(Span).collect();
+    state.taken.fetch_add(spans.len(), Relaxed);
     if !state.forgets.load(Relaxed) {
-        lock(&state.spans).extend(scopes.flat_map(|scope| scope.spans).map(Span));
+        lock(&state.spans).extend(spans);
     }
     Ok(if grpc { taken() } else { status(200) })
 }

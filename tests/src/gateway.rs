@@ -7,7 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasher as _, RandomState};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::ops::Range;
-use std::path::PathBuf;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::sync::{Mutex, PoisonError};
 
@@ -65,8 +66,27 @@ impl Gateway {
     /// # Errors
     /// As [`Gateway::start`].
     pub async fn start_at(level: &str, config: &str, env: &[(&str, &str)]) -> Result<Self> {
-        let toolgate = binary("toolgate", "toolgate")?;
+        Self::start_in(Scratch::new()?, level, config, env).await
+    }
+
+    /// With an access log that is a link to `there`, such as a disk that is full. Where the link
+    /// is, says [`Gateway::access_path`].
+    ///
+    /// # Errors
+    /// As [`Gateway::start`].
+    pub async fn start_logging_to(there: &Path, config: &str) -> Result<Self> {
         let scratch = Scratch::new()?;
+        symlink(there, scratch.path().join(ACCESS_LOG)).context("linking the access log")?;
+        Self::start_in(scratch, "info", config, &[]).await
+    }
+
+    async fn start_in(
+        scratch: Scratch,
+        level: &str,
+        config: &str,
+        env: &[(&str, &str)],
+    ) -> Result<Self> {
+        let toolgate = binary("toolgate", "toolgate")?;
         let (listen, admin) = (free_address()?, free_address()?);
         let log = scratch.path().join(ACCESS_LOG);
         let head = format!(
@@ -227,7 +247,9 @@ impl Gateway {
         agreed.await.with_context(|| last)
     }
 
-    fn access_path(&self) -> PathBuf {
+    /// The file that it was told to log to.
+    #[must_use]
+    pub fn access_path(&self) -> PathBuf {
         self.scratch.path().join(ACCESS_LOG)
     }
 }

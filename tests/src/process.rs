@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
@@ -33,16 +33,18 @@ pub struct Process {
 #[derive(Debug)]
 pub struct Scratch(PathBuf);
 
-/// A binary of this workspace, from the folder that the test binary was built into.
+/// A binary of this workspace, from the folder that this program was built into, or from the one
+/// above, which is that of the binaries if this is a test.
 ///
 /// # Errors
 /// When it is not there; says how to build it.
 pub fn binary(name: &str, package: &str) -> Result<PathBuf> {
-    let exe = env::current_exe().context("finding the test binary")?;
-    let profile = exe.parent().and_then(Path::parent).context("no target folder")?;
-    let path = profile.join(name);
-    ensure!(path.is_file(), "there is no {}: run `cargo build -p {package}` first", path.display());
-    Ok(path)
+    let exe = env::current_exe().context("finding this program")?;
+    let folders = exe.ancestors().skip(1).take(2);
+    let found = folders.map(|folder| folder.join(name)).find(|path| path.is_file());
+    found.with_context(|| {
+        format!("no {name} beside {}: run `cargo build -p {package}` first", exe.display())
+    })
 }
 
 impl Process {

@@ -110,6 +110,11 @@ impl Sick {
         lock(&self.state.acts).extend(acts);
     }
 
+    /// Forgets what it was asked for and has not played yet.
+    pub fn recover(&self) {
+        lock(&self.state.acts).clear();
+    }
+
     /// From now on it lists so many tools besides its own two: `more_0`, `more_1` and so on.
     pub fn lists(&self, more: usize) {
         self.state.more.store(more, Ordering::SeqCst);

@@ -30,10 +30,11 @@ fn tokens() -> Vec<Panel> {
     let verdicts =
         Panel::stacked("Requests", Shown::PerSecond, "Let in and turned away, by issuer.")
             .ask("", rate(checked(), &[Key::Issuer, Key::Outcome]));
-    let why = Panel::stacked("Turned away", Shown::PerSecond, "Why tokens were not taken.")
-        .ask("", rate(checked().is(Key::Outcome, "denied"), &[Key::Reason]));
+    let why =
+        Panel::stacked("Turned away, by reason", Shown::PerSecond, "Why tokens were not taken.")
+            .ask("", rate(checked().is(Key::Outcome, "denied"), &[Key::Reason]));
     let share = rate(checked().is(Key::Outcome, "denied"), &[]).per(rate(checked(), &[]));
-    let share = Panel::lines("Turned away", Shown::Share, "Of all requests.")
+    let share = Panel::lines("Turned away, share", Shown::Share, "Of all requests.")
         .ask("denied", share)
         .limits(0.05, 0.2);
     let times = quantile(0.95, Series::of(&auth::DURATION), &[Key::Outcome]);

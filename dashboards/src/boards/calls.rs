@@ -53,6 +53,7 @@ fn tool() -> Vec<Panel> {
                 Series::of(&gateway::OPERATION_DURATION).chosen(Key::Target).named(Key::Tool),
                 &[Key::Target, Key::Tool],
             )
+            .above(0.0)
             .top(10),
         );
     let reasons = Panel::stacked("Failures by reason", Shown::PerSecond, "Why its calls failed.")
@@ -60,6 +61,7 @@ fn tool() -> Vec<Panel> {
     let busy = Panel::bars("Most called tools", Shown::PerSecond, "Among the chosen targets.").ask(
         "",
         rate(Series::of(&gateway::TOOL_CALLS).chosen(Key::Target), &[Key::Target, Key::Tool])
+            .above(0.0)
             .top(10),
     );
     vec![outcomes, failed, slow, compared, reasons, busy]
@@ -68,28 +70,25 @@ fn tool() -> Vec<Panel> {
 fn calls() -> Vec<Panel> {
     let requests = || Series::of(&gateway::REQUESTS);
     let methods = Panel::stacked("By method", Shown::PerSecond, "What is asked of the gateway.")
-        .ask("", rate(requests(), &[Key::Method]))
-        .wide(6);
+        .ask("", rate(requests(), &[Key::Method]));
     let times = quantile(0.95, Series::of(&gateway::OPERATION_DURATION), &[Key::Method]);
     let times = Panel::lines("Duration by method, p95", Shown::Seconds, "All outcomes together.")
         .ask("", times)
-        .exemplars()
-        .wide(6);
+        .exemplars();
     let first = Series::of(&gateway::FIRST_BYTE_DURATION).chosen(Key::Target);
     let first =
         Panel::lines("First byte, p95", Shown::Seconds, "Until the target begins to answer.")
             .ask("", quantile(0.95, first, &[Key::Target]))
-            .exemplars()
-            .wide(6);
+            .exemplars();
     let sizes =
         Panel::lines("Bodies, p95", Shown::Bytes, "Bytes read from and written to callers.")
             .ask("read", quantile(0.95, Series::of(&gateway::REQUEST_BODY), &[]))
             .ask("written", quantile(0.95, Series::of(&gateway::RESPONSE_BODY), &[]))
-            .wide(6);
+            .wide(12);
     let attempts = Panel::lines("Attempts of a call", Shown::Count, "1 means: without retries.")
         .ask("", mean(Series::of(&resilience::ATTEMPTS).chosen(Key::Target), &[Key::Target]))
         .limits(1.3, 2.0)
-        .wide(6);
+        .wide(12);
     vec![methods, times, first, sizes, attempts]
 }
 

@@ -118,7 +118,7 @@ fn failures() -> Vec<Panel> {
         Shown::PerSecond,
         "Failed calls of tools; open the board Calls with that tool chosen.",
     )
-    .ask("", rate(tools, &[Key::Target, Key::Tool]).top(8))
+    .ask("", rate(tools, &[Key::Target, Key::Tool]).above(0.0).top(8))
     .wide(6);
     vec![outcomes, reasons, places, tools]
 }
@@ -157,8 +157,9 @@ fn cost() -> Vec<Panel> {
     )
     .ask("", Query::latest(&target::LIST_SIZE).max_by(&[Key::Target]))
     .wide(6);
+    let bodies = Series::of(&gateway::RESPONSE_BODY).named(Key::Target);
     let answers = Panel::lines("Size of answers, p95", Shown::Bytes, "Body bytes of an answer.")
-        .ask("", quantile(0.95, Series::of(&gateway::RESPONSE_BODY), &[Key::Target]))
+        .ask("", quantile(0.95, bodies, &[Key::Target]))
         .wide(6);
     let attempts = Panel::lines("Attempts of a call", Shown::Count, "1 means: without retries.")
         .ask("", mean(Series::of(&resilience::ATTEMPTS), &[Key::Target]))

@@ -75,29 +75,37 @@ fn resilience() -> Vec<Panel> {
     let budget = Query::Latest(of(&resilience::RETRY_BUDGET)).min_by(&[Key::Target]);
     let budget = Panel::lines("Budget for retries left", Shown::Share, "0 means: no more retries.")
         .ask("", budget)
-        .at_least(0.1);
+        .at_least(0.1)
+        .wide(6);
     let permits = Panel::lines("Calls at the target", Shown::Count, "In use, and how many may be.")
         .ask("in use", now(&resilience::CONCURRENCY_IN_USE))
-        .ask("limit", now(&resilience::CONCURRENCY_LIMIT));
+        .ask("limit", now(&resilience::CONCURRENCY_LIMIT))
+        .wide(6);
     let lost = Panel::lines("Sessions made again", Shown::PerSecond, "The target forgot them.")
-        .ask("", rate(of(&target::REESTABLISHED), &[Key::Target]));
+        .ask("", rate(of(&target::REESTABLISHED), &[Key::Target]))
+        .wide(6);
     let bytes = Panel::lines("Bytes", Shown::BytesPerSecond, "Body bytes to and from the target.")
-        .ask("", rate(of(&target::BYTES), &[Key::Target, Key::Direction]));
+        .ask("", rate(of(&target::BYTES), &[Key::Target, Key::Direction]))
+        .wide(6);
     vec![open, moved, cut_off, timeouts, retries, not, budget, permits, lost, bytes]
 }
 
 fn lists() -> Vec<Panel> {
     let tools = Panel::lines("Tools", Shown::Count, "Tools in each target's list.")
-        .ask("", now(&target::TOOLS));
+        .ask("", now(&target::TOOLS))
+        .wide(6);
     let sizes =
         Panel::lines("Size of the list", Shown::Bytes, "What it costs of an agent's context.")
-            .ask("", now(&target::LIST_SIZE));
+            .ask("", now(&target::LIST_SIZE))
+            .wide(6);
     let refresh =
         Panel::lines("Refreshes", Shown::PerSecond, "By what they came to, and why made.")
-            .ask("", rate(of(&target::LIST_REFRESH), &[Key::Target, Key::Outcome, Key::Reason]));
+            .ask("", rate(of(&target::LIST_REFRESH), &[Key::Target, Key::Outcome, Key::Reason]))
+            .wide(6);
     let changes =
         Panel::lines("Changed tools", Shown::PerSecond, "Definitions that a list changed.")
-            .ask("", rate(of(&target::TOOL_SCHEMA_CHANGES), &[Key::Target, Key::Kind]));
+            .ask("", rate(of(&target::TOOL_SCHEMA_CHANGES), &[Key::Target, Key::Kind]))
+            .wide(6);
     vec![tools, sizes, refresh, changes]
 }
 

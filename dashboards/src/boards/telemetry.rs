@@ -42,13 +42,15 @@ fn losses() -> Vec<Panel> {
     let up = Query::latest(&scrape::UP);
     let up = Panel::lines("Scrapes answered", Shown::Share, "Gateways that answer the scrape.")
         .ask("up", up.mean_by(&[]))
-        .at_least(1.0);
+        .at_least(1.0)
+        .wide(12);
     let rendering = quantile(0.95, Series::of(&access::SCRAPE_DURATION), &[]);
     let whole = Query::latest(&scrape::DURATION);
     let times = Panel::lines("Duration of a scrape", Shown::Seconds, "Rendered, and altogether.")
         .ask("rendering, p95", rendering)
         .ask("slowest scrape", whole.max_by(&[]))
-        .limits(1.0, 5.0);
+        .limits(1.0, 5.0)
+        .wide(12);
     vec![made, dropped, series, up, times]
 }
 
@@ -56,55 +58,44 @@ fn traces() -> Vec<Panel> {
     let kept =
         Panel::stacked("Traces kept", Shown::PerSecond, "Calls whose spans are sent, by why.")
             .ask("", rate(Series::of(&access::TRACES_KEPT), &[Key::Reason]))
-            .ask("failed, but too many at once", rate(Series::of(&access::TRACES_SKIPPED), &[]))
-            .wide(6);
+            .ask("failed, but too many at once", rate(Series::of(&access::TRACES_SKIPPED), &[]));
     let decided = rate(Series::of(&access::SAMPLING_DECISIONS), &[Key::Source, Key::Outcome]);
     let decided =
         Panel::lines("Sampling", Shown::PerSecond, "Decisions at the beginning of calls.")
-            .ask("", decided)
-            .wide(6);
+            .ask("", decided);
     let by = [Key::Signal, Key::Outcome];
     let export = Panel::lines("Export, p95", Shown::Seconds, "Handing a batch to the backend.")
         .ask("", quantile(0.95, Series::of(&access::EXPORT_DURATION), &by))
-        .limits(1.0, 5.0)
-        .wide(6);
+        .limits(1.0, 5.0);
     let batches = Panel::lines("Items in a batch", Shown::Count, "On average.")
-        .ask("", mean(Series::of(&access::BATCH_SIZE), &[Key::Signal]))
-        .wide(6);
+        .ask("", mean(Series::of(&access::BATCH_SIZE), &[Key::Signal]));
     let queue = Panel::lines("Queue", Shown::Count, "Items that wait, and how many may.")
         .ask("waiting", level(Series::of(&access::QUEUE_DEPTH), &[Key::Signal]))
-        .ask("capacity", level(Series::of(&access::QUEUE_CAPACITY), &[Key::Signal]))
-        .wide(6);
+        .ask("capacity", level(Series::of(&access::QUEUE_CAPACITY), &[Key::Signal]));
     let age = Query::Age(Series::of(&access::LAST_SUCCESS)).max_by(&[Key::Signal]);
     let age = Panel::lines("Since the last batch taken", Shown::Seconds, "By kind of telemetry.")
         .ask("", age)
-        .limits(300.0, 900.0)
-        .wide(6);
+        .limits(300.0, 900.0);
     vec![kept, decided, export, batches, queue, age]
 }
 
 fn process() -> Vec<Panel> {
     let cpu = Panel::lines("Processors", Shown::Cores, "Processor time a second, all gateways.")
-        .ask("used", rate(Series::of(&process::CPU), &[]))
-        .wide(6);
+        .ask("used", rate(Series::of(&process::CPU), &[]));
     let memory = Panel::lines("Memory", Shown::Bytes, "Resident memory of the largest gateway.")
-        .ask("resident", Query::latest(&process::RESIDENT_MEMORY).max_by(&[]))
-        .wide(6);
-    let space = Panel::lines("Address space", Shown::Bytes, "Virtual memory, and its limit.")
-        .ask("virtual", Query::latest(&process::VIRTUAL_MEMORY).max_by(&[]))
-        .ask("limit", Query::latest(&process::VIRTUAL_MEMORY_MAX).min_by(&[]))
-        .wide(6);
+        .ask("resident", Query::latest(&process::RESIDENT_MEMORY).max_by(&[]));
+    let space =
+        Panel::lines("Address space", Shown::Bytes, "Virtual memory, and its limit; 0: none.")
+            .ask("virtual", Query::latest(&process::VIRTUAL_MEMORY).max_by(&[]))
+            .ask("limit", Query::latest(&process::VIRTUAL_MEMORY_MAX).min_by(&[]));
     let files = Panel::lines("Descriptors", Shown::Count, "Open files and sockets; the limit.")
         .ask("open", Query::latest(&process::OPEN_FDS).max_by(&[]))
-        .ask("limit", Query::latest(&process::MAX_FDS).min_by(&[]))
-        .wide(6);
+        .ask("limit", Query::latest(&process::MAX_FDS).min_by(&[]));
     let threads = Panel::lines("Threads", Shown::Count, "Of the gateway with most.")
-        .ask("threads", Query::latest(&process::THREADS).max_by(&[]))
-        .wide(6);
+        .ask("threads", Query::latest(&process::THREADS).max_by(&[]));
     let age = Query::Age(Series::of(&process::START_TIME));
     let age = Panel::lines("Running for", Shown::Seconds, "The youngest and the oldest gateway.")
         .ask("youngest", age.clone().min_by(&[]))
-        .ask("oldest", age.max_by(&[]))
-        .wide(6);
+        .ask("oldest", age.max_by(&[]));
     vec![cpu, memory, space, files, threads, age]
 }

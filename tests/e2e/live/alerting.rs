@@ -12,10 +12,10 @@ use toolgate_tests::client::{Ask, Client};
 use toolgate_tests::gateway::{Gateway, free_address};
 use toolgate_tests::hook::Hook;
 use toolgate_tests::process::{Process, Scratch};
+use toolgate_tests::prometheus::{Prometheus, ROOT};
 use toolgate_tests::sick::{Act, Era, Pace, Sick};
 use toolgate_tests::wait::{until, until_within};
 
-use super::{Prometheus, ROOT};
 use crate::expect::OPEN;
 
 /// How many times faster time goes.
@@ -124,7 +124,7 @@ impl Watch {
         let paged = until_within(PATIENCE, &what, async || {
             self.calls(acts.iter().cloned()).await?;
             self.alertmanager.check()?;
-            self.prometheus.process.check()?;
+            self.prometheus.check()?;
             Ok(self.paged(status).then_some(()))
         });
         let paged = paged.await;

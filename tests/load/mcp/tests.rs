@@ -7,7 +7,7 @@ use crate::wire;
 
 fn door(era: Era) -> Door {
     let address = "127.0.0.1:1".parse().unwrap();
-    Door { address, path: "/mcp", tool: TOOL, bearer: "token".to_owned(), era }
+    Door { address, path: "/mcp", tool: TOOL, bearer: "token".to_owned(), era, traced: false }
 }
 
 fn split(request: &[u8]) -> (String, Value) {

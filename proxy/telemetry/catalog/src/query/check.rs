@@ -126,13 +126,15 @@ fn quantile(q: f64, series: &Series, keys: &[Key]) -> Result<Shape, Wrong> {
     aggregate(keys, &Shape::scraped(series))
 }
 
-/// Within a bucket a quantile is a guess; at a bound it is not.
+/// Within a bucket a quantile is a guess; at a bound it is not, nor at 0, where the first one begins
+/// and which tells a number from none.
 fn compare(of: &Query, than: f64) -> Result<Shape, Wrong> {
     let shape = of.shape()?;
     if shape == Shape::Scalar {
         return Err(Wrong::NotFor("a comparison", "a number"));
     }
     if let Query::Quantile(_, series, ..) = of
+        && than != 0.0
         && !series.metric().buckets.is_some_and(|bounds| bounds.contains(&than))
     {
         return Err(Wrong::NotABound(series.metric().name, than));

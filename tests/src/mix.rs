@@ -1,0 +1,193 @@
+//! Calls of every kind, good and bad, through a gateway before targets of every kind.
+//!
+//! In: nothing. Out: a gateway whose numbers tell of everything that can happen to a call: what
+//! dashboards and alarms are looked at with.
+
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use futures_util::future::try_join_all;
+use serde_json::json;
+use tokio::time::timeout;
+
+use crate::client::Client;
+use crate::collector::Collector;
+use crate::gateway::{Gateway, free_address};
+use crate::issuer::{CLIENT_ID, Issuer};
+use crate::process::Scratch;
+use crate::sick::{Act, Era, Sick};
+use crate::upstream::stdio_command;
+
+const SCOPE: &str = "gateway/invoke";
+/// Calls at once at a target that takes two.
+const CROWD: usize = 4;
+
+/// A gateway before four targets: `sick` does as it is told; `frail`, too, but has little patience,
+/// little room and a quick breaker; `child` is a program that is well, and `mortal` one that dies.
+#[derive(Debug)]
+pub struct Mix {
+    /// The gateway.
+    pub gateway: Gateway,
+    /// Where its spans go.
+    pub collector: Collector,
+    issuer: Issuer,
+    sick: Sick,
+    frail: Sick,
+    /// What an issuer is called whose keys cannot be had.
+    gone: String,
+    _scratch: Scratch,
+}
+
+impl Mix {
+    /// Starts everything.
+    ///
+    /// # Errors
+    /// When something does not come up.
+    pub async fn start() -> Result<Self> {
+        let (issuer, collector) = (Issuer::start().await?, Collector::start().await?);
+        let (sick, frail) = (Sick::start(Era::Modern).await?, Sick::start(Era::Legacy).await?);
+        let scratch = Scratch::new()?;
+        let record = scratch.path().join("record");
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/sick_stdio.py");
+        let (pool, gone) = (issuer.url(), format!("http://{}", free_address()?));
+        let (sick_url, frail_url, otlp) = (sick.url(), frail.url(), collector.url());
+        let well = stdio_command("both")?;
+        let config = format!(
+            "auth:
+  scopes: [{SCOPE}]
+  issuers:
+    - {{ name: pool, profile: cognito, issuer: \"{pool}\", clients: [{CLIENT_ID}] }}
+    - {{ name: gone, profile: cognito, issuer: \"{gone}\", clients: [{CLIENT_ID}],
+         jwks_url: \"{gone}/jwks.json\" }}
+targets:
+  sick:
+    mcp: {{ url: \"{sick_url}\" }}
+    timeout: 5s
+    retry: {{ attempts: 3, base: 10ms, max: 20ms }}
+    breaker: {{ failures: 1000 }}
+  frail:
+    mcp: {{ url: \"{frail_url}\" }}
+    timeout: 300ms
+    concurrency: 2
+    list_ttl: 1s
+    retry: {{ attempts: 2, base: 10ms, max: 20ms, budget: 0.01 }}
+    breaker: {{ failures: 3, open: 500ms }}
+  child: {{ stdio: {{ command: {well} }} }}
+  mortal:
+    stdio: {{ command: [python3, {script:?}, legacy, {record:?}] }}
+    timeout: 800ms
+    breaker: {{ failures: 1000 }}
+tools:
+  sick___read: {{ read_only: true }}
+  frail___read: {{ read_only: true }}
+  child___ask: {{ scopes: [child/ask] }}
+traces: {{ sample: 0.5, otlp: {{ endpoint: \"{otlp}\" }} }}
+"
+        );
+        let gateway = Gateway::start(&config).await?;
+        Ok(Self { gateway, collector, issuer, sick, frail, gone, _scratch: scratch })
+    }
+
+    /// A caller who may do what everybody may.
+    #[must_use]
+    pub fn caller(&self) -> Client {
+        self.gateway.client().with_token(self.issuer.token(&[SCOPE]))
+    }
+
+    /// A few good calls.
+    ///
+    /// # Errors
+    /// When one is not answered.
+    pub async fn good(&self) -> Result<()> {
+        let caller = self.caller();
+        caller.tool("sick___read", json!({})).await?;
+        caller.tool("child___echo", json!({ "text": "a" })).await?;
+        caller.tool("mortal___read", json!({})).await?;
+        caller.tool("frail___read", json!({})).await?;
+        Ok(())
+    }
+
+    /// Good calls and bad ones of every kind.
+    ///
+    /// # Errors
+    /// When one is not answered, or a target was not called as it should have been.
+    pub async fn every_kind(&self) -> Result<()> {
+        let caller = self.caller();
+        caller.tools().await?;
+        self.good().await?;
+        caller.tool("child___fail", json!({})).await?;
+        caller.tool("no___such", json!({})).await?;
+        caller.tool("child___ask", json!({})).await?;
+        self.strangers().await?;
+        self.sick.then([Act::Reset]);
+        caller.tool("sick___read", json!({})).await?;
+        let session = caller.session().await?;
+        session.tool("child___echo", json!({ "text": "a" })).await?;
+        drop(session.stream().await?);
+        session.end().await?;
+        self.overwhelm(&caller).await?;
+        self.give_up(&caller).await
+    }
+
+    /// A program dies in a call.
+    ///
+    /// # Errors
+    /// When the call is not answered.
+    pub async fn kill(&self) -> Result<()> {
+        self.caller().tool("mortal___die", json!({})).await.map(drop)
+    }
+
+    /// Refuses the next batch of spans for good.
+    pub fn lose_spans(&self) {
+        self.collector.refuse([400]);
+    }
+
+    /// Tokens that are none, that name an unknown key, or an issuer whose keys cannot be had.
+    async fn strangers(&self) -> Result<()> {
+        let header = |kid: &str| json!({ "alg": "RS256", "kid": kid });
+        let mut gone = self.issuer.claims(&[SCOPE]);
+        if let Some(claims) = gone.as_object_mut() {
+            claims.insert("iss".to_owned(), self.gone.clone().into());
+        }
+        let tokens = [
+            "no.token.this".to_owned(),
+            self.issuer.mint_with_header(header("unknown"), self.issuer.claims(&[SCOPE])),
+            self.issuer.mint_with_header(header("any"), gone),
+        ];
+        for token in tokens {
+            let stranger = self.gateway.client().with_token(token);
+            stranger.tool("child___echo", json!({ "text": "a" })).await?;
+        }
+        Ok(())
+    }
+
+    /// More than the frail target takes: calls at once, an answer that does not come, a session that
+    /// is lost, 429, and failures until its breaker opens. Another tool is on its list from now on.
+    async fn overwhelm(&self, caller: &Client) -> Result<()> {
+        self.frail.lists(self.frail.calls("write") % 3);
+        self.frail.then([Act::LoseSession]);
+        caller.tool("frail___read", json!({})).await?;
+        let many = |status| Act::page(status, "text/plain", "");
+        let crowd = (0..CROWD).map(|_| caller.tool("frail___write", json!({})));
+        self.frail.then([Act::Hang, Act::Hang]);
+        try_join_all(crowd).await?;
+        let failures = [many("429 Too Many Requests"), many("503 Service Unavailable")];
+        self.frail.then(failures.into_iter().cycle().take(CROWD));
+        for _ in 0..CROWD {
+            caller.tool("frail___read", json!({})).await?;
+        }
+        self.frail.recover();
+        Ok(())
+    }
+
+    /// A caller who does not wait for the answer.
+    async fn give_up(&self, caller: &Client) -> Result<()> {
+        let before = self.sick.calls("write");
+        self.sick.then([Act::Hang]);
+        let call = caller.tool("sick___write", json!({}));
+        let called = self.sick.until_called("write", before + 1);
+        let (left, called) = tokio::join!(timeout(Duration::from_millis(300), call), called);
+        ensure!(left.is_err(), "a target that hangs has answered");
+        called
+    }
+}
