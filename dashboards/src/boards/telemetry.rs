@@ -63,6 +63,10 @@ fn traces() -> Vec<Panel> {
         Panel::lines("Sampling", Shown::PerSecond, "Decisions at the beginning of calls.")
             .ask("", decided)
             .wide(6);
+    let rules = Panel::lines("X-Ray", Shown::PerSecond, "Rules asked for; documents trimmed.")
+        .ask("", rate(Series::of(&access::RULE_REFRESHES), &[Key::Outcome]))
+        .ask("documents trimmed", rate(Series::of(&access::TRIMMED), &[]))
+        .wide(6);
     let by = [Key::Signal, Key::Outcome];
     let export = Panel::lines("Export, p95", Shown::Seconds, "Handing a batch to the backend.")
         .ask("", quantile(0.95, Series::of(&access::EXPORT_DURATION), &by))
@@ -80,7 +84,7 @@ fn traces() -> Vec<Panel> {
         .ask("", age)
         .limits(300.0, 900.0)
         .wide(6);
-    vec![kept, decided, export, batches, queue, age]
+    vec![kept, decided, rules, export, batches, queue, age]
 }
 
 fn process() -> Vec<Panel> {

@@ -393,6 +393,10 @@ words! {
         Connect = "connect",
         /// Rejected: the backend took the batch but for these.
         Partial = "partial",
+        /// Dropped: larger than the backend takes.
+        Oversize = "oversize",
+        /// Dropped: there was nothing to sign the request with.
+        Credentials = "credentials",
         /// Dropped: the gateway stopped before they were out.
         Shutdown = "shutdown",
     }
@@ -405,6 +409,20 @@ words! {
         Parent = "parent",
         /// The configured ratio.
         Ratio = "ratio",
+        /// A sampling rule of X-Ray.
+        Rule = "rule",
+        /// What holds while X-Ray has not said its rules: one call a second and 5 % of the others.
+        Fallback = "fallback",
+    }
+}
+
+words! {
+    /// What became of asking for sampling rules.
+    RulesAsked {
+        /// They were answered.
+        Ok = "ok",
+        /// They were not; those known before hold on.
+        Failed = "failed",
     }
 }
 
@@ -463,6 +481,8 @@ impl Export {
             | Self::Throttled
             | Self::Timeout
             | Self::Connect
+            | Self::Oversize
+            | Self::Credentials
             | Self::Shutdown => "dropped",
         }
     }

@@ -10,7 +10,7 @@ use opentelemetry_proto::tonic::collector::trace::v1::{
 use prost::Message as _;
 use toolgate_telemetry_catalog::Export;
 
-use super::{Answer, Fate, OtlpConfig, Protocol, grpc, http, url};
+use super::{Answer, OtlpConfig, Protocol, Sent, grpc, http, url};
 
 fn answer(status: u16, headers: &[(&'static str, &'static str)], body: Vec<u8>) -> Answer {
     let mut all = HeaderMap::new();
@@ -20,12 +20,16 @@ fn answer(status: u16, headers: &[(&'static str, &'static str)], body: Vec<u8>) 
     Answer { status: StatusCode::from_u16(status).unwrap(), headers: all, body: Bytes::from(body) }
 }
 
-fn failed(fate: &Fate) -> (Export, Option<Duration>) {
-    match fate {
-        Fate::Failed { fate, again, .. } => (*fate, *again),
-        Fate::Taken { .. } => panic!("it was taken"),
+fn failed(sent: &Sent) -> (Export, Option<Duration>) {
+    match (&sent.again, &sent.lost[..]) {
+        (Some(again), []) => (again.fate, Some(again.wait)),
+        (None, [(fate, SPANS)]) => (*fate, None),
+        _ => panic!("{sent:?}"),
     }
 }
+
+/// Spans in a batch.
+const SPANS: u64 = 9;
 
 fn partial(rejected: i64) -> Vec<u8> {
     let partial_success =
@@ -35,10 +39,10 @@ fn partial(rejected: i64) -> Vec<u8> {
 
 #[test]
 fn a_status_says_whether_to_repeat() {
-    assert_eq!(http(&answer(200, &[], Vec::new())), Fate::Taken { rejected: 0 });
-    assert_eq!(http(&answer(200, &[], partial(3))), Fate::Taken { rejected: 3 });
-    assert_eq!(http(&answer(200, &[], vec![0xff])), Fate::Taken { rejected: 0 });
-    let of = |status, headers: &[_]| failed(&http(&answer(status, headers, Vec::new())));
+    assert_eq!(http(&answer(200, &[], Vec::new()), SPANS), Sent::default());
+    assert_eq!(http(&answer(200, &[], partial(3)), SPANS).lost, [(Export::Partial, 3)]);
+    assert_eq!(http(&answer(200, &[], vec![0xff]), SPANS), Sent::default());
+    let of = |status, headers: &[_]| failed(&http(&answer(status, headers, Vec::new()), SPANS));
     assert_eq!(of(400, &[]), (Export::Http4xx, None));
     assert_eq!(of(500, &[]), (Export::Http5xx, None));
     assert_eq!(of(503, &[]), (Export::Http5xx, Some(Duration::ZERO)));
@@ -50,15 +54,16 @@ fn a_status_says_whether_to_repeat() {
 fn a_grpc_code_says_whether_to_repeat() {
     let mut framed = vec![0, 0, 0, 0, 0];
     framed.extend(partial(2));
-    assert_eq!(grpc(&answer(200, &[("grpc-status", "0")], framed)), Fate::Taken { rejected: 2 });
-    let of = |code| failed(&grpc(&answer(200, &[("grpc-status", code)], Vec::new())));
+    let sent = grpc(&answer(200, &[("grpc-status", "0")], framed), SPANS);
+    assert_eq!(sent.lost, [(Export::Partial, 2)]);
+    let of = |code| failed(&grpc(&answer(200, &[("grpc-status", code)], Vec::new()), SPANS));
     assert_eq!(of("8"), (Export::Throttled, Some(Duration::ZERO)));
     assert_eq!(of("14"), (Export::Http5xx, Some(Duration::ZERO)));
     assert_eq!(of("4"), (Export::Timeout, Some(Duration::ZERO)));
     assert_eq!(of("16"), (Export::Http4xx, None));
     // A proxy in between answers for itself.
     assert_eq!(
-        failed(&grpc(&answer(502, &[], Vec::new()))),
+        failed(&grpc(&answer(502, &[], Vec::new()), SPANS)),
         (Export::Http5xx, Some(Duration::ZERO))
     );
 }
@@ -71,6 +76,8 @@ fn an_endpoint_gets_the_path_of_its_protocol() {
             protocol,
             headers: Vec::new(),
             timeout: Duration::from_secs(1),
+            gzip: false,
+            signer: None,
             service: "s".to_owned(),
         };
         url(&config).unwrap().to_string()
