@@ -42,3 +42,5 @@ mod sick;
 mod stdio;
 #[cfg(test)]
 mod trace;
+#[cfg(test)]
+mod xray;

@@ -1,5 +1,6 @@
 //! Places in a trace, and what becomes of the record of a call.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use opentelemetry::trace::{SpanKind, Status};
@@ -8,9 +9,9 @@ use toolgate_call::trace::{Claims, Remote};
 use toolgate_call::{
     AttemptNote, Ledger, Method, Outcome, Phase, Principal, Reason, SpanId, Trace,
 };
-use toolgate_telemetry_catalog::Kept;
+use toolgate_telemetry_catalog::{Kept, SampleSource};
 
-use super::{TraceConfig, Traces, span};
+use super::{Beginning, Decided, Sampler, TraceConfig, Traces, span};
 use crate::CallRecord;
 use crate::registry::Registry;
 use crate::tests::exercise::{plan, record, traced};
@@ -40,6 +41,34 @@ fn a_caller_decides_where_it_is_trusted_and_the_ratio_elsewhere() {
     let place = all.place(&Claims { amzn, ..Claims::default() }, None);
     assert!(place.own.sampled);
     assert_eq!((place.own.trace, place.parent), (amzn.unwrap().trace, None));
+}
+
+/// Records what it is told to.
+#[derive(Debug)]
+struct Ruled(Option<bool>);
+
+impl Sampler for Ruled {
+    fn decide(&self, call: &Beginning<'_>, position: f64) -> Option<Decided> {
+        assert!(call.name == Some("k8s___get_pods") && (0.0..=1.0).contains(&position));
+        self.0.map(|sampled| Decided { by: SampleSource::Rule, sampled })
+    }
+}
+
+#[test]
+fn rules_come_after_a_trusted_caller_and_before_the_ratio() {
+    let call = Beginning { method: Method::ToolsCall, name: Some("k8s___get_pods"), host: "gw" };
+    let ruled = |rule, ratio| {
+        let rules: Arc<dyn Sampler> = Arc::new(Ruled(rule));
+        let config = TraceConfig { ratio, rules: Some(rules), ..traced() };
+        Traces::new(&Registry::new(100), config)
+    };
+    let place = |traces: Traces, claims, call| traces.place(&claims, call).own.sampled;
+    assert!(place(ruled(Some(true), 0.0), Claims::default(), Some(&call)));
+    assert!(!place(ruled(Some(false), 1.0), Claims::default(), Some(&call)));
+    assert!(place(ruled(None, 1.0), Claims::default(), Some(&call)));
+    assert!(!place(ruled(Some(true), 1.0), claims(false), Some(&call)));
+    // No rule is spent on whoever was not let in.
+    assert!(!place(ruled(Some(true), 0.0), Claims::default(), None));
 }
 
 #[test]

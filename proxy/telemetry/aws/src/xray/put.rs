@@ -83,11 +83,14 @@ fn judged(parcel: &Parcel, unprocessed: &[UnprocessedTraceSegment]) -> Sent {
     }
     let mut by_id: HashMap<String, &Bytes> =
         parcel.parts.iter().filter_map(|part| Some((id(part)?, part))).collect();
-    let (mut rest, mut lost) = (Vec::new(), 0);
+    let (mut rest, mut lost, mut throttled) = (Vec::new(), 0, false);
     for segment in unprocessed {
         let document = segment.id.as_ref().and_then(|id| by_id.remove(id));
         match document {
-            Some(document) if !is_for_good(segment) => rest.push(document.clone()),
+            Some(document) if !is_for_good(segment) => {
+                throttled |= code(segment).contains("throttl");
+                rest.push(document.clone());
+            }
             Some(_) | None => lost += 1,
         }
     }
@@ -95,15 +98,12 @@ fn judged(parcel: &Parcel, unprocessed: &[UnprocessedTraceSegment]) -> Sent {
     // No more are lost than there are, however many X-Ray complains of.
     let lost = lost.min(parcel.spans - spans);
     let first = unprocessed.first();
-    let words = first.map(|first| (first.error_code.as_deref(), first.message.as_deref()));
-    let (code, message) = words.unwrap_or_default();
+    let message = first.and_then(|first| first.message.as_deref()).unwrap_or_default();
     let detail = format!(
-        "X-Ray did not process {} documents; the first: {} {}",
+        "X-Ray did not process {} documents; the first: {} {message}",
         unprocessed.len(),
-        code.unwrap_or("no code"),
-        message.unwrap_or_default()
+        first.map(code).unwrap_or_default(),
     );
-    let throttled = code.is_some_and(|code| code.to_lowercase().contains("throttl"));
     let fate = if throttled { Export::Throttled } else { Export::Http5xx };
     let rest = (spans > 0).then_some(Parcel { parts: rest, spans });
     let again = rest.map(|rest| Again { rest: Some(rest), fate, wait: Duration::ZERO });
@@ -113,8 +113,13 @@ fn judged(parcel: &Parcel, unprocessed: &[UnprocessedTraceSegment]) -> Sent {
 
 /// Without a code nobody knows, so it is tried again.
 fn is_for_good(segment: &UnprocessedTraceSegment) -> bool {
-    let code = segment.error_code.as_deref().unwrap_or_default().to_lowercase();
+    let code = code(segment);
     FOR_GOOD.iter().any(|word| code.contains(word))
+}
+
+/// The code in lower case; empty if there is none.
+fn code(segment: &UnprocessedTraceSegment) -> String {
+    segment.error_code.as_deref().unwrap_or_default().to_lowercase()
 }
 
 fn id(document: &[u8]) -> Option<String> {
