@@ -110,7 +110,8 @@ async fn segments_of_good_and_bad_calls_can_be_read_back_from_x_ray() -> Result<
     for ((tool, acts, wanted), trace) in cases.into_iter().zip(TRACES) {
         sick.then(acts);
         call(&client, tool, trace).await?;
-        let id = format!("1-{}-{}", &trace[..8], &trace[8..]);
+        let (epoch, random) = trace.split_at(8);
+        let id = format!("1-{epoch}-{random}");
         let documents = segments::check(&moto.segments(&id, wanted.len()).await?)?;
         assert_eq!(told(&documents), wanted, "{documents:?}");
         let segment = &documents[0];

@@ -89,9 +89,9 @@ impl Emulator {
             let ask = ask.header("authorization", &signature);
             let answer = Client::new(self.address).send(ask).await?;
             let traces: Value = serde_json::from_str(&answer.text())?;
-            let segments = traces["Traces"][0]["Segments"].as_array().cloned().unwrap_or_default();
-            let text = |segment: &Value| Some(segment["Document"].as_str()?.to_owned());
-            let documents: Vec<String> = segments.iter().filter_map(text).collect();
+            let segments = traces.pointer("/Traces/0/Segments").and_then(Value::as_array);
+            let text = |segment: &Value| Some(segment.get("Document")?.as_str()?.to_owned());
+            let documents: Vec<String> = segments.into_iter().flatten().filter_map(text).collect();
             Ok((documents.len() >= count).then_some(documents))
         })
         .await

@@ -41,17 +41,19 @@ pub fn check(documents: &[String]) -> Result<Vec<Value>> {
         all.push(one(document).with_context(|| format!("in {document}"))?);
     }
     all.sort_by(|a, b| {
-        let key = |document: &Value| (is_subsegment(document), document["start_time"].as_f64());
+        let key =
+            |document: &Value| (is_subsegment(document), field(document, "start_time").as_f64());
         key(a).partial_cmp(&key(b)).unwrap_or(std::cmp::Ordering::Equal)
     });
-    let ids: BTreeSet<&str> = all.iter().filter_map(|document| document["id"].as_str()).collect();
+    let ids: BTreeSet<&str> =
+        all.iter().filter_map(|document| field(document, "id").as_str()).collect();
     ensure!(ids.len() == all.len(), "two documents have one id");
     for document in all.iter().filter(|document| is_subsegment(document)) {
-        let parent = document["parent_id"].as_str().unwrap_or_default();
+        let parent = field(document, "parent_id").as_str().unwrap_or_default();
         ensure!(ids.contains(parent), "no document is the parent {parent} of {document}");
     }
     let traces: BTreeSet<&str> =
-        all.iter().filter_map(|document| document["trace_id"].as_str()).collect();
+        all.iter().filter_map(|document| field(document, "trace_id").as_str()).collect();
     ensure!(traces.len() == 1, "documents of {traces:?}");
     Ok(all)
 }
@@ -72,19 +74,21 @@ pub fn one(text: &str) -> Result<Value> {
     flags(&document)?;
     annotations(&document)?;
     ensure!(
-        document["metadata"].as_object().is_none_or(|all| all.values().all(Value::is_object)),
+        field(&document, "metadata")
+            .as_object()
+            .is_none_or(|all| all.values().all(Value::is_object)),
         "metadata without namespaces"
     );
     Ok(document)
 }
 
 fn is_subsegment(document: &Value) -> bool {
-    document["type"] == "subsegment"
+    *field(document, "type") == "subsegment"
 }
 
 /// 1 to 200 Unicode letters, numbers and white space, and `_ . : / % & # = + \ - @`.
 fn name(document: &Value) -> Result<()> {
-    let name = document["name"].as_str().context("no name")?;
+    let name = field(document, "name").as_str().context("no name")?;
     ensure!((1..=200).contains(&name.chars().count()), "a name of {} characters", name.len());
     let taken = |c: char| c.is_alphanumeric() || c.is_whitespace() || "_.:/%&#=+\\-@".contains(c);
     ensure!(name.chars().all(taken), "the name {name:?}");
@@ -92,30 +96,30 @@ fn name(document: &Value) -> Result<()> {
 }
 
 fn ids(document: &Value) -> Result<()> {
-    let id = |key: &str| document[key].as_str().is_some_and(|id| hex(id, 16));
+    let id = |key: &str| field(document, key).as_str().is_some_and(|id| hex(id, 16));
     ensure!(id("id"), "the id");
-    let trace = document["trace_id"].as_str().context("no trace id")?;
+    let trace = field(document, "trace_id").as_str().context("no trace id")?;
     let parts: Vec<&str> = trace.split('-').collect();
     let [version, epoch, random] = parts[..] else { anyhow::bail!("the trace id {trace}") };
     ensure!(version == "1" && hex(epoch, 8) && hex(random, 24), "the trace id {trace}");
-    let kind = &document["type"];
+    let kind = field(document, "type");
     ensure!(kind.is_null() || is_subsegment(document), "the type {kind}");
-    let parent = &document["parent_id"];
+    let parent = field(document, "parent_id");
     ensure!(id("parent_id") || (parent.is_null() && kind.is_null()), "the parent {parent}");
-    let namespace = document["namespace"].as_str();
+    let namespace = field(document, "namespace").as_str();
     ensure!(namespace.is_none_or(|text| ["aws", "remote"].contains(&text)), "{namespace:?}");
     ensure!(namespace.is_none() || is_subsegment(document), "a segment with a namespace");
-    let exceptions = document["cause"]["exceptions"].as_array();
+    let exceptions = at(document, "/cause/exceptions").as_array();
     for exception in exceptions.into_iter().flatten() {
-        ensure!(exception["id"].as_str().is_some_and(|id| hex(id, 16)), "{exception}");
+        ensure!(field(exception, "id").as_str().is_some_and(|id| hex(id, 16)), "{exception}");
     }
     Ok(())
 }
 
 fn times(document: &Value) -> Result<()> {
-    let start = document["start_time"].as_f64().context("no start")?;
-    let ended = document["end_time"].as_f64().is_some_and(|end| end >= start);
-    ensure!(ended || document["in_progress"] == true, "it neither ends nor lasts");
+    let start = field(document, "start_time").as_f64().context("no start")?;
+    let ended = field(document, "end_time").as_f64().is_some_and(|end| end >= start);
+    ensure!(ended || *field(document, "in_progress") == true, "it neither ends nor lasts");
     ensure!(start > 1.5e9 && start < 1e10, "not in seconds: {start}");
     Ok(())
 }
@@ -123,14 +127,14 @@ fn times(document: &Value) -> Result<()> {
 /// A 429 is a throttle and an error, another 4xx an error, a 5xx a fault.
 fn flags(document: &Value) -> Result<()> {
     let set = |key: &str| -> Result<bool> {
-        let flag = &document[key];
+        let flag = field(document, key);
         ensure!(flag.is_null() || flag.is_boolean(), "{key} is {flag}");
         Ok(*flag == true)
     };
     let (error, throttle, fault) = (set("error")?, set("throttle")?, set("fault")?);
     ensure!(error || !throttle, "a throttle that is no error");
     ensure!(!(error && fault), "an error and a fault");
-    let status = document["http"]["response"]["status"].as_u64().unwrap_or_default();
+    let status = at(document, "/http/response/status").as_u64().unwrap_or_default();
     let right = match status {
         429 => throttle,
         400..=499 => error,
@@ -138,13 +142,13 @@ fn flags(document: &Value) -> Result<()> {
         _ => true,
     };
     ensure!(right, "status {status}: error {error}, throttle {throttle}, fault {fault}");
-    ensure!(document["cause"].is_null() || error || fault, "a cause of nothing");
+    ensure!(field(document, "cause").is_null() || error || fault, "a cause of nothing");
     Ok(())
 }
 
 /// At most 50 scalars under keys of letters, digits and underscores.
 fn annotations(document: &Value) -> Result<()> {
-    let all = document["annotations"].as_object();
+    let all = field(document, "annotations").as_object();
     ensure!(all.is_none_or(|all| all.len() <= 50), "more than 50 annotations");
     for (key, value) in all.into_iter().flatten() {
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
@@ -153,6 +157,16 @@ fn annotations(document: &Value) -> Result<()> {
         ensure!(short || value.is_number() || value.is_boolean(), "{key}: {value}");
     }
     Ok(())
+}
+
+/// A field, or null.
+fn field<'a>(document: &'a Value, key: &str) -> &'a Value {
+    document.get(key).unwrap_or(&Value::Null)
+}
+
+/// A field of a field, or null.
+fn at<'a>(document: &'a Value, path: &str) -> &'a Value {
+    document.pointer(path).unwrap_or(&Value::Null)
 }
 
 fn hex(text: &str, digits: usize) -> bool {

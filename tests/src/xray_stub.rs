@@ -174,7 +174,10 @@ impl State {
 
     fn process(&mut self, body: &[u8]) -> Result<Value> {
         let request: Value = serde_json::from_slice(body)?;
-        let documents = request["TraceSegmentDocuments"].as_array().context("no documents")?;
+        let documents = request
+            .get("TraceSegmentDocuments")
+            .and_then(Value::as_array)
+            .context("no documents")?;
         ensure!(documents.len() <= 50, "{} documents", documents.len());
         let left = self.unprocessed.pop_front().unwrap_or_default();
         let mut unprocessed = Vec::new();
@@ -184,7 +187,7 @@ impl State {
                 self.documents.push(document.to_owned());
                 continue;
             };
-            let id = serde_json::from_str::<Value>(document)?["id"].clone();
+            let id = serde_json::from_str::<Value>(document)?.get("id").cloned();
             unprocessed.push(json!({ "Id": id, "ErrorCode": code, "Message": "told to" }));
         }
         Ok(json!({ "UnprocessedTraceSegments": unprocessed }))
@@ -198,7 +201,10 @@ impl State {
 
     fn count(&mut self, body: &[u8]) -> Result<Value> {
         let request: Value = serde_json::from_slice(body)?;
-        let all = request["SamplingStatisticsDocuments"].as_array().context("no statistics")?;
+        let all = request
+            .get("SamplingStatisticsDocuments")
+            .and_then(Value::as_array)
+            .context("no statistics")?;
         ensure!(all.len() <= 25, "{} statistics", all.len());
         self.statistics.extend(all.iter().cloned());
         Ok(json!({

@@ -1,16 +1,24 @@
 //! What answers of a collector mean, and where a batch goes.
 
-use std::time::Duration;
+use std::io::Read as _;
+use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
+use flate2::read::GzDecoder;
 use http::{HeaderMap, HeaderValue, StatusCode};
+use opentelemetry::KeyValue;
 use opentelemetry_proto::tonic::collector::trace::v1::{
-    ExportTracePartialSuccess, ExportTraceServiceResponse,
+    ExportTracePartialSuccess, ExportTraceServiceRequest, ExportTraceServiceResponse,
 };
+use opentelemetry_sdk::trace::SpanData;
 use prost::Message as _;
-use toolgate_telemetry_catalog::Export;
+use toolgate_call::{Ledger, Method, Outcome, Trace};
+use toolgate_telemetry_catalog::{Export, Kept};
 
-use super::{Answer, OtlpConfig, Protocol, Sent, grpc, http, url};
+use super::super::SpansTo;
+use super::super::span::spans;
+use super::{Answer, Otlp, OtlpConfig, Protocol, Sent, SpanSink as _, grpc, http, url};
+use crate::tests::exercise::{record, traced};
 
 fn answer(status: u16, headers: &[(&'static str, &'static str)], body: Vec<u8>) -> Answer {
     let mut all = HeaderMap::new();
@@ -87,4 +95,42 @@ fn an_endpoint_gets_the_path_of_its_protocol() {
     assert_eq!(of("http://c:4318/otlp/v1/traces", http), "http://c:4318/otlp/v1/traces");
     let service = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
     assert_eq!(of("http://c:4317", grpc), format!("http://c:4317{service}"));
+}
+
+/// A collector that is never asked.
+fn nobody(gzip: bool) -> Otlp {
+    let SpansTo::Otlp(config) = traced().to.unwrap() else { panic!("no collector") };
+    Otlp::new(&OtlpConfig { gzip, ..*config }, "1.2.3").unwrap()
+}
+
+/// A span with an attribute of so many bytes.
+fn span(bytes: usize) -> SpanData {
+    let (ledger, place) = (Ledger::new(Instant::now()), Trace::unrecorded());
+    let call = record(&ledger, Method::Ping, Outcome::OK);
+    let mut spans = spans(&call, &place, (Kept::Head, SystemTime::now()));
+    let mut span = spans.remove(0);
+    span.attributes.push(KeyValue::new("large", "x".repeat(bytes)));
+    span
+}
+
+#[test]
+fn a_batch_that_is_too_large_goes_out_in_parts_and_a_span_that_is_too_large_is_lost() {
+    let packed = nobody(false).pack(vec![span(10), span(10), span(10)]);
+    assert_eq!(packed.parcels.iter().map(|parcel| parcel.spans).collect::<Vec<_>>(), [3]);
+    let batch = vec![span(3_000_000), span(2_000_000), span(5_000_000), span(10), span(10)];
+    let packed = nobody(false).pack(batch);
+    assert_eq!(packed.parcels.iter().map(|parcel| parcel.spans).sum::<u64>(), 4);
+    assert!(packed.parcels.iter().all(|parcel| parcel.parts[0].len() <= super::LARGEST));
+    assert_eq!(packed.lost, [(Export::Oversize, 1)]);
+}
+
+#[test]
+fn what_is_compressed_is_the_same_message() {
+    let batch = || vec![span(10_000)];
+    let small = nobody(true).pack(batch()).parcels.remove(0).parts.remove(0);
+    assert!(small.len() < 5_000, "{} bytes", small.len());
+    let mut plain = Vec::new();
+    GzDecoder::new(&*small).read_to_end(&mut plain).unwrap();
+    let message = ExportTraceServiceRequest::decode(&*plain).unwrap();
+    assert_eq!(super::held(&message), 1);
 }
