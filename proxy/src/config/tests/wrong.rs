@@ -149,3 +149,14 @@ fn at_most_a_hundred_mistakes_are_quoted_and_the_rest_counted() {
     assert_eq!(shown.matches("error[TG1004]").count(), 100);
     assert!(shown.ends_with("… and 50 more\n150 errors in toolgate.yaml, nothing was started\n"));
 }
+
+#[cfg(not(feature = "aws"))]
+#[test]
+fn a_build_without_aws_says_so_where_it_is_asked_for() {
+    let text = "auth: { anonymous: true }\ntargets: { c: { builtin: clock } }\n\
+                traces: { xray: { mode: segments } }\naws: { region: us-east-1 }\n";
+    let report = load(text, "f.yaml", outside()).unwrap_err();
+    let [mistake] = report.mistakes() else { panic!("{report:?}") };
+    assert_eq!(mistake.code, code::NOT_BUILT);
+    assert!(report.render().contains("f.yaml:3:11"), "{}", report.render());
+}
