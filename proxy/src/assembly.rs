@@ -14,10 +14,11 @@ use toolgate_admit::authn::{AuthConfig, Authenticator, IssuerConfig, Profile};
 use toolgate_admit::{OriginConfig, RpcConfig};
 use toolgate_call::{Policy, RetryPlan};
 use toolgate_mcp::{McpConfig, Prefix, Registry, Router, SessionConfig, Sessions, ToolRule};
-use toolgate_telemetry::{AccessLogTo, OtlpConfig, Protocol, Telemetry, TraceConfig};
+use toolgate_telemetry::{AccessLogTo, OtlpConfig, Protocol, SpansTo, Telemetry, TraceConfig};
 
 pub use target::{Backend, Far};
 
+use crate::cloud::Cloud;
 use crate::config::{self, Config};
 use crate::facts::Facts;
 use crate::stack::Parts;
@@ -44,11 +45,12 @@ pub struct Assembly {
     pub facts: Arc<Facts>,
 }
 
-/// Metrics and logs, before anything else: everything reports to them.
+/// Metrics and logs, before anything else: everything reports to them. `cloud` is what they have of
+/// AWS.
 ///
 /// # Errors
 /// A log file that cannot be opened.
-pub fn telemetry(config: &Config) -> std::io::Result<Arc<Telemetry>> {
+pub fn telemetry(config: &Config, cloud: &Cloud) -> std::io::Result<Arc<Telemetry>> {
     let access_log = match &config.log.access {
         config::AccessLog::Stderr => AccessLogTo::Stderr,
         config::AccessLog::Stdout => AccessLogTo::Stdout,
@@ -59,12 +61,12 @@ pub fn telemetry(config: &Config) -> std::io::Result<Arc<Telemetry>> {
         access_log,
         buffer_bytes: LOG_BUFFER,
         histogram_sets: HISTOGRAM_SETS,
-        traces: traces(&config.traces)?,
+        traces: traces(&config.traces, cloud)?,
         version: env!("CARGO_PKG_VERSION").to_owned(),
     })
 }
 
-fn traces(traces: &config::Traces) -> std::io::Result<TraceConfig> {
+fn traces(traces: &config::Traces, cloud: &Cloud) -> std::io::Result<TraceConfig> {
     let otlp = traces.otlp.as_ref().map(|otlp| {
         let headers: anyhow::Result<_> = otlp.credentials.iter().map(target::credential).collect();
         std::io::Result::Ok(OtlpConfig {
@@ -76,13 +78,17 @@ fn traces(traces: &config::Traces) -> std::io::Result<TraceConfig> {
             headers: headers.map_err(std::io::Error::other)?,
             timeout: otlp.timeout,
             service: otlp.service.clone(),
+            gzip: false,
+            signer: None,
         })
     });
+    let otlp = otlp.transpose()?.map(|otlp| SpansTo::Otlp(Box::new(otlp)));
     Ok(TraceConfig {
         ratio: traces.sample,
         trust_remote: traces.trust_callers,
         slow: traces.slow,
-        otlp: otlp.transpose()?,
+        rules: cloud.sampler(),
+        to: otlp.or_else(|| cloud.spans_to()),
     })
 }
 

@@ -30,11 +30,11 @@ mod tree;
 mod units;
 mod words;
 
-pub use self::choice::{Builtin, Era, LogLevel, OtlpProtocol, Prefix, Profile};
+pub use self::choice::{Builtin, Era, LogLevel, OtlpProtocol, Prefix, Profile, XrayMode};
 pub use self::report::{Mistake, Position, Report};
 pub use self::resolved::{
-    Auth, Breaker, Config, Credentials, EnvValue, Issuer, Limits, Log, Otlp, Retry, Sessions,
-    Shutdown, Target, TargetKind, Tool, Traces,
+    Auth, Aws, Breaker, Config, Credentials, EnvValue, Issuer, Limits, Log, Otlp, Retry, Sessions,
+    Shutdown, Target, TargetKind, Tool, Traces, Xray,
 };
 pub use self::schema::schema;
 pub use self::secret::Secret;

@@ -16,5 +16,6 @@ pub mod facts;
 pub mod run;
 
 pub mod client;
+pub mod cloud;
 pub mod dev;
 pub mod runfile;

@@ -18,6 +18,7 @@ use toolgate_admit::authn::Authenticator;
 use toolgate_telemetry::{Admin, Checks, Telemetry};
 
 use crate::assembly::{self, Assembly, Backend, Far};
+use crate::cloud::Cloud;
 use crate::config::Config;
 use crate::facts::Facts;
 use crate::stack::stack;
@@ -83,12 +84,15 @@ impl Gateway {
     pub async fn start(config: &Config, given: Surroundings) -> anyhow::Result<Self> {
         let mcp = given.mcp.local_addr()?;
         let admin = given.admin.as_ref().map(TcpListener::local_addr).transpose()?;
-        let telemetry = assembly::telemetry(config).context("the access log cannot be opened")?;
+        let cloud = Cloud::find(config).await?;
+        let telemetry =
+            assembly::telemetry(config, &cloud).context("the access log cannot be opened")?;
         let Assembly { parts, backends, facts } =
             assembly::assemble(config, mcp, &telemetry, given.inherited)?;
         let exporter = telemetry.exporter().map_err(anyhow::Error::msg)?;
         let exporting = exporter.map(|task| toolgate_telemetry::spawn("export", task));
-        let background = background(&parts, &backends);
+        let mut background = background(&parts, &backends);
+        cloud.start(&telemetry, &mut background);
         let (stop_admin, stopped) = oneshot::channel();
         let checks = checks(&facts, &parts.auth);
         let page = Admin::new(Arc::clone(&telemetry), checks).hosts(&admin_hosts(config));

@@ -44,3 +44,5 @@ mod sick;
 mod stdio;
 #[cfg(test)]
 mod trace;
+#[cfg(test)]
+mod xray;

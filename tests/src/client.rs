@@ -274,6 +274,12 @@ impl Ask {
         Self::post(body).header("mcp-protocol-version", LEGACY).header("mcp-session-id", session)
     }
 
+    /// Sends it to another path.
+    #[must_use]
+    pub fn to(self, path: &str) -> Self {
+        Self { path: path.to_owned(), ..self }
+    }
+
     /// Adds a header, also one that is there already.
     #[must_use]
     pub fn header(mut self, name: &str, value: &str) -> Self {

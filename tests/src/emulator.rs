@@ -9,12 +9,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
+use serde_json::{Value, json};
 use tokio::process::Command;
 
 use crate::client::{Ask, Client};
 use crate::gateway::free_address;
 use crate::process::{Process, Scratch};
-use crate::wait::until_within;
+use crate::wait::{until, until_within};
 
 /// Python programs take their time.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -73,6 +74,27 @@ impl Emulator {
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// The segment documents of a trace (`1-…-…`), once moto has so many.
+    ///
+    /// # Errors
+    /// When they do not come.
+    pub async fn segments(&self, trace: &str, count: usize) -> Result<Vec<String>> {
+        // moto reads from the scope of the signature which service is meant, and nothing else.
+        let scope = "Credential=x/20260101/us-east-1/xray/aws4_request";
+        let signature = format!("AWS4-HMAC-SHA256 {scope}, SignedHeaders=host, Signature=x");
+        until(format!("moto has {count} documents of {trace}"), async || {
+            let ask = Ask::post(json!({ "TraceIds": [trace] }).to_string()).to("/Traces");
+            let ask = ask.header("authorization", &signature);
+            let answer = Client::new(self.address).send(ask).await?;
+            let traces: Value = serde_json::from_str(&answer.text())?;
+            let segments = traces.pointer("/Traces/0/Segments").and_then(Value::as_array);
+            let text = |segment: &Value| Some(segment.get("Document")?.as_str()?.to_owned());
+            let documents: Vec<String> = segments.into_iter().flatten().filter_map(text).collect();
+            Ok((documents.len() >= count).then_some(documents))
+        })
+        .await
     }
 
     async fn start(

@@ -58,15 +58,22 @@ fn traces() -> Vec<Panel> {
     let kept =
         Panel::stacked("Traces kept", Shown::PerSecond, "Calls whose spans are sent, by why.")
             .ask("", rate(Series::of(&access::TRACES_KEPT), &[Key::Reason]))
-            .ask("failed, but too many at once", rate(Series::of(&access::TRACES_SKIPPED), &[]));
+            .ask("failed, but too many at once", rate(Series::of(&access::TRACES_SKIPPED), &[]))
+            .wide(6);
     let decided = rate(Series::of(&access::SAMPLING_DECISIONS), &[Key::Source, Key::Outcome]);
     let decided =
         Panel::lines("Sampling", Shown::PerSecond, "Decisions at the beginning of calls.")
-            .ask("", decided);
+            .ask("", decided)
+            .wide(6);
+    let rules = Panel::lines("X-Ray", Shown::PerSecond, "Rules asked for; documents trimmed.")
+        .ask("", rate(Series::of(&access::RULE_REFRESHES), &[Key::Outcome]))
+        .ask("documents trimmed", rate(Series::of(&access::TRIMMED), &[]))
+        .wide(6);
     let by = [Key::Signal, Key::Outcome];
     let export = Panel::lines("Export, p95", Shown::Seconds, "Handing a batch to the backend.")
         .ask("", quantile(0.95, Series::of(&access::EXPORT_DURATION), &by))
-        .limits(1.0, 5.0);
+        .limits(1.0, 5.0)
+        .wide(6);
     let batches = Panel::lines("Items in a batch", Shown::Count, "On average.")
         .ask("", mean(Series::of(&access::BATCH_SIZE), &[Key::Signal]));
     let queue = Panel::lines("Queue", Shown::Count, "Items that wait, and how many may.")
@@ -76,7 +83,7 @@ fn traces() -> Vec<Panel> {
     let age = Panel::lines("Since the last batch taken", Shown::Seconds, "By kind of telemetry.")
         .ask("", age)
         .limits(300.0, 900.0);
-    vec![kept, decided, export, batches, queue, age]
+    vec![kept, decided, rules, export, batches, queue, age]
 }
 
 fn process() -> Vec<Panel> {

@@ -7,12 +7,12 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
-use http::Request;
+use http::{HeaderValue, Request};
 use toolgate_call::trace::{Claims, Said};
 use toolgate_call::{
     Ledger, Lifecycle, Method, Outcome, Phase, Principal, RawJson, Reason, Refusal, Trace, Version,
 };
-use toolgate_telemetry::{ActiveRequest, CallRecord, Telemetry};
+use toolgate_telemetry::{ActiveRequest, Beginning, CallRecord, Telemetry};
 
 /// What is known of an exchange. Every fact is set at most once.
 #[derive(Debug)]
@@ -24,6 +24,8 @@ pub(crate) struct Exchange {
     pub(crate) request: OnceLock<Asked>,
     /// What the headers say of a trace.
     pub(crate) claims: Claims,
+    /// The host that the caller wrote.
+    host: Option<HeaderValue>,
     pub(crate) trace: OnceLock<Arc<Trace>>,
     pub(crate) ending: OnceLock<Ending>,
     /// Whether the answer has begun, as a stream.
@@ -64,7 +66,7 @@ impl Exchange {
     pub(crate) fn new(
         request_id: Arc<str>,
         peer: Option<std::net::IpAddr>,
-        claims: Claims,
+        (claims, host): (Claims, Option<HeaderValue>),
         lifecycle: Arc<Lifecycle>,
     ) -> Self {
         Self {
@@ -74,6 +76,7 @@ impl Exchange {
             principal: OnceLock::new(),
             request: OnceLock::new(),
             claims,
+            host,
             trace: OnceLock::new(),
             ending: OnceLock::new(),
             streamed: AtomicBool::new(false),
@@ -108,12 +111,26 @@ impl Exchange {
     }
 
     /// Its place in a trace. What `_meta` says is heard the first time only: a request that is
-    /// refused before it is read has only headers.
-    pub(crate) fn place(&self, telemetry: &Telemetry, meta: Option<Said>) -> &Arc<Trace> {
+    /// refused before it is read has only headers. `name` is that of what was called.
+    pub(crate) fn place(
+        &self,
+        telemetry: &Telemetry,
+        meta: Option<Said>,
+        name: Option<&str>,
+    ) -> &Arc<Trace> {
         self.trace.get_or_init(|| {
             let claims = meta.map(|said| Claims { meta: Some(said), ..self.claims.clone() });
-            Arc::new(telemetry.place(claims.as_ref().unwrap_or(&self.claims)))
+            let claims = claims.as_ref().unwrap_or(&self.claims);
+            // Whoever was not let in has no say in what is recorded.
+            let call = self.principal.get().map(|_| self.beginning(name));
+            Arc::new(telemetry.place(claims, call.as_ref()))
         })
+    }
+
+    fn beginning<'a>(&'a self, name: Option<&'a str>) -> Beginning<'a> {
+        let host = self.host.as_ref().and_then(|host| host.to_str().ok()).unwrap_or_default();
+        let method = self.request.get().map_or(Method::Other, |asked| asked.method);
+        Beginning { method, name, host }
     }
 
     /// Notes the end. The first word counts.
@@ -143,7 +160,7 @@ impl Drop for Finisher {
         let phases = exchange.ledger.phases_at(Instant::now());
         let ending = exchange.ending.get_or_init(|| exchange.unsaid());
         let asked = exchange.request.get();
-        let trace = exchange.place(&self.telemetry, None);
+        let trace = exchange.place(&self.telemetry, None, None);
         self.telemetry.finish(&CallRecord {
             method: asked.map_or(Method::Other, |asked| asked.method),
             version: asked.and_then(|asked| asked.version),

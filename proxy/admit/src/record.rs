@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, header};
 use toolgate_call::trace::{self, Claims, Remote};
 use toolgate_call::{Lifecycle, Peer, Refusal};
 use toolgate_telemetry::Telemetry;
@@ -77,8 +77,8 @@ where
         let request_id = accepted_id(&request).unwrap_or_else(new_id);
         let peer = request.extensions().get::<Peer>().map(|peer| peer.0.ip());
         let lifecycle = Arc::clone(&self.layer.lifecycle);
-        let exchange =
-            Arc::new(Exchange::new(request_id, peer, claims(request.headers()), lifecycle));
+        let said = (claims(request.headers()), host(&request));
+        let exchange = Arc::new(Exchange::new(request_id, peer, said, lifecycle));
         request.extensions_mut().insert(Arc::clone(&exchange));
         let telemetry = Arc::clone(&self.layer.telemetry);
         let active = telemetry.gateway.request_started();
@@ -99,6 +99,14 @@ where
             Ok(response.map(|body| body.recorded(finisher)))
         })
     }
+}
+
+/// The host that the caller wrote, without a copy over HTTP/1.1.
+fn host<B>(request: &Request<B>) -> Option<HeaderValue> {
+    let Some(authority) = request.uri().authority() else {
+        return request.headers().get(header::HOST).cloned();
+    };
+    HeaderValue::from_str(authority.as_str()).ok()
 }
 
 /// What the headers say of a trace; nothing that is not well formed.

@@ -209,7 +209,7 @@ impl Line {
             id: known.id,
             session: known.session,
         });
-        exchange.place(&self.layer.telemetry, known.said);
+        exchange.place(&self.layer.telemetry, known.said, None);
         refuse::respond(&refusal, id.as_ref(), UNREAD, Some(exchange), None)
     }
 
@@ -243,7 +243,8 @@ impl Line {
 
     fn call(&self, exchange: &Exchange, decoded: Decoded) -> Option<Call> {
         exchange.ledger.enter(Phase::Authorize);
-        let trace = Arc::clone(exchange.place(&self.layer.telemetry, decoded.said));
+        let name = decoded.name.as_deref();
+        let trace = Arc::clone(exchange.place(&self.layer.telemetry, decoded.said, name));
         Some(Call {
             method: decoded.method,
             id: decoded.id,

@@ -62,6 +62,17 @@ pub enum OtlpProtocol {
     Grpc,
 }
 
+/// How spans get to X-Ray.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum XrayMode {
+    /// OTLP over HTTP, signed.
+    #[default]
+    Otlp,
+    /// Segment documents.
+    Segments,
+}
+
 /// The least important lines still written to the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]

@@ -53,6 +53,8 @@ pub const INSECURE_URL: &str = "TG1023";
 pub const ADDRESS_CLASH: &str = "TG1024";
 /// A folder that is not there.
 pub const PATH: &str = "TG1025";
+/// Something that this build leaves out.
+pub const NOT_BUILT: &str = "TG1026";
 /// The configuration cannot be read, or the gateway cannot start.
 pub const START: &str = "TG2000";
 /// The schema and the reader disagree: a fault of this program.
@@ -85,5 +87,6 @@ pub const ALL: &[(&str, &str)] = &[
     (INSECURE_URL, "keys or secrets would travel unencrypted"),
     (ADDRESS_CLASH, "two listeners on one address"),
     (PATH, "a folder that is not there"),
+    (NOT_BUILT, "something that this build leaves out"),
     (INTERNAL, "a fault of this program, not of the file"),
 ];

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use std::time::Duration;
 
 use super::address::{Address, Admin, Host, HttpUrl, Origin};
-use super::choice::{Builtin, Era, LogLevel, OtlpProtocol, Prefix, Profile};
+use super::choice::{Builtin, Era, LogLevel, OtlpProtocol, Prefix, Profile, XrayMode};
 use super::ordered::Ordered;
 use super::reference::{EnvText, SecretRef};
 use super::text::Text;
@@ -319,6 +319,22 @@ pub(crate) struct Traces {
     pub(crate) slow: Option<Text<Duration>>,
     /// The OpenTelemetry collector that takes the spans. Absent: none are recorded.
     pub(crate) otlp: Option<Otlp>,
+    /// AWS X-Ray takes the spans, instead of a collector; `aws` says where it is.
+    pub(crate) xray: Option<Xray>,
+}
+
+/// AWS X-Ray.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schemars(title = "`xray`", extend("required" = ["mode"]))]
+pub(crate) struct Xray {
+    /// How spans get there: `otlp` needs Transaction Search, `segments` works in every account.
+    pub(crate) mode: Option<XrayMode>,
+    /// Let X-Ray's sampling rules decide which calls are recorded; `sample` holds where none matches. Default `true`.
+    pub(crate) rules: Option<bool>,
+    /// Name of this gateway in X-Ray. Default `toolgate`.
+    #[schemars(length(min = 1, max = 128))]
+    pub(crate) service: Option<String>,
 }
 
 /// An OpenTelemetry collector.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use http::{HeaderName, Uri};
 
-use super::choice::{Builtin, Era, LogLevel, OtlpProtocol, Prefix, Profile};
+use super::choice::{Builtin, Era, LogLevel, OtlpProtocol, Prefix, Profile, XrayMode};
 use super::secret::Secret;
 use super::words::AccessLog;
 
@@ -253,8 +253,21 @@ pub struct Traces {
     pub trust_callers: bool,
     /// Calls that take longer are recorded in any case.
     pub slow: Duration,
-    /// The collector; `None` records nothing.
+    /// The collector.
     pub otlp: Option<Otlp>,
+    /// X-Ray; never both, and with neither nothing is recorded.
+    pub xray: Option<Xray>,
+}
+
+/// AWS X-Ray.
+#[derive(Debug, Clone)]
+pub struct Xray {
+    /// How spans get there.
+    pub mode: XrayMode,
+    /// Its sampling rules decide.
+    pub rules: bool,
+    /// Name of this gateway in X-Ray.
+    pub service: String,
 }
 
 /// An OpenTelemetry collector.

@@ -34,10 +34,14 @@ pub use target::{InUse, TargetMetrics};
 pub use telemetry::{AccessLogTo, Config, Telemetry};
 pub use toolgate_telemetry_catalog as catalog;
 pub use toolgate_telemetry_catalog::{
-    AuthResult, CacheEvent, Circuit, ConnectPhase, ConnectionRejected, Direction, ListCause,
-    RefreshCause, RefreshOutcome, Restart, SchemaChange, SessionEvent, Shed, StreamEnd, Suppressed,
+    AuthResult, CacheEvent, Circuit, ConnectPhase, ConnectionRejected, Direction, Export,
+    ListCause, RefreshCause, RefreshOutcome, Restart, RulesAsked, SampleSource, SchemaChange,
+    SessionEvent, Shed, StreamEnd, Suppressed,
 };
-pub use trace::{OtlpConfig, Protocol, TraceConfig};
+pub use trace::{
+    Again, Beginning, Boxed, Decided, OtlpConfig, Packed, Parcel, Protocol, Refreshes, Sampler,
+    Sent, Signer, SpanSink, SpansTo, TraceConfig, Unsigned,
+};
 
 #[cfg(test)]
 mod tests;

@@ -25,7 +25,7 @@ use crate::process;
 use crate::recorder::Recorder;
 use crate::registry::Registry;
 use crate::target::TargetMetrics;
-use crate::trace::{TraceConfig, Traces};
+use crate::trace::{Beginning, Refreshes, TraceConfig, Traces};
 
 /// How many targets have rows of their own.
 const TARGETS: usize = 256;
@@ -175,10 +175,17 @@ impl Telemetry {
         &self.recorder
     }
 
-    /// The place of a call that begins now in a trace, by what its caller says.
+    /// The place of a call that begins now in a trace, by what its caller says. `call` is what is
+    /// known of it; `None` for calls that nobody has let in, which no rule is spent on.
     #[must_use]
-    pub fn place(&self, claims: &Claims) -> Trace {
-        self.traces.place(claims)
+    pub fn place(&self, claims: &Claims, call: Option<&Beginning<'_>>) -> Trace {
+        self.traces.place(claims, call)
+    }
+
+    /// Counts how often sampling rules were asked for.
+    #[must_use]
+    pub fn rule_refreshes(&self) -> Arc<Refreshes> {
+        Arc::clone(self.traces.refreshes())
     }
 
     /// What sends spans to their backend, to be polled on a runtime until it ends; it ends some

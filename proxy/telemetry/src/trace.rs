@@ -8,6 +8,8 @@ mod export;
 mod keep;
 mod otlp;
 mod queue;
+mod sample;
+mod sink;
 mod span;
 mod transport;
 
@@ -26,6 +28,8 @@ use keep::Allowance;
 use queue::Queue;
 
 pub use otlp::{OtlpConfig, Protocol};
+pub use sample::{Beginning, Decided, Refreshes, Sampler};
+pub use sink::{Again, Boxed, Packed, Parcel, Sent, Signer, SpanSink, Unsigned};
 
 /// How traces are sampled, and where they go.
 #[derive(Clone, Debug)]
@@ -36,8 +40,19 @@ pub struct TraceConfig {
     pub trust_remote: bool,
     /// Calls that take longer are kept in any case.
     pub slow: Duration,
+    /// Decides before the ratio does.
+    pub rules: Option<Arc<dyn Sampler>>,
     /// Where spans go; `None`: nothing is recorded, but targets are still given a context.
-    pub otlp: Option<OtlpConfig>,
+    pub to: Option<SpansTo>,
+}
+
+/// Where spans go.
+#[derive(Clone, Debug)]
+pub enum SpansTo {
+    /// To a collector, or to whoever speaks like one.
+    Otlp(Box<OtlpConfig>),
+    /// To a backend that is spoken to elsewhere.
+    Sink(Arc<dyn SpanSink>),
 }
 
 /// The traces of one gateway.
@@ -49,6 +64,7 @@ pub(crate) struct Traces {
     kept: Counters<Kept>,
     skipped: Counter,
     allowance: Allowance,
+    refreshes: Arc<Refreshes>,
 }
 
 // === impl TraceConfig ===
@@ -56,7 +72,8 @@ pub(crate) struct Traces {
 impl Default for TraceConfig {
     /// One call in twenty, callers trusted, five seconds are slow, nothing is sent.
     fn default() -> Self {
-        Self { ratio: 0.05, trust_remote: true, slow: Duration::from_secs(5), otlp: None }
+        let slow = Duration::from_secs(5);
+        Self { ratio: 0.05, trust_remote: true, slow, rules: None, to: None }
     }
 }
 
@@ -64,7 +81,7 @@ impl Default for TraceConfig {
 
 impl Traces {
     pub(crate) fn new(registry: &Registry, config: TraceConfig) -> Self {
-        let queue = config.otlp.is_some().then(|| Arc::new(Queue::new(registry)));
+        let queue = config.to.is_some().then(|| Arc::new(Queue::new(registry)));
         Self {
             config,
             queue,
@@ -72,6 +89,7 @@ impl Traces {
             kept: Counters::new(registry, &family::TRACES_KEPT, &[]),
             skipped: registry.counter(&family::TRACES_SKIPPED, &[]),
             allowance: Allowance::default(),
+            refreshes: Arc::new(Refreshes::new(registry)),
         }
     }
 
@@ -80,8 +98,8 @@ impl Traces {
         self.queue.is_some()
     }
 
-    /// The place of a call that begins now.
-    pub(crate) fn place(&self, claims: &Claims) -> Trace {
+    /// The place of a call that begins now; `call` is what is known of it once it was let in.
+    pub(crate) fn place(&self, claims: &Claims, call: Option<&Beginning<'_>>) -> Trace {
         let remote = claims.chosen();
         let trace = remote.map_or_else(fresh, |remote| remote.trace);
         let said = remote.and_then(|remote| remote.sampled);
@@ -90,7 +108,7 @@ impl Traces {
             Some(said) if !self.is_on() => said,
             None if !self.is_on() => false,
             Some(said) if self.config.trust_remote => self.decided(SampleSource::Parent, said),
-            Some(_) | None => self.decided(SampleSource::Ratio, within(trace, self.config.ratio)),
+            Some(_) | None => self.chosen(call, position(trace)),
         };
         Trace {
             own: SpanContext { trace, span: SpanId::random(fastrand::u64(..)), sampled },
@@ -129,8 +147,11 @@ impl Traces {
         registry: &Registry,
         version: &str,
     ) -> Result<Option<impl Future<Output = ()> + Send + 'static + use<>>, String> {
-        let (Some(queue), Some(otlp)) = (&self.queue, &self.config.otlp) else { return Ok(None) };
-        let sink = otlp::Otlp::new(otlp, version)?;
+        let (Some(queue), Some(to)) = (&self.queue, &self.config.to) else { return Ok(None) };
+        let sink: Arc<dyn SpanSink> = match to {
+            SpansTo::Otlp(otlp) => Arc::new(otlp::Otlp::new(otlp, version)?),
+            SpansTo::Sink(sink) => Arc::clone(sink),
+        };
         Ok(Some(export::run(Arc::clone(queue), sink, export::Metrics::new(registry))))
     }
 
@@ -138,6 +159,20 @@ impl Traces {
     pub(crate) fn close(&self) {
         if let Some(queue) = &self.queue {
             queue.close();
+        }
+    }
+
+    /// Counts how often rules were asked for.
+    pub(crate) const fn refreshes(&self) -> &Arc<Refreshes> {
+        &self.refreshes
+    }
+
+    /// Rules first, then the share.
+    fn chosen(&self, call: Option<&Beginning<'_>>, position: f64) -> bool {
+        let ruled = self.config.rules.as_ref().zip(call);
+        match ruled.and_then(|(rules, call)| rules.decide(call, position)) {
+            Some(Decided { by, sampled }) => self.decided(by, sampled),
+            None => self.decided(SampleSource::Ratio, position < self.config.ratio),
         }
     }
 
@@ -154,12 +189,12 @@ fn fresh() -> TraceId {
     TraceId::fresh(epoch, fastrand::u128(..))
 }
 
-/// Whether a trace falls into the share: by its id, so that everyone who asks decides alike.
+/// Where a trace lies between 0 and 1: by its id, so that everyone who asks decides alike.
 #[expect(clippy::cast_precision_loss, reason = "a share needs no more than 53 bits")]
-fn within(trace: TraceId, ratio: f64) -> bool {
+fn position(trace: TraceId) -> f64 {
     /// The lowest 56 bits are random in ids of every kind (W3C Trace Context level 2).
     const RANDOM: u128 = (1 << 56) - 1;
-    ((trace.bits() & RANDOM) as f64) < ratio * (RANDOM as f64)
+    ((trace.bits() & RANDOM) as f64) / (RANDOM as f64)
 }
 
 #[cfg(test)]

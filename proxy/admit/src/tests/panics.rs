@@ -55,8 +55,12 @@ async fn a_panic_is_answered_500_and_recorded_as_internal() {
 
 #[test]
 fn an_exchange_that_is_dropped_by_a_panic_was_not_left_by_its_caller() {
-    let exchange =
-        Exchange::new(Arc::from("r"), None, Claims::default(), Arc::new(Lifecycle::default()));
+    let exchange = Exchange::new(
+        Arc::from("r"),
+        None,
+        (Claims::default(), None),
+        Arc::new(Lifecycle::default()),
+    );
     assert_eq!(exchange.unsaid().outcome.reason, Some(Reason::ClientCancelled));
     struct Dropped(Arc<Exchange>);
     impl Drop for Dropped {

@@ -29,8 +29,12 @@ impl Events for Script {
 
 fn context(method: Method) -> Context {
     let lifecycle = Arc::new(Lifecycle::default());
-    let exchange =
-        Arc::new(Exchange::new(Arc::from("r"), None, Claims::default(), Arc::clone(&lifecycle)));
+    let exchange = Arc::new(Exchange::new(
+        Arc::from("r"),
+        None,
+        (Claims::default(), None),
+        Arc::clone(&lifecycle),
+    ));
     exchange.request.get_or_init(|| Asked { method, version: None, id: None, session: false });
     Context {
         id: Some(RawJson::literal("1")),

@@ -57,7 +57,7 @@ fn the_ledger_is_added_to_a_result_and_changes_nothing_else() {
 
 #[test]
 fn an_error_says_what_the_caller_may_know_and_not_what_the_operator_knows() {
-    let exchange = Exchange::new(Arc::from("r-1"), None, Claims::default(), Arc::default());
+    let exchange = Exchange::new(Arc::from("r-1"), None, (Claims::default(), None), Arc::default());
     let refusal = Refusal::target(Reason::Reset, &Arc::from("t"), "`t` closed the connection")
         .detail("10.0.0.7:443: SECRET")
         .after_send()

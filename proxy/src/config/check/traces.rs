@@ -1,7 +1,7 @@
 //! Whether the settings of traces go together.
 //!
-//! In: the `traces` block. Out: mistakes: settings without a collector, and a secret that would
-//! cross the network in the clear. It never connects to anything.
+//! In: the `traces` block. Out: mistakes: settings without a backend, two backends, and a secret that
+//! would cross the network in the clear. It never connects to anything.
 
 use std::time::Duration;
 
@@ -15,6 +15,9 @@ use crate::config::text::Text;
 
 pub(super) fn check(file: &File, review: &mut Review<'_>) {
     amounts::time(&file.traces.slow, &["traces", "slow"], review);
+    if review.has(&["traces", "xray"]) {
+        both(review);
+    }
     let Some(otlp) = &file.traces.otlp else {
         ["sample", "trust_callers", "slow"].iter().for_each(|key| without_collector(key, review));
         return;
@@ -36,17 +39,37 @@ pub(super) fn check(file: &File, review: &mut Review<'_>) {
     );
 }
 
+/// Spans go to one place.
+fn both(review: &mut Review<'_>) {
+    if !review.has(&["traces", "otlp"]) {
+        return;
+    }
+    review.add(
+        Mistake::new(
+            code::NO_EFFECT,
+            review.key_at(&["traces", "xray"]),
+            "spans go to one place, and `otlp` names one already",
+        )
+        .label("`traces` has both")
+        .help("remove `otlp` or `xray`; a collector can pass spans on to X-Ray"),
+    );
+}
+
 fn without_collector(key: &str, review: &mut Review<'_>) {
-    if !review.has(&["traces", key]) || review.has(&["traces", "otlp"]) {
+    let somewhere = review.has(&["traces", "otlp"]) || review.has(&["traces", "xray"]);
+    if !review.has(&["traces", key]) || somewhere {
         return;
     }
     review.add(
         Mistake::new(
             code::NO_EFFECT,
             review.key_at(&["traces", key]),
-            format!("`{key}` has no effect without a collector"),
+            format!("`{key}` has no effect: spans go nowhere"),
         )
         .label("no spans are recorded")
-        .help("add `otlp: { endpoint: \"http://127.0.0.1:4318\" }` to `traces`, or remove it"),
+        .help(
+            "add `otlp: { endpoint: \"http://127.0.0.1:4318\" }` or `xray: { mode: otlp }` to \
+             `traces`, or remove it",
+        ),
     );
 }

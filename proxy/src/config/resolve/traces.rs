@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::{Resolver, time};
 use crate::config::file;
-use crate::config::resolved::{Otlp, Traces};
+use crate::config::resolved::{Otlp, Traces, Xray};
 
 impl Resolver<'_, '_> {
     pub(super) fn traces(&mut self, written: &file::Traces) -> Traces {
@@ -16,6 +16,7 @@ impl Resolver<'_, '_> {
             trust_callers: written.trust_callers.unwrap_or(true),
             slow: time(&written.slow, Duration::from_secs(5)),
             otlp: written.otlp.as_ref().and_then(|otlp| self.otlp(otlp)),
+            xray: written.xray.as_ref().map(xray),
         }
     }
 
@@ -28,7 +29,19 @@ impl Resolver<'_, '_> {
             protocol: written.protocol.unwrap_or_default(),
             credentials,
             timeout: time(&written.timeout, Duration::from_secs(10)),
-            service: written.service.clone().unwrap_or_else(|| "toolgate".to_owned()),
+            service: service(written.service.as_ref()),
         })
     }
+}
+
+fn xray(written: &file::Xray) -> Xray {
+    Xray {
+        mode: written.mode.unwrap_or_default(),
+        rules: written.rules.unwrap_or(true),
+        service: service(written.service.as_ref()),
+    }
+}
+
+fn service(written: Option<&String>) -> String {
+    written.cloned().unwrap_or_else(|| "toolgate".to_owned())
 }

@@ -62,8 +62,10 @@ fn every_code_has_a_wrong_file_and_every_mistake_a_known_code() {
         .flat_map(|(_, report)| report.mistakes())
         .map(|mistake| mistake.code)
         .collect();
-    let expected: BTreeSet<&str> =
-        known.into_iter().filter(|code| *code != code::INTERNAL).collect();
+    let expected: BTreeSet<&str> = known
+        .into_iter()
+        .filter(|code| ![code::INTERNAL, code::NOT_BUILT].contains(code))
+        .collect();
     assert_eq!(seen, expected);
 }
 
@@ -146,4 +148,15 @@ fn at_most_a_hundred_mistakes_are_quoted_and_the_rest_counted() {
     let shown = try_load(&text).unwrap_err().render();
     assert_eq!(shown.matches("error[TG1004]").count(), 100);
     assert!(shown.ends_with("… and 50 more\n150 errors in toolgate.yaml, nothing was started\n"));
+}
+
+#[cfg(not(feature = "aws"))]
+#[test]
+fn a_build_without_aws_says_so_where_it_is_asked_for() {
+    let text = "auth: { anonymous: true }\ntargets: { c: { builtin: clock } }\n\
+                traces: { xray: { mode: segments } }\naws: { region: us-east-1 }\n";
+    let report = load(text, "f.yaml", outside()).unwrap_err();
+    let [mistake] = report.mistakes() else { panic!("{report:?}") };
+    assert_eq!(mistake.code, code::NOT_BUILT);
+    assert!(report.render().contains("f.yaml:3:11"), "{}", report.render());
 }

@@ -4,5 +4,7 @@
 //! anything on the way of a call, or a secret in an error.
 
 mod reach;
+mod xray;
 
 pub use reach::{Aws, AwsConfig, Unreachable};
+pub use xray::{Rules, Segments, SigV4, Xray};

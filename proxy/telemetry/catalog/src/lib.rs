@@ -28,8 +28,8 @@ pub use metric::{Kind, Metric, Slo, Stability, Unit};
 pub use words::{
     AuthCheck, AuthResult, CacheEvent, Circuit, ConnectPhase, ConnectionRejected, Decision,
     Delivery, Direction, Export, Flow, Health, Kept, ListCause, OverheadPhase, PoolState, Refresh,
-    RefreshCause, RefreshOutcome, Restart, RetryResult, SampleSource, Sampled, SchemaChange,
-    SessionEvent, Shed, StreamEnd, Suppressed, TimeoutPhase, Verdict, Word,
+    RefreshCause, RefreshOutcome, Restart, RetryResult, RulesAsked, SampleSource, Sampled,
+    SchemaChange, SessionEvent, Shed, StreamEnd, Suppressed, TimeoutPhase, Verdict, Word,
 };
 
 #[cfg(test)]

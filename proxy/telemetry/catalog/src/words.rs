@@ -42,6 +42,10 @@ macro_rules! words {
     };
 }
 
+mod sampling;
+
+pub use sampling::{Kept, RulesAsked, SampleSource, Sampled};
+
 words! {
     /// Why a connection was not taken.
     ConnectionRejected {
@@ -393,42 +397,12 @@ words! {
         Connect = "connect",
         /// Rejected: the backend took the batch but for these.
         Partial = "partial",
+        /// Dropped: larger than the backend takes.
+        Oversize = "oversize",
+        /// Dropped: there was nothing to sign the request with.
+        Credentials = "credentials",
         /// Dropped: the gateway stopped before they were out.
         Shutdown = "shutdown",
-    }
-}
-
-words! {
-    /// What decided about a trace at the beginning of a call.
-    SampleSource {
-        /// The caller, who sent its own decision.
-        Parent = "parent",
-        /// The configured ratio.
-        Ratio = "ratio",
-    }
-}
-
-words! {
-    /// A decision about a trace.
-    Sampled {
-        /// Record.
-        Yes = "yes",
-        /// Do not, unless the call turns out to be worth it.
-        No = "no",
-    }
-}
-
-words! {
-    /// Why the spans of a call were kept.
-    Kept {
-        /// That was decided at its beginning.
-        Head = "head",
-        /// It failed.
-        Error = "error",
-        /// The caller was not let in, or not to the tool.
-        Denied = "denied",
-        /// It took longer than its tool usually does, or than any call should.
-        Slow = "slow",
     }
 }
 
@@ -463,6 +437,8 @@ impl Export {
             | Self::Throttled
             | Self::Timeout
             | Self::Connect
+            | Self::Oversize
+            | Self::Credentials
             | Self::Shutdown => "dropped",
         }
     }

@@ -9,8 +9,9 @@ use toolgate_call::{
 
 use crate::{
     AuthResult, CacheEvent, CallRecord, Circuit, ConnectPhase, ConnectionRejected, Direction,
-    ListCause, OtlpConfig, Protocol, RefreshCause, RefreshOutcome, Restart, SchemaChange,
-    SessionEvent, Shed, StreamEnd, Suppressed, TargetMetrics, Telemetry, TraceConfig,
+    ListCause, OtlpConfig, Protocol, RefreshCause, RefreshOutcome, Restart, RulesAsked,
+    SchemaChange, SessionEvent, Shed, SpansTo, StreamEnd, Suppressed, TargetMetrics, Telemetry,
+    TraceConfig,
 };
 
 const MS: Duration = Duration::from_millis(1);
@@ -59,8 +60,10 @@ pub(crate) fn traced() -> TraceConfig {
         headers: Vec::new(),
         timeout: Duration::from_secs(1),
         service: "toolgate".to_owned(),
+        gzip: false,
+        signer: None,
     };
-    TraceConfig { otlp: Some(otlp), ..TraceConfig::default() }
+    TraceConfig { to: Some(SpansTo::Otlp(Box::new(otlp))), ..TraceConfig::default() }
 }
 
 /// Ends a call.
@@ -89,6 +92,7 @@ pub(crate) fn everything(telemetry: &Telemetry) {
     gateway(telemetry);
     auth(telemetry);
     target(&telemetry.target("alpha"));
+    telemetry.rule_refreshes().asked(RulesAsked::Ok);
     assert!(telemetry.exporter().unwrap().is_some());
     telemetry.flush();
 }

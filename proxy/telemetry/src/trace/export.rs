@@ -11,8 +11,8 @@ use metrics::Gauge;
 use tokio::task::JoinSet;
 use toolgate_telemetry_catalog::{Export, Word as _, access as family};
 
-use super::otlp::{Fate, Otlp};
 use super::queue::{Queue, dropped};
+use super::sink::{Again, Parcel, Sent, SpanSink};
 use crate::cells::{Counter, Histogram};
 use crate::registry::Registry;
 
@@ -36,19 +36,20 @@ pub(super) struct Metrics {
     fates: Vec<Counter>,
     took: Vec<(&'static str, Histogram)>,
     size: Histogram,
+    trimmed: Counter,
     last: Gauge,
 }
 
 /// The task's tools.
 struct Exporter {
-    otlp: Otlp,
+    sink: Arc<dyn SpanSink>,
     metrics: Metrics,
     complained: std::sync::Mutex<Option<Instant>>,
 }
 
 /// Sends until the queue is closed and empty.
-pub(super) async fn run(queue: Arc<Queue>, otlp: Otlp, metrics: Metrics) {
-    let exporter = Arc::new(Exporter { otlp, metrics, complained: std::sync::Mutex::default() });
+pub(super) async fn run(queue: Arc<Queue>, sink: Arc<dyn SpanSink>, metrics: Metrics) {
+    let exporter = Arc::new(Exporter { sink, metrics, complained: std::sync::Mutex::default() });
     let mut under_way = JoinSet::new();
     let mut closed = false;
     while !closed {
@@ -81,6 +82,7 @@ impl Metrics {
         Self {
             fates: Export::ALL.iter().map(|fate| dropped(registry, *fate)).collect(),
             took: took.into(),
+            trimmed: registry.counter(&family::TRIMMED, &[]),
             size: registry.histogram(&family::BATCH_SIZE, &[family::TRACES]),
             last: registry.gauge(&family::LAST_SUCCESS, &[family::TRACES]),
         }
@@ -112,41 +114,50 @@ impl Exporter {
         let (spans, began) = (batch.len() as u64, Instant::now());
         #[expect(clippy::cast_precision_loss, reason = "at most a few hundred")]
         self.metrics.size.record(spans as f64);
-        let body = self.otlp.encode(batch);
+        let packed = self.sink.pack(batch);
+        self.metrics.trimmed.increment(packed.trimmed);
         // A batch that is cut off by the end of the process is dropped here, and counted.
-        let mut unsent = Unsent { metrics: &self.metrics, spans };
-        let given_up = match self.repeat(body, began).await {
-            Fate::Taken { rejected } => {
-                let rejected = rejected.min(spans);
-                self.metrics.count(Export::Exported, spans - rejected);
-                self.metrics.count(Export::Partial, rejected);
-                self.metrics.worked();
-                self.metrics.ended("exported", began.elapsed());
-                None
-            }
-            Fate::Failed { fate, detail, .. } => {
-                self.metrics.count(fate, spans);
-                self.metrics.ended("dropped", began.elapsed());
-                Some(detail)
-            }
-        };
-        unsent.spans = 0;
-        if let Some(detail) = given_up {
-            self.complain(spans, &detail);
+        let mut open = Open { metrics: &self.metrics, spans, taken: 0 };
+        open.lose(&packed.lost);
+        let mut trouble = None;
+        for parcel in packed.parcels {
+            let detail = self.repeat(parcel, began, &mut open).await;
+            trouble = trouble.or((!detail.is_empty()).then_some(detail));
+        }
+        let (taken, dropped) = (open.taken, spans - open.taken);
+        drop(open);
+        let outcome = if taken > 0 { "exported" } else { "dropped" };
+        self.metrics.ended(outcome, began.elapsed());
+        if taken > 0 {
+            self.metrics.worked();
+        }
+        if dropped > 0 {
+            self.complain(dropped, trouble.as_deref().unwrap_or("larger than the backend takes"));
         }
     }
 
-    /// Sends until it is taken, refused for good, or not worth another attempt.
-    async fn repeat(&self, body: bytes::Bytes, began: Instant) -> Fate {
+    /// Sends until all is taken, refused for good, or not worth another attempt; gives back what
+    /// there is to say of that.
+    async fn repeat(&self, mut parcel: Parcel, began: Instant, open: &mut Open<'_>) -> String {
         let mut attempt = 1;
         loop {
-            let fate = self.otlp.send(body.clone()).await;
-            let Fate::Failed { again: Some(wait), .. } = fate else { return fate };
-            // Never sooner than the collector asked for; if that is too long, it is given up.
+            let Sent { lost, again, detail } = self.sink.send(&parcel).await;
+            open.lose(&lost);
+            let gone: u64 = lost.iter().map(|(_, spans)| spans).sum();
+            let Some(Again { rest, fate, wait }) = again else {
+                open.take(parcel.spans.saturating_sub(gone));
+                return detail;
+            };
+            if let Some(rest) = rest {
+                open.take(parcel.spans.saturating_sub(gone + rest.spans));
+                parcel = rest;
+            }
+            // Never sooner than the backend asked for; if that is too long, it is given up.
             let grown = PAUSE.saturating_mul(1 << (attempt - 1)).min(LONGEST_PAUSE);
             let pause = wait + grown.mul_f64(fastrand::f64());
             if attempt >= ATTEMPTS || began.elapsed() + pause > PATIENCE {
-                return fate;
+                open.lose(&[(fate, parcel.spans)]);
+                return detail;
             }
             tokio::time::sleep(pause).await;
             attempt += 1;
@@ -167,16 +178,40 @@ impl Exporter {
     }
 }
 
-/// Counts spans that were cut off.
-struct Unsent<'a> {
+/// The spans of a batch of which nobody knows yet what becomes of them.
+struct Open<'a> {
     metrics: &'a Metrics,
     spans: u64,
+    taken: u64,
 }
 
-impl Drop for Unsent<'_> {
+// === impl Open ===
+
+impl Open<'_> {
+    fn take(&mut self, spans: u64) {
+        let spans = spans.min(self.spans);
+        self.metrics.count(Export::Exported, spans);
+        self.spans -= spans;
+        self.taken += spans;
+    }
+
+    /// No span is counted twice, whatever a backend says of how many there were.
+    fn lose(&mut self, lost: &[(Export, u64)]) {
+        for (fate, spans) in lost {
+            let spans = (*spans).min(self.spans);
+            self.metrics.count(*fate, spans);
+            self.spans -= spans;
+        }
+    }
+}
+
+impl Drop for Open<'_> {
     fn drop(&mut self) {
         if self.spans > 0 {
             self.metrics.count(Export::Shutdown, self.spans);
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,6 @@
 //! Places in a trace, and what becomes of the record of a call.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use opentelemetry::trace::{SpanKind, Status};
@@ -8,9 +9,9 @@ use toolgate_call::trace::{Claims, Remote};
 use toolgate_call::{
     AttemptNote, Ledger, Method, Outcome, Phase, Principal, Reason, SpanId, Trace,
 };
-use toolgate_telemetry_catalog::Kept;
+use toolgate_telemetry_catalog::{Kept, SampleSource};
 
-use super::{TraceConfig, Traces, span};
+use super::{Beginning, Decided, Sampler, TraceConfig, Traces, span};
 use crate::CallRecord;
 use crate::registry::Registry;
 use crate::tests::exercise::{plan, record, traced};
@@ -29,31 +30,59 @@ fn claims(sampled: bool) -> Claims {
 #[test]
 fn a_caller_decides_where_it_is_trusted_and_the_ratio_elsewhere() {
     let (all, none) = (traces(1.0, true), traces(0.0, true));
-    assert!(all.place(&Claims::default()).own.sampled);
-    assert!(!none.place(&Claims::default()).own.sampled);
-    assert!(!all.place(&claims(false)).own.sampled);
-    assert!(none.place(&claims(true)).own.sampled);
-    assert!(!traces(0.0, false).place(&claims(true)).own.sampled);
-    assert!(traces(1.0, false).place(&claims(false)).own.sampled);
+    assert!(all.place(&Claims::default(), None).own.sampled);
+    assert!(!none.place(&Claims::default(), None).own.sampled);
+    assert!(!all.place(&claims(false), None).own.sampled);
+    assert!(none.place(&claims(true), None).own.sampled);
+    assert!(!traces(0.0, false).place(&claims(true), None).own.sampled);
+    assert!(traces(1.0, false).place(&claims(false), None).own.sampled);
     // A load balancer names a trace and leaves the decision open.
     let amzn = Remote::from_amzn("Root=1-0af76519-16cd43dd8448eb211c80319c");
-    let place = all.place(&Claims { amzn, ..Claims::default() });
+    let place = all.place(&Claims { amzn, ..Claims::default() }, None);
     assert!(place.own.sampled);
     assert_eq!((place.own.trace, place.parent), (amzn.unwrap().trace, None));
+}
+
+/// Records what it is told to.
+#[derive(Debug)]
+struct Ruled(Option<bool>);
+
+impl Sampler for Ruled {
+    fn decide(&self, call: &Beginning<'_>, position: f64) -> Option<Decided> {
+        assert!(call.name == Some("k8s___get_pods") && (0.0..=1.0).contains(&position));
+        self.0.map(|sampled| Decided { by: SampleSource::Rule, sampled })
+    }
+}
+
+#[test]
+fn rules_come_after_a_trusted_caller_and_before_the_ratio() {
+    let call = Beginning { method: Method::ToolsCall, name: Some("k8s___get_pods"), host: "gw" };
+    let ruled = |rule, ratio| {
+        let rules: Arc<dyn Sampler> = Arc::new(Ruled(rule));
+        let config = TraceConfig { ratio, rules: Some(rules), ..traced() };
+        Traces::new(&Registry::new(100), config)
+    };
+    let place = |traces: Traces, claims, call| traces.place(&claims, call).own.sampled;
+    assert!(place(ruled(Some(true), 0.0), Claims::default(), Some(&call)));
+    assert!(!place(ruled(Some(false), 1.0), Claims::default(), Some(&call)));
+    assert!(place(ruled(None, 1.0), Claims::default(), Some(&call)));
+    assert!(!place(ruled(Some(true), 1.0), claims(false), Some(&call)));
+    // No rule is spent on whoever was not let in.
+    assert!(!place(ruled(Some(true), 0.0), Claims::default(), None));
 }
 
 #[test]
 fn the_ratio_holds_over_many_traces_and_each_is_decided_alike() {
     let traces = traces(0.25, true);
-    let sampled = (0..4000).filter(|_| traces.place(&Claims::default()).own.sampled).count();
+    let sampled = (0..4000).filter(|_| traces.place(&Claims::default(), None).own.sampled).count();
     assert!((800..1200).contains(&sampled), "{sampled} of 4000");
     let trace = super::fresh();
-    assert_eq!(super::within(trace, 0.5), super::within(trace, 0.5));
+    assert!(super::position(trace) <= 1.0);
 }
 
 #[test]
 fn a_place_keeps_the_trace_of_the_caller_in_a_span_of_its_own() {
-    let place = traces(0.0, true).place(&claims(true));
+    let place = traces(0.0, true).place(&claims(true), None);
     assert_eq!(place.own.trace.to_string(), "0af7651916cd43dd8448eb211c80319c");
     assert_eq!(place.parent.unwrap().to_string(), "b7ad6b7169203331");
     assert_ne!(place.own.span, place.parent.unwrap());
@@ -62,7 +91,7 @@ fn a_place_keeps_the_trace_of_the_caller_in_a_span_of_its_own() {
 #[test]
 fn without_a_backend_the_callers_decision_travels_on_and_nothing_is_kept() {
     let off = Traces::new(&Registry::new(100), TraceConfig::default());
-    let place = off.place(&claims(true));
+    let place = off.place(&claims(true), None);
     assert!(place.own.sampled);
     let ledger = Ledger::new(Instant::now());
     let call = CallRecord { trace: Some(&place), ..record(&ledger, Method::Ping, Outcome::OK) };
@@ -72,7 +101,7 @@ fn without_a_backend_the_callers_decision_travels_on_and_nothing_is_kept() {
 #[test]
 fn what_nobody_sampled_is_kept_when_it_fails() {
     let traces = traces(0.0, true);
-    let place = traces.place(&Claims::default());
+    let place = traces.place(&Claims::default(), None);
     let ledger = Ledger::new(Instant::now());
     let of = |outcome, slow: bool| {
         let call = CallRecord { trace: Some(&place), ..record(&ledger, Method::Ping, outcome) };
@@ -88,7 +117,7 @@ fn what_nobody_sampled_is_kept_when_it_fails() {
 #[test]
 fn a_stranger_cannot_have_its_calls_recorded_by_saying_so() {
     let traces = traces(0.0, true);
-    let place = traces.place(&claims(true));
+    let place = traces.place(&claims(true), None);
     let (ledger, somebody) = (Ledger::new(Instant::now()), Principal::anonymous());
     let denied = Outcome::failed(Reason::Unauthenticated, false);
     let of = |outcome, principal| {
@@ -118,7 +147,7 @@ fn retried() -> (Ledger, Trace) {
         let span = SpanId::new(n);
         ledger.note_attempt(AttemptNote { reason, began: ms(began), took: ms(took), span, detail });
     }
-    (ledger, traces(1.0, true).place(&claims(true)))
+    (ledger, traces(1.0, true).place(&claims(true), None))
 }
 
 fn spans(ledger: &Ledger, trace: &Trace) -> Vec<SpanData> {

@@ -2,7 +2,7 @@
 //!
 //! Enters: nothing. Leaves: constants. Never: a value.
 
-use crate::words::{Kept, SampleSource, Sampled};
+use crate::words::{Kept, RulesAsked, SampleSource, Sampled};
 use crate::{Key, Label, Metric, Published, Unit, buckets};
 
 /// The access log, as a value of the `signal` label.
@@ -22,6 +22,8 @@ const REASONS: &[&str] = &[
     "timeout",
     "connect",
     "partial",
+    "oversize",
+    "credentials",
     "shutdown",
 ];
 
@@ -90,6 +92,19 @@ families! {
         Label::of(Key::Source, SampleSource::TEXTS),
         Label::of(Key::Outcome, Sampled::TEXTS),
     ]);
+
+    /// Sampling rules asked for.
+    RULE_REFRESHES = Metric::counter(
+        "toolgate_sampling_rule_refreshes_total",
+        "Times that X-Ray was asked for its sampling rules, by how that ended.",
+    )
+    .by(&[Label::of(Key::Outcome, RulesAsked::TEXTS)]);
+
+    /// Documents trimmed.
+    TRIMMED = Metric::counter(
+        "toolgate_trace_documents_trimmed_total",
+        "X-Ray documents of which metadata, events or causes were left out, because they were larger than X-Ray takes.",
+    );
 
     /// Traces kept.
     TRACES_KEPT = Metric::counter(

@@ -1,0 +1,43 @@
+//! A build without AWS.
+//!
+//! Enters: a configuration that does not ask for it. Leaves: nothing.
+
+use std::sync::Arc;
+
+use tokio::task::JoinSet;
+use toolgate_telemetry::{Sampler, SpansTo, Telemetry};
+
+use crate::config::Config;
+
+/// Nothing.
+#[derive(Debug)]
+pub struct Cloud;
+
+// === impl Cloud ===
+
+impl Cloud {
+    /// There is nothing to be found.
+    ///
+    /// # Errors
+    /// When the configuration asks for AWS all the same.
+    #[expect(clippy::unused_async, reason = "the other build waits here")]
+    pub async fn find(config: &Config) -> anyhow::Result<Self> {
+        anyhow::ensure!(config.traces.xray.is_none(), "this build has no AWS in it");
+        Ok(Self)
+    }
+
+    /// Spans do not go to AWS.
+    #[must_use]
+    pub fn spans_to(&self) -> Option<SpansTo> {
+        None
+    }
+
+    /// Nobody there decides.
+    #[must_use]
+    pub fn sampler(&self) -> Option<Arc<dyn Sampler>> {
+        None
+    }
+
+    /// Starts nothing.
+    pub fn start(self, _telemetry: &Telemetry, _tasks: &mut JoinSet<()>) {}
+}

@@ -1,0 +1,31 @@
+//! Whether anything uses AWS, and whether this build can.
+//!
+//! In: the whole file. Out: mistakes: a block that nothing uses, and a use that this build lacks. It
+//! never asks AWS, and never looks for credentials.
+
+use crate::config::code;
+use crate::config::file::File;
+use crate::config::report::Mistake;
+use crate::config::review::Review;
+
+/// Where a file can ask for AWS.
+const USES: &[&[&str]] = &[&["traces", "xray"]];
+
+pub(super) fn check(file: &File, review: &mut Review<'_>) {
+    let used: Vec<_> = USES.iter().filter(|path| review.has(path)).collect();
+    if file.aws.is_some() && used.is_empty() {
+        review.add(
+            Mistake::new(code::NO_EFFECT, review.key_at(&["aws"]), "`aws` has no effect")
+                .label("nothing is sent there")
+                .help("add `xray: { mode: otlp }` to `traces`, or remove `aws`"),
+        );
+    }
+    if cfg!(feature = "aws") {
+        return;
+    }
+    for path in used {
+        let message = format!("this build cannot do `{}`: it has no AWS in it", path.join("."));
+        let mistake = Mistake::new(code::NOT_BUILT, review.key_at(path), message);
+        review.add(mistake.help("take a build with the cargo feature `aws`, or remove it"));
+    }
+}
