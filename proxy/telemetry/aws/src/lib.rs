@@ -3,6 +3,8 @@
 //! Enters: where AWS is, and what telemetry hands out. Leaves: calls of its API over the SDK. Never:
 //! anything on the way of a call, or a secret in an error.
 
+mod cloudwatch;
 mod reach;
 
+pub use cloudwatch::CloudWatch;
 pub use reach::{Aws, AwsConfig, Unreachable};
