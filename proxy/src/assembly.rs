@@ -3,6 +3,7 @@
 //! Enters: a resolved `Config` and the address that was bound. Leaves: the parts of the stack and
 //! what must be kept alive for them. Never: reads a file or the environment.
 
+pub(crate) mod cloud;
 mod target;
 
 use std::collections::HashMap;
@@ -60,6 +61,7 @@ pub fn telemetry(config: &Config) -> std::io::Result<Arc<Telemetry>> {
         buffer_bytes: LOG_BUFFER,
         histogram_sets: HISTOGRAM_SETS,
         traces: traces(&config.traces)?,
+        cloudwatch: config.cloudwatch.as_ref().map(cloud::kept),
         version: env!("CARGO_PKG_VERSION").to_owned(),
     })
 }

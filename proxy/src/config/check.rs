@@ -5,6 +5,7 @@
 
 pub(crate) mod amounts;
 mod auth;
+mod cloudwatch;
 mod targets;
 mod tools;
 mod traces;
@@ -28,6 +29,7 @@ pub(crate) fn check(file: &File, review: &mut Review<'_>) {
     targets::check(file, review);
     tools::check(file, review);
     traces::check(file, review);
+    cloudwatch::check(file, review);
 }
 
 fn addresses(file: &File, listen: SocketAddr, review: &mut Review<'_>) {

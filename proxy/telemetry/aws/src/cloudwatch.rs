@@ -3,8 +3,10 @@
 //! Enters: batches that telemetry has made to fit. Leaves: one request each, compressed from 10 KiB on
 //! by the SDK. Never: a repetition of its own: telemetry decides that, and counts.
 
+use std::error::Error;
 use std::time::Duration;
 
+use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_cloudwatch::Client;
 use aws_sdk_cloudwatch::config::retry::RetryConfig;
 use aws_sdk_cloudwatch::config::timeout::TimeoutConfig;
@@ -91,8 +93,10 @@ fn metric(datum: &Datum) -> MetricDatum {
 
 fn refusal(error: &SdkError<PutMetricDataError, HttpResponse>) -> Refusal {
     let (fate, again) = match error {
-        // Credentials that cannot be had fail here as well.
         SdkError::ConstructionFailure(_) => (CloudFate::Connect, Again::Later),
+        SdkError::DispatchFailure(_) if lacks_credentials(error) => {
+            (CloudFate::Connect, Again::Later)
+        }
         SdkError::TimeoutError(_) => (CloudFate::Timeout, Again::Soon),
         SdkError::DispatchFailure(failure) if failure.is_timeout() => {
             (CloudFate::Timeout, Again::Soon)
@@ -102,10 +106,17 @@ fn refusal(error: &SdkError<PutMetricDataError, HttpResponse>) -> Refusal {
         }
         SdkError::ResponseError(answer) => answered(answer.raw().status().as_u16(), None),
         // The SDK may grow further kinds; they are failures of the way there.
-        _ => (CloudFate::Connect, Again::Soon),
+        SdkError::DispatchFailure(_) | _ => (CloudFate::Connect, Again::Soon),
     };
     let detail = DisplayErrorContext(error).to_string();
     Refusal { fate, again, detail: detail.chars().take(DETAIL).collect() }
+}
+
+/// Whether no credentials could be had, which the SDK calls a failure to send.
+fn lacks_credentials(error: &(dyn Error + 'static)) -> bool {
+    let causes =
+        std::iter::successors(Some(error), |error: &&(dyn Error + 'static)| (*error).source());
+    causes.into_iter().any(|cause| cause.is::<CredentialsError>())
 }
 
 /// What an answer with that status means.

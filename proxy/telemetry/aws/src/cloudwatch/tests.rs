@@ -6,7 +6,8 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
-use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_credential_types::provider::error::CredentialsError;
+use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use toolgate_telemetry::catalog::{CloudFate, Dimension};
@@ -18,20 +19,35 @@ use crate::Aws;
 /// A sender to that address.
 fn sender(address: SocketAddr, known: bool) -> CloudWatch {
     let http = aws_smithy_http_client::Builder::new().build_http();
-    let mut sdk = SdkConfig::builder()
+    let sdk = SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("us-east-1"))
         .endpoint_url(format!("http://{address}"))
         .http_client(http)
-        .sleep_impl(aws_smithy_async_sleep());
-    if known {
-        let credentials = Credentials::new("AKIATEST", "nobodys", None, None, "test");
-        sdk = sdk.credentials_provider(SharedCredentialsProvider::new(credentials));
-    }
+        .sleep_impl(sleeper());
+    let credentials = if known {
+        SharedCredentialsProvider::new(Credentials::new("AKIATEST", "nobodys", None, None, "test"))
+    } else {
+        SharedCredentialsProvider::new(Nobody)
+    };
+    let sdk = sdk.credentials_provider(credentials);
     CloudWatch::new(&Aws::from_sdk(sdk.build()), "DevOpsAgent")
 }
 
-fn aws_smithy_async_sleep() -> aws_sdk_cloudwatch::config::SharedAsyncSleep {
+/// A provider that has no credentials, as on a machine without a role.
+#[derive(Debug)]
+struct Nobody;
+
+impl ProvideCredentials for Nobody {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        future::ProvideCredentials::ready(Err(CredentialsError::not_loaded("nobody is here")))
+    }
+}
+
+fn sleeper() -> aws_sdk_cloudwatch::config::SharedAsyncSleep {
     aws_sdk_cloudwatch::config::SharedAsyncSleep::new(Slept)
 }
 
