@@ -46,8 +46,26 @@ impl Read {
         Self(Client::from_conf(config))
     }
 
-    /// Each minute of a series: seconds since 1970, sum and samples.
+    /// Each minute of a series: seconds since 1970, sum and samples. CloudWatch takes a question
+    /// without dimensions for the series that has none, ministack for all of that name: what the
+    /// others have is taken off again.
     pub(super) async fn minutes(&self, series: &Series) -> Result<Vec<(i64, Total)>> {
+        let mut minutes = self.asked(series).await?;
+        if series.1.is_empty() {
+            let listed = self.listed().await?;
+            for other in listed.iter().filter(|(name, d)| *name == series.0 && !d.is_empty()) {
+                for (at, less) in self.asked(other).await? {
+                    for (_, total) in minutes.iter_mut().filter(|(minute, _)| *minute == at) {
+                        total.sum -= less.sum;
+                        total.samples -= less.samples;
+                    }
+                }
+            }
+        }
+        Ok(minutes)
+    }
+
+    async fn asked(&self, series: &Series) -> Result<Vec<(i64, Total)>> {
         let (from, to) = around();
         let answer = self
             .0
