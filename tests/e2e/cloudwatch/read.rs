@@ -54,12 +54,7 @@ impl Read {
         if series.1.is_empty() {
             let listed = self.listed().await?;
             for other in listed.iter().filter(|(name, d)| *name == series.0 && !d.is_empty()) {
-                for (at, less) in self.asked(other).await? {
-                    for (_, total) in minutes.iter_mut().filter(|(minute, _)| *minute == at) {
-                        total.sum -= less.sum;
-                        total.samples -= less.samples;
-                    }
-                }
+                take_off(&mut minutes, &self.asked(other).await?);
             }
         }
         Ok(minutes)
@@ -132,6 +127,15 @@ impl Read {
             if next.is_none() {
                 return Ok(listed);
             }
+        }
+    }
+}
+
+fn take_off(minutes: &mut [(i64, Total)], others: &[(i64, Total)]) {
+    for (at, total) in minutes {
+        for (_, less) in others.iter().filter(|(minute, _)| minute == at) {
+            total.sum -= less.sum;
+            total.samples -= less.samples;
         }
     }
 }

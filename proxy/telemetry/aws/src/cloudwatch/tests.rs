@@ -4,7 +4,7 @@ use std::io::Read as _;
 use std::net::SocketAddr;
 use std::time::{Duration, UNIX_EPOCH};
 
-use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_config::{BehaviorVersion, Region};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
@@ -17,21 +17,18 @@ use super::{CloudWatch, answered};
 use crate::Aws;
 
 /// A sender to that address.
-fn sender(address: SocketAddr, known: bool) -> CloudWatch {
-    let http = aws_smithy_http_client::Builder::new().build_http();
-    let sdk = SdkConfig::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .region(Region::new("us-east-1"))
-        .endpoint_url(format!("http://{address}"))
-        .http_client(http)
-        .sleep_impl(sleeper());
+async fn sender(address: SocketAddr, known: bool) -> CloudWatch {
     let credentials = if known {
         SharedCredentialsProvider::new(Credentials::new("AKIATEST", "nobodys", None, None, "test"))
     } else {
         SharedCredentialsProvider::new(Nobody)
     };
-    let sdk = sdk.credentials_provider(credentials);
-    CloudWatch::new(&Aws::from_sdk(sdk.build()), "DevOpsAgent")
+    let loader = aws_config::defaults(BehaviorVersion::latest())
+        .region(Region::new("us-east-1"))
+        .endpoint_url(format!("http://{address}"))
+        .http_client(aws_smithy_http_client::Builder::new().build_http())
+        .credentials_provider(credentials);
+    CloudWatch::new(&Aws::from_sdk(Box::pin(loader.load()).await), "DevOpsAgent")
 }
 
 /// A provider that has no credentials, as on a machine without a role.
@@ -44,20 +41,6 @@ impl ProvideCredentials for Nobody {
         Self: 'a,
     {
         future::ProvideCredentials::ready(Err(CredentialsError::not_loaded("nobody is here")))
-    }
-}
-
-fn sleeper() -> aws_sdk_cloudwatch::config::SharedAsyncSleep {
-    aws_sdk_cloudwatch::config::SharedAsyncSleep::new(Slept)
-}
-
-/// The SDK's own needs a crate more.
-#[derive(Debug)]
-struct Slept;
-
-impl aws_sdk_cloudwatch::config::AsyncSleep for Slept {
-    fn sleep(&self, duration: Duration) -> aws_sdk_cloudwatch::config::Sleep {
-        aws_sdk_cloudwatch::config::Sleep::new(tokio::time::sleep(duration))
     }
 }
 
@@ -95,7 +78,7 @@ fn datum(n: usize, values: usize) -> Datum {
 
 async fn exchange(batch: &[Datum], answer: &'static str) -> (Result<(), Refusal>, String, Vec<u8>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let sender = sender(listener.local_addr().unwrap(), true);
+    let sender = sender(listener.local_addr().unwrap(), true).await;
     let (sent, (head, body)) = tokio::join!(sender.put(batch), once(listener, answer));
     (sent, head, body)
 }
@@ -146,10 +129,10 @@ async fn each_way_to_fail_has_its_name() {
         assert_eq!((refusal.fate, refusal.again), (fate, again), "{refusal:?}");
     }
     let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-    let refusal = sender(nobody, true).put(&[datum(0, 1)]).await.unwrap_err();
+    let refusal = sender(nobody, true).await.put(&[datum(0, 1)]).await.unwrap_err();
     assert_eq!((refusal.fate, refusal.again), (CloudFate::Connect, Again::Soon), "{refusal:?}");
     // Without credentials nothing is asked, and somebody has to do something.
-    let refusal = sender(nobody, false).put(&[datum(0, 1)]).await.unwrap_err();
+    let refusal = sender(nobody, false).await.put(&[datum(0, 1)]).await.unwrap_err();
     assert_eq!((refusal.fate, refusal.again), (CloudFate::Connect, Again::Later), "{refusal:?}");
     assert!(refusal.detail.chars().count() <= super::DETAIL);
 }
