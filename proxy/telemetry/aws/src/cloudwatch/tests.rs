@@ -49,7 +49,7 @@ async fn once(listener: TcpListener, answer: &'static str) -> (String, Vec<u8>) 
     let (mut stream, _) = listener.accept().await.unwrap();
     let mut read = Vec::new();
     loop {
-        let mut more = [0; 65_536];
+        let mut more = vec![0; 65_536];
         let n = stream.read(&mut more).await.unwrap();
         assert!(n > 0, "the request ended early");
         read.extend_from_slice(&more[..n]);
