@@ -3,6 +3,7 @@
 //! Enters: a resolved `Config` and the address that was bound. Leaves: the parts of the stack and
 //! what must be kept alive for them. Never: reads a file or the environment.
 
+pub(crate) mod cloudwatch;
 mod target;
 
 use std::collections::HashMap;
@@ -62,6 +63,7 @@ pub fn telemetry(config: &Config, cloud: &Cloud) -> std::io::Result<Arc<Telemetr
         buffer_bytes: LOG_BUFFER,
         histogram_sets: HISTOGRAM_SETS,
         traces: traces(&config.traces, cloud)?,
+        cloudwatch: config.cloudwatch.as_ref().map(cloudwatch::kept),
         version: env!("CARGO_PKG_VERSION").to_owned(),
     })
 }

@@ -30,15 +30,17 @@ mod tree;
 mod units;
 mod words;
 
-pub use self::choice::{Builtin, Era, LogLevel, OtlpProtocol, Prefix, Profile, XrayMode};
+pub use self::choice::{
+    Builtin, CloudDimension, CloudMode, Era, LogLevel, OtlpProtocol, Prefix, Profile, XrayMode,
+};
 pub use self::report::{Mistake, Position, Report};
 pub use self::resolved::{
-    Auth, Aws, Breaker, Config, Credentials, EnvValue, Issuer, Limits, Log, Otlp, Retry, Sessions,
-    Shutdown, Target, TargetKind, Tool, Traces, Xray,
+    Auth, Aws, Breaker, CloudWatch, Config, Credentials, EnvValue, Issuer, Limits, Log, Otlp,
+    Retry, Sessions, Shutdown, Target, TargetKind, Tool, Traces, Xray,
 };
 pub use self::schema::schema;
 pub use self::secret::Secret;
-pub use self::words::AccessLog;
+pub use self::words::{AccessLog, EmfFile};
 
 pub(crate) use self::check::amounts::LONGEST_CALL;
 pub use self::resolve::Outside;

@@ -36,6 +36,8 @@ const HEADER_BYTES: usize = 64 * 1024;
 
 /// How long the collector may take for the last spans.
 const LAST_SPANS: Duration = Duration::from_secs(3);
+/// How long CloudWatch may take for the last numbers, at the same time.
+const LAST_NUMBERS: Duration = Duration::from_secs(3);
 /// How long a step of stopping may take that cannot be interrupted.
 const STEP_LIMIT: Duration = Duration::from_secs(2);
 /// How long stopping may take after the grace period, in all.
@@ -52,6 +54,8 @@ pub struct Gateway {
     pub facts: Arc<Facts>,
     /// Metrics and logs.
     pub telemetry: Arc<Telemetry>,
+    /// What goes to CloudWatch and what it may cost, in words; `None` when nothing does.
+    pub cloudwatch: Option<String>,
     drain: Drain,
     lanes: Arc<Lanes>,
     far: Vec<Far>,
@@ -60,6 +64,8 @@ pub struct Gateway {
     background: JoinSet<()>,
     /// Sends spans until telemetry is closed.
     exporting: Option<JoinHandle<()>>,
+    /// Sends numbers to CloudWatch until telemetry is closed.
+    publishing: Option<JoinHandle<()>>,
     grace: Duration,
 }
 
@@ -91,6 +97,7 @@ impl Gateway {
             assembly::assemble(config, mcp, &telemetry, given.inherited)?;
         let exporter = telemetry.exporter().map_err(anyhow::Error::msg)?;
         let exporting = exporter.map(|task| toolgate_telemetry::spawn("export", task));
+        let (cloudwatch, publishing) = publish(config, &telemetry).await?.unzip();
         let mut background = background(&parts, &backends);
         cloud.start(&telemetry, &mut background);
         let (stop_admin, stopped) = oneshot::channel();
@@ -121,6 +128,7 @@ impl Gateway {
             admin,
             facts,
             telemetry,
+            cloudwatch,
             drain,
             lanes,
             far: backends.into_iter().filter_map(|backend| backend.far).collect(),
@@ -128,6 +136,7 @@ impl Gateway {
             admin_task,
             background,
             exporting,
+            publishing,
             grace: config.shutdown.grace,
         })
     }
@@ -153,17 +162,39 @@ impl Gateway {
         }
         while ending.join_next().await.is_some() {}
         self.telemetry.close();
-        if let Some(mut exporting) = self.exporting
-            && tokio::time::timeout(LAST_SPANS, &mut exporting).await.is_err()
-        {
-            tracing::warn!("the collector did not take the last spans in time");
-            exporting.abort();
-        }
+        tokio::join!(
+            last(self.exporting, LAST_SPANS, "the collector did not take the last spans in time"),
+            last(self.publishing, LAST_NUMBERS, "CloudWatch did not take the last numbers in time"),
+        );
         // The admin server goes last, so that a drain can be watched.
         let _stopped = self.stop_admin.send(());
         let _ended = self.admin_task.await;
         let telemetry = self.telemetry;
         within("the access log", move || telemetry.flush()).await && ended && finished
+    }
+}
+
+/// Starts to publish to CloudWatch. Gives back what the operator is told of it.
+async fn publish(
+    config: &Config,
+    telemetry: &Telemetry,
+) -> anyhow::Result<Option<(String, JoinHandle<()>)>> {
+    let Some(sink) = Box::pin(assembly::cloudwatch::sink(config)).await? else { return Ok(None) };
+    let Some(task) = telemetry.publisher(Arc::clone(&sink.sink)) else { return Ok(None) };
+    // No list of tools has come yet.
+    let line = sink.line(telemetry.cloud_estimate(config.targets.len(), None));
+    tracing::info!("CloudWatch: {line}");
+    Ok(Some((line, toolgate_telemetry::spawn("cloudwatch", task))))
+}
+
+/// Waits for the end of a task that sends, but no longer than so long.
+async fn last(task: Option<JoinHandle<()>>, limit: Duration, otherwise: &str) {
+    let Some(mut task) = task else { return };
+    if tokio::time::timeout(limit, &mut task).await.is_err() {
+        tracing::warn!("{otherwise}");
+        task.abort();
+        // It counts what it had not sent.
+        let _aborted = task.await;
     }
 }
 

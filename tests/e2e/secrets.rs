@@ -199,7 +199,7 @@ async fn no_secret_is_anywhere_that_an_operator_reads() -> Result<()> {
             clean(page, &text, &token)?;
         }
         let House { gateway, collector, .. } = house;
-        let Stopped { access_log, stderr, status } = gateway.stop().await?;
+        let Stopped { access_log, stderr, status, .. } = gateway.stop().await?;
         assert!(status.success(), "{status}");
         // They did say what they had to say.
         assert_eq!(parse_log(&access_log)?.len(), calls);

@@ -43,7 +43,15 @@ impl Emulator {
     /// # Errors
     /// When it is not installed or does not start.
     pub async fn ministack() -> Result<Self> {
-        let (address, scratch) = (free_address()?, Scratch::new()?);
+        Self::ministack_at(free_address()?).await
+    }
+
+    /// The same at an address that was given to somebody already.
+    ///
+    /// # Errors
+    /// As [`Emulator::ministack`].
+    pub async fn ministack_at(address: SocketAddr) -> Result<Self> {
+        let scratch = Scratch::new()?;
         let mut command = Command::new(program("ministack")?);
         command
             .env("GATEWAY_PORT", address.port().to_string())

@@ -39,6 +39,8 @@ pub struct Stopped {
     pub status: ExitStatus,
     /// Its access log.
     pub access_log: String,
+    /// Its standard output.
+    pub stdout: String,
     /// Its standard error.
     pub stderr: String,
 }
@@ -215,7 +217,7 @@ impl Gateway {
     pub async fn ended(mut self) -> Result<Stopped> {
         let status = self.process.ended().await?;
         let (access_log, stderr) = (self.access_log(), self.stderr());
-        Ok(Stopped { status, access_log, stderr })
+        Ok(Stopped { status, access_log, stdout: self.process.stdout(), stderr })
     }
 
     /// Asks it to end, and waits for it.

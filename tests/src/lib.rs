@@ -3,6 +3,7 @@
 
 pub mod client;
 pub mod collector;
+pub mod emf;
 pub mod emulator;
 pub mod gateway;
 pub mod hook;

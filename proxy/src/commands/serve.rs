@@ -152,13 +152,15 @@ fn banner(gateway: &Gateway, started: Instant) -> String {
         || "  Admin     off\n".to_owned(),
         |at| format!("  Admin     http://{at}/metrics  http://{at}/readyz\n"),
     );
+    let cloudwatch = gateway.cloudwatch.as_ref().map(|line| format!("  CloudWatch  {line}\n"));
     let names: Vec<_> = gateway.facts.targets().into_iter().map(|target| target.name).collect();
     format!(
         "toolgate {version}                                   ready in {ready} ms\n\n  \
-         MCP       http://{mcp}/mcp\n{admin}  Targets   {names}\n",
+         MCP       http://{mcp}/mcp\n{admin}  Targets   {names}\n{cloudwatch}",
         version = env!("CARGO_PKG_VERSION"),
         ready = started.elapsed().as_millis(),
         mcp = gateway.mcp,
+        cloudwatch = cloudwatch.unwrap_or_default(),
         names = if names.is_empty() { "none".to_owned() } else { names.join(", ") },
     )
 }

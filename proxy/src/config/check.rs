@@ -6,6 +6,7 @@
 pub(crate) mod amounts;
 mod auth;
 mod aws;
+mod cloudwatch;
 mod targets;
 mod tools;
 mod traces;
@@ -30,6 +31,7 @@ pub(crate) fn check(file: &File, review: &mut Review<'_>) {
     tools::check(file, review);
     traces::check(file, review);
     aws::check(file, review);
+    cloudwatch::check(file, review);
 }
 
 fn addresses(file: &File, listen: SocketAddr, review: &mut Review<'_>) {

@@ -73,6 +73,30 @@ pub enum XrayMode {
     Segments,
 }
 
+/// How metrics get to CloudWatch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum CloudMode {
+    /// One request of `PutMetricData` a minute.
+    Put,
+    /// Lines of the Embedded Metric Format, once a minute, for whoever carries logs to CloudWatch.
+    Emf,
+    /// They do not.
+    #[default]
+    Off,
+}
+
+/// What metrics in CloudWatch are told apart by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+pub enum CloudDimension {
+    /// The target.
+    Target,
+    /// The tool.
+    ToolName,
+    /// Why calls failed.
+    ErrorType,
+}
+
 /// The least important lines still written to the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]

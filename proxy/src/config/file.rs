@@ -11,12 +11,14 @@ use serde::Deserialize;
 use std::time::Duration;
 
 use super::address::{Address, Admin, Host, HttpUrl, Origin};
-use super::choice::{Builtin, Era, LogLevel, OtlpProtocol, Prefix, Profile, XrayMode};
+use super::choice::{
+    Builtin, CloudDimension, CloudMode, Era, LogLevel, OtlpProtocol, Prefix, Profile, XrayMode,
+};
 use super::ordered::Ordered;
 use super::reference::{EnvText, SecretRef};
 use super::text::Text;
 use super::units::Size;
-use super::words::{AccessLog, HeaderText, Scope};
+use super::words::{AccessLog, EmfFile, HeaderText, Namespace, Scope};
 
 /// Configuration of the gateway.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
@@ -55,6 +57,8 @@ pub(crate) struct File {
     pub(crate) log: Log,
     /// Traces.
     pub(crate) traces: Traces,
+    /// Metrics in CloudWatch. Absent: none.
+    pub(crate) cloudwatch: Option<CloudWatch>,
     /// Where AWS is, for what is sent there.
     pub(crate) aws: Option<Aws>,
     /// How the gateway stops.
@@ -365,6 +369,25 @@ pub(crate) struct Aws {
     pub(crate) region: Option<String>,
     /// The URL at which every service is asked, for emulators and private endpoints. Absent: AWS itself.
     pub(crate) endpoint: Option<Text<HttpUrl>>,
+}
+
+/// Metrics in CloudWatch, one number or distribution a minute for each series.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schemars(title = "`cloudwatch`", extend("required" = ["mode"]))]
+pub(crate) struct CloudWatch {
+    /// How they get there.
+    pub(crate) mode: Option<CloudMode>,
+    /// The namespace. The dashboards and alarms that come with the gateway read `DevOpsAgent`, and show nothing of another one. Default `DevOpsAgent`.
+    pub(crate) namespace: Option<Text<Namespace>>,
+    /// The dimensions that metrics may have besides their sums over everything; each value is a series that is paid for by the month. Absent: all.
+    #[schemars(extend("uniqueItems" = true))]
+    pub(crate) dimensions: Option<Vec<CloudDimension>>,
+    /// Tools that have series of their own: those called most since the start. Default `50`.
+    #[schemars(range(min = 1, max = 1000))]
+    pub(crate) tools: Option<u32>,
+    /// Where the lines of mode `emf` go: `stdout`, or `file:PATH`, a relative one beside this file. Default `stdout`.
+    pub(crate) to: Option<Text<EmfFile>>,
 }
 
 /// How the gateway stops.

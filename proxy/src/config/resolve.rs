@@ -4,6 +4,7 @@
 //! configuration, and a mistake for every secret that could not be had. It always
 //! finishes; with mistakes on the list its result must not be used.
 
+mod cloudwatch;
 mod targets;
 mod traces;
 
@@ -92,6 +93,7 @@ pub(crate) fn resolve<'a>(
             level: file.log.level.unwrap_or_default(),
         },
         traces: resolver.traces(&file.traces),
+        cloudwatch: resolver.cloudwatch(file.cloudwatch.as_ref()),
         aws: aws(file.aws.as_ref()),
         shutdown: Shutdown { grace: time(&file.shutdown.grace, Duration::from_secs(10)) },
         public_url,

@@ -9,9 +9,11 @@ use std::time::Duration;
 
 use http::{HeaderName, Uri};
 
-use super::choice::{Builtin, Era, LogLevel, OtlpProtocol, Prefix, Profile, XrayMode};
+use super::choice::{
+    Builtin, CloudDimension, CloudMode, Era, LogLevel, OtlpProtocol, Prefix, Profile, XrayMode,
+};
 use super::secret::Secret;
-use super::words::AccessLog;
+use super::words::{AccessLog, EmfFile};
 
 /// A configuration without mistakes.
 #[derive(Debug, Clone)]
@@ -44,6 +46,8 @@ pub struct Config {
     pub log: Log,
     /// Traces.
     pub traces: Traces,
+    /// Metrics in CloudWatch; `None` is off.
+    pub cloudwatch: Option<CloudWatch>,
     /// Where AWS is, for what is sent there.
     pub aws: Aws,
     /// How the gateway stops.
@@ -292,6 +296,21 @@ pub struct Aws {
     pub region: Option<String>,
     /// Where every service is asked; `None` is AWS.
     pub endpoint: Option<Uri>,
+}
+
+/// Metrics in CloudWatch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CloudWatch {
+    /// How they get there; not [`CloudMode::Off`].
+    pub mode: CloudMode,
+    /// The namespace.
+    pub namespace: String,
+    /// The dimensions that metrics may have.
+    pub dimensions: Vec<CloudDimension>,
+    /// Tools that have series of their own.
+    pub tools: usize,
+    /// Where lines go in mode `emf`.
+    pub to: EmfFile,
 }
 
 /// How the gateway stops.

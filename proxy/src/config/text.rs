@@ -14,7 +14,7 @@ use super::address::{Address, Admin, Host, HttpUrl, Origin};
 use super::code;
 use super::reference::{EnvText, SecretRef};
 use super::units::Size;
-use super::words::{AccessLog, HeaderText, Scope};
+use super::words::{AccessLog, EmfFile, HeaderText, Namespace, Scope};
 
 /// A type that is written as text.
 pub(crate) trait FromText: Sized {
@@ -73,6 +73,8 @@ const FORMATS: &[Format] = &[
     format::<AccessLog>(),
     format::<HeaderText>(),
     format::<Scope>(),
+    format::<Namespace>(),
+    format::<EmfFile>(),
 ];
 
 /// The format behind a definition of the schema.

@@ -50,6 +50,19 @@ pub enum AccessLog {
     File(PathBuf),
 }
 
+/// A namespace of CloudWatch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Namespace(pub(crate) String);
+
+/// Where lines of the Embedded Metric Format go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EmfFile {
+    /// Standard output, the default.
+    Stdout,
+    /// Appended to this file.
+    File(PathBuf),
+}
+
 impl FromText for Scope {
     const NAME: &'static str = "Scope";
     const WHAT: &'static str = "a scope";
@@ -101,6 +114,40 @@ impl FromText for AccessLog {
                 Some(_) | None => Err(Wrong::form("expected `stderr`, `stdout`, `off` or a file")
                     .help(format!("a file is written `{}`", Self::EXAMPLE))),
             },
+        }
+    }
+}
+
+impl FromText for Namespace {
+    const NAME: &'static str = "Namespace";
+    const WHAT: &'static str = "a namespace of CloudWatch";
+    const EXAMPLE: &'static str = "DevOpsAgent";
+    const PATTERN: &'static str = "^[A-Za-z0-9._/#-]{1,255}$";
+
+    fn from_text(text: &str) -> Result<Self, Wrong> {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || "._/#-".contains(c);
+        if text.is_empty() || text.len() > 255 || !text.chars().all(allowed) {
+            return Err(Wrong::form("expected up to 255 letters, digits and `._/#-`"));
+        }
+        if text.starts_with("AWS/") {
+            return Err(Wrong::form("`AWS/` begins the namespaces of AWS's own services"));
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl FromText for EmfFile {
+    const NAME: &'static str = "EmfFile";
+    const WHAT: &'static str = "a place for lines of metrics";
+    const EXAMPLE: &'static str = "file:/var/log/toolgate/metrics.log";
+    const PATTERN: &'static str = r"^(stdout|file:.+)$";
+
+    fn from_text(text: &str) -> Result<Self, Wrong> {
+        match (text, text.strip_prefix("file:")) {
+            ("stdout", _) => Ok(Self::Stdout),
+            (_, Some(path)) if !path.trim().is_empty() => Ok(Self::File(PathBuf::from(path))),
+            (_, Some(_) | None) => Err(Wrong::form("expected `stdout` or a file")
+                .help(format!("a file is written `{}`", Self::EXAMPLE))),
         }
     }
 }

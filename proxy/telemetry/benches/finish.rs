@@ -9,7 +9,8 @@ use divan::Bencher;
 use toolgate_call::{
     Hint, Ledger, Method, Outcome, Phase, Principal, RetryPlan, Scopes, ToolPlan, Trace, Version,
 };
-use toolgate_telemetry::{AccessLogTo, CallRecord, Config, Telemetry};
+use toolgate_telemetry::catalog::Dimension;
+use toolgate_telemetry::{AccessLogTo, CallRecord, CloudConfig, Config, Telemetry};
 
 fn main() {
     divan::main();
@@ -54,8 +55,8 @@ fn ledger() -> Ledger {
 }
 
 #[expect(clippy::unwrap_used, reason = "a bench without telemetry has nothing to measure")]
-fn finish(bencher: Bencher<'_, '_>, access_log: AccessLogTo) {
-    let telemetry = Telemetry::new(Config { access_log, ..Config::default() }).unwrap();
+fn finish(bencher: Bencher<'_, '_>, config: Config) {
+    let telemetry = Telemetry::new(config).unwrap();
     let (ledger, principal, trace) = (ledger(), principal(), Trace::unrecorded());
     let record = CallRecord {
         method: Method::ToolsCall,
@@ -77,14 +78,26 @@ fn finish(bencher: Bencher<'_, '_>, access_log: AccessLogTo) {
     bencher.bench_local(|| telemetry.finish(black_box(&record)));
 }
 
+fn logging(access_log: AccessLogTo) -> Config {
+    Config { access_log, ..Config::default() }
+}
+
 /// Counters and histograms only.
 #[divan::bench(sample_count = 200, sample_size = 500)]
 fn finish_without_log(bencher: Bencher<'_, '_>) {
-    finish(bencher, AccessLogTo::Off);
+    finish(bencher, logging(AccessLogTo::Off));
 }
 
 /// With the access line, written to the null device.
 #[divan::bench(sample_count = 200, sample_size = 500)]
 fn finish_with_log(bencher: Bencher<'_, '_>) {
-    finish(bencher, AccessLogTo::File("/dev/null".into()));
+    finish(bencher, logging(AccessLogTo::File("/dev/null".into())));
+}
+
+/// Without the log, and everything kept for CloudWatch.
+#[divan::bench(sample_count = 200, sample_size = 500)]
+fn finish_for_cloudwatch(bencher: Bencher<'_, '_>) {
+    let cloudwatch =
+        CloudConfig { dimensions: Dimension::ALL.to_vec(), tools: 50, values: 150, requests: true };
+    finish(bencher, Config { cloudwatch: Some(cloudwatch), ..logging(AccessLogTo::Off) });
 }

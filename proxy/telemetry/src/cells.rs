@@ -10,6 +10,8 @@ use std::time::SystemTime;
 
 use toolgate_call::{SpanId, TraceId};
 
+use crate::cloud::Fine;
+
 /// Threads are spread over so many cells; more threads than that share, which costs only time.
 pub(crate) const SHARDS: usize = 4;
 
@@ -36,6 +38,8 @@ struct Series {
     bounds: &'static [f64],
     scale: f64,
     shards: [OnceLock<Box<[Cell]>>; SHARDS],
+    /// The same values once more, finely, for CloudWatch; several series may share them.
+    fine: Option<Arc<Fine>>,
     /// The last kept call of each bucket, once there is one.
     exemplars: OnceLock<Box<[Mutex<Option<Shown>>]>>,
 }
@@ -66,7 +70,7 @@ pub(crate) enum Form {
 
 /// One bucket: how many observations, and their sum in units of `1 / scale`.
 #[derive(Debug, Default)]
-struct Cell {
+pub(crate) struct Cell {
     count: AtomicU64,
     sum: AtomicU64,
 }
@@ -91,10 +95,16 @@ impl Histogram {
     /// An empty histogram. `scale` is how finely the sum is kept: 1e9 for seconds means
     /// nanoseconds.
     pub(crate) fn new(bounds: &'static [f64], scale: f64) -> Self {
+        Self::with_fine(bounds, scale, None)
+    }
+
+    /// The same, with finer cells that are filled alike.
+    pub(crate) fn with_fine(bounds: &'static [f64], scale: f64, fine: Option<Arc<Fine>>) -> Self {
         Self(Some(Arc::new(Series {
             bounds,
             scale,
             shards: Default::default(),
+            fine,
             exemplars: OnceLock::new(),
         })))
     }
@@ -106,13 +116,15 @@ impl Histogram {
 
     pub(crate) fn record(&self, value: f64) {
         let Some(series) = &self.0 else { return };
+        if let Some(fine) = &series.fine {
+            fine.record(value);
+        }
         // A bucket takes what is at most its bound; the last one takes the rest.
         let bucket = series.bounds.partition_point(|bound| *bound < value);
         let Some(shard) = series.shards.get(own_shard()) else { return };
         let cells = shard.get_or_init(|| series.cells());
         if let Some(cell) = cells.get(bucket) {
-            cell.count.fetch_add(1, Relaxed);
-            cell.sum.fetch_add(fixed(value * series.scale), Relaxed);
+            cell.add(fixed(value * series.scale));
         }
     }
 
@@ -142,6 +154,12 @@ impl Histogram {
             below * 100 >= all * 99
         })?;
         (all >= FEWEST).then(|| series.bounds.get(bucket).copied()).flatten()
+    }
+
+    /// How many values were recorded.
+    pub(crate) fn count(&self) -> u64 {
+        let Some(series) = &self.0 else { return 0 };
+        (0..=series.bounds.len()).map(|bucket| series.at(bucket).0).fold(0, u64::wrapping_add)
     }
 
     /// Writes the samples of this series; `labels` are `a="b",c="d"`, escaped, or nothing.
@@ -186,7 +204,7 @@ impl Series {
     fn at(&self, bucket: usize) -> (u64, u64) {
         let cells = self.shards.iter().filter_map(|shard| shard.get()?.get(bucket));
         cells.fold((0, 0), |(count, sum): (u64, u64), cell| {
-            let (more, spent) = (cell.count.load(Relaxed), cell.sum.load(Relaxed));
+            let (more, spent) = cell.read();
             (count.wrapping_add(more), sum.wrapping_add(spent))
         })
     }
@@ -194,6 +212,22 @@ impl Series {
     fn exemplar(&self, bucket: usize) -> Option<Shown> {
         let slot = self.exemplars.get()?.get(bucket)?;
         *slot.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+// === impl Cell ===
+
+impl Cell {
+    /// Takes one value in, in small units.
+    pub(crate) fn add(&self, value: u64) {
+        self.count.fetch_add(1, Relaxed);
+        self.sum.fetch_add(value, Relaxed);
+    }
+
+    /// How many values, and their sum. A value that is taken in at this moment may be in one of
+    /// the two only.
+    pub(crate) fn read(&self) -> (u64, u64) {
+        (self.count.load(Relaxed), self.sum.load(Relaxed))
     }
 }
 
@@ -216,12 +250,12 @@ pub(crate) fn own_shard() -> usize {
 
 /// A sum is a whole number of its small units; what is no number, or below 0, adds nothing.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates, as meant")]
-fn fixed(value: f64) -> u64 {
+pub(crate) fn fixed(value: f64) -> u64 {
     value.round() as u64
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a sum is shown, not counted with")]
-fn real(value: u64) -> f64 {
+pub(crate) fn real(value: u64) -> f64 {
     value as f64
 }
 

@@ -5,6 +5,7 @@
 //! caller can choose, a token or an argument in a log, or a thread woken for a single call.
 
 mod cells;
+mod cloud;
 mod handles;
 mod registry;
 
@@ -27,6 +28,9 @@ mod diagnostics;
 pub use admin::{Admin, Check, Checks, serve};
 pub use auth::AuthMetrics;
 pub use calls::{CallMetrics, CallRecord};
+pub use cloud::{
+    CloudConfig, CloudSink, Datum, Emf, EmfTo, Estimate, Putting, Refusal, Retry, batches, weight,
+};
 pub use diagnostics::{flush_diagnostics, init_tracing, spawn, tell};
 pub use gateway::{ActiveConnection, ActiveRequest, ActiveStream, GatewayMetrics};
 pub use recorder::{Recorder, dump_on_panic};

@@ -4,6 +4,7 @@
 //! text. Never: a family that the catalogue does not have, and never a global recorder: several
 //! gateways in one process must not mix.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -14,6 +15,7 @@ use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, Prometheu
 use toolgate_telemetry_catalog::{Kind, Metric, Unit, access, metrics};
 
 use crate::cells::{Counter, Form, Histogram};
+use crate::cloud::Sources;
 
 const ORIGIN: Metadata<'static> = Metadata::new("toolgate", Level::INFO, None);
 
@@ -28,6 +30,8 @@ pub(crate) struct Registry {
     overflow: Counter,
     counters: Mutex<HashMap<Arc<Key>, Counter>>,
     histograms: Mutex<BTreeMap<&'static str, Family>>,
+    /// What goes to CloudWatch; `None` when nothing does.
+    sources: Option<Arc<Sources>>,
 }
 
 /// The series of one histogram, by their labels as written.
@@ -63,18 +67,42 @@ impl Registry {
             overflow,
             counters: Mutex::new(counters),
             histograms: Mutex::default(),
+            sources: None,
         }
+    }
+
+    /// The same, which also keeps what CloudWatch is to be sent.
+    pub(crate) fn publishing(budget: usize) -> Self {
+        Self { sources: Some(Arc::default()), ..Self::new(budget) }
+    }
+
+    /// What goes to CloudWatch.
+    pub(crate) const fn sources(&self) -> Option<&Arc<Sources>> {
+        self.sources.as_ref()
     }
 
     /// A counter, at 0 unless it exists already. `values` in the order of the family's labels.
     pub(crate) fn counter(&self, metric: &Metric, values: &[&str]) -> Counter {
         let mut counters = self.counters.lock().unwrap_or_else(PoisonError::into_inner);
-        counters.entry(Arc::new(key(metric, values))).or_default().clone()
+        match counters.entry(Arc::new(key(metric, values))) {
+            Entry::Occupied(known) => known.get().clone(),
+            Entry::Vacant(slot) => {
+                let counter = slot.insert(Counter::default()).clone();
+                if let Some(sources) = &self.sources {
+                    sources.counter(metric, values, &counter);
+                }
+                counter
+            }
+        }
     }
 
     /// A gauge, at 0 unless it exists already.
     pub(crate) fn gauge(&self, metric: &Metric, values: &[&str]) -> Gauge {
-        self.recorder.register_gauge(&key(metric, values), &ORIGIN)
+        let gauge = self.recorder.register_gauge(&key(metric, values), &ORIGIN);
+        match &self.sources {
+            Some(sources) => sources.gauge(metric, values, gauge),
+            None => gauge,
+        }
     }
 
     /// A histogram whose label values configuration and closed enums bound. It counts towards
@@ -86,9 +114,16 @@ impl Registry {
         let family = families
             .entry(metric.name)
             .or_insert_with(|| Family { help: metric.help, series: BTreeMap::new() });
-        let bounds = metric.buckets.unwrap_or_default();
-        let made = || Histogram::new(bounds, scale(metric.unit));
+        let made = || self.made(metric, values);
         family.series.entry(labels(metric, values).into()).or_insert_with(made).clone()
+    }
+
+    fn made(&self, metric: &Metric, values: &[&str]) -> Histogram {
+        let (bounds, scale) = (metric.buckets.unwrap_or_default(), scale(metric.unit));
+        let Some(sources) = &self.sources else { return Histogram::new(bounds, scale) };
+        let histogram = Histogram::with_fine(bounds, scale, sources.fine(metric, values, scale));
+        sources.observations(metric, values, &histogram);
+        histogram
     }
 
     /// A histogram whose label values a target's list can widen; `None`, and counted, when the

@@ -17,6 +17,7 @@ use crate::access::AccessLog;
 use crate::auth::AuthMetrics;
 use crate::calls::{CallMetrics, CallRecord};
 use crate::cells::{Form, Histogram};
+use crate::cloud::{Cloud, CloudConfig, CloudSink, Estimate};
 use crate::gateway::GatewayMetrics;
 use crate::handles::Table;
 use crate::keeper::Keeper;
@@ -63,6 +64,8 @@ pub struct Config {
     pub histogram_sets: usize,
     /// How traces are sampled, and where they go.
     pub traces: TraceConfig,
+    /// What of the metrics CloudWatch is sent; `None` keeps nothing for it.
+    pub cloudwatch: Option<CloudConfig>,
     /// The version of the program, for `toolgate_build_info`.
     pub version: String,
 }
@@ -80,7 +83,8 @@ pub struct Telemetry {
     traces: Traces,
     version: String,
     scrape: Histogram,
-    scrapes: Scrapes,
+    scrapes: Arc<Scrapes>,
+    pub(crate) cloud: Option<Cloud>,
     registry: Arc<Registry>,
     log: Arc<AccessLog>,
     recorder: Arc<Recorder>,
@@ -98,6 +102,7 @@ impl Default for Config {
             buffer_bytes: 1 << 20,
             histogram_sets: 2_000,
             traces: TraceConfig::default(),
+            cloudwatch: None,
             version: env!("CARGO_PKG_VERSION").to_owned(),
         }
     }
@@ -111,8 +116,13 @@ impl Telemetry {
     /// # Errors
     /// When the log file cannot be opened for appending, or a thread cannot be started.
     pub fn new(config: Config) -> io::Result<Arc<Self>> {
-        let Config { access_log, buffer_bytes, histogram_sets, traces, version } = config;
-        let registry = Arc::new(Registry::new(histogram_sets));
+        let Config { access_log, buffer_bytes, histogram_sets, traces, cloudwatch, version } =
+            config;
+        let registry = Arc::new(match cloudwatch {
+            Some(_) => Registry::publishing(histogram_sets),
+            None => Registry::new(histogram_sets),
+        });
+        let cloud = cloudwatch.and_then(|config| Cloud::new(&registry, config));
         let log = Arc::new(AccessLog::open(&registry, &access_log, buffer_bytes)?);
         let calls = Arc::new(CallMetrics::new(&registry));
         let learning = Arc::clone(&calls);
@@ -126,7 +136,8 @@ impl Telemetry {
             traces: Traces::new(&registry, traces),
             version,
             scrape: registry.histogram(&access::SCRAPE_DURATION, &[]),
-            scrapes: Scrapes::default(),
+            scrapes: Arc::default(),
+            cloud,
             registry,
             log,
             recorder,
@@ -199,9 +210,31 @@ impl Telemetry {
         self.traces.exporter(&self.registry, &self.version)
     }
 
-    /// No call is under way any more: what is queued goes out, and the exporter ends.
+    /// What takes the numbers of each minute and sends them to CloudWatch, to be polled on a runtime
+    /// until it ends; it ends some time after [`Telemetry::close`]. `None` when nothing is kept for
+    /// CloudWatch. To be asked for once.
+    pub fn publisher(
+        &self,
+        sink: Arc<dyn CloudSink>,
+    ) -> Option<impl Future<Output = ()> + Send + 'static + use<>> {
+        let scrapes = Arc::clone(&self.scrapes);
+        let publisher = self.cloud.as_ref()?.publisher(sink);
+        Some(publisher.run(move || scrapes.ask(), SystemTime::now))
+    }
+
+    /// What CloudWatch will charge for, with so many targets and tools; `None` when nothing is kept
+    /// for it. `tools` is `None` while the tools are not known.
+    #[must_use]
+    pub fn cloud_estimate(&self, targets: usize, tools: Option<usize>) -> Option<Estimate> {
+        Some(self.cloud.as_ref()?.estimate(targets, tools))
+    }
+
+    /// No call is under way any more: what is queued goes out, and exporter and publisher end.
     pub fn close(&self) {
         self.traces.close();
+        if let Some(cloud) = &self.cloud {
+            cloud.close();
+        }
     }
 
     /// The metrics as text (exposition format 0.0.4).
@@ -218,10 +251,7 @@ impl Telemetry {
 
     fn shown(&self, form: Form) -> String {
         let began = Instant::now();
-        let asked = self.scrapes.lock().clone();
-        for ask in asked {
-            ask();
-        }
+        self.scrapes.ask();
         let mut text = self.registry.render(form);
         process::render(&mut text);
         self.scrape.record(began.elapsed().as_secs_f64());
@@ -250,6 +280,13 @@ impl Telemetry {
 // === impl Scrapes ===
 
 impl Scrapes {
+    fn ask(&self) {
+        let asked = self.lock().clone();
+        for ask in asked {
+            ask();
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, Vec<Asked>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -17,7 +17,8 @@ use crate::{
     StreamEnd, Telemetry,
 };
 use exercise::{everything, finish, finish_tool, plan, record, traced};
-use exposition::{Sample, families, number, samples};
+pub(crate) use exposition::number;
+use exposition::{Sample, families, samples};
 
 fn quiet(histogram_sets: usize) -> Arc<Telemetry> {
     let config = Config { access_log: AccessLogTo::Off, histogram_sets, ..Config::default() };

@@ -3,21 +3,26 @@
 //! In: the whole file. Out: mistakes: a block that nothing uses, and a use that this build lacks. It
 //! never asks AWS, and never looks for credentials.
 
+use crate::config::choice::CloudMode;
 use crate::config::code;
 use crate::config::file::File;
 use crate::config::report::Mistake;
 use crate::config::review::Review;
 
-/// Where a file can ask for AWS.
-const USES: &[&[&str]] = &[&["traces", "xray"]];
-
 pub(super) fn check(file: &File, review: &mut Review<'_>) {
-    let used: Vec<_> = USES.iter().filter(|path| review.has(path)).collect();
+    let put = file.cloudwatch.as_ref().is_some_and(|cloud| cloud.mode == Some(CloudMode::Put));
+    let used: Vec<&[&str]> = [
+        file.traces.xray.as_ref().map(|_| &["traces", "xray"][..]),
+        put.then_some(&["cloudwatch", "mode"][..]),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
     if file.aws.is_some() && used.is_empty() {
         review.add(
             Mistake::new(code::NO_EFFECT, review.key_at(&["aws"]), "`aws` has no effect")
                 .label("nothing is sent there")
-                .help("add `xray: { mode: otlp }` to `traces`, or remove `aws`"),
+                .help("add `xray: { mode: otlp }` to `traces` or `cloudwatch: { mode: put }`, or remove it"),
         );
     }
     if cfg!(feature = "aws") {

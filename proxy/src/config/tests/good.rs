@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::super::{
-    AccessLog, Builtin, Config, EnvValue, Era, Prefix, Profile, TargetKind, schema,
+    AccessLog, Builtin, Config, EmfFile, EnvValue, Era, Prefix, Profile, TargetKind, schema,
 };
 use super::{config, mistakes};
 
@@ -226,4 +226,25 @@ fn the_committed_schema_is_the_current_one() {
         "proxy/docs/config.schema.json is out of date, write it with:\n  TOOLGATE_GEN=1 cargo \
          nextest run -p toolgate the_committed_schema_is_the_current_one"
     );
+}
+
+#[test]
+fn cloudwatch_is_off_unless_a_mode_is_written_and_has_all_dimensions_then() {
+    assert_eq!(config(LOCAL).cloudwatch, None);
+    assert_eq!(config(&format!("{LOCAL}cloudwatch: {{ mode: off }}\n")).cloudwatch, None);
+    let on = config(&format!("{LOCAL}cloudwatch: {{ mode: emf, to: \"file:m.log\" }}\n"));
+    let on = on.cloudwatch.unwrap();
+    assert_eq!((on.namespace.as_str(), on.tools, on.dimensions.len()), ("DevOpsAgent", 50, 3));
+    assert_eq!(on.to, EmfFile::File(PathBuf::from("/etc/toolgate/m.log")));
+}
+
+#[test]
+fn put_takes_no_place_for_lines_and_needs_a_build_with_aws() {
+    let found = mistakes(&format!("{LOCAL}cloudwatch: {{ mode: put, to: stdout }}\n"));
+    let idle = "TG1019 4:26 `to` has no effect with `mode: put`";
+    if cfg!(feature = "aws") {
+        assert_eq!(found, [idle]);
+    } else {
+        assert_eq!(found, ["TG1007 4:21 this build cannot send to AWS", idle]);
+    }
 }

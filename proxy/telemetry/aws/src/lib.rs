@@ -3,8 +3,10 @@
 //! Enters: where AWS is, and what telemetry hands out. Leaves: calls of its API over the SDK. Never:
 //! anything on the way of a call, or a secret in an error.
 
+mod cloudwatch;
 mod reach;
 mod xray;
 
+pub use cloudwatch::CloudWatch;
 pub use reach::{Aws, AwsConfig, Unreachable};
 pub use xray::{Rules, Segments, SigV4, Xray};

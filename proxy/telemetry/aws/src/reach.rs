@@ -57,6 +57,12 @@ impl Aws {
         Ok(Self { sdk })
     }
 
+    /// AWS as a test has made it.
+    #[cfg(test)]
+    pub(crate) const fn from_sdk(sdk: SdkConfig) -> Self {
+        Self { sdk }
+    }
+
     /// What a client of the SDK is made of.
     #[must_use]
     pub const fn sdk(&self) -> &SdkConfig {

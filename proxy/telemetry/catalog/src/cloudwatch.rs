@@ -5,6 +5,7 @@
 //! paid for by the month.
 
 use crate::Key;
+use crate::words::{Word, words};
 
 /// The namespace of every metric that the gateway publishes.
 pub const NAMESPACE: &str = "DevOpsAgent";
@@ -46,7 +47,7 @@ pub enum PublishedUnit {
 }
 
 /// The dimensions there are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Dimension {
     /// The configured target.
     Target,
@@ -54,6 +55,35 @@ pub enum Dimension {
     ToolName,
     /// Why calls failed.
     ErrorType,
+}
+
+words! {
+    /// What became of the numbers that CloudWatch is sent; the outcome and reason labels are made
+    /// of it.
+    CloudFate {
+        /// Handed over.
+        Exported = "ok",
+        /// Dropped: too many minutes were waiting, and it was never tried.
+        QueueFull = "queue_full",
+        /// Dropped: they could not be written.
+        Io = "io",
+        /// Dropped: CloudWatch refused them for good.
+        Http4xx = "http_4xx",
+        /// Dropped: CloudWatch failed each time.
+        Http5xx = "http_5xx",
+        /// Dropped: CloudWatch asked to slow down each time.
+        Throttled = "throttled",
+        /// Dropped: there was no answer in time.
+        Timeout = "timeout",
+        /// Dropped: it could not be reached, or not with these credentials.
+        Connect = "connect",
+        /// Dropped: the gateway stopped before they were out.
+        Shutdown = "shutdown",
+        /// Dropped: CloudWatch does not take such numbers or names; they were not sent.
+        Invalid = "invalid",
+        /// Skipped: of a tool beyond the configured number of tools.
+        ToolLimit = "tool_limit",
+    }
 }
 
 // === impl Published ===
@@ -114,9 +144,34 @@ impl PublishedUnit {
     }
 }
 
+// === impl CloudFate ===
+
+impl CloudFate {
+    /// The outcome label of it.
+    #[must_use]
+    pub const fn outcome(self) -> &'static str {
+        match self {
+            Self::Exported => "exported",
+            Self::ToolLimit => "skipped",
+            Self::QueueFull
+            | Self::Io
+            | Self::Http4xx
+            | Self::Http5xx
+            | Self::Throttled
+            | Self::Timeout
+            | Self::Connect
+            | Self::Shutdown
+            | Self::Invalid => "dropped",
+        }
+    }
+}
+
 // === impl Dimension ===
 
 impl Dimension {
+    /// Every dimension.
+    pub const ALL: &'static [Self] = &[Self::Target, Self::ToolName, Self::ErrorType];
+
     /// The dimension's name.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

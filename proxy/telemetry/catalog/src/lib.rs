@@ -18,7 +18,7 @@ pub mod query;
 pub mod records;
 pub mod spans;
 
-pub use cloudwatch::{Dimension, NAMESPACE, Published, PublishedUnit, Shows};
+pub use cloudwatch::{CloudFate, Dimension, NAMESPACE, Published, PublishedUnit, Shows};
 pub use document::markdown;
 pub use families::{
     ALL, Group, access, auth, gateway, metrics, process, published, resilience, target,

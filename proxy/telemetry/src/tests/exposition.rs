@@ -27,7 +27,7 @@ pub(super) fn samples(text: &str) -> impl Iterator<Item = Sample> {
 }
 
 /// The value of the one series that is spelled so.
-pub(super) fn number(text: &str, series: &str) -> f64 {
+pub(crate) fn number(text: &str, series: &str) -> f64 {
     let mut found = text.lines().filter_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
     let value = found.next().unwrap_or_else(|| panic!("no series {series}"));
     assert!(found.next().is_none(), "{series} twice");

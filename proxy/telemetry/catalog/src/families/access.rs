@@ -9,9 +9,12 @@ use crate::{Key, Label, Metric, Published, Unit, buckets};
 pub const ACCESS_LOG: &str = "access_log";
 /// Spans, as a value of the `signal` label.
 pub const TRACES: &str = "traces";
+/// Numbers for CloudWatch, as a value of the `signal` label.
+pub const CLOUDWATCH: &str = "cloudwatch";
 
-/// What becomes of items: [`crate::Delivery`] of log lines, [`crate::Export`] of spans.
-const OUTCOMES: &[&str] = &["exported", "dropped", "rejected"];
+/// What becomes of items: [`crate::Delivery`] of log lines, [`crate::Export`] of spans,
+/// [`crate::CloudFate`] of numbers for CloudWatch.
+const OUTCOMES: &[&str] = &["exported", "dropped", "rejected", "skipped"];
 const REASONS: &[&str] = &[
     "ok",
     "queue_full",
@@ -25,6 +28,8 @@ const REASONS: &[&str] = &[
     "oversize",
     "credentials",
     "shutdown",
+    "invalid",
+    "tool_limit",
 ];
 
 families! {
@@ -34,7 +39,7 @@ families! {
         "Items of telemetry by what became of them.",
     )
     .by(&[
-        Label::of(Key::Signal, &[ACCESS_LOG, TRACES]),
+        Label::of(Key::Signal, &[ACCESS_LOG, TRACES, CLOUDWATCH]),
         Label::of(Key::Outcome, OUTCOMES),
         Label::of(Key::Reason, REASONS),
     ])
@@ -48,7 +53,7 @@ families! {
         buckets::CONNECTION,
         "Duration of handing a batch to its backend, repetitions included.",
     )
-    .by(&[Label::of(Key::Signal, &[TRACES]), Label::of(Key::Outcome, OUTCOMES)]);
+    .by(&[Label::of(Key::Signal, &[TRACES, CLOUDWATCH]), Label::of(Key::Outcome, OUTCOMES)]);
 
     /// Batches by size.
     BATCH_SIZE = Metric::histogram(
@@ -57,7 +62,7 @@ families! {
         buckets::BATCH,
         "Items in a batch that was handed to its backend.",
     )
-    .by(&[Label::of(Key::Signal, &[TRACES])]);
+    .by(&[Label::of(Key::Signal, &[TRACES, CLOUDWATCH])]);
 
     /// Items that wait.
     QUEUE_DEPTH = Metric::gauge(
@@ -65,7 +70,7 @@ families! {
         Unit::One,
         "Items that wait to be exported, as of the last look at the queue.",
     )
-    .by(&[Label::of(Key::Signal, &[TRACES])]);
+    .by(&[Label::of(Key::Signal, &[TRACES, CLOUDWATCH])]);
 
     /// Items that may wait.
     QUEUE_CAPACITY = Metric::gauge(
@@ -81,7 +86,7 @@ families! {
         Unit::Timestamp,
         "When a backend last took a batch; 0 if it never has.",
     )
-    .by(&[Label::of(Key::Signal, &[TRACES])]);
+    .by(&[Label::of(Key::Signal, &[TRACES, CLOUDWATCH])]);
 
     /// Sampling decisions.
     SAMPLING_DECISIONS = Metric::counter(
