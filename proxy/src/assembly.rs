@@ -57,6 +57,7 @@ pub fn telemetry(config: &Config) -> std::io::Result<Arc<Telemetry>> {
     };
     Telemetry::new(toolgate_telemetry::Config {
         access_log,
+        log_sample: config.log.sample,
         buffer_bytes: LOG_BUFFER,
         histogram_sets: HISTOGRAM_SETS,
         traces: traces(&config.traces)?,

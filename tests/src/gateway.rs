@@ -65,13 +65,21 @@ impl Gateway {
     /// # Errors
     /// As [`Gateway::start`].
     pub async fn start_at(level: &str, config: &str, env: &[(&str, &str)]) -> Result<Self> {
+        Self::start_logging(&format!("level: {level}"), config, env).await
+    }
+
+    /// The same with settings of `log` besides where it goes.
+    ///
+    /// # Errors
+    /// As [`Gateway::start`].
+    pub async fn start_logging(log: &str, config: &str, env: &[(&str, &str)]) -> Result<Self> {
         let toolgate = binary("toolgate", "toolgate")?;
         let scratch = Scratch::new()?;
         let (listen, admin) = (free_address()?, free_address()?);
-        let log = scratch.path().join(ACCESS_LOG);
+        let path = scratch.path().join(ACCESS_LOG);
         let head = format!(
-            "listen: {listen}\nadmin: {admin}\nlog: {{ access: \"file:{}\", level: {level} }}\n",
-            log.display()
+            "listen: {listen}\nadmin: {admin}\nlog: {{ access: \"file:{}\", {log} }}\n",
+            path.display()
         );
         let file = scratch.write("toolgate.yaml", &(head + config))?;
         let mut command = Command::new(toolgate);

@@ -10,5 +10,6 @@ pub mod issuer;
 pub mod process;
 pub mod scrape;
 pub mod sick;
+pub mod stub;
 pub mod upstream;
 pub mod wait;

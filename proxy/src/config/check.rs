@@ -5,6 +5,7 @@
 
 pub(crate) mod amounts;
 mod auth;
+mod log;
 mod targets;
 mod tools;
 mod traces;
@@ -27,6 +28,7 @@ pub(crate) fn check(file: &File, review: &mut Review<'_>) {
     amounts::check(file, review);
     targets::check(file, review);
     tools::check(file, review);
+    log::check(file, review);
     traces::check(file, review);
 }
 

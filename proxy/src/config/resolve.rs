@@ -90,6 +90,7 @@ pub(crate) fn resolve<'a>(
         log: Log {
             access: resolver.access_log(&file.log),
             level: file.log.level.unwrap_or_default(),
+            sample: file.log.sample.unwrap_or(1.0),
         },
         traces: resolver.traces(&file.traces),
         aws: aws(file.aws.as_ref()),

@@ -156,7 +156,7 @@ fn fresh() -> TraceId {
 
 /// Whether a trace falls into the share: by its id, so that everyone who asks decides alike.
 #[expect(clippy::cast_precision_loss, reason = "a share needs no more than 53 bits")]
-fn within(trace: TraceId, ratio: f64) -> bool {
+pub(crate) fn within(trace: TraceId, ratio: f64) -> bool {
     /// The lowest 56 bits are random in ids of every kind (W3C Trace Context level 2).
     const RANDOM: u128 = (1 << 56) - 1;
     ((trace.bits() & RANDOM) as f64) < ratio * (RANDOM as f64)

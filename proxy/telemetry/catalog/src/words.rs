@@ -371,6 +371,8 @@ words! {
         QueueFull = "queue_full",
         /// Dropped: it could not be written.
         Io = "io",
+        /// Left out on purpose: a success outside the share.
+        SampledOut = "sampled_out",
     }
 }
 
@@ -493,6 +495,7 @@ impl Delivery {
         match self {
             Self::Exported => "exported",
             Self::QueueFull | Self::Io => "dropped",
+            Self::SampledOut => "sampled_out",
         }
     }
 }

@@ -11,11 +11,12 @@ pub const ACCESS_LOG: &str = "access_log";
 pub const TRACES: &str = "traces";
 
 /// What becomes of items: [`crate::Delivery`] of log lines, [`crate::Export`] of spans.
-const OUTCOMES: &[&str] = &["exported", "dropped", "rejected"];
+const OUTCOMES: &[&str] = &["exported", "dropped", "rejected", "sampled_out"];
 const REASONS: &[&str] = &[
     "ok",
     "queue_full",
     "io",
+    "sampled_out",
     "http_4xx",
     "http_5xx",
     "throttled",
