@@ -1,7 +1,8 @@
 //! `toolgate dashboards apply` and `toolgate alarms apply`, read back by the AWS SDK.
 //!
-//! In: an emulator, or a stub where emulators never complain. Out: what is in the account, and what
-//! the command said of it.
+//! In: an emulator, and a stub where emulators never complain, lose the metric math of alarms, or
+//! answer a list of dashboards as no SDK reads it. Out: what is in the account, and what the command
+//! said of it.
 
 use std::process::Output;
 
@@ -137,7 +138,8 @@ async fn dashboards_applied_twice_change_nothing_and_what_was_changed_by_hand_is
     // A dry run writes nothing, and says that there is something to do.
     let dry = account.apply("dashboards apply --dry-run").await?;
     assert_eq!((dry.code, dry.out.matches("would create ").count()), (Some(1), 2), "{}", dry.out);
-    assert!(account.dashboards().await?.is_empty());
+    let there = account.sdk.get_dashboard().dashboard_name("Toolgate").send().await;
+    assert!(there.is_err(), "{there:?}");
     assert_eq!(account.count("dashboards apply", "created ").await?, (2, 2));
     let ours = account.body("Toolgate").await?;
     let committed = concat!(env!("CARGO_MANIFEST_DIR"), "/../dashboards/cloudwatch/toolgate.json");
@@ -164,8 +166,8 @@ async fn dashboards_applied_twice_change_nothing_and_what_was_changed_by_hand_is
 
 #[tokio::test]
 async fn pruning_dashboards_removes_those_of_this_prefix_and_mark_only() -> Result<()> {
-    let emulator = Emulator::ministack().await?;
-    let account = Account::at(emulator.url());
+    let stub = CloudWatchStub::remembering().await?;
+    let account = Account::at(stub.url());
     account.count("dashboards apply", "created ").await?;
     account.count("dashboards apply --prefix staging", "created ").await?;
     // One that we once put there; a copy that somebody made of ours; one of somebody else.
@@ -191,8 +193,8 @@ async fn pruning_dashboards_removes_those_of_this_prefix_and_mark_only() -> Resu
 
 #[tokio::test]
 async fn alarms_applied_twice_change_nothing_and_composites_come_after_their_parts() -> Result<()> {
-    let emulator = Emulator::ministack().await?;
-    let account = Account::at(emulator.url());
+    let stub = CloudWatchStub::remembering().await?;
+    let account = Account::at(stub.url());
     let dry = account.apply("alarms apply --dry-run").await?;
     assert_eq!(dry.code, Some(1), "{}", dry.err);
     assert_eq!(account.alarms().await?, (Vec::new(), Vec::new()));
@@ -224,16 +226,43 @@ async fn alarms_applied_twice_change_nothing_and_composites_come_after_their_par
 }
 
 #[tokio::test]
-async fn pruning_alarms_reads_every_page_and_removes_ours_only() -> Result<()> {
+async fn an_emulator_takes_the_alarms_and_what_it_keeps_of_them_is_unchanged() -> Result<()> {
     let emulator = Emulator::ministack().await?;
     let account = Account::at(emulator.url());
+    let dry = account.apply("alarms apply --dry-run").await?;
+    assert_eq!(dry.code, Some(1), "{}", dry.err);
+    assert_eq!(account.alarms().await?, (Vec::new(), Vec::new()));
+    let words = format!("alarms apply --page-topic {PAGE_TOPIC}");
+    let (created, lines) = account.count(&words, "created ").await?;
+    assert_eq!(created, lines);
+    let (metrics, composites) = account.alarms().await?;
+    assert_eq!(metrics.len() + composites.len(), created);
+    assert!(composites.len() >= 3, "{composites:?}");
+    // It keeps no metric math, and makes up a statistic and a period instead.
+    let lost = ["Metrics[0]", "Metrics[1]", "Metrics[2]", "1 more", "Statistic", "Period"];
+    let again = account.apply(&words).await?;
+    assert_eq!(again.code, Some(0), "{}", again.err);
+    for line in again.out.lines().filter(|line| !line.starts_with("unchanged ")) {
+        let (_, places) = line.split_once(": ").with_context(|| line.to_owned())?;
+        assert!(places.split(", ").all(|place| lost.contains(&place)), "{line}");
+    }
+    for name in composites.iter().chain(&["Toolgate-TargetDown".to_owned()]) {
+        assert!(again.out.contains(&format!("unchanged {name}\n")), "{name}: {}", again.out);
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn pruning_alarms_reads_every_page_and_removes_ours_only() -> Result<()> {
+    let stub = CloudWatchStub::remembering().await?;
+    let account = Account::at(stub.url());
     let (created, _) = account.count("alarms apply --prefix T", "created ").await?;
     // So many of others that ours do not fit on the first page.
     for n in 0..120 {
         account.strange_alarm(&format!("T-A{n:03}"), "Theirs.").await?;
     }
     let first = account.sdk.describe_alarms().max_records(100).send().await?;
-    assert!(first.next_token.is_some(), "the emulator has pages");
+    assert!(first.next_token.is_some(), "there are pages");
     let mark = |name: &str, prefix: &str| {
         format!("Old. Put here by `toolgate alarms apply` as {name}, prefix {prefix}.")
     };
@@ -259,7 +288,7 @@ fn empty(operation: &str) -> (u16, Value) {
 
 #[tokio::test]
 async fn a_validation_message_fails_the_command_though_the_dashboard_was_taken() -> Result<()> {
-    let stub = CloudWatchStub::start(|operation, number| match (operation, number) {
+    let stub = CloudWatchStub::start(|operation, number, _| match (operation, number) {
         ("PutDashboard", 0) => (
             200,
             json!({"DashboardValidationMessages": [{
@@ -286,7 +315,7 @@ async fn a_validation_message_fails_the_command_though_the_dashboard_was_taken()
 
 #[tokio::test]
 async fn a_dashboard_that_is_not_taken_names_its_widget_too() -> Result<()> {
-    let stub = CloudWatchStub::start(|operation, _| match operation {
+    let stub = CloudWatchStub::start(|operation, _, _| match operation {
         "PutDashboard" => (
             400,
             json!({
@@ -319,7 +348,7 @@ async fn what_is_in_the_way_explains_itself() -> Result<()> {
     assert!(said.err.contains("cannot be reached at http://127.0.0.1:"), "{}", said.err);
     assert!(said.err.contains("check --endpoint, AWS_ENDPOINT_URL"), "{}", said.err);
 
-    let stub = CloudWatchStub::start(|_, _| {
+    let stub = CloudWatchStub::start(|_, _, _| {
         (403, json!({"__type": "com.amazon.coral#AccessDeniedException", "message": "no"}))
     })
     .await?;
@@ -327,7 +356,7 @@ async fn what_is_in_the_way_explains_itself() -> Result<()> {
     assert_eq!(denied.code, Some(4), "{}", denied.err);
     assert!(denied.err.contains("allow `cloudwatch:DescribeAlarms`"), "{}", denied.err);
 
-    let stub = CloudWatchStub::start(|_, _| {
+    let stub = CloudWatchStub::start(|_, _, _| {
         (403, json!({"__type": "InvalidClientTokenId", "message": "The token is invalid."}))
     })
     .await?;

@@ -1,7 +1,11 @@
 //! A stub of CloudWatch: it says what it is told to, for what emulators never say.
 //!
-//! In: requests of the SDK (Smithy RPC v2, CBOR). Out: for each the answer that a function gives,
-//! and the names of the operations, in order. It knows nothing of CloudWatch and checks nothing.
+//! In: requests of the SDK (Smithy RPC v2, CBOR). Out: for each the answer that a function gives, or
+//! that memory has; and the names of the operations, in order. It is no emulator: limits, states and
+//! evaluation are not its own.
+
+mod cbor;
+mod memory;
 
 use std::convert::Infallible;
 use std::fmt;
@@ -20,8 +24,9 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-/// Status and document for the operation of that name, which is asked for the so-manieth time.
-type Says = dyn Fn(&str, usize) -> (u16, Value) + Send + Sync;
+/// Status and document for the operation of that name, which was asked for so often before, with
+/// those parameters.
+type Says = dyn Fn(&str, usize, &Value) -> (u16, Value) + Send + Sync;
 
 /// A running stub; dropping it closes its port.
 pub struct CloudWatchStub {
@@ -43,13 +48,25 @@ impl CloudWatchStub {
     /// # Errors
     /// When no port can be had.
     pub async fn start(
-        says: impl Fn(&str, usize) -> (u16, Value) + Send + Sync + 'static,
+        says: impl Fn(&str, usize, &Value) -> (u16, Value) + Send + Sync + 'static,
     ) -> Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.context("binding")?;
         let address = listener.local_addr()?;
         let state = Arc::new(State { says: Box::new(says), asked: Mutex::default() });
         let server = tokio::spawn(serve(listener, Arc::clone(&state)));
         Ok(Self { state, address, server })
+    }
+
+    /// One that keeps dashboards and alarms as they are put there: emulators lose parts of them.
+    ///
+    /// # Errors
+    /// When no port can be had.
+    pub async fn remembering() -> Result<Self> {
+        let memory = Mutex::new(memory::Memory::default());
+        Self::start(move |operation, _, asked| {
+            memory.lock().unwrap_or_else(PoisonError::into_inner).answer(operation, asked)
+        })
+        .await
     }
 
     /// The endpoint.
@@ -94,56 +111,21 @@ async fn answer(
     request: Request<Incoming>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
     let operation = request.uri().path().rsplit('/').next().unwrap_or_default().to_owned();
-    drop(request.into_body().collect().await);
+    let body = request.into_body().collect().await.map(|body| body.to_bytes());
+    let asked = body.ok().and_then(|body| cbor::read(&body)).unwrap_or_default();
     let number = {
         let mut asked = state.asked.lock().unwrap_or_else(PoisonError::into_inner);
         let number = asked.iter().filter(|before| **before == operation).count();
         asked.push(operation.clone());
         number
     };
-    let (status, document) = (state.says)(&operation, number);
+    let (status, document) = (state.says)(&operation, number, &asked);
     let mut body = Vec::new();
-    cbor(&document, &mut body);
+    cbor::write(&document, &mut body);
     let response = Response::builder()
         .status(status)
         .header("smithy-protocol", "rpc-v2-cbor")
         .header("content-type", "application/cbor")
         .body(Full::from(body));
     Ok(response.unwrap_or_default())
-}
-
-/// Appends a document as CBOR (RFC 8949, section 3).
-fn cbor(value: &Value, out: &mut Vec<u8>) {
-    match value {
-        Value::Null => out.push(0xf6),
-        Value::Bool(flag) => out.push(if *flag { 0xf5 } else { 0xf4 }),
-        Value::Number(number) => match number.as_u64() {
-            Some(whole) => head(0, whole, out),
-            None => {
-                out.push(0xfb);
-                out.extend_from_slice(&number.as_f64().unwrap_or_default().to_be_bytes());
-            }
-        },
-        Value::String(text) => {
-            head(3, text.len() as u64, out);
-            out.extend_from_slice(text.as_bytes());
-        }
-        Value::Array(list) => {
-            head(4, list.len() as u64, out);
-            list.iter().for_each(|item| cbor(item, out));
-        }
-        Value::Object(fields) => {
-            head(5, fields.len() as u64, out);
-            for (key, value) in fields {
-                cbor(&Value::from(key.as_str()), out);
-                cbor(value, out);
-            }
-        }
-    }
-}
-
-/// A major type and its number, in the longest form, which readers take too.
-fn head(major: u8, number: u64, out: &mut Vec<u8>) {
-    out.push(major << 5 | 27);
-    out.extend_from_slice(&number.to_be_bytes());
 }
