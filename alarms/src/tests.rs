@@ -188,9 +188,9 @@ fn resolved(value: &Value, to: &Deployment) -> Option<Value> {
     match value["Ref"].as_str() {
         Some("AWS::NoValue") => None,
         Some(name) => topic(name).map(Value::from),
-        None => Some(match value {
-            Value::Array(all) => all.iter().filter_map(|one| resolved(one, to)).collect(),
-            other => other.clone(),
+        None => Some(match value.as_array() {
+            Some(all) => all.iter().filter_map(|one| resolved(one, to)).collect(),
+            None => value.clone(),
         }),
     }
 }

@@ -105,9 +105,10 @@ fn encoded(text: &str) -> String {
 fn unanswered(failure: &Failure) -> Box<Report> {
     let asked = Asked { is_call: false, token: None, from_dev: false };
     let report = Report::of(failure, asked);
-    let help = match failure {
-        Failure::Url { .. } => "an admin server's URL looks like http://127.0.0.1:9464",
-        _ => "check that the gateway runs, and what `admin` of its configuration says",
+    let help = if matches!(failure, Failure::Url { .. }) {
+        "an admin server's URL looks like http://127.0.0.1:9464"
+    } else {
+        "check that the gateway runs, and what `admin` of its configuration says"
     };
     Box::new(report.help(help))
 }

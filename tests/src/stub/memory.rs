@@ -79,11 +79,9 @@ impl Memory {
         let page = found.iter().skip(from).take(length);
         let (composites, metrics): (Vec<&Value>, Vec<&Value>) =
             page.partition(|alarm| alarm["AlarmRule"].is_string());
-        let mut answer = json!({"MetricAlarms": metrics, "CompositeAlarms": composites});
-        if found.len() > from + length {
-            answer["NextToken"] = (from + length).to_string().into();
-        }
-        answer
+        let more = found.len() > from + length;
+        let next = more.then(|| (from + length).to_string());
+        json!({"MetricAlarms": metrics, "CompositeAlarms": composites, "NextToken": next})
     }
 }
 

@@ -54,14 +54,14 @@ impl<'a> Printer<'a> {
 
     /// A name is done.
     #[cfg(feature = "aws")]
-    pub(super) fn told(&mut self, change: Change) {
+    pub(super) fn told(&mut self, change: &Change) {
         self.changed |= change.became != Became::Unchanged;
         self.complaints += change.complaints.len();
         if self.json {
             self.changes.push(json!(change));
             return;
         }
-        say(self.out, &line(&change, self.dry_run));
+        say(self.out, &line(change, self.dry_run));
         for complaint in &change.complaints {
             let widget = complaint.widget.as_ref().map(|widget| format!("{widget}: "));
             let (widget, message) = (widget.unwrap_or_default(), one_line(&complaint.message));

@@ -11,12 +11,12 @@ async fn said(words: &[&str]) -> (Exit, String, String) {
     let cli = Cli::try_parse_from([&["toolgate"], words].concat()).unwrap();
     let (mut out, mut err) = (Vec::new(), Vec::new());
     let none = |_: &str| None;
-    let exit = match cli.command {
-        Command::Dashboards(Dashboards::Apply(args)) => {
-            dashboards(&args, &none, &mut out, &mut err).await
-        }
-        Command::Alarms(Alarms::Apply(args)) => alarms(&args, &none, &mut out, &mut err).await,
-        other => panic!("{other:?}"),
+    let exit = if let Command::Dashboards(Dashboards::Apply(args)) = cli.command {
+        dashboards(&args, &none, &mut out, &mut err).await
+    } else if let Command::Alarms(Alarms::Apply(args)) = cli.command {
+        alarms(&args, &none, &mut out, &mut err).await
+    } else {
+        panic!("{words:?}")
     };
     (exit, String::from_utf8(out).unwrap(), String::from_utf8(err).unwrap())
 }

@@ -90,11 +90,11 @@ pub async fn apply(
     account: &Account,
     wanted: &Wanted,
     how: How<'_>,
-    told: &mut (dyn FnMut(Change) + Send),
+    told: &mut (dyn FnMut(&Change) + Send),
 ) -> Result<(), Failed> {
     match wanted {
-        Wanted::Dashboards(boards) => boards::apply(account, boards, how, told).await,
-        Wanted::Alarms(alarms) => alarms::apply(account, alarms, how, told).await,
+        Wanted::Dashboards(boards) => Box::pin(boards::apply(account, boards, how, told)).await,
+        Wanted::Alarms(alarms) => Box::pin(alarms::apply(account, alarms, how, told)).await,
     }
 }
 

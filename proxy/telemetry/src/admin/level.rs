@@ -29,12 +29,9 @@ pub(super) fn answer(
         return respond(StatusCode::NOT_FOUND, TEXT, advice);
     };
     let refused = match *method {
-        Method::GET | Method::HEAD => match query {
-            None => None,
-            Some(_) => {
-                Some((StatusCode::BAD_REQUEST, "The level is changed with PUT.\n".to_owned()))
-            }
-        },
+        Method::GET | Method::HEAD => {
+            query.map(|_| (StatusCode::BAD_REQUEST, "The level is changed with PUT.\n".to_owned()))
+        }
         Method::PUT => change(levels, query.unwrap_or_default(), peer).err(),
         _ => {
             let text = "Only GET, HEAD and PUT are served here.\n";

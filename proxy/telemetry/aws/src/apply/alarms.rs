@@ -20,7 +20,7 @@ pub(super) async fn apply(
     account: &Account,
     alarms: &[Value],
     how: How<'_>,
-    told: &mut (dyn FnMut(Change) + Send),
+    told: &mut (dyn FnMut(&Change) + Send),
 ) -> Result<(), Failed> {
     let wanted = read(alarms)?;
     check_alarms(&wanted)?;
@@ -31,7 +31,7 @@ pub(super) async fn apply(
         if change.became != Became::Unchanged && !how.dry_run {
             put(account, alarm).await?;
         }
-        told(change);
+        told(&change);
     }
     if !how.prune {
         return Ok(());
@@ -44,7 +44,7 @@ pub(super) async fn apply(
         if !how.dry_run {
             delete(account, &alarm.alarm_name).await?;
         }
-        told(Change::new(&alarm.alarm_name, Became::Removed));
+        told(&Change::new(&alarm.alarm_name, Became::Removed));
     }
     Ok(())
 }
@@ -72,7 +72,8 @@ async fn found(account: &Account, prefix: &str) -> Result<BTreeMap<String, Alarm
         let request = account.client().describe_alarms().alarm_name_prefix(prefix);
         let request = request.alarm_types(AlarmType::MetricAlarm).max_records(PAGE);
         let request = request.alarm_types(AlarmType::CompositeAlarm).set_next_token(next.take());
-        let page = request.send().await.map_err(|error| Failed::of(error, ACTION, account))?;
+        let page = Box::pin(request.send()).await;
+        let page = page.map_err(|error| Failed::of(&error, ACTION, account))?;
         let metrics = page.metric_alarms.unwrap_or_default().into_iter().map(Alarm::from);
         let composites = page.composite_alarms.unwrap_or_default().into_iter().map(Alarm::from);
         let alarms = metrics.chain(composites).filter(|one| one.alarm_name.starts_with(prefix));
@@ -87,15 +88,16 @@ async fn found(account: &Account, prefix: &str) -> Result<BTreeMap<String, Alarm
 
 async fn put(account: &Account, alarm: &Alarm) -> Result<(), Failed> {
     if alarm.alarm_rule.is_some() {
-        let sent = alarm.composite(account.client()).send().await;
-        let sent = sent.map_err(|e| Failed::of(e, "cloudwatch:PutCompositeAlarm", account));
+        let sent = Box::pin(alarm.composite(account.client()).send()).await;
+        let sent = sent.map_err(|e| Failed::of(&e, "cloudwatch:PutCompositeAlarm", account));
         return sent.map(drop);
     }
-    let sent = alarm.metric(account.client()).send().await;
-    sent.map_err(|e| Failed::of(e, "cloudwatch:PutMetricAlarm", account)).map(drop)
+    let sent = Box::pin(alarm.metric(account.client()).send()).await;
+    sent.map_err(|e| Failed::of(&e, "cloudwatch:PutMetricAlarm", account)).map(drop)
 }
 
 async fn delete(account: &Account, name: &str) -> Result<(), Failed> {
-    let sent = account.client().delete_alarms().alarm_names(name).send().await;
-    sent.map_err(|error| Failed::of(error, "cloudwatch:DeleteAlarms", account)).map(drop)
+    let request = account.client().delete_alarms().alarm_names(name);
+    let sent = Box::pin(request.send()).await;
+    sent.map_err(|error| Failed::of(&error, "cloudwatch:DeleteAlarms", account)).map(drop)
 }

@@ -17,7 +17,7 @@ pub(super) async fn apply(
     account: &Account,
     boards: &[(String, Value)],
     how: How<'_>,
-    told: &mut (dyn FnMut(Change) + Send),
+    told: &mut (dyn FnMut(&Change) + Send),
 ) -> Result<(), Failed> {
     check_boards(boards)?;
     for (name, body) in boards {
@@ -26,7 +26,7 @@ pub(super) async fn apply(
         if change.became != Became::Unchanged && !how.dry_run {
             put(account, body, &mut change).await?;
         }
-        told(change);
+        told(&change);
     }
     if !how.prune {
         return Ok(());
@@ -42,7 +42,7 @@ pub(super) async fn apply(
         if !how.dry_run {
             delete(account, &name).await?;
         }
-        told(Change::new(&name, Became::Removed));
+        told(&Change::new(&name, Became::Removed));
     }
     Ok(())
 }
@@ -53,7 +53,8 @@ fn parsed(text: &str) -> Value {
 }
 
 async fn body_of(account: &Account, name: &str) -> Result<Option<String>, Failed> {
-    match account.client().get_dashboard().dashboard_name(name).send().await {
+    let request = account.client().get_dashboard().dashboard_name(name);
+    match Box::pin(request.send()).await {
         Ok(found) => Ok(found.dashboard_body),
         Err(error) => {
             let absent = error.as_service_error().is_some_and(|service| {
@@ -63,7 +64,7 @@ async fn body_of(account: &Account, name: &str) -> Result<Option<String>, Failed
             if absent {
                 Ok(None)
             } else {
-                Err(Failed::of(error, "cloudwatch:GetDashboard", account))
+                Err(Failed::of(&error, "cloudwatch:GetDashboard", account))
             }
         }
     }
@@ -71,7 +72,7 @@ async fn body_of(account: &Account, name: &str) -> Result<Option<String>, Failed
 
 async fn put(account: &Account, body: &Value, change: &mut Change) -> Result<(), Failed> {
     let request = account.client().put_dashboard().dashboard_name(&change.name);
-    match request.dashboard_body(body.to_string()).send().await {
+    match Box::pin(request.dashboard_body(body.to_string()).send()).await {
         Ok(taken) => {
             let said = taken.dashboard_validation_messages.unwrap_or_default();
             change.complaints = complaints(&said, body);
@@ -93,7 +94,7 @@ async fn put(account: &Account, body: &Value, change: &mut Change) -> Result<(),
                 change.became = Became::Refused;
                 return Ok(());
             }
-            Err(Failed::of(error, "cloudwatch:PutDashboard", account))
+            Err(Failed::of(&error, "cloudwatch:PutDashboard", account))
         }
     }
 }
@@ -107,8 +108,8 @@ async fn names(account: &Account, prefix: &str) -> Result<Vec<String>, Failed> {
         if !prefix.is_empty() {
             request = request.dashboard_name_prefix(prefix);
         }
-        let page = request.send().await;
-        let page = page.map_err(|error| Failed::of(error, ACTION, account))?;
+        let page = Box::pin(request.send()).await;
+        let page = page.map_err(|error| Failed::of(&error, ACTION, account))?;
         let found = page.dashboard_entries.unwrap_or_default().into_iter();
         let found = found.filter_map(|entry| entry.dashboard_name);
         names.extend(found.filter(|name| name.starts_with(prefix)));
@@ -121,9 +122,10 @@ async fn names(account: &Account, prefix: &str) -> Result<Vec<String>, Failed> {
 }
 
 async fn delete(account: &Account, name: &str) -> Result<(), Failed> {
-    let deleted = account.client().delete_dashboards().dashboard_names(name).send().await;
+    let request = account.client().delete_dashboards().dashboard_names(name);
+    let deleted = Box::pin(request.send()).await;
     let deleted =
-        deleted.map_err(|error| Failed::of(error, "cloudwatch:DeleteDashboards", account));
+        deleted.map_err(|error| Failed::of(&error, "cloudwatch:DeleteDashboards", account));
     deleted.map(drop)
 }
 

@@ -70,17 +70,17 @@ const DENIED: [&str; 4] =
 
 impl Failed {
     /// What an error of the SDK means for whoever asked for that action.
-    pub(super) fn of<E>(error: SdkError<E>, action: &'static str, account: &Account) -> Self
+    pub(super) fn of<E>(error: &SdkError<E>, action: &'static str, account: &Account) -> Self
     where
         E: ProvideErrorMetadata + Error + Send + Sync + 'static,
     {
-        if let Some(why) = without_credentials(&error) {
+        if let Some(why) = without_credentials(error) {
             return Self::NoCredentials(why);
         }
         let unreachable = |why| Self::Unreachable { endpoint: account.endpoint().to_owned(), why };
-        let Some(service) = error.as_service_error() else { return unreachable(causes(&error)) };
+        let Some(service) = error.as_service_error() else { return unreachable(causes(error)) };
         let said = service.message().unwrap_or("no reason was given");
-        let Some(code) = service.code() else { return unreachable(causes(&error)) };
+        let Some(code) = service.code() else { return unreachable(causes(error)) };
         let message = format!("{code}: {said}");
         if UNKNOWN_CALLER.contains(&code) {
             Self::BadCredentials(message)

@@ -51,7 +51,7 @@ fn composite(alarm: &Alarm, rule: &str, names: &[&str], faults: &mut Faults<'_>)
 
 fn metric(alarm: &Alarm, faults: &mut Faults<'_>) {
     let one = alarm.metric_name.is_some();
-    faults.demand(one != !alarm.metrics.is_empty(), "exactly one of MetricName and Metrics");
+    faults.demand(one == alarm.metrics.is_empty(), "exactly one of MetricName and Metrics");
     let both = (alarm.statistic.is_some(), alarm.extended_statistic.is_some());
     if one {
         faults.demand(both.0 != both.1, "exactly one of Statistic and ExtendedStatistic");

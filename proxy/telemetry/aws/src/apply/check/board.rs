@@ -150,7 +150,7 @@ fn line<'a>(row: &'a Value, place: &str, faults: &mut Faults<'_>) -> Option<&'a 
     let words = parts.iter().take(texts).all(|part| part.as_str().is_some_and(|s| !s.is_empty()));
     faults.demand_at(place, words, "a metric is a list of texts, and options at its end");
     let expression = options.is_some_and(|options| options["expression"].is_string());
-    let metric = texts >= 2 && texts % 2 == 0 && texts <= 2 + 2 * DIMENSIONS;
+    let metric = texts >= 2 && texts.is_multiple_of(2) && texts <= 2 + 2 * DIMENSIONS;
     let either = if expression { texts == 0 } else { metric };
     faults.demand_at(place, either, "namespace, name and pairs of dimensions, or an expression");
     if let Some(options) = options {
