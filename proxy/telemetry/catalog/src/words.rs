@@ -485,17 +485,3 @@ impl Decision {
         }
     }
 }
-
-// === impl Delivery ===
-
-impl Delivery {
-    /// The outcome label of it.
-    #[must_use]
-    pub const fn outcome(self) -> &'static str {
-        match self {
-            Self::Exported => "exported",
-            Self::QueueFull | Self::Io => "dropped",
-            Self::SampledOut => "sampled_out",
-        }
-    }
-}
