@@ -11,7 +11,6 @@ mod tests;
 
 use std::io::Write;
 
-use serde_json::Value;
 use toolgate_alarms::Deployment;
 use toolgate_dashboards::Place;
 
@@ -127,8 +126,7 @@ impl Made {
         use toolgate_telemetry_aws::apply::Wanted;
         match self {
             Self::Dashboards(place) => {
-                let boards: Vec<(String, Value)> = place.dashboards().map_err(|why| unfit(&why))?;
-                Ok(Wanted::Dashboards(boards))
+                Ok(Wanted::Dashboards(place.dashboards().map_err(|why| unfit(&why))?))
             }
             Self::Alarms(deployment) => {
                 Ok(Wanted::Alarms(deployment.alarms().map_err(|why| unfit(&why))?))
