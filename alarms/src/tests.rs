@@ -9,7 +9,7 @@ use toolgate_telemetry_catalog::query::{Query, Series, Window};
 use toolgate_telemetry_catalog::{Key, gateway};
 
 use crate::scene::{Scene, Values};
-use crate::{Alert, OBJECTIVES, Severity, alerts, cloud_rules, files, template};
+use crate::{Alert, Deployment, OBJECTIVES, Severity, alerts, cloud_rules, files, template};
 
 fn here() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -164,4 +164,65 @@ fn the_routes_of_the_example_know_every_severity() {
     let named = routes.split("alertname=\"").skip(1).map(|rest| rest.split('"').next().unwrap());
     let named: Vec<_> = named.collect();
     assert!(!named.is_empty() && named.iter().all(|name| names.contains(*name)), "{named:?}");
+}
+
+/// What CloudFormation makes of a value of the template; `None` is no value.
+fn resolved(value: &Value, to: &Deployment) -> Option<Value> {
+    let topic = |name: &str| match name {
+        "PageTopicArn" | "HasPageTopic" => to.page_topic.clone(),
+        "TicketTopicArn" | "HasTicketTopic" => to.ticket_topic.clone(),
+        _ => panic!("{name}"),
+    };
+    if let Some(text) = value["Fn::Sub"].as_str() {
+        let mut made = text.replace("${Prefix}", &to.prefix);
+        while let Some((before, rest)) = made.clone().split_once("${") {
+            let (id, after) = rest.split_once('}').unwrap();
+            made = format!("{before}\"{}-{id}\"{after}", to.prefix);
+        }
+        return Some(made.into());
+    }
+    if let Some(choice) = value["Fn::If"].as_array() {
+        let told = topic(choice[0].as_str().unwrap()).is_some();
+        return resolved(&choice[if told { 1 } else { 2 }], to);
+    }
+    match value["Ref"].as_str() {
+        Some("AWS::NoValue") => None,
+        Some(name) => topic(name).map(Value::from),
+        None => Some(match value.as_array() {
+            Some(all) => all.iter().filter_map(|one| resolved(one, to)).collect(),
+            None => value.clone(),
+        }),
+    }
+}
+
+#[test]
+fn the_template_and_what_is_applied_are_the_same_alarms() {
+    let (page, ticket) = ("arn:aws:sns:us-east-1:1:page", "arn:aws:sns:us-east-1:1:ticket");
+    for (prefix, page, ticket) in
+        [("Toolgate", None, None), ("a-b", Some(page), None), ("x", Some(page), Some(ticket))]
+    {
+        let to = Deployment {
+            prefix: prefix.to_owned(),
+            page_topic: page.map(str::to_owned),
+            ticket_topic: ticket.map(str::to_owned),
+        };
+        let template = template().unwrap();
+        let resources = template["Resources"].as_object().unwrap();
+        let stack: Vec<Value> = resources
+            .values()
+            .map(|resource| {
+                let settings = resource["Properties"].as_object().unwrap().iter();
+                settings.filter_map(|(key, value)| Some((key, resolved(value, &to)?))).collect()
+            })
+            .collect();
+        let mut applied = to.alarms().unwrap();
+        for alarm in &mut applied {
+            let mark = to.mark(alarm["AlarmName"].as_str().unwrap());
+            let says = alarm["AlarmDescription"].as_str().unwrap();
+            let says = says.strip_suffix(&format!(" {mark}")).unwrap().to_owned();
+            alarm["AlarmDescription"] = says.into();
+        }
+        assert_eq!(stack, applied);
+        assert!(applied.len() > 10);
+    }
 }

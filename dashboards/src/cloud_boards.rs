@@ -7,11 +7,12 @@
 //! of durations, and read a log group that does not exist. What it counted of the agent comes from
 //! the agent; here is what the gateway knows of the same.
 
+use serde_json::Value;
 use toolgate_telemetry_catalog::query::{Query, Series, Window};
 use toolgate_telemetry_catalog::{Key, access, fields, gateway, target};
 
 use crate::boards::{FAILED, SYSTEM};
-use crate::{CloudBoard, LogTable, Panel, Shown, Widget};
+use crate::{CloudBoard, LogTable, Panel, Shown, Unfit, Widget};
 
 const PANEL: Window = Window::Panel;
 
@@ -22,13 +23,47 @@ pub struct Place {
     pub region: String,
     /// The log group that the access log goes to.
     pub log_group: String,
+    /// What the names of the dashboards begin with; a hyphen follows.
+    pub prefix: Option<String>,
 }
 
 // === impl Place ===
 
 impl Default for Place {
     fn default() -> Self {
-        Self { region: "us-east-1".to_owned(), log_group: "/toolgate/access".to_owned() }
+        Self {
+            region: "us-east-1".to_owned(),
+            log_group: "/toolgate/access".to_owned(),
+            prefix: None,
+        }
+    }
+}
+
+impl Place {
+    /// What a dashboard is called there.
+    #[must_use]
+    pub fn name(&self, board: &CloudBoard) -> String {
+        match &self.prefix {
+            Some(prefix) => format!("{prefix}-{}", board.name),
+            None => board.name.to_owned(),
+        }
+    }
+
+    /// What stands on a dashboard that was made for this place under that name, and on no other,
+    /// not even on a copy of it: by it they are found again.
+    #[must_use]
+    pub fn mark(&self, name: &str) -> String {
+        let prefix = self.prefix.as_deref().unwrap_or("none");
+        format!("Made by Toolgate as {name}, prefix {prefix}.")
+    }
+
+    /// Every dashboard, as `PutDashboard` takes them: name and body.
+    ///
+    /// # Errors
+    /// The panel whose question makes no sense, or that CloudWatch cannot answer.
+    pub fn dashboards(&self) -> Result<Vec<(String, Value)>, Unfit> {
+        let boards = cloud_boards();
+        boards.iter().map(|board| Ok((self.name(board), board.body(self)?))).collect()
     }
 }
 

@@ -30,6 +30,9 @@ impl CloudBoard {
                 Widget::Log(table) => log(table, grid.take(crate::COLUMNS, 8), place),
             });
         }
+        grid.new_line();
+        let name = place.name(self);
+        widgets.push(note(&name, grid.take(crate::COLUMNS, 2), place));
         Ok(json!({"start": "-PT3H", "periodOverride": "inherit", "widgets": widgets}))
     }
 }
@@ -129,6 +132,20 @@ fn log(table: &LogTable, at: Position, place: &Place) -> Value {
             "view": "table",
             "query": format!("SOURCE '{group}' | fields {fields} | sort {by} desc | limit {most}"),
         },
+    })
+}
+
+/// Says where the dashboard comes from, to people and to `apply`.
+fn note(name: &str, at: Position, place: &Place) -> Value {
+    let text = format!(
+        "{} `toolgate dashboards apply` writes it again as it was: keep changes of your own in a \
+         copy under another name.",
+        place.mark(name)
+    );
+    json!({
+        "type": "text",
+        "x": at.x, "y": at.y, "width": at.width, "height": at.height,
+        "properties": {"markdown": text},
     })
 }
 

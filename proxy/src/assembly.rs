@@ -60,6 +60,7 @@ pub fn telemetry(config: &Config, cloud: &Cloud) -> std::io::Result<Arc<Telemetr
     };
     Telemetry::new(toolgate_telemetry::Config {
         access_log,
+        log_sample: config.log.sample,
         buffer_bytes: LOG_BUFFER,
         histogram_sets: HISTOGRAM_SETS,
         traces: traces(&config.traces, cloud)?,

@@ -31,12 +31,16 @@ pub enum Command {
     Call(CallArgs),
     /// Fetch a token for a gateway.
     Token(TokenArgs),
-    /// Write the dashboards that fit this version, or look whether a folder has them.
+    /// Write the dashboards that fit this version, look whether a folder has them, or put those of
+    /// CloudWatch into an account.
     #[command(subcommand)]
-    Dashboards(Files),
-    /// Write the alarms that fit this version, or look whether a folder has them.
+    Dashboards(Dashboards),
+    /// Write the alarms that fit this version, look whether a folder has them, or put those of
+    /// CloudWatch into an account.
     #[command(subcommand)]
-    Alarms(Files),
+    Alarms(Alarms),
+    /// Change for a while how much a running gateway says in its log.
+    LogLevel(LogLevelArgs),
     /// Print the JSON Schema of the configuration, for editors.
     Schema,
 }
@@ -93,7 +97,27 @@ pub struct DevArgs {
     pub command: Vec<String>,
 }
 
-/// `toolgate dashboards` and `toolgate alarms`.
+/// `toolgate dashboards`.
+#[derive(Debug, Subcommand)]
+pub enum Dashboards {
+    /// Files.
+    #[command(flatten)]
+    Files(Files),
+    /// Put the dashboards of CloudWatch into an account.
+    Apply(DashboardsApply),
+}
+
+/// `toolgate alarms`.
+#[derive(Debug, Subcommand)]
+pub enum Alarms {
+    /// Files.
+    #[command(flatten)]
+    Files(Files),
+    /// Put the alarms of CloudWatch into an account.
+    Apply(AlarmsApply),
+}
+
+/// What `render` and `diff` do with files, of dashboards and of alarms.
 #[derive(Debug, Subcommand)]
 pub enum Files {
     /// Write the files into a folder.
@@ -122,6 +146,129 @@ pub struct DiffArgs {
     /// The folder.
     #[arg(value_name = "DIR")]
     pub folder: PathBuf,
+}
+
+/// What both `apply` commands end their help with.
+const APPLIED: &str = "What is there is read first, and only what differs is written: a second run \
+    changes nothing.\nWhat is there under the same names is replaced. Credentials come from the \
+    environment, a profile, the container\nor the machine.\n\nExit codes: 0 done, 1 --dry-run found \
+    something to do, 2 usage, no region, or a binary without AWS,\n4 credentials missing, refused or \
+    not sufficient, 6 AWS not reached, or it failed,\n9 CloudWatch complains, or our own checks found \
+    what it would not take.";
+
+/// What both `apply` commands are told.
+#[derive(Args, Clone, Debug, Default)]
+pub struct ApplyArgs {
+    /// The region [default: what AWS_REGION, the profile or the machine says].
+    #[arg(long, value_name = "REGION")]
+    pub region: Option<String>,
+    /// The URL of CloudWatch, for emulators and private endpoints [default: AWS_ENDPOINT_URL, or AWS].
+    #[arg(long, value_name = "URL")]
+    pub endpoint: Option<String>,
+    /// Print what would be done, and write nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Remove what was put there by this command under this prefix, and exists no more.
+    #[arg(long)]
+    pub prune: bool,
+    /// How it is printed.
+    #[arg(long, value_enum, default_value_t = Output::Text)]
+    pub output: Output,
+}
+
+/// `toolgate dashboards apply`.
+#[derive(Args, Clone, Debug)]
+#[command(
+    before_help = "Examples:\n  toolgate dashboards apply --region us-east-1 --dry-run\n  \
+        toolgate dashboards apply --region us-east-1 --prefix staging --prune\n\n\
+        IAM: cloudwatch:GetDashboard, PutDashboard; with --prune ListDashboards, DeleteDashboards.",
+    after_help = APPLIED
+)]
+pub struct DashboardsApply {
+    /// Where, and how.
+    #[command(flatten)]
+    pub apply: ApplyArgs,
+    /// What names begin with; a hyphen follows [default: nothing].
+    #[arg(long, value_name = "NAME", value_parser = prefix)]
+    pub prefix: Option<String>,
+    /// The log group that the access log goes to.
+    #[arg(long, value_name = "NAME", default_value = "/toolgate/access", value_parser = log_group)]
+    pub log_group: String,
+}
+
+/// `toolgate alarms apply`.
+#[derive(Args, Clone, Debug)]
+#[command(
+    before_help = "Examples:\n  toolgate alarms apply --region us-east-1 --dry-run\n  \
+        toolgate alarms apply --page-topic arn:aws:sns:us-east-1:123456789012:pages \\\n    \
+        --ticket-topic arn:aws:sns:us-east-1:123456789012:tickets\n\n\
+        IAM: cloudwatch:DescribeAlarms, PutMetricAlarm, PutCompositeAlarm; with --prune DeleteAlarms.",
+    after_help = APPLIED
+)]
+pub struct AlarmsApply {
+    /// Where, and how.
+    #[command(flatten)]
+    pub apply: ApplyArgs,
+    /// What names begin with; a hyphen follows.
+    #[arg(long, value_name = "NAME", default_value = "Toolgate", value_parser = prefix)]
+    pub prefix: String,
+    /// The SNS topic that wakes somebody; without it nobody is woken.
+    #[arg(long, value_name = "ARN", value_parser = topic)]
+    pub page_topic: Option<String>,
+    /// The SNS topic that is read on working days; without it nobody is told.
+    #[arg(long, value_name = "ARN", value_parser = topic)]
+    pub ticket_topic: Option<String>,
+}
+
+/// `toolgate log-level`.
+#[derive(Args, Clone, Debug)]
+#[command(
+    before_help = "Examples:\n  toolgate log-level                              what it is now\n  \
+        toolgate log-level debug\n  \
+        toolgate log-level info,toolgate_reach=debug --for 10m\n  \
+        toolgate log-level info --admin http://127.0.0.1:9464",
+    after_help = "Without --admin, the newest `toolgate dev` of this user is asked, else \
+        http://127.0.0.1:9464.\nOnly from the machine itself can the level be changed. It returns to \
+        `log.level` of the configuration by itself.\n\nExit codes: 0 done, 2 usage, 4 not from here, \
+        7 no gateway answers."
+)]
+pub struct LogLevelArgs {
+    /// off, error, warn, info, debug or trace; after commas PART=LEVEL for parts of the program.
+    /// Without it, the level is printed.
+    #[arg(value_name = "LEVEL")]
+    pub level: Option<String>,
+    /// When the level returns: 30s, 10m, 2h; at most 24h [default: 15m].
+    #[arg(long = "for", value_name = "DURATION", requires = "level")]
+    pub time: Option<String>,
+    /// The admin server of the gateway.
+    #[arg(long, value_name = "URL")]
+    pub admin: Option<String>,
+    /// How it is printed.
+    #[arg(long, value_enum, default_value_t = Output::Text)]
+    pub output: Output,
+}
+
+fn prefix(text: &str) -> Result<String, String> {
+    let fits = (1..=64).contains(&text.len())
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
+    if fits { Ok(text.to_owned()) } else { Err("1 to 64 letters, digits, - and _".to_owned()) }
+}
+
+fn log_group(text: &str) -> Result<String, String> {
+    let fits = (1..=512).contains(&text.len())
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_/.#".contains(c));
+    if fits { Ok(text.to_owned()) } else { Err("1 to 512 letters, digits and -_/.#".to_owned()) }
+}
+
+fn topic(text: &str) -> Result<String, String> {
+    let parts: Vec<_> = text.split(':').collect();
+    let fits = matches!(parts[..], ["arn", partition, "sns", region, account, name]
+        if partition.starts_with("aws") && ![region, account, name].contains(&""));
+    if fits {
+        Ok(text.to_owned())
+    } else {
+        Err("write the ARN of a topic: arn:aws:sns:us-east-1:123456789012:name".to_owned())
+    }
 }
 
 /// How a result is printed.

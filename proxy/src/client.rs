@@ -4,6 +4,7 @@
 //! bytes that came, or a typed reason why there is none. Never: a session, a retry, a redirect, or
 //! a token in anything that is printed.
 
+mod admin;
 mod answer;
 mod bearer;
 mod failure;
@@ -24,6 +25,7 @@ use hyper_util::client::legacy::connect::capture_connection;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+pub use self::admin::admin;
 pub use self::answer::{Answer, Head, Progress};
 pub use self::bearer::{Bearer, Claims};
 pub use self::failure::{Failure, Refused};

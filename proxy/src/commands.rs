@@ -2,10 +2,12 @@
 //!
 //! Enters: parsed arguments. Leaves: an exit code. Never: another command's work.
 
+pub mod apply;
 pub mod call;
 pub mod check;
 pub mod dev;
 pub mod files;
+pub mod log_level;
 pub mod serve;
 pub mod token;
 

@@ -27,6 +27,8 @@ pub enum Exit {
     Gateway = 7,
     /// Sent, but never answered: look before repeating.
     Unknown = 8,
+    /// What was to be put somewhere is not what that place takes, in its words or by our checks.
+    Invalid = 9,
     /// A fault of this program (`EX_SOFTWARE` of sysexits.h).
     Panic = 70,
     /// Stopped by SIGINT (128 + 2, as a shell reports it).

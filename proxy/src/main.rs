@@ -7,8 +7,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use toolgate::cli::{Cli, Command};
-use toolgate::commands::{call, check, dev, env, files, serve, token};
+use toolgate::cli::{Alarms, Cli, Command, Dashboards};
+use toolgate::commands::{apply, call, check, dev, env, files, log_level, serve, token};
 use toolgate::config;
 use toolgate::exit::Exit;
 
@@ -37,8 +37,17 @@ async fn run(cli: Cli) -> Exit {
         Command::Check(args) => check::run(&args, &mut out, &mut err),
         Command::Call(args) => call::run(args, &env, &mut out, &mut err).await,
         Command::Token(args) => token::run(args, &env, &mut out, &mut err).await,
-        Command::Dashboards(what) => files::dashboards(&what, &mut out, &mut err),
-        Command::Alarms(what) => files::alarms(&what, &mut out, &mut err),
+        Command::Dashboards(Dashboards::Files(what)) => {
+            files::dashboards(&what, &mut out, &mut err)
+        }
+        Command::Dashboards(Dashboards::Apply(args)) => {
+            apply::dashboards(&args, &env, &mut out, &mut err).await
+        }
+        Command::Alarms(Alarms::Files(what)) => files::alarms(&what, &mut out, &mut err),
+        Command::Alarms(Alarms::Apply(args)) => {
+            apply::alarms(&args, &env, &mut out, &mut err).await
+        }
+        Command::LogLevel(args) => log_level::run(&args, &env, &mut out, &mut err).await,
         Command::Schema => {
             use std::io::Write as _;
             let written = writeln!(out, "{}", config::schema());

@@ -68,7 +68,15 @@ impl Gateway {
     /// # Errors
     /// As [`Gateway::start`].
     pub async fn start_at(level: &str, config: &str, env: &[(&str, &str)]) -> Result<Self> {
-        Self::start_in(Scratch::new()?, level, config, env).await
+        Self::start_logging(&format!("level: {level}"), config, env).await
+    }
+
+    /// The same with settings of `log` besides where it goes.
+    ///
+    /// # Errors
+    /// As [`Gateway::start`].
+    pub async fn start_logging(log: &str, config: &str, env: &[(&str, &str)]) -> Result<Self> {
+        Self::start_in(Scratch::new()?, log, config, env).await
     }
 
     /// With an access log that is a link to `there`, such as a disk that is full. Where the link
@@ -79,21 +87,21 @@ impl Gateway {
     pub async fn start_logging_to(there: &Path, config: &str) -> Result<Self> {
         let scratch = Scratch::new()?;
         symlink(there, scratch.path().join(ACCESS_LOG)).context("linking the access log")?;
-        Self::start_in(scratch, "info", config, &[]).await
+        Self::start_in(scratch, "level: info", config, &[]).await
     }
 
     async fn start_in(
         scratch: Scratch,
-        level: &str,
+        log: &str,
         config: &str,
         env: &[(&str, &str)],
     ) -> Result<Self> {
         let toolgate = binary("toolgate", "toolgate")?;
         let (listen, admin) = (free_address()?, free_address()?);
-        let log = scratch.path().join(ACCESS_LOG);
+        let path = scratch.path().join(ACCESS_LOG);
         let head = format!(
-            "listen: {listen}\nadmin: {admin}\nlog: {{ access: \"file:{}\", level: {level} }}\n",
-            log.display()
+            "listen: {listen}\nadmin: {admin}\nlog: {{ access: \"file:{}\", {log} }}\n",
+            path.display()
         );
         let file = scratch.write("toolgate.yaml", &(head + config))?;
         let mut command = Command::new(toolgate);

@@ -15,6 +15,7 @@ pub mod scrape;
 pub mod segments;
 pub mod sick;
 pub mod sigv4;
+pub mod stub;
 pub mod upstream;
 pub mod wait;
 pub mod xray_stub;

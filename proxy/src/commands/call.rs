@@ -13,7 +13,7 @@ mod ledger;
 mod output;
 pub(crate) mod report;
 mod result;
-mod screen;
+pub(crate) mod screen;
 mod suggest;
 #[cfg(test)]
 pub(crate) mod tests;

@@ -7,6 +7,7 @@ pub(crate) mod amounts;
 mod auth;
 mod aws;
 mod cloudwatch;
+mod log;
 mod targets;
 mod tools;
 mod traces;
@@ -29,6 +30,7 @@ pub(crate) fn check(file: &File, review: &mut Review<'_>) {
     amounts::check(file, review);
     targets::check(file, review);
     tools::check(file, review);
+    log::check(file, review);
     traces::check(file, review);
     aws::check(file, review);
     cloudwatch::check(file, review);

@@ -307,6 +307,9 @@ pub(crate) struct Log {
     pub(crate) access: Option<Text<AccessLog>>,
     /// Least important lines written. Default `info`.
     pub(crate) level: Option<LogLevel>,
+    /// Share of the successful calls that get a line in the access log; failed, denied and slow ones (`traces.slow`) always do. The trace id decides: from `traces.sample` up, every trace chosen by that share has its line. Default `1`.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub(crate) sample: Option<f64>,
 }
 
 /// Which calls are traced, and where their spans go.

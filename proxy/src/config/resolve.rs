@@ -91,6 +91,7 @@ pub(crate) fn resolve<'a>(
         log: Log {
             access: resolver.access_log(&file.log),
             level: file.log.level.unwrap_or_default(),
+            sample: file.log.sample.unwrap_or(1.0),
         },
         traces: resolver.traces(&file.traces),
         cloudwatch: resolver.cloudwatch(file.cloudwatch.as_ref()),

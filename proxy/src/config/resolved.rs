@@ -246,6 +246,8 @@ pub struct Log {
     pub access: AccessLog,
     /// Least important lines written.
     pub level: LogLevel,
+    /// Share of the successful calls that get a line in the access log, from 0 to 1.
+    pub sample: f64,
 }
 
 /// Which calls are traced, and where their spans go.

@@ -1,10 +1,12 @@
 //! The access log: one JSON line a call, through a bounded buffer.
 //!
-//! Enters: records of calls. Leaves: lines in a sink, and counts of those written and dropped.
+//! Enters: records of calls. Leaves: lines in a sink, and counts of those written, dropped and left
+//! out.
 //! Never: waits for the sink on the way of a call, or wakes a thread for one line.
 
 mod line;
 mod redact;
+mod sample;
 mod sink;
 mod stamp;
 mod text;
@@ -23,6 +25,7 @@ use crate::registry::Registry;
 use crate::{AccessLogTo, CallRecord};
 pub(crate) use line::subject_hash;
 pub(crate) use redact::redact;
+pub(crate) use sample::Sample;
 use sink::{Failed, Sink};
 pub(crate) use stamp::push as push_time;
 
@@ -37,6 +40,7 @@ pub(crate) struct AccessLog {
     waiting: Mutex<Waiting>,
     outlet: Mutex<Outlet>,
     capacity: usize,
+    sample: Option<Sample>,
     off: bool,
     called: AtomicBool,
     /// The sink is to be opened again before the next write.
@@ -79,11 +83,17 @@ impl AccessLog {
             off: sink.is_off(),
             outlet: Mutex::new(Outlet { sink, spare: Vec::new(), failing: false }),
             capacity,
+            sample: None,
             called: AtomicBool::new(false),
             stale: AtomicBool::new(false),
             writer: OnceLock::new(),
             items: Counters::with(item),
         })
+    }
+
+    /// With lines for some of the successes only.
+    pub(crate) fn sampled(self, sample: Option<Sample>) -> Self {
+        Self { sample, ..self }
     }
 
     /// Whether no line is ever made.
@@ -96,14 +106,21 @@ impl AccessLog {
         self.writer.get_or_init(|| writer);
     }
 
-    /// Makes the line of a call and leaves it to be written.
-    pub(crate) fn record(&self, record: &CallRecord<'_>, now: SystemTime) {
+    /// Makes the line of a call and leaves it to be written. `unusual`: it took longer than its tool
+    /// usually does.
+    pub(crate) fn record(&self, record: &CallRecord<'_>, unusual: bool, now: SystemTime) {
         if self.off {
             return;
         }
+        let chosen = self.sample.as_ref().map(|sample| sample.stands_for(record, unusual));
+        if chosen == Some(None) {
+            self.items.add(Delivery::SampledOut);
+            return;
+        }
+        let stands_for = chosen.flatten();
         SCRATCH.with_borrow_mut(|scratch| {
             scratch.clear();
-            line::write(scratch, record, now);
+            line::write(scratch, record, stands_for, now);
             self.push(scratch);
         });
     }

@@ -1,18 +1,20 @@
 //! The admin server: metrics and health, on a port of its own.
 //!
 //! Enters: GET and HEAD from the operator's machines. Leaves: `/metrics`, `/healthz`, `/readyz`,
-//! `/debug/calls` and a list of these. Never: a change of anything, and never an answer to a page in a browser that
-//! got here under a foreign name (DNS rebinding).
+//! `/debug/calls`, `/debug/log` and a list of these. Never: a change of anything but the log's level,
+//! and of that only from this machine; never an answer to a page in a browser that got here under a
+//! foreign name (DNS rebinding).
 
 mod calls;
 mod host;
+mod level;
 mod page;
 
 use std::convert::Infallible;
 use std::fmt;
 use std::future::Future;
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,6 +27,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
 use crate::Telemetry;
+use crate::diagnostics::{Levels, levels};
 
 /// Connections that are served at once; more wait in the listener's backlog.
 const CONNECTIONS: usize = 64;
@@ -61,8 +64,16 @@ pub struct Admin {
     telemetry: Arc<Telemetry>,
     checks: Checks,
     hosts: Arc<[String]>,
+    levels: Option<Arc<Levels>>,
     /// One scrape, or list of calls, is rendered at a time: several at once would only slow the calls down.
     rendering: Arc<Semaphore>,
+}
+
+/// The two ends of a connection, as far as they are known.
+#[derive(Clone, Copy, Debug, Default)]
+struct Ends {
+    local: Option<IpAddr>,
+    peer: Option<SocketAddr>,
 }
 
 // === impl Admin ===
@@ -73,7 +84,7 @@ impl Admin {
     #[must_use]
     pub fn new(telemetry: Arc<Telemetry>, checks: Checks) -> Self {
         let rendering = Arc::new(Semaphore::new(1));
-        Self { telemetry, checks, hosts: Arc::new([]), rendering }
+        Self { telemetry, checks, hosts: Arc::new([]), levels: levels(), rendering }
     }
 
     /// Reachable under these names too; a port in them says nothing about this server's.
@@ -138,21 +149,18 @@ async fn accept(
 
 async fn connection(stream: TcpStream, admin: Admin, stopping: watch::Receiver<()>) {
     let local = stream.local_addr().ok().map(|address| address.ip());
-    converse(stream, local, admin, stopping).await;
+    let ends = Ends { local, peer: stream.peer_addr().ok() };
+    converse(stream, ends, admin, stopping).await;
 }
 
 /// Answers until the other side leaves, the server stops or the time is up.
-async fn converse<S>(
-    stream: S,
-    local: Option<IpAddr>,
-    admin: Admin,
-    mut stopping: watch::Receiver<()>,
-) where
+async fn converse<S>(stream: S, ends: Ends, admin: Admin, mut stopping: watch::Receiver<()>)
+where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let service = service_fn(move |request| {
         let admin = admin.clone();
-        async move { Ok::<_, Infallible>(page::answer(&admin, &request, local).await) }
+        async move { Ok::<_, Infallible>(page::answer(&admin, &request, ends).await) }
     });
     let serving = http1::Builder::new()
         .timer(TokioTimer::new())

@@ -4,37 +4,46 @@
 //! (that is the access log); a thread that serves calls waiting for whoever reads them; and never
 //! installed by a library: the binary asks for it.
 
+mod level;
 mod outbox;
 
 use std::future::Future;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::task::JoinHandle;
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
+pub(crate) use level::{Level, Levels};
 use outbox::Outbox;
+
+/// The level of this process, once its messages go somewhere.
+static LEVELS: OnceLock<Arc<Levels>> = OnceLock::new();
 
 /// Says which task it was when a task panics.
 struct Named(&'static str);
 
 /// Sends our own messages to standard error, from that level on: `off`, `error`, `warn`, `info`,
-/// `debug`, `trace`, or directives such as `info,toolgate_reach=debug`.
+/// `debug`, `trace`, and after that parts of the program, such as `info,toolgate_reach=debug`. The
+/// admin server can change it while the program runs.
 ///
 /// # Errors
 /// A sentence for the operator when the level is not understood, or when messages go somewhere
 /// already.
 pub fn init_tracing(level: &str) -> Result<(), String> {
-    let filter = EnvFilter::try_new(level).map_err(|error| {
-        format!("log level {level:?}: {error}; use off, error, warn, info, debug or trace")
-    })?;
-    tracing_subscriber::fmt()
-        .compact()
-        .with_writer(Outbox::get)
-        .with_env_filter(filter)
-        .finish()
-        .try_init()
-        .map_err(|error| format!("log level {level:?}: {error}"))
+    let wrong = |why: String| format!("log level {level:?}: {why}");
+    let (filter, levels) = Levels::new(level).map_err(wrong)?;
+    let lines = tracing_subscriber::fmt::layer().compact().with_writer(Outbox::get);
+    let subscriber = tracing_subscriber::registry().with(filter).with(lines);
+    subscriber.try_init().map_err(|error| wrong(error.to_string()))?;
+    LEVELS.get_or_init(|| levels);
+    Ok(())
+}
+
+/// What changes the level of this process; `None` when its messages are not ours.
+pub(crate) fn levels() -> Option<Arc<Levels>> {
+    LEVELS.get().cloned()
 }
 
 /// Says something to the operator, in line with the messages, without waiting.

@@ -13,7 +13,7 @@ use toolgate_call::Trace;
 use toolgate_call::trace::Claims;
 use toolgate_telemetry_catalog::access;
 
-use crate::access::AccessLog;
+use crate::access::{AccessLog, Sample};
 use crate::auth::AuthMetrics;
 use crate::calls::{CallMetrics, CallRecord};
 use crate::cells::{Form, Histogram};
@@ -58,6 +58,8 @@ struct Scrapes(Mutex<Vec<Asked>>);
 pub struct Config {
     /// Where the access log goes.
     pub access_log: AccessLogTo,
+    /// Share of the successful calls that get a line, from 0 to 1; all others always do.
+    pub log_sample: f64,
     /// Bytes of lines that may wait to be written; lines beyond are dropped and counted.
     pub buffer_bytes: usize,
     /// Label sets of histograms after which tools share `_OTHER`.
@@ -99,6 +101,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             access_log: AccessLogTo::Stdout,
+            log_sample: 1.0,
             buffer_bytes: 1 << 20,
             histogram_sets: 2_000,
             traces: TraceConfig::default(),
@@ -116,14 +119,15 @@ impl Telemetry {
     /// # Errors
     /// When the log file cannot be opened for appending, or a thread cannot be started.
     pub fn new(config: Config) -> io::Result<Arc<Self>> {
-        let Config { access_log, buffer_bytes, histogram_sets, traces, cloudwatch, version } =
-            config;
+        let Config { access_log, log_sample, buffer_bytes, histogram_sets, .. } = config;
+        let Config { traces, cloudwatch, version, .. } = config;
         let registry = Arc::new(match cloudwatch {
             Some(_) => Registry::publishing(histogram_sets),
             None => Registry::new(histogram_sets),
         });
         let cloud = cloudwatch.and_then(|config| Cloud::new(&registry, config));
-        let log = Arc::new(AccessLog::open(&registry, &access_log, buffer_bytes)?);
+        let log = AccessLog::open(&registry, &access_log, buffer_bytes)?;
+        let log = Arc::new(log.sampled(Sample::new(log_sample, traces.slow)));
         let calls = Arc::new(CallMetrics::new(&registry));
         let learning = Arc::clone(&calls);
         let recorder = Arc::new(Recorder::new(&access_log, traces.slow));
@@ -176,7 +180,7 @@ impl Telemetry {
         let record = CallRecord { kept, ..*record };
         let mark = self.calls.record(&record);
         let now = SystemTime::now();
-        self.log.record(&record, now);
+        self.log.record(&record, mark.unusual, now);
         self.recorder.record(&record, mark, now);
     }
 

@@ -191,7 +191,7 @@ fn fresh() -> TraceId {
 
 /// Where a trace lies between 0 and 1: by its id, so that everyone who asks decides alike.
 #[expect(clippy::cast_precision_loss, reason = "a share needs no more than 53 bits")]
-fn position(trace: TraceId) -> f64 {
+pub(crate) fn position(trace: TraceId) -> f64 {
     /// The lowest 56 bits are random in ids of every kind (W3C Trace Context level 2).
     const RANDOM: u128 = (1 << 56) - 1;
     ((trace.bits() & RANDOM) as f64) / (RANDOM as f64)

@@ -28,6 +28,30 @@ pub(crate) const NO_GRANT: &str = "TG4012";
 pub(crate) const NO_SECRET: &str = "TG4013";
 /// The tool said `isError`.
 pub(crate) const TOOL_ERROR: &str = "TG5001";
+/// There are no AWS credentials, or they are refused.
+#[cfg(feature = "aws")]
+pub(crate) const NO_CLOUD: &str = "TG4014";
+/// The AWS credentials do not allow it.
+#[cfg(feature = "aws")]
+pub(crate) const CLOUD_DENIED: &str = "TG4032";
+/// The log level may not be changed from here.
+pub(crate) const NOT_FROM_HERE: &str = "TG4033";
+/// The log level is none.
+pub(crate) const BAD_LEVEL: &str = "TG5006";
+/// Nothing says which AWS region is meant.
+#[cfg(feature = "aws")]
+pub(crate) const NO_REGION: &str = "TG5007";
+/// This binary cannot do it.
+#[cfg(not(feature = "aws"))]
+pub(crate) const NOT_BUILT: &str = "TG5008";
+/// CloudWatch would not take it, or complains.
+pub(crate) const INVALID: &str = "TG5009";
+/// AWS does not answer.
+#[cfg(feature = "aws")]
+pub(crate) const NO_AWS: &str = "TG6020";
+/// AWS answered with an error.
+#[cfg(feature = "aws")]
+pub(crate) const AWS_FAILED: &str = "TG6021";
 /// The arguments are wrong.
 pub(crate) const ARGUMENTS: &str = "TG5003";
 /// The tool asks for more input (`input_required`).

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::Parser as _;
 
 use super::{Exit, Files, alarms, dashboards};
-use crate::cli::{Cli, Command, DiffArgs, RenderArgs};
+use crate::cli::{Alarms, Cli, Command, Dashboards, DiffArgs, RenderArgs};
 
 /// A folder that goes away with the test.
 struct Folder(PathBuf);
@@ -98,7 +98,11 @@ fn a_folder_that_cannot_be_is_told_by_its_name() {
 fn both_commands_are_on_the_command_line_with_examples() {
     for name in ["dashboards", "alarms"] {
         let cli = Cli::try_parse_from(["toolgate", name, "diff", "here"]).unwrap();
-        let (Command::Dashboards(what) | Command::Alarms(what)) = cli.command else { panic!() };
+        let (Command::Dashboards(Dashboards::Files(what)) | Command::Alarms(Alarms::Files(what))) =
+            cli.command
+        else {
+            panic!()
+        };
         let Files::Diff(args) = what else { panic!("{what:?}") };
         assert_eq!(args.folder, Path::new("here"));
         for action in ["render", "diff"] {

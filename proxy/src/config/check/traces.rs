@@ -60,6 +60,10 @@ fn without_collector(key: &str, review: &mut Review<'_>) {
     if !review.has(&["traces", key]) || somewhere {
         return;
     }
+    // The access log has its own use for it.
+    if key == "slow" && review.has(&["log", "sample"]) {
+        return;
+    }
     review.add(
         Mistake::new(
             code::NO_EFFECT,

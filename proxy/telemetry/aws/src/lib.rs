@@ -3,6 +3,7 @@
 //! Enters: where AWS is, and what telemetry hands out. Leaves: calls of its API over the SDK. Never:
 //! anything on the way of a call, or a secret in an error.
 
+pub mod apply;
 mod cloudwatch;
 mod reach;
 mod xray;

@@ -12,6 +12,7 @@ named! {
     TRACE_ID = "trace_id", "The W3C trace id.";
     SPAN_ID = "span_id", "The span of the call.";
     SAMPLED = "sampled", "Whether the spans of the call were kept.";
+    STANDS_FOR = "stands_for", "How many calls the line counts for where not every success has one (`log.sample`): 1 over the share for a success that was chosen, 1 for all others.";
     RPC_ID = "rpc_id", "The id of the JSON-RPC request, as sent.";
     METHOD = "method", "The MCP method, `_OTHER` when unknown.";
     TARGET = "target", "The configured target.";

@@ -11,6 +11,7 @@ mod metric;
 mod named;
 mod words;
 
+mod delivery;
 mod document;
 mod families;
 pub mod fields;

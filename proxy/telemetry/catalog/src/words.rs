@@ -376,6 +376,8 @@ words! {
         QueueFull = "queue_full",
         /// Dropped: it could not be written.
         Io = "io",
+        /// Left out on purpose: a success outside the share.
+        SampledOut = "sampled_out",
     }
 }
 
@@ -457,19 +459,6 @@ impl Decision {
         match self {
             Self::Allow => "ok",
             Self::Deny => "scope",
-        }
-    }
-}
-
-// === impl Delivery ===
-
-impl Delivery {
-    /// The outcome label of it.
-    #[must_use]
-    pub const fn outcome(self) -> &'static str {
-        match self {
-            Self::Exported => "exported",
-            Self::QueueFull | Self::Io => "dropped",
         }
     }
 }

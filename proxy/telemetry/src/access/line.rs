@@ -22,10 +22,20 @@ const LONGEST_PLAIN_ID: usize = 64;
 /// A JSON object being written.
 struct Line<'a>(&'a mut Vec<u8>);
 
-/// Appends the line of a call.
-pub(super) fn write(out: &mut Vec<u8>, record: &CallRecord<'_>, now: SystemTime) {
+/// Appends the line of a call. `stands_for` is a number of JSON, where not every call has a line.
+pub(super) fn write(
+    out: &mut Vec<u8>,
+    record: &CallRecord<'_>,
+    stands_for: Option<&str>,
+    now: SystemTime,
+) {
     let mut line = Line(out);
     line.head(record, now);
+    if let Some(number) = stands_for {
+        line.key(fields::STANDS_FOR);
+        line.0.extend_from_slice(number.as_bytes());
+    }
+    line.what(record);
     line.ending(record);
     line.time(record.phases, record.ledger.attempts());
     let (read, written) = record.ledger.bytes();
@@ -62,6 +72,9 @@ impl Line<'_> {
             self.id(fields::SPAN_ID, u128::from(trace.own.span.bits()), 16);
             self.flag(fields::SAMPLED, record.kept);
         }
+    }
+
+    fn what(&mut self, record: &CallRecord<'_>) {
         if let Some(id) = record.id {
             self.rpc_id(id);
         }

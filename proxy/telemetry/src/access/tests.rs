@@ -16,8 +16,9 @@ use toolgate_telemetry_catalog::fields;
 use super::redact::redact;
 use super::sink::write_lines;
 use super::text::{LONGEST, push_text};
-use super::{AccessLog, line, stamp};
+use super::{AccessLog, Sample, line, stamp};
 use crate::registry::Registry;
+use crate::trace::position;
 use crate::{AccessLogTo, CallRecord, Config, Telemetry};
 
 const TOKEN: &str = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhbGljZSJ9.c2lnbmF0dXJlLXNpZ25hdHVyZQ";
@@ -44,7 +45,7 @@ fn record(ledger: &Ledger) -> CallRecord<'_> {
 
 fn text_of(record: &CallRecord<'_>) -> String {
     let mut out = Vec::new();
-    line::write(&mut out, record, UNIX_EPOCH + Duration::from_millis(1_785_240_000_042));
+    line::write(&mut out, record, None, UNIX_EPOCH + Duration::from_millis(1_785_240_000_042));
     let text = String::from_utf8(out).expect("a line is UTF-8");
     assert_eq!(text.matches('\n').count(), 1, "{text}");
     assert!(text.ends_with('\n'));
@@ -142,7 +143,10 @@ fn only_fields_of_the_catalogue_are_written_and_in_its_order() {
         detail: Some("x"),
         ..record(&ledger)
     };
-    let line = parsed(&full);
+    let mut text = Vec::new();
+    line::write(&mut text, &full, Some("10"), SystemTime::now());
+    let line: Value = serde_json::from_slice(&text).unwrap();
+    assert_eq!(line["stands_for"], 10);
     let written: Vec<&str> = line.as_object().unwrap().keys().map(String::as_str).collect();
     let declared: Vec<&str> = fields::ALL.iter().map(|(name, _)| *name).collect();
     assert_eq!(written, declared);
@@ -325,7 +329,7 @@ fn a_full_buffer_drops_whole_lines_and_counts_them() {
     let (registry, log) = log(1_000);
     let ledger = ledger_with_tool("echo");
     for _ in 0..10 {
-        log.record(&record(&ledger), SystemTime::now());
+        log.record(&record(&ledger), false, SystemTime::now());
     }
     log.drain();
     let kept = log.lines();
@@ -335,7 +339,7 @@ fn a_full_buffer_drops_whole_lines_and_counts_them() {
     }
     assert_eq!(items(&registry, "exported", "ok"), kept.len().to_string());
     assert_eq!(items(&registry, "dropped", "queue_full"), (10 - kept.len()).to_string());
-    log.record(&record(&ledger), SystemTime::now());
+    log.record(&record(&ledger), false, SystemTime::now());
     log.drain();
     assert_eq!(log.lines().len(), kept.len() + 1);
 }
@@ -345,10 +349,10 @@ fn the_writer_is_called_once_when_the_buffer_is_half_full_and_not_before() {
     let (_registry, log) = log(4_000);
     log.woken_by(std::thread::current());
     let ledger = ledger_with_tool("echo");
-    log.record(&record(&ledger), SystemTime::now());
+    log.record(&record(&ledger), false, SystemTime::now());
     assert!(!log.called.load(Relaxed));
     for _ in 0..5 {
-        log.record(&record(&ledger), SystemTime::now());
+        log.record(&record(&ledger), false, SystemTime::now());
     }
     assert!(log.called.load(Relaxed));
     log.drain();
@@ -367,6 +371,7 @@ fn no_line_is_lost_or_torn_when_four_threads_write_and_one_drains() {
                     let id = format!("{thread}-{n}");
                     log.record(
                         &CallRecord { request_id: &id, ..record(&ledger) },
+                        false,
                         SystemTime::now(),
                     );
                 }
@@ -433,8 +438,8 @@ fn lines_that_the_sink_refuses_are_counted_as_lost() {
     let to = AccessLogTo::File("/dev/full".into());
     let log = AccessLog::open(&registry, &to, 1 << 16).unwrap();
     let ledger = ledger_with_tool("echo");
-    log.record(&record(&ledger), SystemTime::now());
-    log.record(&record(&ledger), SystemTime::now());
+    log.record(&record(&ledger), false, SystemTime::now());
+    log.record(&record(&ledger), false, SystemTime::now());
     log.drain();
     assert_eq!(items(&registry, "dropped", "io"), "2");
     assert_eq!(items(&registry, "exported", "ok"), "0");
@@ -444,7 +449,7 @@ fn lines_that_the_sink_refuses_are_counted_as_lost() {
 fn a_log_that_is_off_counts_nothing() {
     let registry = Registry::new(10);
     let log = AccessLog::open(&registry, &AccessLogTo::Off, 1 << 16).unwrap();
-    log.record(&record(&ledger_with_tool("echo")), SystemTime::now());
+    log.record(&record(&ledger_with_tool("echo")), false, SystemTime::now());
     log.drain();
     assert_eq!(items(&registry, "exported", "ok"), "0");
     assert_eq!(items(&registry, "dropped", "queue_full"), "0");
@@ -506,4 +511,67 @@ fn a_log_that_was_renamed_is_opened_again_when_told() {
     std::fs::remove_dir_all(folder).unwrap();
     assert!(old.contains("first") && old.contains("second") && !old.contains("third"), "{old}");
     assert!(new.contains("third") && new.lines().count() == 1, "{new}");
+}
+
+/// Records a call of that trace; gives its line, if it got one.
+fn sampled(log: &AccessLog, bits: u128, outcome: Outcome, took: Duration) -> Option<Value> {
+    let ledger = ledger_with_tool("echo");
+    let span = SpanContext {
+        trace: TraceId::new(bits).unwrap(),
+        span: SpanId::new(1).unwrap(),
+        sampled: false,
+    };
+    let trace = Trace { own: span, ..Trace::unrecorded() };
+    let phases = ledger.phases_at(ledger.start() + took);
+    let before = log.lines().len();
+    let call = CallRecord { trace: Some(&trace), outcome, phases, ..record(&ledger) };
+    log.record(&call, false, SystemTime::now());
+    log.drain();
+    let lines = log.lines();
+    lines.get(before).map(|line| serde_json::from_str(line).unwrap())
+}
+
+#[test]
+fn successes_get_a_line_by_the_share_of_their_trace_and_all_others_always() {
+    let (registry, log) = log(1 << 20);
+    let log = log.sampled(Sample::new(0.1, Duration::from_secs(5)));
+    let (quick, failed) = (Duration::from_millis(1), Outcome::failed(Reason::Dns, true));
+    let (mut lines, mut sum) = (0_u64, 0.0);
+    for n in 1..=2000_u128 {
+        let bits = n.wrapping_mul(0x9e37_79b9_7f4a_7c15_9e37_79b9_7f4a_7c15);
+        let line = sampled(&log, bits, Outcome::OK, quick);
+        assert_eq!(line.is_some(), position(TraceId::new(bits).unwrap()) < 0.1);
+        lines += u64::from(line.is_some());
+        sum += line.map_or(0.0, |line| line["stands_for"].as_f64().unwrap());
+    }
+    assert!((150..250).contains(&lines), "{lines}");
+    assert!((1500.0..2500.0).contains(&sum), "{sum}");
+    assert_eq!(items(&registry, "sampled_out", "sampled_out"), (2000 - lines).to_string());
+    // The digits of this one are outside every share but the whole.
+    let outside = (1 << 56) - 1;
+    assert!(sampled(&log, outside, Outcome::OK, quick).is_none());
+    for (outcome, took) in [(failed, quick), (Outcome::OK, Duration::from_secs(6))] {
+        assert_eq!(sampled(&log, outside, outcome, took).unwrap()["stands_for"], 1);
+    }
+    let denied = Outcome::failed(Reason::Forbidden, false);
+    assert!(sampled(&log, outside, denied, quick).is_some());
+    let ledger = ledger_with_tool("echo");
+    let before = log.lines().len();
+    for _ in 0..50 {
+        log.record(&record(&ledger), true, SystemTime::now());
+    }
+    log.drain();
+    assert_eq!(log.lines().len(), before + 50, "unusually slow ones");
+}
+
+#[test]
+fn a_share_of_all_marks_no_line_and_a_share_of_none_leaves_every_success_out() {
+    assert!(Sample::new(1.0, Duration::ZERO).is_none());
+    let (_registry, all) = log(1 << 16);
+    let line = sampled(&all, 1, Outcome::OK, Duration::ZERO).unwrap();
+    assert!(line.get("stands_for").is_none(), "{line}");
+    let (_registry, none) = log(1 << 16);
+    let none = none.sampled(Sample::new(0.0, Duration::from_secs(5)));
+    assert!(sampled(&none, 1 << 60, Outcome::OK, Duration::ZERO).is_none());
+    assert!(sampled(&none, 1, Outcome::failed(Reason::ToolError, false), Duration::ZERO).is_some());
 }

@@ -17,7 +17,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Status
 use http_body_util::Full;
 use serde_json::json;
 
-use super::{Admin, calls, host};
+use super::{Admin, Ends, calls, host, level};
 
 pub(super) const TEXT: &str = "text/plain; charset=utf-8";
 pub(super) const JSON: &str = "application/json";
@@ -32,19 +32,19 @@ const INDEX: &str = "\
 /readyz   200 while it can do its work, else 503; JSON says what is missing
 /debug/calls  the last calls, newest first, as JSON; ?tool= ?target= ?reason= ?blame= ?slower_ms= ?limit=
 /debug/calls/<request_id>  one of them
+/debug/log  how much the log says; PUT ?level=info,toolgate_reach=debug&for=10m changes it for a while
 ";
 
 pub(super) type Answer = Response<Full<Bytes>>;
 
-pub(super) async fn answer<B>(
-    admin: &Admin,
-    request: &Request<B>,
-    local: Option<IpAddr>,
-) -> Answer {
-    if !came_under_our_name(admin, request, local) {
+pub(super) async fn answer<B>(admin: &Admin, request: &Request<B>, ends: Ends) -> Answer {
+    if !came_under_our_name(admin, request, ends.local) {
         let advice = "This name is not served here. Use localhost or the address itself, or add \
                       the name to `hosts` in the configuration.\n";
         return respond(StatusCode::FORBIDDEN, TEXT, advice);
+    }
+    if request.uri().path() == "/debug/log" {
+        return level::answer(admin, request.method(), request.uri().query(), ends.peer);
     }
     if request.method() != Method::GET && request.method() != Method::HEAD {
         let mut refused =

@@ -10,8 +10,9 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
 use super::host::is_ours;
-use super::{Admin, Check, converse, serve};
+use super::{Admin, Check, Ends, converse, level, serve};
 use crate::Telemetry;
+use crate::diagnostics::Levels;
 
 struct Server {
     address: SocketAddr,
@@ -24,10 +25,13 @@ fn check(name: &str, ok: bool, required: bool) -> Check {
 }
 
 async fn start(checks: Vec<Check>) -> Server {
+    let admin = Admin::new(Telemetry::for_tests(), Arc::new(move || checks.clone()));
+    started(admin.hosts(&["gateway.internal:8800".to_owned()])).await
+}
+
+async fn started(admin: Admin) -> Server {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let admin = Admin::new(Telemetry::for_tests(), Arc::new(move || checks.clone()))
-        .hosts(&["gateway.internal:8800".to_owned()]);
     let (stop, stopped) = oneshot::channel();
     let task = tokio::spawn(serve(listener, admin, async {
         stopped.await.ok();
@@ -195,9 +199,82 @@ async fn a_client_that_reads_nothing_does_not_keep_its_place() {
     let (_stop, stopping) = watch::channel(());
     let began = tokio::time::Instant::now();
     let asking = client.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
-    let serving = converse(stream, None, admin, stopping);
+    let serving = converse(stream, Ends::default(), admin, stopping);
     let (asked, ()) = tokio::join!(asking, serving);
     asked.unwrap();
     let took = began.elapsed();
     assert!((super::LIFETIME..=super::LIFETIME + super::LAST_ANSWER).contains(&took), "{took:?}");
+}
+
+/// An admin server with a level of its own, and what that level is part of.
+fn levelled() -> (Admin, impl tracing::Subscriber + Send + Sync) {
+    let (layer, levels) = Levels::new("info").unwrap();
+    let admin = Admin::new(Telemetry::for_tests(), Arc::new(Vec::new));
+    let subscriber =
+        tracing_subscriber::layer::SubscriberExt::with(tracing_subscriber::registry(), layer);
+    (Admin { levels: Some(levels), ..admin }, subscriber)
+}
+
+#[tokio::test]
+async fn the_log_level_is_shown_and_changed_for_a_while() {
+    let (admin, _subscriber) = levelled();
+    let server = started(admin).await;
+    let put = |query: &str| format!("PUT /debug/log?{query} HTTP/1.1\r\nHost: localhost");
+    let (status, head, body) = server.get("/debug/log").await;
+    assert!(status == 200 && head.contains("content-type: application/json"), "{head}");
+    let untouched = r#"{"level":"info","configured":"info","returns_in_ms":null}"#;
+    assert_eq!(body.trim(), untouched);
+    let (status, _, body) = server.ask(&put("level=info,toolgate_reach=debug&for=10m")).await;
+    let body: Value = serde_json::from_str(&body).unwrap();
+    assert_eq!((status, &body["level"]), (200, &"info,toolgate_reach=debug".into()));
+    assert!((590_000..=600_000).contains(&body["returns_in_ms"].as_u64().unwrap()), "{body}");
+    let usual: Value = serde_json::from_str(&server.ask(&put("level=debug")).await.2).unwrap();
+    assert!((890_000..=900_000).contains(&usual["returns_in_ms"].as_u64().unwrap()), "{usual}");
+    assert_eq!(server.ask(&put("level=info&for=24h")).await.2.trim(), untouched);
+}
+
+#[tokio::test]
+async fn a_change_of_the_level_that_is_not_understood_changes_nothing() {
+    let (admin, _subscriber) = levelled();
+    let server = started(admin).await;
+    for query in [
+        "",
+        "level",
+        "level=loud",
+        "level=toolgate_reach=debug",
+        "level=debug&level=info",
+        "level=debug&fur=10m",
+        "level=debug&for=10",
+        "level=debug&for=0s",
+        "level=debug&for=25h",
+        "level=debug&for=999999999h",
+        "level=debug&for=%FFm",
+    ] {
+        let put = format!("PUT /debug/log?{query} HTTP/1.1\r\nHost: localhost");
+        let (status, _, advice) = server.ask(&put).await;
+        assert_eq!(status, 400, "{query}: {advice}");
+        assert!(advice.ends_with('\n') && advice.len() > 20, "{advice}");
+    }
+    assert_eq!(server.get("/debug/log?level=debug").await.0, 400);
+    let posted = "POST /debug/log HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0";
+    let (status, head, _) = server.ask(posted).await;
+    assert!(status == 405 && head.contains("allow: get, head, put"), "{head}");
+    let foreign = "PUT /debug/log?level=debug HTTP/1.1\r\nHost: evil.example";
+    assert_eq!(server.ask(foreign).await.0, 403);
+    assert!(server.get("/debug/log").await.2.starts_with(r#"{"level":"info","#));
+}
+
+#[tokio::test]
+async fn the_level_is_changed_from_the_machine_itself_only() {
+    let (admin, _subscriber) = levelled();
+    let put = |peer: Option<&str>| {
+        let peer = peer.map(|peer| peer.parse().unwrap());
+        level::answer(&admin, &http::Method::PUT, Some("level=debug"), peer).status().as_u16()
+    };
+    assert_eq!([put(None), put(Some("10.0.0.7:4711")), put(Some("[2001:db8::1]:1"))], [403; 3]);
+    assert_eq!(admin.levels.as_ref().unwrap().shown().level, "info");
+    assert_eq!(
+        [put(Some("127.0.0.1:1")), put(Some("[::1]:1")), put(Some("[::ffff:127.0.0.1]:1"))],
+        [200; 3]
+    );
 }

@@ -83,7 +83,7 @@ fn every_reason_has_a_code_of_the_family_that_its_blame_and_exit_suggest() {
             Exit::Usage | Exit::Tool => "TG5",
             Exit::Target | Exit::Unknown => "TG6",
             Exit::Gateway | Exit::Interrupted => "TG7",
-            Exit::Ok | Exit::Differs | Exit::Config | Exit::Panic => {
+            Exit::Ok | Exit::Differs | Exit::Config | Exit::Invalid | Exit::Panic => {
                 panic!("{reason:?}: {entry:?}")
             }
         };

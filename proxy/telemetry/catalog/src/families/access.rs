@@ -14,11 +14,12 @@ pub const CLOUDWATCH: &str = "cloudwatch";
 
 /// What becomes of items: [`crate::Delivery`] of log lines, [`crate::Export`] of spans,
 /// [`crate::CloudFate`] of numbers for CloudWatch.
-const OUTCOMES: &[&str] = &["exported", "dropped", "rejected", "skipped"];
+const OUTCOMES: &[&str] = &["exported", "dropped", "rejected", "skipped", "sampled_out"];
 const REASONS: &[&str] = &[
     "ok",
     "queue_full",
     "io",
+    "sampled_out",
     "http_4xx",
     "http_5xx",
     "throttled",
