@@ -25,11 +25,13 @@ const CONTRACT: [&str; 3] = ["enters", "leaves", "never"];
 const READS_ENVIRONMENT: [&str; 2] = ["proxy/src/commands.rs", "proxy/src/main.rs"];
 
 /// Whose pauses are not a wait for something to become true, which is what a test may not sleep for.
-const PAUSES: [&str; 4] = [
+const PAUSES: [&str; 6] = [
     "tests/src/wait.rs",
     // Targets that are slow on purpose.
     "tests/src/sick/speak.rs",
     "tests/fixtures/rmcp_server.rs",
+    "tests/fixtures/everything/jobs.rs",
+    "tests/fixtures/everything/talk.rs",
     // The length of a measurement.
     "tests/load/drive.rs",
 ];

@@ -11,6 +11,8 @@ mod bounds;
 #[cfg(test)]
 mod browser;
 #[cfg(test)]
+mod conformance;
+#[cfg(test)]
 mod drain;
 #[cfg(test)]
 mod eras;
