@@ -33,14 +33,18 @@ pub struct Process {
 #[derive(Debug)]
 pub struct Scratch(PathBuf);
 
-/// A binary of this workspace, from the folder that the test binary was built into.
+/// A binary of this workspace, from the folder that this very program was built into.
 ///
 /// # Errors
 /// When it is not there; says how to build it.
 pub fn binary(name: &str, package: &str) -> Result<PathBuf> {
     let exe = env::current_exe().context("finding the test binary")?;
-    let profile = exe.parent().and_then(Path::parent).context("no target folder")?;
-    let path = profile.join(name);
+    let mut folder = exe.parent().context("no target folder")?;
+    // Tests are one level below the binaries.
+    if folder.ends_with("deps") {
+        folder = folder.parent().context("no target folder")?;
+    }
+    let path = folder.join(name);
     ensure!(path.is_file(), "there is no {}: run `cargo build -p {package}` first", path.display());
     Ok(path)
 }

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail, ensure};
 
 use super::features;
-use super::suite::Found;
+use super::suite::{Fault, Found};
 
 /// One file.
 #[derive(Debug)]
@@ -29,6 +29,8 @@ const HEAD: &str = "\
 ";
 /// What stands for a reason until someone has found it.
 const UNKNOWN: &str = "UNEXPLAINED";
+/// In front of the reason of a check that was not even tried.
+const SKIPPED: &str = "skipped: ";
 
 // === impl Baseline ===
 
@@ -45,14 +47,20 @@ impl Baseline {
         }
         let listed = self.read()?;
         let mut wrong = String::new();
-        for (key, says) in found.failing.iter().filter(|(key, _)| !listed.contains_key(*key)) {
-            writeln!(wrong, "fails, and is not listed: {key}: {says}")?;
+        for (key, Fault { skipped, says }) in &found.failing {
+            match listed.get(key) {
+                None => writeln!(wrong, "fails, and is not listed: {key}: {says}")?,
+                Some(reason) if reason.starts_with(UNKNOWN) => {
+                    writeln!(wrong, "listed without a reason: {key}: {says}")?;
+                }
+                Some(reason) if reason.starts_with(SKIPPED) != *skipped => {
+                    writeln!(wrong, "listed as something else ({reason}): {key}: {says}")?;
+                }
+                Some(_) => {}
+            }
         }
         for key in listed.keys().filter(|key| !found.failing.contains_key(*key)) {
             writeln!(wrong, "listed, and does not fail any more: {key}")?;
-        }
-        for (key, reason) in listed.iter().filter(|(_, reason)| reason.starts_with(UNKNOWN)) {
-            writeln!(wrong, "listed without a reason: {key} # {reason}")?;
         }
         ensure!(wrong.is_empty(), "{}:\n{wrong}", self.path.display());
         Ok(())
@@ -89,11 +97,13 @@ impl Baseline {
         let name = self.path.file_stem().unwrap_or_default().to_string_lossy();
         let role = if name.starts_with("client-") { "client" } else { "server" };
         let mut text = format!("{HEAD}{role}:\n");
-        for (key, says) in &found.failing {
+        for (key, Fault { skipped, says }) in &found.failing {
+            let mark = if *skipped { SKIPPED } else { "" };
             let known = old.get(key).filter(|reason| !reason.starts_with(UNKNOWN));
-            let feature = || features::missing(&name, key).map(str::to_owned);
+            let known = known.filter(|reason| reason.starts_with(SKIPPED) == *skipped).cloned();
+            let feature = || Some(format!("{mark}{}", features::missing(&name, key)?));
             let unknown = || format!("{UNKNOWN} {}", says.lines().next().unwrap_or_default());
-            let reason = known.cloned().or_else(feature).unwrap_or_else(unknown);
+            let reason = known.or_else(feature).unwrap_or_else(unknown);
             writeln!(text, "  - {key} # {reason}")?;
         }
         fs::create_dir_all(FOLDER)?;

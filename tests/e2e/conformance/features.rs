@@ -3,12 +3,12 @@
 //! In: a run and a check. Out: the feature that it waits for. It never excuses anything by itself.
 
 /// Beginnings of the name of a run and of a check, and what it waits for. The first that fits counts.
-const FEATURES: [(&str, &str, &str); 23] = [
-    ("direct-", "tasks-status-notifications:", "the suite skips it: its driver is not written yet"),
-    ("", "tasks-status-notifications:", "the suite skips it: its driver is not written yet"),
-    ("older-", "tasks-", "impossible: a target of the older era has no such tasks"),
-    ("older-", "http-custom-header-server-validation:", PARAM),
-    ("", "http-custom-header-server-validation:", PARAM),
+const FEATURES: &[(&str, &str, &str)] = &[
+    ("", "tasks-status-notifications:", "the suite has no driver for it yet"),
+    ("older-", "tasks-", "never: a target of the older era has no such tasks"),
+    ("", "tasks-", "tasks are not routed, and the extension is not offered"),
+    ("", "http-custom-header", PARAM),
+    ("", "http-invalid-tool-headers:", "tools with invalid x-mcp-header stay in the list"),
     ("", "caching:sep-2549-prompts", PROMPTS),
     ("", "caching:", RESOURCES),
     ("", "prompts-", PROMPTS),
@@ -23,10 +23,15 @@ const FEATURES: [(&str, &str, &str); 23] = [
     ("", "tools-call-sampling:", ASK_OLDER),
     ("", "tools-call-elicitation:", ASK_OLDER),
     ("", "elicitation-", ASK_OLDER),
-    ("older-", "input-required-", "a target of the older era cannot ask a modern client"),
-    ("", "server-stateless:sep-2575-missing-capability", STATUS),
-    ("", "tasks-", "tasks are not routed, and the extension is not offered"),
-    ("", "server-sse-polling:", "an answer has no event ids, so nobody can resume it"),
+    ("older-", "input-required-", ASK_MODERN),
+    ("older-", "server-stateless:sep-2575-missing-capability", ASK_MODERN),
+    ("older-", "server-stateless:sep-2575-server-rejects-undeclared", ASK_MODERN),
+    ("older-", "server-stateless:sep-2575-http-server-no-independent", ASK_MODERN),
+    ("both-", "input-required-", "the circuit is open: see http-custom-header-server-validation"),
+    ("", "server-stateless:sep-2575-missing-capability", "a target's -32021 is answered with 200"),
+    ("", "server-stateless:sep-2575-server-", LISTEN),
+    ("", "sse-retry:", "an answer that breaks off is not resumed with Last-Event-ID"),
+    ("client-", "request-metadata:sep-2575-client-declares", "never: the caller declares none"),
 ];
 
 const PROMPTS: &str = "prompts are not federated";
@@ -34,8 +39,9 @@ const RESOURCES: &str = "resources are not federated";
 const WATCH: &str = "subscriptions to resources are not federated";
 const LOGGING: &str = "the level of a session, and log messages, are not passed on";
 const ASK_OLDER: &str = "a target cannot ask a client of the older era";
-const PARAM: &str = "Mcp-Param-* headers are neither checked nor passed on";
-const STATUS: &str = "an error of a target is answered with HTTP 200";
+const ASK_MODERN: &str = "a target of the older era cannot ask a modern client";
+const PARAM: &str = "Mcp-Param-* headers are neither checked nor made nor passed on";
+const LISTEN: &str = "subscriptions/listen is not served, and no change is announced";
 
 /// What the check waits for in that run, when it is known.
 pub(crate) fn missing(run: &str, check: &str) -> Option<&'static str> {

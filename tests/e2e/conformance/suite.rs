@@ -30,8 +30,16 @@ pub(crate) struct Suite {
 /// What a run has found out, check by check: the worst of each id, and what it says.
 #[derive(Debug, Default)]
 pub(crate) struct Found {
-    pub(crate) failing: BTreeMap<String, String>,
+    pub(crate) failing: BTreeMap<String, Fault>,
     passing: usize,
+}
+
+/// A check that did not pass.
+#[derive(Debug)]
+pub(crate) struct Fault {
+    /// It was not tried, as a rule since the gateway does not admit to the feature.
+    pub(crate) skipped: bool,
+    pub(crate) says: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -46,9 +54,8 @@ struct Check {
 #[serde(rename_all = "UPPERCASE")]
 enum Status {
     Info,
-    Success,
-    /// Not tried, as a rule since the server does not admit to the feature.
     Skipped,
+    Success,
     Warning,
     Failure,
 }
@@ -75,6 +82,14 @@ pub(crate) const LATEST: Suite = Suite {
     name: "latest",
     revision: OLDER,
 };
+/// One scenario of a client at a time, in the wire of a revision.
+pub(crate) const CLIENT_OLDER: Suite = one(OLDER, &["--spec-version", OLDER]);
+/// The same of the modern revision.
+pub(crate) const CLIENT_MODERN: Suite = one(MODERN, &["--spec-version", MODERN]);
+
+const fn one(revision: &'static str, args: &'static [&'static str]) -> Suite {
+    Suite { peer: "conformance", args, name: "client", revision }
+}
 
 const fn required(revision: &'static str, args: &'static [&'static str]) -> Suite {
     Suite { peer: "conformance", args, name: "requirements", revision }
@@ -98,7 +113,7 @@ impl Suite {
     }
 
     /// Tries a client, which the suite starts by `command`.
-    pub(crate) async fn client(&self, of: &str, command: &str, scenarios: &[&str]) -> Result<()> {
+    pub(crate) async fn client(&self, command: &str, scenarios: &[&str]) -> Result<()> {
         let mut all = Found::default();
         let began = Instant::now();
         for scenario in scenarios {
@@ -107,7 +122,7 @@ impl Suite {
             all.passing += found.passing;
             all.failing.extend(found.failing);
         }
-        let run = format!("{of}-{}", self.revision);
+        let run = format!("{}-{}", self.name, self.revision);
         println!("{run}: {all}, {:.1} s", began.elapsed().as_secs_f64());
         Baseline::named(&run).holds(&all)
     }
@@ -187,8 +202,9 @@ impl Found {
                 Status::Info => {}
                 Status::Success => found.passing += 1,
                 Status::Skipped | Status::Warning | Status::Failure => {
+                    let skipped = check.status == Status::Skipped;
                     let says = check.error_message.unwrap_or_default();
-                    found.failing.insert(key, format!("{:?}: {says}", check.status));
+                    found.failing.insert(key, Fault { skipped, says });
                 }
             }
         }
