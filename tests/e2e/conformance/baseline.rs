@@ -22,7 +22,8 @@ pub(crate) struct Baseline {
     path: PathBuf,
 }
 
-const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/e2e/conformance/baselines");
+/// Where the files are.
+pub(crate) const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/e2e/conformance/baselines");
 const HEAD: &str = "\
 # Checks of the conformance suite that fail, each with its reason. Delete a line once its check
 # passes, or let `TOOLGATE_GEN=1 cargo e2e -E 'test(conformance::)'` do it: reasons are kept.
