@@ -10,13 +10,17 @@ mod client;
 mod features;
 mod suite;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
+use serde_json::json;
+use toolgate_tests::client::Client;
 use toolgate_tests::gateway::Gateway;
 use toolgate_tests::upstream::{Upstream, stdio_everything};
 
 use crate::expect::OPEN;
 use crate::peers::driver::installed;
-use suite::{ALL_MODERN, ALL_OLDER, LATEST, REQUIRED_MODERN, REQUIRED_OLDER, Suite};
+use suite::{
+    ALL_2025_03, ALL_2025_06, ALL_MODERN, ALL_OLDER, LATEST, REQUIRED_MODERN, REQUIRED_OLDER, Suite,
+};
 
 /// What the gateway reaches the fixture by.
 #[derive(Clone, Copy, Debug)]
@@ -29,12 +33,29 @@ enum Behind {
 
 #[tokio::test]
 async fn the_fixture_passes_the_older_suites_without_a_gateway() -> Result<()> {
-    passes_alone([REQUIRED_OLDER, ALL_OLDER, LATEST]).await
+    passes_alone([REQUIRED_OLDER, ALL_OLDER, ALL_2025_06, ALL_2025_03, LATEST]).await
 }
 
 #[tokio::test]
 async fn the_fixture_passes_the_modern_suites_without_a_gateway() -> Result<()> {
     passes_alone([REQUIRED_MODERN, ALL_MODERN]).await
+}
+
+#[tokio::test]
+async fn the_fixture_speaks_one_era_only_when_it_is_told_to() -> Result<()> {
+    let (modern, older) = tokio::try_join!(
+        Upstream::start_everything("modern"),
+        Upstream::start_everything("legacy")
+    )?;
+    let (modern, older) = (Client::new(modern.address()?), Client::new(older.address()?));
+    ensure!(modern.tools().await?.len() > 30, "it must list its tools");
+    let refused = modern.session().await.err().context("it takes part in a handshake")?;
+    ensure!(refused.to_string().contains("2026-07-28 only"), "{refused:#}");
+    let list = older.session().await?.request("tools/list", json!({})).await?;
+    ensure!(list.tool_names()? == modern.tools().await?, "{}", list.text());
+    let refused = older.modern("server/discover", json!({})).await?;
+    ensure!(refused.status == 400 && refused.message()?["error"]["code"] == -32000);
+    Ok(())
 }
 
 async fn passes_alone<const N: usize>(suites: [Suite; N]) -> Result<()> {
@@ -84,6 +105,12 @@ async fn the_gateway_before_a_server_of_both_eras_passes_all_of_the_older_suite(
 #[tokio::test]
 async fn the_gateway_before_a_server_of_both_eras_passes_all_of_the_modern_suite() -> Result<()> {
     passes("both", Behind::Http("both"), ALL_MODERN).await
+}
+
+#[tokio::test]
+async fn the_gateway_before_a_server_of_both_eras_passes_all_of_the_oldest_suites() -> Result<()> {
+    passes("both", Behind::Http("both"), ALL_2025_03).await?;
+    passes("both", Behind::Http("both"), ALL_2025_06).await
 }
 
 #[tokio::test]

@@ -2,6 +2,8 @@
 //!
 //! In: an era. Out: its endpoint, or the command that starts it on standard input and output.
 
+use std::net::SocketAddr;
+
 use anyhow::{Context, Result};
 use tokio::process::Command;
 
@@ -54,6 +56,15 @@ impl Upstream {
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// The address of its endpoint.
+    ///
+    /// # Errors
+    /// When it has told none.
+    pub fn address(&self) -> Result<SocketAddr> {
+        let address = self.url.strip_prefix("http://").and_then(|rest| rest.strip_suffix("/mcp"));
+        address.context("an endpoint without an address")?.parse().context("its address")
     }
 
     /// What it wrote to standard error so far.

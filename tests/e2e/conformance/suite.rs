@@ -75,6 +75,12 @@ pub(crate) const REQUIRED_MODERN: Suite = required(MODERN, &["--requirements", M
 pub(crate) const ALL_OLDER: Suite = all(OLDER, &["--suite", "all", "--spec-version", OLDER]);
 /// The same of the modern revision.
 pub(crate) const ALL_MODERN: Suite = all(MODERN, &["--suite", "all", "--spec-version", MODERN]);
+/// The two revisions before, of which less is tried.
+pub(crate) const ALL_2025_06: Suite =
+    all("2025-06-18", &["--suite", "all", "--spec-version", "2025-06-18"]);
+/// See above.
+pub(crate) const ALL_2025_03: Suite =
+    all("2025-03-26", &["--suite", "all", "--spec-version", "2025-03-26"]);
 /// The release that people get who do not ask for a version; it ends with 2025-11-25.
 pub(crate) const LATEST: Suite = Suite {
     peer: "conformance-latest",
