@@ -144,9 +144,9 @@ async fn a_capability_that_a_target_misses_is_a_bad_request_of_a_modern_caller_o
     let older = gateway.client().session().await?.tool("sick___write", json!({})).await?;
     for (answer, status) in [(&modern, 400), (&older, 200)] {
         assert_eq!(answer.status, status, "{}", answer.text());
-        assert_eq!(answer.message()?["error"]["code"], -32021);
         assert_eq!(gateway.line_of(answer).await?["status"], status);
     }
+    assert_eq!(modern.message()?["error"]["code"], -32021);
     gateway.books_agree().await
 }
 
