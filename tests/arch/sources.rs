@@ -25,12 +25,14 @@ const CONTRACT: [&str; 3] = ["enters", "leaves", "never"];
 const READS_ENVIRONMENT: [&str; 2] = ["proxy/src/commands.rs", "proxy/src/main.rs"];
 
 /// Whose pauses are not a wait for something to become true, which is what a test may not sleep for.
-const PAUSES: [&str; 5] = [
+const PAUSES: [&str; 7] = [
     "tests/src/wait.rs",
     // Backends and targets that are slow on purpose.
     "tests/src/collector.rs",
     "tests/src/sick/speak.rs",
     "tests/fixtures/rmcp_server.rs",
+    "tests/fixtures/everything/jobs.rs",
+    "tests/fixtures/everything/talk.rs",
     // The length of a measurement.
     "tests/load/drive.rs",
 ];

@@ -132,3 +132,39 @@ async fn a_session_at_an_older_target_ends_with_the_gateway() -> Result<()> {
     assert_eq!(deletes().as_deref(), Some("sick-0"));
     Ok(())
 }
+
+#[tokio::test]
+async fn a_capability_that_a_target_misses_is_a_bad_request_of_a_modern_caller_only() -> Result<()>
+{
+    let sick = Sick::start(Era::Modern).await?;
+    let gateway = before(&sick, "").await?;
+    let error = r#"{"code":-32021,"message":"no","data":{"requiredCapabilities":{"sampling":{}}}}"#;
+    sick.then([Act::Error(error.to_owned()), Act::Error(error.to_owned())]);
+    let modern = gateway.client().tool("sick___write", json!({})).await?;
+    let older = gateway.client().session().await?.tool("sick___write", json!({})).await?;
+    for (answer, status) in [(&modern, 400), (&older, 200)] {
+        assert_eq!(answer.status, status, "{}", answer.text());
+        assert_eq!(gateway.line_of(answer).await?["status"], status);
+    }
+    assert_eq!(modern.message()?["error"]["code"], -32021);
+    gateway.books_agree().await
+}
+
+#[tokio::test]
+async fn a_call_that_lacks_a_header_of_its_arguments_closes_the_target_to_nobody() -> Result<()> {
+    let sick = Sick::start(Era::Modern).await?;
+    let gateway = before(&sick, "").await?;
+    let error = r#"{"code":-32020,"message":"Mcp-Param-Region header is missing"}"#;
+    let page = format!(r#"{{"jsonrpc":"2.0","id":null,"error":{error}}}"#);
+    let refused = Act::page("400 Bad Request", "application/json", &page);
+    // More than open a circuit.
+    const CALLS: usize = 8;
+    sick.then(std::iter::repeat_n(refused, CALLS));
+    for _ in 0..CALLS {
+        let answer = gateway.client().tool("sick___write", json!({})).await?;
+        assert_eq!(answer.message()?["error"]["data"]["reason"], "upstream_4xx");
+    }
+    assert_eq!(sick.calls("write"), CALLS, "each was sent once");
+    fine(&gateway, &gateway.client().tool("sick___write", json!({})).await?).await?;
+    gateway.books_agree().await
+}

@@ -15,6 +15,8 @@ mod browser;
 #[cfg(test)]
 mod cloudwatch;
 #[cfg(test)]
+mod conformance;
+#[cfg(test)]
 mod drain;
 #[cfg(test)]
 mod eras;

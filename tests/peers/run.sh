@@ -2,6 +2,7 @@
 # Runs one peer with the interpreter that setup.sh installed for it.
 #   run.sh python_sdk|fastmcp_client|ts_sdk|ts_sdk_v1|inspector --url URL [--token TOKEN] …
 #   run.sh promtool|cfn-lint|grafana_sdk …   readers of rules, templates and dashboards
+#   run.sh conformance|conformance-latest …   the official conformance suite, its preview and its latest
 #   run.sh everything-stdio          the reference server on standard input and output
 #   run.sh everything-http PORT      the reference server on http://127.0.0.1:PORT/mcp
 set -euo pipefail
@@ -13,7 +14,7 @@ node=$TOOLGATE_PEERS_DIR/node/node_modules/.bin/node
 everything=$TOOLGATE_PEERS_DIR/node/node_modules/@modelcontextprotocol/server-everything/dist/index.js
 
 usage() {
-    sed -n '3,6s/^# *//p' "${BASH_SOURCE[0]}" >&2
+    sed -n '3,7s/^# *//p' "${BASH_SOURCE[0]}" >&2
     exit 2
 }
 
@@ -31,6 +32,9 @@ case $name in
     promtool) exec promtool "$@" ;;
     cfn-lint) exec "$TOOLGATE_PEERS_DIR/venv/bin/cfn-lint" "$@" ;;
     grafana_sdk) exec "$python" -B "$here/$name.py" "$@" ;;
+    conformance | conformance-latest)
+        exec "$node" "$TOOLGATE_PEERS_DIR/node/node_modules/$name/dist/index.js" "$@"
+        ;;
     everything-stdio) exec "$node" "$everything" stdio ;;
     everything-http)
         [[ $# -eq 1 ]] || usage

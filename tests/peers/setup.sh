@@ -71,7 +71,8 @@ check_install() {
     "$peers/venv/bin/python" -c 'import cbor2, cfnlint, fastmcp, grafana_foundation_sdk, mcp, ministack, moto.server' &&
         promtool --version &&
         prometheus-alertmanager --version &&
-        "$peers/node/node_modules/.bin/node" --version
+        "$peers/node/node_modules/.bin/node" --version &&
+        "$peers/node/node_modules/.bin/node" "$peers/node/node_modules/conformance/dist/index.js" --version
 }
 
 mkdir -p "$peers"

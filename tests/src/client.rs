@@ -166,9 +166,17 @@ impl Client {
     /// # Errors
     /// When the handshake fails.
     pub async fn session(&self) -> Result<Session> {
+        self.session_with(json!({})).await
+    }
+
+    /// The same by a client with these capabilities.
+    ///
+    /// # Errors
+    /// As [`Client::session`].
+    pub async fn session_with(&self, capabilities: Value) -> Result<Session> {
         let params = json!({
             "protocolVersion": LEGACY,
-            "capabilities": {},
+            "capabilities": capabilities,
             "clientInfo": { "name": "e2e", "version": "1" },
         });
         let body = message("1", "initialize", &params.to_string());

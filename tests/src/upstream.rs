@@ -2,6 +2,8 @@
 //!
 //! In: an era. Out: its endpoint, or the command that starts it on standard input and output.
 
+use std::net::SocketAddr;
+
 use anyhow::{Context, Result};
 use tokio::process::Command;
 
@@ -22,8 +24,20 @@ impl Upstream {
     /// # Errors
     /// When it does not come up.
     pub async fn start(era: &str) -> Result<Self> {
+        Self::start_binary(BINARY, era).await
+    }
+
+    /// The same with the fixture that has everything.
+    ///
+    /// # Errors
+    /// As [`Upstream::start`].
+    pub async fn start_everything(era: &str) -> Result<Self> {
+        Self::start_binary(EVERYTHING, era).await
+    }
+
+    async fn start_binary(name: &str, era: &str) -> Result<Self> {
         let scratch = Scratch::new()?;
-        let mut command = Command::new(binary(BINARY, PACKAGE)?);
+        let mut command = Command::new(binary(name, PACKAGE)?);
         command.args(["--http", "127.0.0.1:0", "--era", era]);
         let mut process = Process::start("upstream", &mut command, &scratch)?;
         let url = until("the fixture server says where it listens", async || {
@@ -44,6 +58,15 @@ impl Upstream {
         &self.url
     }
 
+    /// The address of its endpoint.
+    ///
+    /// # Errors
+    /// When it has told none.
+    pub fn address(&self) -> Result<SocketAddr> {
+        let address = self.url.strip_prefix("http://").and_then(|rest| rest.strip_suffix("/mcp"));
+        address.context("an endpoint without an address")?.parse().context("its address")
+    }
+
     /// What it wrote to standard error so far.
     #[must_use]
     pub fn stderr(&self) -> String {
@@ -56,10 +79,23 @@ impl Upstream {
 /// # Errors
 /// When there is no binary.
 pub fn stdio_command(era: &str) -> Result<String> {
-    let path = binary(BINARY, PACKAGE)?;
+    stdio_binary(BINARY, era)
+}
+
+/// The same with the fixture that has everything.
+///
+/// # Errors
+/// As [`stdio_command`].
+pub fn stdio_everything(era: &str) -> Result<String> {
+    stdio_binary(EVERYTHING, era)
+}
+
+fn stdio_binary(name: &str, era: &str) -> Result<String> {
+    let path = binary(name, PACKAGE)?;
     let path = path.to_str().context("a path that is not UTF-8")?;
     Ok(format!("[{path:?}, --stdio, --era, {era}]"))
 }
 
 const BINARY: &str = "fixture-rmcp-server";
+const EVERYTHING: &str = "fixture-everything";
 const PACKAGE: &str = "toolgate-tests";

@@ -19,6 +19,8 @@ use crate::sse::SseBody;
 use crate::{Body, observe, refuse};
 
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
+/// MCP's `MissingRequiredClientCapability`.
+const MISSING_CAPABILITY: i64 = -32021;
 const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
 /// What an answer needs to know of its request.
@@ -88,17 +90,28 @@ pub(crate) fn whole(cx: &Context, answer: &Answer, guards: Guards) -> Response<B
     let observed = cx.observer.then(|| observe::annotate(answer, &phases, ledger)).flatten();
     let bytes = message(cx.id.as_ref(), observed.as_ref().unwrap_or(answer));
     drop(guards);
+    let status = status(cx, answer);
     cx.exchange.end(Ending {
         outcome: Outcome::of(Ok(answer)),
         detail: None,
-        status: StatusCode::OK.as_u16(),
+        status: status.as_u16(),
         streamed: false,
     });
     let mut response = Response::new(Body::whole(bytes));
+    *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.extend(server_timing(&phases).map(|value| (SERVER_TIMING, value)));
     response
+}
+
+/// The status of an answer that is not the gateway's own: a modern caller must see from it that a
+/// capability is missing which the target needs (MCP 2026-07-28, `basic/versioning`).
+fn status(cx: &Context, answer: &Answer) -> StatusCode {
+    match (cx.era, answer) {
+        (Era::Modern, Answer::Error { code: MISSING_CAPABILITY, .. }) => StatusCode::BAD_REQUEST,
+        (Era::Modern | Era::Legacy, Answer::Error { .. } | Answer::Result { .. }) => StatusCode::OK,
+    }
 }
 
 /// A refusal after the call was decoded.

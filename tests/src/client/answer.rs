@@ -94,7 +94,8 @@ pub(super) fn events(text: &str) -> Result<Vec<Value>> {
     let data = text.split("\n\n").filter_map(|event| {
         let lines = event.lines().filter_map(|line| line.strip_prefix("data:"));
         let data: Vec<&str> = lines.map(|line| line.strip_prefix(' ').unwrap_or(line)).collect();
-        (!data.is_empty()).then(|| data.join("\n"))
+        // Empty data only carry an id to resume by.
+        data.iter().any(|data| !data.is_empty()).then(|| data.join("\n"))
     });
     let parse = |data: String| serde_json::from_str(&data).with_context(|| format!("{data:?}"));
     data.map(parse).collect()
