@@ -7,6 +7,7 @@ pub mod check;
 pub mod dev;
 pub mod files;
 pub mod serve;
+pub mod stdio;
 pub mod token;
 
 use std::io::Write;

@@ -91,8 +91,14 @@ impl Authenticator {
     /// An authenticator that lets everyone in as [`Principal::anonymous`]. For loopback only.
     #[must_use]
     pub fn anonymous(telemetry: Arc<Telemetry>) -> Arc<Self> {
+        Self::of(Arc::new(Principal::anonymous()), telemetry)
+    }
+
+    /// An authenticator for which everyone is the same. For callers within the process.
+    #[must_use]
+    pub fn of(everyone: Arc<Principal>, telemetry: Arc<Telemetry>) -> Arc<Self> {
         Arc::new(Self {
-            anonymous: Some(Arc::new(Principal::anonymous())),
+            anonymous: Some(everyone),
             issuers: Vec::new(),
             cache: Cache::new(0),
             challenges: None,
