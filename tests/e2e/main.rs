@@ -5,6 +5,8 @@
 #[cfg(test)]
 mod auth;
 #[cfg(test)]
+mod batch;
+#[cfg(test)]
 mod boards;
 #[cfg(test)]
 mod bounds;
@@ -18,6 +20,8 @@ mod eras;
 mod expect;
 #[cfg(test)]
 mod flood;
+#[cfg(test)]
+mod front_stdio;
 #[cfg(test)]
 mod input;
 #[cfg(test)]

@@ -4,9 +4,9 @@
 //! Needs `tests/peers/setup.sh` once.
 
 mod books;
-mod driver;
-mod plan;
-mod stage;
+pub(crate) mod driver;
+pub(crate) mod plan;
+pub(crate) mod stage;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::json;

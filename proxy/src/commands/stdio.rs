@@ -57,16 +57,16 @@ pub struct StdioArgs {
     #[arg(long, conflicts_with = "config")]
     pub url: Option<String>,
     /// The environment variable that holds the bearer token for --url.
-    #[arg(long, value_name = "NAME", requires = "url")]
+    #[arg(long, value_name = "NAME", conflicts_with = "config")]
     pub token_env: Option<String>,
     /// The file that holds it; read for each message, so that the token can be renewed.
-    #[arg(long, value_name = "PATH", requires = "url", conflicts_with = "token_env")]
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["config", "token_env"])]
     pub token_file: Option<PathBuf>,
     /// What the caller may do besides: scopes, separated by commas [default: none].
-    #[arg(long, value_name = "SCOPES", value_delimiter = ',', requires = "config")]
+    #[arg(long, value_name = "SCOPES", value_delimiter = ',', conflicts_with = "url")]
     pub scopes: Vec<String>,
     /// Serve no metrics and health, whatever `admin` of the file says.
-    #[arg(long, requires = "config")]
+    #[arg(long, conflicts_with = "url")]
     pub no_admin: bool,
 }
 
