@@ -51,6 +51,9 @@ async fn both_eras_are_spoken_at_once_and_nothing_overtakes_the_handshake() -> R
     assert_eq!(calls, 2);
     let calls = front.metrics().await?.sum("toolgate_requests_total", &[("outcome", "ok")]);
     ensure!(calls >= 6.0, "{calls} calls are counted");
+    let let_in = front.metrics().await?;
+    let let_in = let_in.sum("toolgate_auth_requests_total", &[("issuer", "stdio")]);
+    ensure!(let_in >= 6.0, "{let_in} calls of this front are counted");
     Ok(())
 }
 
