@@ -44,7 +44,8 @@ const WRITE_BUFFER: usize = 64 * 1024;
 const KEEP: usize = 1024;
 /// How long what must not be overtaken may take: the handshake, and what is sent one way.
 const IN_ORDER: Duration = Duration::from_secs(30);
-/// How long a cancelled call of the older era may take to end by itself.
+/// How long a cancelled call of the older era may take to end by itself, and what was read last may
+/// take on its way.
 const LINGER: Duration = Duration::from_secs(1);
 /// How long the session may take to end.
 const GOODBYE: Duration = Duration::from_secs(1);
@@ -141,11 +142,16 @@ impl<R: AsyncRead + Unpin> Front<R> {
                     return Ended::Eof;
                 }
             };
+            let mut taking = pin!(self.take(line));
             tokio::select! {
                 biased;
-                () = &mut stop => return Ended::Told,
+                () = &mut stop => {
+                    // What was read is still answered, unless the client keeps it waiting.
+                    let _in_time = timeout(LINGER, taking).await;
+                    return Ended::Told;
+                }
                 () = out.closed() => return Ended::Deaf,
-                () = self.take(line) => {}
+                () = &mut taking => {}
             }
         }
     }

@@ -109,6 +109,25 @@ async fn a_client_that_does_not_read_for_a_while_loses_nothing() -> Result<()> {
 }
 
 #[tokio::test]
+async fn more_requests_than_the_limit_are_refused_each_by_its_id() -> Result<()> {
+    let limits = "limits: { connections: 10 }\n";
+    let mut front = Front::start(&format!("{OPEN}{limits}{CLOCK}"), &[])?;
+    let call = |id: usize| modern(&id.to_string(), "clock___sleep", &json!({ "ms": 1000 }));
+    front.say((0..20).map(call).collect::<Vec<_>>().join("\n")).await?;
+    for id in 8..20 {
+        let refused = front.hear().await?;
+        assert_eq!(refused["id"], id, "{refused}");
+        let data = &refused["error"]["data"];
+        assert_eq!((&data["reason"], &data["retry_safe"]), (&json!("overloaded"), &json!(true)));
+    }
+    for _ in 0..8 {
+        let done = front.hear().await?;
+        ensure!(done["result"].is_object() && done["id"].as_u64() < Some(8), "{done}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn progress_comes_before_the_answer_in_both_eras() -> Result<()> {
     let mut front = open()?;
     front.session(OLDER).await?;

@@ -39,6 +39,11 @@ const IDLE: usize = 64;
 const IDLE_FOR: Duration = Duration::from_secs(60);
 /// How long a connection may take to open.
 const CONNECT: Duration = Duration::from_secs(10);
+/// How long a silent connection is trusted, how often the other side is asked then whether it is
+/// there, and how many times.
+const PROBE_AFTER: Duration = Duration::from_secs(20);
+const PROBE_EVERY: Duration = Duration::from_secs(10);
+const PROBES: u32 = 3;
 /// The largest file that is taken for a token.
 const TOKEN_FILE: u64 = 64 * 1024;
 
@@ -96,6 +101,10 @@ impl Gate {
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
         tcp.set_connect_timeout(Some(CONNECT));
+        // A call may be silent for long; a gateway that is gone may not.
+        tcp.set_keepalive(Some(PROBE_AFTER));
+        tcp.set_keepalive_interval(Some(PROBE_EVERY));
+        tcp.set_keepalive_retries(Some(PROBES));
         let https = HttpsConnectorBuilder::new().with_tls_config(tls()?).https_or_http();
         let connector = https.enable_http1().wrap_connector(tcp);
         Ok(Self { to: To::Network(client().build(connector)), uri, token })

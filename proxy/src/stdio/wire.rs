@@ -14,6 +14,7 @@ use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use http_body_util::{BodyExt as _, Limited};
 use hyper::body::Incoming;
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 use toolgate_call::Reason;
 
 use super::fault::{Fault, with_error};
@@ -26,6 +27,9 @@ use crate::client::sse::EventReader;
 const LARGEST: usize = 64 * 1024 * 1024;
 /// How long a stream that broke off waits before it is opened again, at first and at most.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
+
+/// How long it may take to open a session again.
+const RENEWAL: Duration = Duration::from_secs(30);
 
 /// What everything that is under way shares.
 #[derive(Debug)]
@@ -61,7 +65,7 @@ impl Wire {
         let Some(lost) = live.filter(|live| live.has_id() && is_lost(&response)) else {
             return Ok(Came(response));
         };
-        if !self.renew(&lost).await {
+        if !self.renewed(&lost).await {
             return Ok(Came(response));
         }
         let live = self.session.live();
@@ -78,7 +82,12 @@ impl Wire {
         Ok(begun.is_some())
     }
 
-    /// Opens another session in place of one that the gateway does not know any more.
+    /// Opens another session in place of one that the gateway does not know any more. Gives back
+    /// whether there is one now.
+    async fn renewed(&self, lost: &Arc<Live>) -> bool {
+        timeout(RENEWAL, self.renew(lost)).await.unwrap_or(false)
+    }
+
     async fn renew(&self, lost: &Arc<Live>) -> bool {
         let _only = self.session.renewing.lock().await;
         if self.session.live().is_some_and(|live| !Arc::ptr_eq(&live, lost)) {
@@ -179,7 +188,7 @@ impl Wire {
                     let _nothing = self.pass_on(response.into_body(), &Mute::default()).await;
                 }
                 Ok(response) if live.has_id() && is_lost(&response) => {
-                    if self.renew(&live).await {
+                    if self.renewed(&live).await {
                         continue;
                     }
                 }
