@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use toolgate_admit::authn::{AuthConfig, Authenticator, IssuerConfig, Profile};
 use toolgate_admit::{OriginConfig, RpcConfig};
-use toolgate_call::{Policy, RetryPlan};
+use toolgate_call::{Policy, Principal, RetryPlan};
 use toolgate_mcp::{McpConfig, Prefix, Registry, Router, SessionConfig, Sessions, ToolRule};
 use toolgate_telemetry::{AccessLogTo, OtlpConfig, Protocol, SpansTo, Telemetry, TraceConfig};
 
@@ -45,6 +45,18 @@ pub struct Assembly {
     /// What the gateway knows of itself.
     pub facts: Arc<Facts>,
 }
+
+/// Whom the gateway is put together for.
+#[derive(Clone, Debug)]
+pub enum Callers {
+    /// Whoever reaches that address: the configuration says who may.
+    Network(SocketAddr),
+    /// The process that the gateway is a part of (ADR 19).
+    Process(Arc<Principal>),
+}
+
+/// The `Host` of callers within the process.
+pub const LOCAL_HOST: &str = "localhost";
 
 /// Metrics and logs, before anything else: everything reports to them. `cloud` is what they have of
 /// AWS.
@@ -101,13 +113,13 @@ fn traces(traces: &config::Traces, cloud: &Cloud) -> std::io::Result<TraceConfig
 /// What the configuration asks for and the system does not give.
 pub fn assemble(
     config: &Config,
-    bound: SocketAddr,
+    callers: &Callers,
     telemetry: &Arc<Telemetry>,
     inherited: Vec<(String, String)>,
 ) -> anyhow::Result<Assembly> {
     let facts = Facts::new(inherited);
-    let auth = authenticator(config, bound, telemetry)?;
-    let policy = Arc::new(policy(config));
+    let auth = authenticator(config, callers, telemetry)?;
+    let policy = Arc::new(policy(config, callers));
     let mut backends = Vec::with_capacity(config.targets.len());
     for target in &config.targets {
         backends.push(Backend::new(target, telemetry, &facts)?);
@@ -138,7 +150,7 @@ pub fn assemble(
     );
     let parts = Parts {
         telemetry: Arc::clone(telemetry),
-        origin: Arc::new(origin(config, bound)),
+        origin: Arc::new(origin(config, callers)),
         auth,
         rpc: RpcConfig {
             body: config.limits.body,
@@ -168,9 +180,15 @@ fn public_url(config: &Config, bound: SocketAddr) -> String {
 
 fn authenticator(
     config: &Config,
-    bound: SocketAddr,
+    callers: &Callers,
     telemetry: &Arc<Telemetry>,
 ) -> anyhow::Result<Arc<Authenticator>> {
+    let bound = match callers {
+        Callers::Network(bound) => *bound,
+        Callers::Process(principal) => {
+            return Ok(Authenticator::of(Arc::clone(principal), Arc::clone(telemetry)));
+        }
+    };
     if config.auth.anonymous {
         return Ok(Authenticator::anonymous(Arc::clone(telemetry)));
     }
@@ -203,18 +221,28 @@ fn issuer(issuer: &config::Issuer) -> IssuerConfig {
     }
 }
 
-fn policy(config: &Config) -> Policy {
-    if config.auth.anonymous {
-        return Policy::open();
+fn policy(config: &Config, callers: &Callers) -> Policy {
+    match callers {
+        Callers::Process(_) => Policy::local(),
+        Callers::Network(_) if config.auth.anonymous => Policy::open(),
+        Callers::Network(_) => {
+            Policy::scoped(config.auth.scopes.iter().map(String::as_str).collect())
+        }
     }
-    Policy::scoped(config.auth.scopes.iter().map(String::as_str).collect())
 }
 
-fn origin(config: &Config, bound: SocketAddr) -> OriginConfig {
-    OriginConfig {
-        hosts: config.host_values(bound),
-        origins: config.origins.clone(),
-        loopback: bound.ip().is_loopback(),
+fn origin(config: &Config, callers: &Callers) -> OriginConfig {
+    match callers {
+        Callers::Network(bound) => OriginConfig {
+            hosts: config.host_values(*bound),
+            origins: config.origins.clone(),
+            loopback: bound.ip().is_loopback(),
+        },
+        Callers::Process(_) => OriginConfig {
+            hosts: vec![LOCAL_HOST.to_owned()],
+            origins: Vec::new(),
+            loopback: false,
+        },
     }
 }
 

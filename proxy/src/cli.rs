@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::call::CallArgs;
+use crate::commands::stdio::StdioArgs;
 use crate::commands::token::TokenArgs;
 
 /// An observability-first gateway between AI agents and their tools (MCP).
@@ -23,6 +24,8 @@ pub struct Cli {
 pub enum Command {
     /// Run the gateway as a file says.
     Serve(ServeArgs),
+    /// Be the gateway of one client, whose child process this is.
+    Stdio(StdioArgs),
     /// Run everything on this machine: no file, no account, no network.
     Dev(DevArgs),
     /// Check a configuration, and do nothing else.

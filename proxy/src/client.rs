@@ -9,11 +9,11 @@ mod answer;
 mod bearer;
 mod failure;
 mod oauth;
-mod request;
-mod sse;
+pub(crate) mod request;
+pub(crate) mod sse;
 #[cfg(test)]
 pub(crate) mod tests;
-mod transport;
+pub(crate) mod transport;
 
 use std::time::{Duration, Instant};
 

@@ -9,6 +9,7 @@ pub mod dev;
 pub mod files;
 pub mod log_level;
 pub mod serve;
+pub mod stdio;
 pub mod token;
 
 use std::io::Write;

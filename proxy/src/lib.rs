@@ -15,6 +15,8 @@ pub mod assembly;
 pub mod facts;
 pub mod run;
 
+pub mod stdio;
+
 pub mod client;
 pub mod cloud;
 pub mod dev;

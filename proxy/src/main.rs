@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 use toolgate::cli::{Alarms, Cli, Command, Dashboards};
-use toolgate::commands::{apply, call, check, dev, env, files, log_level, serve, token};
+use toolgate::commands::{apply, call, check, dev, env, files, log_level, serve, stdio, token};
 use toolgate::config;
 use toolgate::exit::Exit;
 
@@ -33,6 +33,7 @@ async fn run(cli: Cli) -> Exit {
     let (mut out, mut err) = (stdout(), stderr());
     match cli.command {
         Command::Serve(args) => serve::run(&args, &mut out, &mut err).await,
+        Command::Stdio(args) => stdio::run(&args, &mut err).await,
         Command::Dev(args) => dev::run(&args, &mut out, &mut err).await,
         Command::Check(args) => check::run(&args, &mut out, &mut err),
         Command::Call(args) => call::run(args, &env, &mut out, &mut err).await,

@@ -11,17 +11,18 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use tokio::net::TcpListener;
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinHandle, JoinSet};
-use toolgate_accept::{AcceptConfig, Drain, Lanes, Patience};
+use toolgate_accept::{AcceptConfig, Drain, Drained, Lanes, LocalStream, Patience};
 use toolgate_admit::authn::Authenticator;
+use toolgate_call::Principal;
 use toolgate_telemetry::{Admin, Checks, Telemetry};
 
-use crate::assembly::{self, Assembly, Backend, Far};
+use crate::assembly::{self, Assembly, Backend, Callers, Far};
 use crate::cloud::Cloud;
 use crate::config::Config;
 use crate::facts::Facts;
-use crate::stack::stack;
+use crate::stack::{Parts, stack};
 
 /// How long a caller may take over what is its to do. Idle connections stay for longer than an AWS
 /// load balancer keeps them (60 s), so that none is closed under a request that is on its way.
@@ -46,8 +47,8 @@ const STOP_LIMIT: Duration = Duration::from_secs(15);
 /// A gateway that runs.
 #[derive(Debug)]
 pub struct Gateway {
-    /// Where MCP is served.
-    pub mcp: SocketAddr,
+    /// Where MCP is served; `None` for callers within the process only.
+    pub mcp: Option<SocketAddr>,
     /// Where metrics and health are served, if they are.
     pub admin: Option<SocketAddr>,
     /// What it knows of itself.
@@ -73,11 +74,20 @@ pub struct Gateway {
 #[derive(Debug)]
 pub struct Surroundings {
     /// For MCP.
-    pub mcp: TcpListener,
+    pub mcp: Door,
     /// For metrics and health.
     pub admin: Option<TcpListener>,
     /// What children may see of the gateway's environment.
     pub inherited: Vec<(String, String)>,
+}
+
+/// How callers come in.
+#[derive(Debug)]
+pub enum Door {
+    /// From the network, each by its token.
+    Network(TcpListener),
+    /// From within this process, all of them this one; nothing listens.
+    Process(mpsc::Receiver<LocalStream>, Arc<Principal>),
 }
 
 // === impl Gateway ===
@@ -88,13 +98,13 @@ impl Gateway {
     /// # Errors
     /// What the configuration asks for and the system does not give.
     pub async fn start(config: &Config, given: Surroundings) -> anyhow::Result<Self> {
-        let mcp = given.mcp.local_addr()?;
+        let (mcp, callers) = given.mcp.callers()?;
         let admin = given.admin.as_ref().map(TcpListener::local_addr).transpose()?;
         let cloud = Cloud::find(config).await?;
         let telemetry =
             assembly::telemetry(config, &cloud).context("the access log cannot be opened")?;
         let Assembly { parts, backends, facts } =
-            assembly::assemble(config, mcp, &telemetry, given.inherited)?;
+            assembly::assemble(config, &callers, &telemetry, given.inherited)?;
         let exporter = telemetry.exporter().map_err(anyhow::Error::msg)?;
         let exporting = exporter.map(|task| toolgate_telemetry::spawn("export", task));
         let (cloudwatch, publishing) = publish(config, &telemetry).await?.unzip();
@@ -109,20 +119,7 @@ impl Gateway {
         let (drain, drained) = toolgate_accept::drain(Arc::clone(&parts.lifecycle));
         let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
         let lanes = Arc::new(Lanes::start(cores).context("no threads for connections")?);
-        let accept = AcceptConfig {
-            connections: config.limits.connections,
-            patience: PATIENCE,
-            header_bytes: HEADER_BYTES,
-        };
-        let telemetry_of_accept = Arc::clone(&telemetry);
-        let stack = stack(parts);
-        tokio::spawn(toolgate_accept::serve(
-            given.mcp,
-            accept,
-            stack,
-            telemetry_of_accept,
-            (Arc::clone(&lanes), drained),
-        ));
+        open(given.mcp, config, parts, (Arc::clone(&lanes), drained));
         Ok(Self {
             mcp,
             admin,
@@ -145,13 +142,25 @@ impl Gateway {
     /// sessions at targets end, logs are written. Gives back whether everything finished in time. It
     /// ends by itself, whatever is stuck.
     pub async fn stop(self) -> bool {
-        let limit = self.grace.saturating_add(STOP_LIMIT);
-        tokio::time::timeout(limit, self.end()).await.unwrap_or(false)
+        let grace = self.grace;
+        self.stop_within(grace).await
     }
 
-    async fn end(mut self) -> bool {
+    /// Stops as [`Gateway::stop`] does, with another grace period.
+    pub async fn stop_within(self, grace: Duration) -> bool {
+        let limit = grace.saturating_add(STOP_LIMIT);
+        tokio::time::timeout(limit, self.end(grace)).await.unwrap_or(false)
+    }
+
+    /// The grace period of the configuration.
+    #[must_use]
+    pub fn grace(&self) -> Duration {
+        self.grace
+    }
+
+    async fn end(mut self, grace: Duration) -> bool {
         self.facts.drain();
-        let finished = self.drain.end(self.grace).await;
+        let finished = self.drain.end(grace).await;
         self.background.abort_all();
         // What is left on the lanes ends here, and with it the last records are written.
         let lanes = self.lanes;
@@ -195,6 +204,42 @@ async fn last(task: Option<JoinHandle<()>>, limit: Duration, otherwise: &str) {
         task.abort();
         // It counts what it had not sent.
         let _aborted = task.await;
+    }
+}
+
+// === impl Door ===
+
+impl Door {
+    fn callers(&self) -> std::io::Result<(Option<SocketAddr>, Callers)> {
+        match self {
+            Self::Network(listener) => {
+                let bound = listener.local_addr()?;
+                Ok((Some(bound), Callers::Network(bound)))
+            }
+            Self::Process(_, principal) => Ok((None, Callers::Process(Arc::clone(principal)))),
+        }
+    }
+}
+
+/// Serves whoever comes in by that door.
+fn open(door: Door, config: &Config, parts: Parts, (lanes, drained): (Arc<Lanes>, Drained)) {
+    let accept = AcceptConfig {
+        connections: config.limits.connections,
+        patience: PATIENCE,
+        header_bytes: HEADER_BYTES,
+    };
+    let (telemetry, stack) = (Arc::clone(&parts.telemetry), stack(parts));
+    match door {
+        Door::Network(listener) => {
+            let serving =
+                toolgate_accept::serve(listener, accept, stack, telemetry, (lanes, drained));
+            tokio::spawn(serving);
+        }
+        Door::Process(streams, _) => {
+            let serving =
+                toolgate_accept::serve_local(streams, accept, stack, telemetry, (lanes, drained));
+            tokio::spawn(serving);
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use http::{Request, Response};
 use hyper::body::Incoming;
 use toolgate_admit::authn::Authenticator;
 use toolgate_admit::{
-    Body, FrontLayer, IdentifyLayer, OriginConfig, RecordLayer, RpcConfig, RpcLayer,
+    Body, FrontLayer, IdentifyLayer, Negotiated, OriginConfig, RecordLayer, RpcConfig, RpcLayer,
 };
 use toolgate_call::{Lifecycle, Policy};
 use toolgate_guard::{ConcurrencyLayer, ScopeLayer};
@@ -56,6 +56,8 @@ pub fn stack(
 + 'static {
     let Parts { telemetry, origin, auth, rpc, policy, registry, router, lifecycle, .. } = parts;
     let Parts { concurrency, streams, .. } = parts;
+    let sessions = router.clone();
+    let negotiated = Negotiated::new(move |id, caller| sessions.negotiated(id, caller));
     ServiceBuilder::new()
         // Names the request, starts its ledger; writes its record when the last byte is out.
         .layer(RecordLayer { telemetry: Arc::clone(&telemetry), lifecycle: Arc::clone(&lifecycle) })
@@ -64,7 +66,13 @@ pub fn stack(
         // The bearer token becomes a principal, and goes no further.
         .layer(IdentifyLayer(Arc::clone(&auth)))
         // The line: Request → Call on the way in, Reply or Refusal → Response on the way out.
-        .layer(RpcLayer { config: rpc, auth, telemetry: Arc::clone(&telemetry), lifecycle })
+        .layer(RpcLayer {
+            config: rpc,
+            auth,
+            telemetry: Arc::clone(&telemetry),
+            lifecycle,
+            negotiated,
+        })
         // May this principal use the gateway, and this tool? Call → Permitted.
         .layer(ScopeLayer::new(policy, registry, Arc::clone(&telemetry)))
         // Is there room? The permit is held until the last byte.

@@ -78,8 +78,8 @@ async fn a_body_that_is_not_one_request_is_refused() -> Result<()> {
     let good = message("1", "tools/list", &list);
     let ids = "must be a string or a number";
     refused(vec![
-        ("batch", Ask::post(format!("[{good}]")), invalid(400, "batches are not accepted")),
-        ("empty batch", Ask::post(" []"), invalid(400, "batches are not accepted")),
+        ("batch", Ask::post(format!("[{good}]")), invalid(400, "in a session of 2025-03-26 only")),
+        ("empty batch", Ask::post(" []"), invalid(400, "in a session of 2025-03-26 only")),
         ("string", Ask::post("\"hello\""), invalid(400, "not a JSON-RPC request")),
         ("no method", Ask::post(r#"{"jsonrpc":"2.0","id":1}"#), invalid(400, "`method`")),
         ("no version", Ask::post(r#"{"id":1,"method":"ping"}"#), invalid(400, "`jsonrpc`")),

@@ -7,6 +7,8 @@ mod apply;
 #[cfg(test)]
 mod auth;
 #[cfg(test)]
+mod batch;
+#[cfg(test)]
 mod boards;
 #[cfg(test)]
 mod bounds;
@@ -26,6 +28,8 @@ mod expect;
 mod faults;
 #[cfg(test)]
 mod flood;
+#[cfg(test)]
+mod front_stdio;
 #[cfg(test)]
 mod input;
 #[cfg(test)]

@@ -5,8 +5,8 @@
 
 mod books;
 pub(crate) mod driver;
-mod plan;
-mod stage;
+pub(crate) mod plan;
+pub(crate) mod stage;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::json;

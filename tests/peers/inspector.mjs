@@ -11,10 +11,13 @@ const TOOL_IS_ERROR = 5;
 const MAX_OUTPUT_BYTES = 16 * 1024 * 1024;
 
 async function inspect(args, request) {
-    const options = ["--cli", "--server-url", args.url, "--transport", "http"];
+    const options = ["--cli"];
+    if (args.command) options.push("--transport", "stdio");
+    else options.push("--server-url", args.url, "--transport", "http");
     options.push("--protocol-era", args.era, "--format", "json", "--quiet", "--stored-auth-only");
     if (args.token) options.push("--header", `Authorization: Bearer ${args.token}`);
     options.push(...request);
+    if (args.command) options.push("--", ...args.command);
     // A home of its own: the Inspector keeps tokens and settings there.
     const env = { ...process.env, HOME: join(nodeFolder, "inspector-home") };
     const run = promisify(execFile)(process.execPath, [join(nodeFolder, LAUNCHER), ...options], {

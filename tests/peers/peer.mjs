@@ -16,17 +16,20 @@ function arguments_() {
     // parseArgs gives an option at most one value: the JSON of `--call NAME JSON` is a positional.
     const options = {
         url: { type: "string" },
+        // A child process, as a JSON list of words.
+        command: { type: "string" },
         token: { type: "string" },
         era: { type: "string", default: "auto" },
         tools: { type: "boolean", default: false },
         call: { type: "string", multiple: true, default: [] },
     };
     const { values, positionals } = parseArgs({ options, allowPositionals: true });
-    if (!values.url) throw new Error("--url is missing");
+    if (!values.url && !values.command) throw new Error("--url or --command is missing");
     if (!["auto", "modern", "legacy"].includes(values.era)) throw new Error(`unknown era ${values.era}`);
     if (positionals.length !== values.call.length) throw new Error("--call takes NAME and JSON");
     const call = values.call.map((name, index) => [name, JSON.parse(positionals[index])]);
-    return { ...values, call };
+    const command = values.command && JSON.parse(values.command);
+    return { ...values, command, call };
 }
 
 /** Turns a tools/call result into one entry of the report. */

@@ -13,7 +13,9 @@ def parse_args(extend):
     """Returns the arguments; `call` is a list of (name, arguments) pairs."""
     parser = argparse.ArgumentParser()
     extend(parser)
-    parser.add_argument("--url", required=True)
+    server = parser.add_mutually_exclusive_group(required=True)
+    server.add_argument("--url")
+    server.add_argument("--command", type=json.loads, help="a child process, as a JSON list of words")
     parser.add_argument("--token", help="bearer token; without it no Authorization header is sent")
     parser.add_argument("--era", choices=["auto", "modern", "legacy"], default="auto")
     parser.add_argument("--tools", action="store_true", help="list the tools")

@@ -1,8 +1,10 @@
 """Drives an MCP server with the client of the Python SDK (package `mcp`)."""
 
 import asyncio
+from contextlib import asynccontextmanager
 
 from mcp import Client
+from mcp.client.stdio import StdioServerParameters, stdio_client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared._httpx_utils import create_mcp_http_client
 
@@ -71,11 +73,21 @@ async def list_changed(client, changes, ear):
     return await list_all(client)
 
 
-async def drive(args):
+@asynccontextmanager
+async def transport_to(args):
+    """The way to the server: to its URL, or to a child process."""
+    if args.command:
+        program, *words = args.command
+        yield stdio_client(StdioServerParameters(command=program, args=words))
+        return
     headers = {"Authorization": f"Bearer {args.token}"} if args.token else {}
-    ear = Ear()
     async with create_mcp_http_client(headers=headers) as http:
-        transport = streamable_http_client(args.url, http_client=http)
+        yield streamable_http_client(args.url, http_client=http)
+
+
+async def drive(args):
+    ear = Ear()
+    async with transport_to(args) as transport:
         client = Client(transport, mode=peer.mode(args.era), message_handler=ear.on_message)
         async with client:
             report = {

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs one peer with the interpreter that setup.sh installed for it.
-#   run.sh python_sdk|fastmcp_client|ts_sdk|ts_sdk_v1|inspector --url URL [--token TOKEN] …
+#   run.sh python_sdk|fastmcp_client|ts_sdk|ts_sdk_v1|inspector --url URL|--command JSON …
 #   run.sh promtool|cfn-lint|grafana_sdk …   readers of rules, templates and dashboards
 #   run.sh conformance|conformance-latest …   the official conformance suite, its preview and its latest
 #   run.sh everything-stdio          the reference server on standard input and output

@@ -4,6 +4,7 @@
 //! came from. Never: looks at a body; never accepts more connections than its limit.
 
 mod listener;
+mod local;
 mod socket;
 
 mod answer;
@@ -16,6 +17,7 @@ mod drain;
 pub use drain::{Drain, Drained, drain};
 pub use lanes::Lanes;
 pub use listener::{AcceptConfig, serve};
+pub use local::{LocalStream, serve_local};
 pub use pace::Patience;
 
 #[cfg(test)]

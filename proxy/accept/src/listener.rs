@@ -81,7 +81,8 @@ pub async fn serve<S, B>(
             telemetry.gateway.connection_rejected(ConnectionRejected::Limit);
             continue;
         };
-        let connection = Connection { peer: Peer(peer), config, stack: stack.clone(), permit };
+        let connection =
+            Connection { peer: Some(Peer(peer)), config, stack: stack.clone(), permit };
         let active = telemetry.gateway.connection_accepted();
         let drained = drained.clone();
         // The socket leaves the reactor of this runtime for that of its lane.
@@ -107,7 +108,8 @@ pub async fn serve<S, B>(
 
 /// A connection that was accepted.
 pub(crate) struct Connection<S> {
-    pub(crate) peer: Peer,
+    /// `None` for a caller in this process.
+    pub(crate) peer: Option<Peer>,
     pub(crate) config: AcceptConfig,
     pub(crate) stack: S,
     pub(crate) permit: OwnedSemaphorePermit,
@@ -134,7 +136,9 @@ impl<S> Connection<S> {
         let stack = RefCell::new(stack);
         let (steps, wait) = (drained.clone(), config.patience.write);
         let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
-            request.extensions_mut().insert(peer);
+            if let Some(peer) = peer {
+                request.extensions_mut().insert(peer);
+            }
             let http2 = request.version() == Version::HTTP_2;
             let active = pace.begin(http2);
             // HTTP/2 gives each request a task of its own, which must hear of the end itself.
@@ -169,9 +173,9 @@ impl<S> Connection<S> {
         };
         match ended {
             Some(Ok(())) => {}
-            Some(Err(error)) => tracing::debug!(peer = %peer.0, %error, "a connection ended badly"),
+            Some(Err(error)) => tracing::debug!(?peer, %error, "a connection ended badly"),
             None => {
-                tracing::debug!(peer = %peer.0, "nothing happened on a connection for too long");
+                tracing::debug!(?peer, "nothing happened on a connection for too long");
                 connection.as_mut().graceful_shutdown();
                 // Whether it says goodbye or not, it ends.
                 let _ended = tokio::time::timeout(FAREWELL, connection).await;

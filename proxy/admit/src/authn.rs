@@ -67,7 +67,8 @@ struct Shared {
 ///
 /// Lives in an `Arc`; everything takes `&self`.
 pub struct Authenticator {
-    anonymous: Option<Arc<Principal>>,
+    /// Who everyone is, and whether that is a decision to count.
+    everyone: Option<(Arc<Principal>, bool)>,
     issuers: Vec<Arc<Issuer>>,
     cache: Cache,
     challenges: Option<Challenges>,
@@ -91,8 +92,18 @@ impl Authenticator {
     /// An authenticator that lets everyone in as [`Principal::anonymous`]. For loopback only.
     #[must_use]
     pub fn anonymous(telemetry: Arc<Telemetry>) -> Arc<Self> {
+        Self::same((Arc::new(Principal::anonymous()), false), telemetry)
+    }
+
+    /// An authenticator for which everyone is this one. For callers within the process.
+    #[must_use]
+    pub fn of(everyone: Arc<Principal>, telemetry: Arc<Telemetry>) -> Arc<Self> {
+        Self::same((everyone, true), telemetry)
+    }
+
+    fn same(everyone: (Arc<Principal>, bool), telemetry: Arc<Telemetry>) -> Arc<Self> {
         Arc::new(Self {
-            anonymous: Some(Arc::new(Principal::anonymous())),
+            everyone: Some(everyone),
             issuers: Vec::new(),
             cache: Cache::new(0),
             challenges: None,
@@ -113,7 +124,7 @@ impl Authenticator {
             shared.telemetry.auth.configured(&issuer.name);
         }
         Ok(Arc::new(Self {
-            anonymous: None,
+            everyone: None,
             issuers,
             cache: Cache::new(config.cached_tokens),
             challenges: Some(challenges),
@@ -149,8 +160,11 @@ impl Authenticator {
     /// the token; ask [`Authenticator::verify`].
     #[must_use]
     pub fn verify_cached(&self, headers: &HeaderMap) -> Option<Arc<Principal>> {
-        if let Some(anonymous) = &self.anonymous {
-            return Some(Arc::clone(anonymous));
+        if let Some((everyone, counted)) = &self.everyone {
+            if *counted {
+                self.shared.telemetry.auth.request(&everyone.issuer, AuthResult::Ok);
+            }
+            return Some(Arc::clone(everyone));
         }
         let began = Instant::now();
         let token = bearer::token(headers, self.token_bytes).ok()?;
@@ -165,8 +179,8 @@ impl Authenticator {
     /// `TokenMissing`, `TokenInvalid`, or `KeysUnavailable` with the time after which another try
     /// may succeed. The caller's sentence is the same for every bad token.
     pub async fn verify(&self, headers: &HeaderMap) -> Result<Arc<Principal>, Refusal> {
-        if let Some(anonymous) = &self.anonymous {
-            return Ok(Arc::clone(anonymous));
+        if let Some((everyone, _)) = &self.everyone {
+            return Ok(Arc::clone(everyone));
         }
         let began = Instant::now();
         self.identify(headers, began).await.map_err(|denial| {

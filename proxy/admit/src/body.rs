@@ -10,6 +10,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 
+use crate::batch::BatchBody;
 use crate::exchange::Finisher;
 use crate::sse::SseBody;
 
@@ -24,6 +25,7 @@ pub struct Body {
 enum Kind {
     Whole(Option<Bytes>),
     Sse(Box<SseBody>),
+    Batch(Box<BatchBody>),
 }
 
 // === impl Body ===
@@ -44,6 +46,18 @@ impl Body {
 
     pub(crate) fn sse(stream: SseBody) -> Self {
         Self { kind: Kind::Sse(Box::new(stream)), finisher: None }
+    }
+
+    pub(crate) fn batch(batch: BatchBody) -> Self {
+        Self { kind: Kind::Batch(Box::new(batch)), finisher: None }
+    }
+
+    /// Its bytes, if they are all there; they count as written.
+    pub(crate) fn into_whole(mut self) -> Result<Option<Bytes>, Self> {
+        let Kind::Whole(bytes) = &mut self.kind else { return Err(self) };
+        let bytes = bytes.take();
+        self.count(bytes.as_ref(), true);
+        Ok(bytes)
     }
 
     pub(crate) fn recorded(mut self, finisher: Finisher) -> Self {
@@ -77,6 +91,10 @@ impl HttpBody for Body {
                 Poll::Ready(chunk) => chunk,
                 Poll::Pending => return Poll::Pending,
             },
+            Kind::Batch(batch) => match batch.poll_chunk(cx) {
+                Poll::Ready(chunk) => chunk,
+                Poll::Pending => return Poll::Pending,
+            },
         };
         let last = next.is_none() || matches!(this.kind, Kind::Whole(_));
         this.count(next.as_ref(), last);
@@ -92,7 +110,7 @@ impl HttpBody for Body {
             Kind::Whole(bytes) => {
                 SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
             }
-            Kind::Sse(_) => SizeHint::default(),
+            Kind::Sse(_) | Kind::Batch(_) => SizeHint::default(),
         }
     }
 }

@@ -15,12 +15,13 @@ use toolgate_call::{
     Case, Era, Frame, FrameParts, Meta, Method, RawJson, Refusal, SessionRef, Span, Version,
 };
 
+pub(crate) use envelope::deeper_than;
 use envelope::{Envelope, MetaView, ParamsView};
 pub(crate) use headers::{PROTOCOL_VERSION, SESSION_ID};
 use salvage::Salvage;
 
 /// The byte order mark of UTF-8, which some writers put before their text.
-const MARK: &[u8] = b"\xef\xbb\xbf";
+pub(crate) const MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// A decoded request, before identity and time are added.
 #[derive(Debug)]
@@ -157,10 +158,11 @@ fn readable(body: &Bytes, depth: usize) -> Result<&str, Refusal> {
     let text = std::str::from_utf8(body)
         .map_err(|_| Refusal::new(Case::BodyNotJson, "the body is not UTF-8"))?;
     if text.bytes().find(|byte| !byte.is_ascii_whitespace()) == Some(b'[') {
-        let message = "batches are not accepted; send one request at a time";
+        let message =
+            "a batch is accepted in a session of 2025-03-26 only; send one request at a time";
         return Err(Refusal::new(Case::Batch, message));
     }
-    if envelope::deeper_than(text.as_bytes(), depth) {
+    if deeper_than(text.as_bytes(), depth) {
         let message = format!("the body is nested more than {depth} levels deep");
         return Err(Refusal::new(Case::TooDeep, message));
     }

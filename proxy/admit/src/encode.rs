@@ -152,12 +152,19 @@ fn stream(cx: &Context, body: SseBody) -> Response<Body> {
         cx.exchange.end(Ending { outcome: Outcome::OK, detail: None, status: 200, streamed: true });
     }
     let phases = cx.exchange.ledger.phases_at(Instant::now());
-    let mut response = Response::new(Body::sse(body));
+    let mut response = events(Body::sse(body));
+    let headers = response.headers_mut();
+    headers.extend(server_timing(&phases).map(|value| (SERVER_TIMING, value)));
+    response
+}
+
+/// A response that comes event by event.
+pub(crate) fn events(body: Body) -> Response<Body> {
+    let mut response = Response::new(body);
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     headers.insert(ACCEL_BUFFERING, HeaderValue::from_static("no"));
-    headers.extend(server_timing(&phases).map(|value| (SERVER_TIMING, value)));
     response
 }
 

@@ -30,6 +30,8 @@ pub(crate) struct Exchange {
     pub(crate) ending: OnceLock<Ending>,
     /// Whether the answer has begun, as a stream.
     pub(crate) streamed: AtomicBool,
+    /// Whether its calls have exchanges, and records, of their own.
+    is_batch: AtomicBool,
     lifecycle: Arc<Lifecycle>,
 }
 
@@ -80,8 +82,22 @@ impl Exchange {
             trace: OnceLock::new(),
             ending: OnceLock::new(),
             streamed: AtomicBool::new(false),
+            is_batch: AtomicBool::new(false),
             lifecycle,
         }
+    }
+
+    /// The exchange of one call of a batch, counted from 1. From here on it is the calls that are
+    /// recorded, and not the request that brought them.
+    pub(crate) fn member(&self, number: usize) -> Arc<Self> {
+        self.is_batch.store(true, Relaxed);
+        let request_id = Arc::from(format!("{}.{number}", self.request_id));
+        let (claims, lifecycle) = (self.claims.clone(), Arc::clone(&self.lifecycle));
+        let member = Self::new(request_id, self.peer, (claims, self.host.clone()), lifecycle);
+        if let Some(principal) = self.principal.get() {
+            member.principal.get_or_init(|| Arc::clone(principal));
+        }
+        Arc::new(member)
     }
 
     /// The exchange that the record layer put into the request.
@@ -157,6 +173,9 @@ impl Ending {
 impl Drop for Finisher {
     fn drop(&mut self) {
         let exchange = &self.exchange;
+        if exchange.is_batch.load(Relaxed) {
+            return;
+        }
         let phases = exchange.ledger.phases_at(Instant::now());
         let ending = exchange.ending.get_or_init(|| exchange.unsaid());
         let asked = exchange.request.get();

@@ -15,6 +15,7 @@ mod identify;
 mod decode;
 mod rpc;
 
+mod batch;
 mod encode;
 mod observe;
 mod refuse;
@@ -30,7 +31,7 @@ pub use identify::{Identify, IdentifyLayer};
 pub use origin::OriginConfig;
 pub use record::{REQUEST_ID, Record, RecordLayer};
 pub use refuse::table as refusal_table;
-pub use rpc::{Rpc, RpcConfig, RpcLayer};
+pub use rpc::{Negotiated, Rpc, RpcConfig, RpcLayer};
 
 use std::convert::Infallible;
 use std::future::Future;

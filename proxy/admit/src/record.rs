@@ -122,7 +122,7 @@ fn claims(headers: &HeaderMap) -> Claims {
 }
 
 /// The answer, or the panic that came instead of it.
-async fn caught<F: Future>(answering: F) -> std::thread::Result<F::Output> {
+pub(crate) async fn caught<F: Future>(answering: F) -> std::thread::Result<F::Output> {
     let mut answering = pin!(answering);
     poll_fn(|cx| {
         // What was in the middle of something is dropped, and not used again.
@@ -137,7 +137,7 @@ async fn caught<F: Future>(answering: F) -> std::thread::Result<F::Output> {
 }
 
 /// A fault of ours, and never of a caller who left.
-fn broken(exchange: &Exchange, panic: &(dyn Any + Send)) -> Response<Body> {
+pub(crate) fn broken(exchange: &Exchange, panic: &(dyn Any + Send)) -> Response<Body> {
     let said = panic.downcast_ref::<&str>().copied();
     let said = said.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     let said = said.unwrap_or("no message");

@@ -5,6 +5,7 @@
 
 mod budget;
 mod read;
+mod several;
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -31,6 +32,8 @@ use crate::{Answering, Body, discard, observe, refuse};
 
 use budget::{Budget, Charge};
 use read::Limits;
+pub use several::Negotiated;
+use several::Several;
 
 /// What the line needs to know.
 #[derive(Clone, Debug)]
@@ -60,6 +63,8 @@ pub struct RpcLayer {
     pub telemetry: Arc<Telemetry>,
     /// Knows when there is no time left for a call.
     pub lifecycle: Arc<Lifecycle>,
+    /// Knows which revision a session has agreed on.
+    pub negotiated: Negotiated,
 }
 
 /// See the module.
@@ -74,6 +79,18 @@ pub struct Rpc<S> {
 struct Line {
     layer: RpcLayer,
     budget: Arc<Budget>,
+}
+
+/// What a request brought.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "the large one is the common one, and not worth a box"
+)]
+enum Arrived {
+    /// One message, and what its body is charged.
+    One(Decoded, Option<Charge>),
+    /// An array of them.
+    Several(Several),
 }
 
 // === impl RpcLayer ===
@@ -110,22 +127,39 @@ where
 }
 
 impl Line {
-    async fn serve<S>(&self, mut inner: S, request: Request<Incoming>) -> Response<Body>
+    async fn serve<S>(self: &Arc<Self>, inner: S, request: Request<Incoming>) -> Response<Body>
     where
-        S: Service<Call, Response = Reply, Error = Refusal>,
+        S: Service<Call, Response = Reply, Error = Refusal> + Clone + Send + 'static,
+        S::Future: Send,
     {
         let Some(exchange) = Exchange::of(&request) else {
             return refuse::early(&Refusal::internal("a request without a record"), None, None);
         };
         let (json, sse) = accepted(request.headers());
-        let decoded = self.decode(&exchange, request, (json, sse)).await;
+        let arrived = self.decode(&exchange, request, (json, sse)).await;
         // The charge for a large body is given back when the call has been answered.
-        let (decoded, _charge) = match decoded {
-            Ok(decoded) => decoded,
+        let (decoded, _charge) = match arrived {
+            Ok(Arrived::One(decoded, charge)) => (decoded, charge),
+            Ok(Arrived::Several(several)) => {
+                return Box::pin(self.several(inner, &exchange, several, (json, sse))).await;
+            }
             Err(rejected) => return self.rejected(&exchange, rejected),
         };
-        let cx = self.context(&exchange, &decoded, (json, sse));
-        let Some(call) = self.call(&exchange, decoded) else {
+        self.answer(inner, &exchange, decoded, (json, sse)).await
+    }
+
+    async fn answer<S>(
+        &self,
+        mut inner: S,
+        exchange: &Arc<Exchange>,
+        decoded: Decoded,
+        accepts: (bool, bool),
+    ) -> Response<Body>
+    where
+        S: Service<Call, Response = Reply, Error = Refusal>,
+    {
+        let cx = self.context(exchange, &decoded, accepts);
+        let Some(call) = self.call(exchange, decoded) else {
             return encode::refused(&cx, &Refusal::internal("a request without a principal"), None);
         };
         match self.within_life(inner.call(call)).await {
@@ -159,16 +193,16 @@ impl Line {
         exchange: &Exchange,
         request: Request<Incoming>,
         (json, sse): (bool, bool),
-    ) -> Result<(Decoded, Option<Charge>), Rejected> {
+    ) -> Result<Arrived, Rejected> {
         exchange.ledger.enter(Phase::Read);
         let (parts, body) = request.into_parts();
         let refused = match parts.method {
             HttpMethod::POST if json || sse => is_json(&parts.headers),
             HttpMethod::GET if sse => {
-                return bodiless(&parts.headers, Method::OpenStream).map(|decoded| (decoded, None));
+                return bodiless(&parts.headers, Method::OpenStream);
             }
             HttpMethod::DELETE if json || sse => {
-                return bodiless(&parts.headers, Method::EndSession).map(|decoded| (decoded, None));
+                return bodiless(&parts.headers, Method::EndSession);
             }
             HttpMethod::GET => Err(not_acceptable("accept text/event-stream: a GET is a stream")),
             HttpMethod::POST | HttpMethod::DELETE => {
@@ -196,8 +230,13 @@ impl Line {
             Rejected { refusal, known: Known::of(&parts.headers) }
         })?;
         exchange.ledger.add_bytes_in(bytes.len());
-        let decoded = decode::decode(&parts.headers, &bytes, self.layer.config.depth)?;
-        Ok((decoded, charge))
+        match decode::decode(&parts.headers, &bytes, self.layer.config.depth) {
+            Ok(decoded) => Ok(Arrived::One(decoded, charge)),
+            Err(rejected) if rejected.refusal.case() == Case::Batch => {
+                Ok(Arrived::Several(Several { headers: parts.headers, body: bytes, charge }))
+            }
+            Err(rejected) => Err(rejected),
+        }
     }
 
     fn rejected(&self, exchange: &Exchange, rejected: Rejected) -> Response<Body> {
@@ -264,7 +303,7 @@ impl Line {
 }
 
 /// GET and DELETE of the older era.
-fn bodiless(headers: &HeaderMap, method: Method) -> Result<Decoded, Rejected> {
+fn bodiless(headers: &HeaderMap, method: Method) -> Result<Arrived, Rejected> {
     let rejected = |refusal| {
         let known = Known { method: Some(method), ..Known::of(headers) };
         Rejected { refusal, known }
@@ -275,7 +314,7 @@ fn bodiless(headers: &HeaderMap, method: Method) -> Result<Decoded, Rejected> {
         let message = "2026-07-28 has no sessions: only POST is served";
         return Err(rejected(Refusal::new(Case::HttpMethod, message)));
     }
-    Ok(Decoded {
+    let decoded = Decoded {
         method,
         id: None,
         name: None,
@@ -285,7 +324,8 @@ fn bodiless(headers: &HeaderMap, method: Method) -> Result<Decoded, Rejected> {
         said: None,
         frame: Frame::new(bytes::Bytes::new(), FrameParts::default()),
         session,
-    })
+    };
+    Ok(Arrived::One(decoded, None))
 }
 
 /// Whether JSON, and whether an event stream, is accepted. A missing header accepts both.

@@ -219,7 +219,7 @@ pub(crate) fn stopping() -> Refusal {
 }
 
 /// One event with one `data:` line: raw line breaks can only stand between tokens of JSON.
-fn data_line(json: &[u8]) -> Bytes {
+pub(crate) fn data_line(json: &[u8]) -> Bytes {
     const HEAD: &[u8] = b"event: message\ndata: ";
     let mut out = BytesMut::with_capacity(json.len() + HEAD.len() + 2);
     out.put_slice(HEAD);

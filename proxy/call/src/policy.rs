@@ -23,6 +23,8 @@ pub enum Subject<'a> {
 pub struct Policy {
     enforced: bool,
     gateway: Scopes,
+    /// Whether the scopes are those of a command line.
+    local: bool,
 }
 
 /// A call that was allowed. Only [`Policy::permit`] makes one.
@@ -50,7 +52,14 @@ impl Policy {
     /// Rules that ask these scopes of every caller, and each tool's own of those that call it.
     #[must_use]
     pub const fn scoped(gateway: Scopes) -> Self {
-        Self { enforced: true, gateway }
+        Self { enforced: true, gateway, local: false }
+    }
+
+    /// Rules for the one caller whose child process the gateway is: none to come in, and each
+    /// tool's own.
+    #[must_use]
+    pub fn local() -> Self {
+        Self { enforced: true, gateway: Scopes::default(), local: true }
     }
 
     /// No rules: for a gateway on loopback without authentication.
@@ -75,7 +84,11 @@ impl Policy {
         if principal.scopes.covers(&needed) {
             return Ok(());
         }
-        let message = format!("this needs a token with the scopes: {needed}");
+        let message = if self.local {
+            format!("this needs the scopes: {needed}; they are given by `--scopes` at the start")
+        } else {
+            format!("this needs a token with the scopes: {needed}")
+        };
         Err(Refusal::new(Case::ScopeMissing, message).needing(needed))
     }
 

@@ -7,8 +7,8 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use toolgate_call::{
-    Answer, Call, Case, Era, Method, Op, Outbound, Permitted, Phase, Policy, Refusal, Reply,
-    Session, SessionRef,
+    Answer, Call, Case, Era, Method, Op, Outbound, Permitted, Phase, Policy, Principal, Refusal,
+    Reply, Session, SessionRef, Version,
 };
 use toolgate_telemetry::{Direction, SessionEvent, Telemetry};
 use tower::{Service, ServiceExt as _};
@@ -69,6 +69,16 @@ impl Router {
             cancels: Cancels::default(),
             telemetry,
         }))
+    }
+}
+
+impl Router {
+    /// The revision that a session of that caller has agreed on.
+    ///
+    /// # Errors
+    /// [`Case::SessionUnknown`] for one that nobody made, that has ended, or that is another's.
+    pub fn negotiated(&self, id: &str, caller: &Principal) -> Result<Version, Refusal> {
+        self.0.sessions.open(id, caller).map(|session| session.version)
     }
 }
 

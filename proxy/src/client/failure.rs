@@ -83,6 +83,11 @@ pub struct Refused {
 // === impl Failure ===
 
 impl Failure {
+    /// The URL that is none, and why.
+    pub(crate) fn url_problem(&self) -> Option<(&str, &str)> {
+        if let Self::Url { url, problem } = self { Some((url, problem)) } else { None }
+    }
+
     /// What came with the answer, if there was one.
     #[must_use]
     pub fn head(&self) -> Option<&Head> {

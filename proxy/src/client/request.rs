@@ -105,7 +105,7 @@ fn meta() -> Value {
 }
 
 /// A value as a header can carry it: as it is, or within the Base64 sentinel.
-fn header_value(text: &str) -> Cow<'_, str> {
+pub(crate) fn header_value(text: &str) -> Cow<'_, str> {
     let is_plain = text.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic());
     let is_trimmed = text.trim_matches(' ').len() == text.len();
     let is_sentinel = text.starts_with("=?base64?") && text.ends_with("?=");

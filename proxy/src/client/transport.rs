@@ -73,7 +73,7 @@ impl fmt::Debug for Transport {
 }
 
 /// An `http` or `https` URL with a host and without credentials.
-pub(super) fn absolute(url: &str) -> Result<Uri, Failure> {
+pub(crate) fn absolute(url: &str) -> Result<Uri, Failure> {
     // What may hold a password is not repeated.
     let shown = if url.contains('@') { "the URL" } else { url };
     let wrong = |problem: &str| Failure::Url { url: shown.to_owned(), problem: problem.to_owned() };
@@ -89,7 +89,7 @@ pub(super) fn absolute(url: &str) -> Result<Uri, Failure> {
 }
 
 /// An error and what caused it, on one line; what a cause repeats is left out.
-pub(super) fn causes(error: &(dyn Error + 'static)) -> String {
+pub(crate) fn causes(error: &(dyn Error + 'static)) -> String {
     let mut line = String::new();
     for cause in std::iter::successors(Some(error), |&error| error.source()) {
         let text = cause.to_string();
@@ -109,14 +109,19 @@ fn client<C: Connect + Clone + Send + Sync + 'static>(connector: C) -> Http<C> {
 }
 
 fn tls_client() -> Result<Https, String> {
+    let mut tcp = HttpConnector::new();
+    tcp.enforce_http(false);
+    let https = HttpsConnectorBuilder::new().with_tls_config(tls()?).https_only().enable_http1();
+    Ok(client(https.wrap_connector(tcp)))
+}
+
+/// What is asked of TLS: the machine's own certificates.
+pub(crate) fn tls() -> Result<ClientConfig, String> {
     let config = ClientConfig::builder_with_provider(Arc::new(default_provider()))
         .with_safe_default_protocol_versions()
         .map_err(|error| error.to_string())?
         .with_native_roots()
         .map_err(|error| format!("{error}; install ca-certificates or set SSL_CERT_FILE"))?
         .with_no_client_auth();
-    let mut tcp = HttpConnector::new();
-    tcp.enforce_http(false);
-    let https = HttpsConnectorBuilder::new().with_tls_config(config).https_only().enable_http1();
-    Ok(client(https.wrap_connector(tcp)))
+    Ok(config)
 }

@@ -17,7 +17,7 @@ use crate::commands::{check, inherited, own_name, say, serve};
 use crate::config;
 use crate::dev::issuer::Issuer;
 use crate::exit::Exit;
-use crate::run::{Gateway, Surroundings};
+use crate::run::{Door, Gateway, Surroundings};
 use crate::runfile::RunFile;
 
 /// How many ports after the wanted one are tried.
@@ -55,7 +55,8 @@ async fn attempt(args: &DevArgs, out: &mut dyn Write, err: &mut dyn Write) -> an
         }
     };
     toolgate_telemetry::init_tracing(serve::level(&config)).map_err(anyhow::Error::msg)?;
-    let given = Surroundings { mcp, admin: Some(admin), inherited: inherited() };
+    let given =
+        Surroundings { mcp: Door::Network(mcp), admin: Some(admin), inherited: inherited() };
     let gateway = Gateway::start(&config, given).await?;
     let token = issuer.mint(issuer.client_id(), issuer.scopes(), TOKEN_LIFETIME).await?;
     let file = run_file(&gateway, &issuer);
@@ -137,7 +138,7 @@ fn run_file(gateway: &Gateway, issuer: &Issuer) -> RunFile {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     RunFile {
         pid: std::process::id(),
-        mcp: format!("http://{}/mcp", gateway.mcp),
+        mcp: gateway.mcp.map(|at| format!("http://{at}/mcp")).unwrap_or_default(),
         admin: gateway.admin.map(|at| format!("http://{at}")).unwrap_or_default(),
         token_url: issuer.token_url(),
         client_id: issuer.client_id().to_owned(),
@@ -152,7 +153,7 @@ fn out_is_terminal() -> bool {
 }
 
 fn banner(gateway: &Gateway, issuer: &Issuer, token: Option<&str>, ready: Duration) -> String {
-    let mcp = gateway.mcp;
+    let mcp = gateway.mcp.map(|at| at.to_string()).unwrap_or_default();
     let admin = gateway.admin.map(|at| at.to_string()).unwrap_or_default();
     let url = issuer.url();
     let me = own_name();

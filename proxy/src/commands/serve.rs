@@ -16,13 +16,13 @@ use crate::cli::{Output, ServeArgs};
 use crate::commands::{check, inherited, say};
 use crate::config::Config;
 use crate::exit::Exit;
-use crate::run::{Gateway, Surroundings};
+use crate::run::{Door, Gateway, Surroundings};
 
 /// How long the last messages may take to get out.
-const LAST_WORDS: Duration = Duration::from_secs(1);
+pub(crate) const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// What the process is told from outside.
-struct Signals {
+pub(crate) struct Signals {
     term: Signal,
     int: Signal,
     hup: Signal,
@@ -87,14 +87,14 @@ async fn stopped(gateway: Gateway) -> Exit {
             tell(if all { "stopped\n" } else { "stopped; some calls did not finish in time\n" });
             Exit::Ok
         }
-        _ = signals.int.recv() => Exit::Interrupted,
+        () = signals.impatience() => Exit::Interrupted,
     }
 }
 
 // === impl Signals ===
 
 impl Signals {
-    fn new() -> std::io::Result<Self> {
+    pub(crate) fn new() -> std::io::Result<Self> {
         Ok(Self {
             term: signal(SignalKind::terminate())?,
             int: signal(SignalKind::interrupt())?,
@@ -103,8 +103,21 @@ impl Signals {
         })
     }
 
+    /// Waits for a second SIGINT, which quits at once.
+    pub(crate) async fn impatience(&mut self) {
+        self.int.recv().await;
+    }
+
+    /// Waits for SIGTERM or SIGINT.
+    pub(crate) async fn end(&mut self) {
+        tokio::select! {
+            _ = self.term.recv() => {}
+            _ = self.int.recv() => {}
+        }
+    }
+
     /// Waits for one that ends the gateway.
-    async fn wait(&mut self, gateway: &Gateway) {
+    pub(crate) async fn wait(&mut self, gateway: &Gateway) {
         loop {
             tokio::select! {
                 _ = self.term.recv() => return,
@@ -130,10 +143,10 @@ async fn bind(config: &Config) -> Result<Surroundings, String> {
         Some(address) => Some(listen(address, "admin").await?),
         None => None,
     };
-    Ok(Surroundings { mcp, admin, inherited: inherited() })
+    Ok(Surroundings { mcp: Door::Network(mcp), admin, inherited: inherited() })
 }
 
-async fn listen(address: SocketAddr, key: &str) -> Result<TcpListener, String> {
+pub(crate) async fn listen(address: SocketAddr, key: &str) -> Result<TcpListener, String> {
     TcpListener::bind(address).await.map_err(|error| {
         let help = if error.kind() == std::io::ErrorKind::AddrInUse {
             format!("another process listens there; change `{key}` or stop it")
@@ -159,7 +172,7 @@ fn banner(gateway: &Gateway, started: Instant) -> String {
          MCP       http://{mcp}/mcp\n{admin}  Targets   {names}\n{cloudwatch}",
         version = env!("CARGO_PKG_VERSION"),
         ready = started.elapsed().as_millis(),
-        mcp = gateway.mcp,
+        mcp = gateway.mcp.map(|at| at.to_string()).unwrap_or_default(),
         cloudwatch = cloudwatch.unwrap_or_default(),
         names = if names.is_empty() { "none".to_owned() } else { names.join(", ") },
     )

@@ -15,6 +15,7 @@ mod wire;
 
 pub use builtin::{Builtin, BuiltinTarget, GatewayFacts, TargetFact, builtin};
 pub use http::{HttpConfig, HttpTarget, UrlError};
+pub use stdio::lines::{Limits as LineLimits, Line, Lines};
 pub use stdio::{
     EraChoice, INHERITED, NoticeSink, StdioConfig, StdioStatus, StdioTarget, TargetNotice, stdio,
 };

@@ -16,7 +16,7 @@ mod link;
 mod mailbox;
 mod request;
 
-mod lines;
+pub(crate) mod lines;
 mod pipes;
 mod salvage;
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::process::Command;
 use tokio::time::timeout;
 use toolgate_tests::client::{LEGACY, MODERN};
@@ -38,8 +38,16 @@ pub(crate) enum Era {
 pub(crate) struct Driver {
     pub(crate) peer: Peer,
     pub(crate) era: Era,
-    url: String,
+    server: Server,
     token: Option<String>,
+}
+
+/// Where a server is.
+#[derive(Clone, Debug)]
+enum Server {
+    Url(String),
+    /// A child process of the client: a program and its arguments.
+    Command(Vec<String>),
 }
 
 /// What a client reports.
@@ -121,7 +129,12 @@ impl Peer {
 impl Driver {
     /// Without a token.
     pub(crate) fn new(peer: Peer, era: Era, url: String) -> Self {
-        Self { peer, era, url, token: None }
+        Self { peer, era, server: Server::Url(url), token: None }
+    }
+
+    /// The client starts the server itself, and speaks to it over standard input and output.
+    pub(crate) fn of_child(peer: Peer, era: Era, command: Vec<String>) -> Self {
+        Self { peer, era, server: Server::Command(command), token: None }
     }
 
     /// The same with a token.
@@ -151,7 +164,11 @@ impl Driver {
 
     async fn run(&self, args: &[String]) -> Result<Output> {
         let mut command = self.peer.command()?;
-        command.args(["--url", &self.url, "--era", self.era.as_str()]);
+        match &self.server {
+            Server::Url(url) => command.args(["--url", url]),
+            Server::Command(words) => command.args(["--command", &json!(words).to_string()]),
+        };
+        command.args(["--era", self.era.as_str()]);
         if let Some(token) = &self.token {
             command.args(["--token", token]);
         }

@@ -312,7 +312,7 @@ fn not_a_request(why: &str) -> Refusal {
 
 /// Whether arrays and objects are nested deeper than that. Counts brackets first, which is cheap:
 /// only a body with more brackets than levels is looked at byte by byte.
-pub(super) fn deeper_than(text: &[u8], levels: usize) -> bool {
+pub(crate) fn deeper_than(text: &[u8], levels: usize) -> bool {
     if memchr::memchr2_iter(b'{', b'[', text).nth(levels).is_none() {
         return false;
     }

@@ -11,7 +11,7 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 
 /// One line.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Line {
+pub enum Line {
     /// All of it.
     Whole(Bytes),
     /// The first and the last bytes of one that was longer than the limit; the rest is gone.
@@ -25,16 +25,16 @@ pub(super) enum Line {
 
 /// How long a line may be, in bytes, and how much is kept of one that is longer.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Limits {
+pub struct Limits {
     /// The longest line.
-    pub(super) line: usize,
+    pub line: usize,
     /// What is kept of a longer one, at either end.
-    pub(super) keep: usize,
+    pub keep: usize,
 }
 
 /// Splits a stream of bytes at `\n`.
 #[derive(Debug)]
-pub(super) struct Lines<R> {
+pub struct Lines<R> {
     from: R,
     limits: Limits,
     buffer: BytesMut,
@@ -51,12 +51,18 @@ const READ: usize = 16 * 1024;
 
 impl<R: AsyncRead + Unpin> Lines<R> {
     /// The lines of `from`.
-    pub(super) fn new(from: R, limits: Limits) -> Self {
+    #[must_use]
+    pub fn new(from: R, limits: Limits) -> Self {
         Self { from, limits, buffer: BytesMut::new(), searched: 0, cut: None }
     }
 
     /// The next line; `None` at the end. A last line without an end is a line.
-    pub(super) async fn next(&mut self) -> io::Result<Option<Line>> {
+    ///
+    /// Dropping the future loses nothing: what was read waits for the next call.
+    ///
+    /// # Errors
+    /// When the pipe cannot be read.
+    pub async fn next(&mut self) -> io::Result<Option<Line>> {
         loop {
             if let Some(line) = self.take() {
                 return Ok(Some(line));
