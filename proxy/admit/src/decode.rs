@@ -12,7 +12,7 @@ use bytes::Bytes;
 use http::HeaderMap;
 use toolgate_call::trace::{Remote, Said};
 use toolgate_call::{
-    Case, Era, Frame, FrameParts, Meta, Method, RawJson, Refusal, SessionRef, Span, Version,
+    Case, Era, Frame, FrameParts, Kind, Meta, Method, RawJson, Refusal, SessionRef, Span, Version,
 };
 
 pub(crate) use envelope::deeper_than;
@@ -29,6 +29,7 @@ pub(crate) struct Decoded {
     pub(crate) method: Method,
     pub(crate) id: Option<RawJson>,
     pub(crate) name: Option<String>,
+    pub(crate) kind: Option<Kind>,
     pub(crate) cursor: Option<String>,
     pub(crate) version: Version,
     pub(crate) meta: Meta,
@@ -123,6 +124,7 @@ fn read(headers: &HeaderMap, body: &Bytes, envelope: &Envelope<'_>) -> Result<De
         method,
         id: envelope.id.map(|raw| RawJson::borrowed(body, raw)),
         name: params.name_text(method)?.map(std::borrow::Cow::into_owned),
+        kind: params.kind(method),
         cursor: params.cursor.as_ref().and_then(|text| text.as_deref()).map(str::to_owned),
         version,
         meta: Meta {
@@ -148,6 +150,7 @@ fn locate(
         id: envelope.id.and_then(|raw| find(raw.get())),
         method: envelope.method.and_then(|raw| find(raw.get())),
         name: envelope.params.named(method).and_then(|raw| find(raw.get())),
+        member: envelope.params.member(method).and_then(|raw| find(raw.get())),
         meta: envelope.params.meta.and_then(|raw| find(raw.get())),
         traceparent: meta.traceparent.and_then(|raw| find(raw.get())),
     }

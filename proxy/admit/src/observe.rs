@@ -67,6 +67,6 @@ fn note(phases: &Phases, ledger: &Ledger) -> serde_json::Value {
         "phases_ms": spent,
         "total_ms": ms(phases.micros().map(|(_, took)| took).sum()),
         "attempts": attempts,
-        "target": ledger.tool().map(|tool| &*tool.target),
+        "target": ledger.plan().map(|tool| &*tool.target),
     })
 }

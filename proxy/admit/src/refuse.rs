@@ -19,6 +19,8 @@ const INVALID_REQUEST: i64 = -32600;
 const METHOD_NOT_FOUND: i64 = -32601;
 const INVALID_PARAMS: i64 = -32602;
 const INTERNAL: i64 = -32603;
+/// Of the older era only.
+const RESOURCE_NOT_FOUND: i64 = -32002;
 const HEADER_MISMATCH: i64 = -32020;
 const UNSUPPORTED_VERSION: i64 = -32022;
 
@@ -50,6 +52,8 @@ struct ErrorData<'a> {
     supported: Option<Vec<&'static str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     requested: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    uri: Option<&'a str>,
 }
 
 /// The status and the code of a case. The only place that knows them.
@@ -74,7 +78,13 @@ pub(crate) fn wire(case: Case, era: Era) -> (StatusCode, i64) {
             Era::Modern => (StatusCode::NOT_FOUND, METHOD_NOT_FOUND),
             Era::Legacy => (StatusCode::OK, METHOD_NOT_FOUND),
         },
-        Case::ParamsInvalid | Case::ToolUnknown => (StatusCode::OK, INVALID_PARAMS),
+        Case::ParamsInvalid | Case::ToolUnknown | Case::PromptUnknown => {
+            (StatusCode::OK, INVALID_PARAMS)
+        }
+        Case::ResourceUnknown => match era {
+            Era::Modern => (StatusCode::OK, INVALID_PARAMS),
+            Era::Legacy => (StatusCode::OK, RESOURCE_NOT_FOUND),
+        },
         Case::TokenMissing | Case::TokenInvalid => (StatusCode::UNAUTHORIZED, 401),
         Case::ScopeMissing => (StatusCode::FORBIDDEN, 403),
         Case::RateLimited => (StatusCode::TOO_MANY_REQUESTS, 429),
@@ -96,6 +106,7 @@ pub(crate) fn wire(case: Case, era: Era) -> (StatusCode, i64) {
 pub(crate) fn error_object(refusal: &Refusal, era: Era, exchange: Option<&Exchange>) -> RawJson {
     let (_, code) = wire(refusal.case(), era);
     let unsupported = refusal.case() == Case::VersionUnsupported;
+    let unknown_resource = refusal.case() == Case::ResourceUnknown;
     let from_target = matches!(refusal.case(), Case::Target(_));
     let unknown = refusal.was_sent() && !refusal.is_retry_safe();
     let wait = refusal.wait().map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
@@ -114,7 +125,8 @@ pub(crate) fn error_object(refusal: &Refusal, era: Era, exchange: Option<&Exchan
                 .map(|exchange| exchange.ledger.phase().as_str()),
             request_id: exchange.map(|exchange| &*exchange.request_id),
             supported: unsupported.then(|| Version::ALL.map(Version::as_str).to_vec()),
-            requested: refusal.requested_version(),
+            requested: refusal.what_was_requested().filter(|_| unsupported),
+            uri: refusal.what_was_requested().filter(|_| unknown_resource),
         },
     };
     let fallback = RawJson::literal(r#"{"code":-32603,"message":"internal error"}"#);
@@ -185,7 +197,7 @@ pub fn table() -> String {
 }
 
 /// Every case that is not a target's.
-const CASES: [Case; 30] = [
+const CASES: [Case; 32] = [
     Case::Path,
     Case::HttpMethod,
     Case::Host,
@@ -207,6 +219,8 @@ const CASES: [Case; 30] = [
     Case::MethodUnknown,
     Case::ParamsInvalid,
     Case::ToolUnknown,
+    Case::PromptUnknown,
+    Case::ResourceUnknown,
     Case::TokenMissing,
     Case::TokenInvalid,
     Case::ScopeMissing,

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use crate::{Deadline, Frame, Ledger, Meta, Method, Principal, RawJson, Trace, Version};
+use crate::{Deadline, Frame, Kind, Ledger, Meta, Method, Principal, RawJson, Trace, Version};
 
 /// A decoded request or notification.
 #[derive(Clone, Debug)]
@@ -14,8 +14,10 @@ pub struct Call {
     pub method: Method,
     /// The JSON-RPC id exactly as sent; `None` for a notification.
     pub id: Option<RawJson>,
-    /// `params.name` or `params.uri`.
+    /// `params.name` or `params.uri`, or what `params.ref` names.
     pub name: Option<String>,
+    /// What goes by that name.
+    pub kind: Option<Kind>,
     /// `params.cursor`.
     pub cursor: Option<String>,
     /// The revision of this request.

@@ -24,8 +24,10 @@ pub struct FrameParts {
     pub id: Option<Span>,
     /// The value of `method`.
     pub method: Option<Span>,
-    /// The value of `params.name` (or `params.uri`).
+    /// The value of `params.name` (or `params.uri`, or what `params.ref` names).
     pub name: Option<Span>,
+    /// The value of a member of `params`, behind which others can be put.
+    pub member: Option<Span>,
     /// The value of `params._meta`, an object.
     pub meta: Option<Span>,
     /// The value of `params._meta.traceparent`.
@@ -55,8 +57,9 @@ pub enum MetaEdit<'a> {
 pub struct Rewrite<'a> {
     /// The new id, a JSON value.
     pub id: &'a str,
-    /// The target's own name for what is asked, as text; takes the place of `params.name`.
-    pub name: &'a str,
+    /// The target's own name for what is asked, as text; takes the place of the caller's name for
+    /// it. `None`: that stays.
+    pub name: Option<&'a str>,
     /// What is to happen to `params._meta`.
     pub meta: MetaEdit<'a>,
     /// The new `params._meta.traceparent`: added, or in the place of the caller's. Has no effect
@@ -122,15 +125,16 @@ impl Frame {
     /// The body for a target.
     #[must_use]
     pub fn rewrite(&self, change: &Rewrite<'_>) -> Bytes {
-        let name = change.name;
-        let plain = !name.bytes().any(|byte| byte < 0x20 || matches!(byte, b'"' | b'\\'));
-        let quoted = if plain { None } else { Some(RawJson::string(name)) };
-        let name = match &quoted {
-            None => [&b"\""[..], name.as_bytes(), b"\""],
-            Some(json) => [json.as_bytes(), b"", b""],
+        let needs_escapes =
+            |name: &str| name.bytes().any(|b| b < 0x20 || matches!(b, b'"' | b'\\'));
+        let quoted = change.name.filter(|name| needs_escapes(name)).map(RawJson::string);
+        let name = match (&quoted, change.name) {
+            (Some(json), _) => Some([json.as_bytes(), b"", b""]),
+            (None, Some(name)) => Some([&b"\""[..], name.as_bytes(), b"\""]),
+            (None, None) => None,
         };
         let id = self.parts.id.map(|at| Edit::new(at, [change.id.as_bytes(), b"", b""]));
-        let name = self.parts.name.map(|at| Edit::new(at, name));
+        let name = self.parts.name.zip(name).map(|(at, name)| Edit::new(at, name));
         let [meta, trace] = self.meta_edits(change.meta, change.traceparent);
         let mut edits = [id, name, meta, trace];
         edits.sort_by_key(|edit| edit.as_ref().map(|edit| (edit.at.start, edit.at.end)));
@@ -160,12 +164,12 @@ impl Frame {
         }
     }
 
-    /// Where new members of `_meta` go: into it, else behind the name, else into new `params`.
+    /// Where new members of `_meta` go: into it, else behind another member, else into new `params`.
     fn prepend<'a>(&self, members: &'a str, traceparent: &'a str) -> Option<Edit<'a>> {
         let (at, open, close): (usize, &[u8], &[u8]) = match (&self.parts, self.meta_is_empty()) {
             (FrameParts { meta: Some(meta), .. }, true) => (meta.start + 1, b"", b""),
             (FrameParts { meta: Some(meta), .. }, false) => (meta.start + 1, b"", b","),
-            (FrameParts { name: Some(name), .. }, _) => (name.end, br#","_meta":{"#, b"}"),
+            (FrameParts { member: Some(member), .. }, _) => (member.end, br#","_meta":{"#, b"}"),
             (FrameParts { method: Some(method), .. }, _) => {
                 (method.end, br#","params":{"_meta":{"#, b"}}")
             }

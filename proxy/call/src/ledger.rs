@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering::R
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::{Reason, SpanId, ToolPlan};
+use crate::{Plan, Reason, SpanId};
 
 /// A phase of a call. The order is that of the ledger wherever it is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -80,7 +80,7 @@ pub struct Ledger {
     marked: AtomicUsize,
     attempts: AtomicU32,
     notes: Mutex<Notes>,
-    tool: OnceLock<Arc<ToolPlan>>,
+    plan: OnceLock<Arc<Plan>>,
     bytes_in: AtomicU64,
     bytes_out: AtomicU64,
 }
@@ -190,7 +190,7 @@ impl Ledger {
             marked: AtomicUsize::new(0),
             attempts: AtomicU32::new(0),
             notes: Mutex::default(),
-            tool: OnceLock::new(),
+            plan: OnceLock::new(),
             bytes_in: AtomicU64::new(0),
             bytes_out: AtomicU64::new(0),
         }
@@ -277,15 +277,15 @@ impl Ledger {
         notes.first.iter().chain(&notes.others).for_each(look);
     }
 
-    /// Says which tool the call is for. The first word counts.
-    pub fn set_tool(&self, tool: &Arc<ToolPlan>) {
-        self.tool.get_or_init(|| Arc::clone(tool));
+    /// Says what the call is for. The first word counts.
+    pub fn set_plan(&self, plan: &Arc<Plan>) {
+        self.plan.get_or_init(|| Arc::clone(plan));
     }
 
-    /// The tool the call is for, once it is known.
+    /// What the call is for, once it is known.
     #[must_use]
-    pub fn tool(&self) -> Option<&Arc<ToolPlan>> {
-        self.tool.get()
+    pub fn plan(&self) -> Option<&Arc<Plan>> {
+        self.plan.get()
     }
 
     /// Counts bytes read from the caller.

@@ -12,9 +12,9 @@ mod version;
 
 mod call;
 mod outbound;
+mod plan;
 mod policy;
 mod reply;
-mod tool;
 
 mod ledger;
 mod outcome;
@@ -35,15 +35,15 @@ pub use ledger::{AttemptNote, Ledger, Phase, Phases};
 pub use lifecycle::Lifecycle;
 pub use meta::Meta;
 pub use method::Method;
-pub use outbound::{Op, Outbound};
+pub use outbound::{Listed, Op, Outbound};
 pub use outcome::Outcome;
+pub use plan::{Hint, Kind, Plan, RetryPlan};
 pub use policy::{Directory, Permitted, Policy, Resolving, Subject};
 pub use principal::{Peer, Principal, Scopes};
 pub use raw::RawJson;
 pub use reason::{Blame, Reason};
 pub use refusal::{Case, Refusal};
 pub use reply::{Answer, Body, Event, Events, Guard, Guards, Reply};
-pub use tool::{Hint, RetryPlan, ToolPlan};
 pub use trace::{SpanContext, SpanId, Trace, TraceId};
 pub use version::{Era, Version};
 

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::{Deadline, Ledger, Permitted, RawJson, RetryPlan, SpanContext, ToolPlan};
+use crate::{Deadline, Ledger, Method, Permitted, Plan, RawJson, RetryPlan, SpanContext};
 
 /// One operation on one target.
 #[derive(Clone, Debug)]
@@ -27,26 +27,78 @@ pub struct Outbound {
 /// What is asked of a target.
 #[derive(Clone, Debug)]
 pub enum Op {
-    /// A caller's `tools/call`.
+    /// What a caller asks of something that the target offers.
     Call(Arc<Permitted>),
-    /// One page of `tools/list`, for the gateway's own list.
+    /// One page of a list, for the gateway's own.
     List {
+        /// Of what.
+        what: Listed,
         /// The target's cursor, as it gave it.
         cursor: Option<RawJson>,
     },
+    /// What the target says of itself: the result of `server/discover` or of `initialize`.
+    Describe,
     /// A cheap question that shows whether the target is alive.
     Probe,
+}
+
+/// The lists that a target may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Listed {
+    /// `tools/list`.
+    Tools,
+    /// `prompts/list`.
+    Prompts,
+    /// `resources/list`.
+    Resources,
+    /// `resources/templates/list`.
+    Templates,
+}
+
+// === impl Listed ===
+
+impl Listed {
+    /// Every list.
+    pub const ALL: [Self; 4] = [Self::Tools, Self::Prompts, Self::Resources, Self::Templates];
+
+    /// By which it is asked for.
+    #[must_use]
+    pub const fn method(self) -> Method {
+        match self {
+            Self::Tools => Method::ToolsList,
+            Self::Prompts => Method::PromptsList,
+            Self::Resources => Method::ResourcesList,
+            Self::Templates => Method::TemplatesList,
+        }
+    }
+
+    /// The list that a method asks for.
+    #[must_use]
+    pub fn of(method: Method) -> Option<Self> {
+        Self::ALL.into_iter().find(|list| list.method() == method)
+    }
+
+    /// The member of the result that holds the list.
+    #[must_use]
+    pub const fn member(self) -> &'static str {
+        match self {
+            Self::Tools => "tools",
+            Self::Prompts => "prompts",
+            Self::Resources => "resources",
+            Self::Templates => "resourceTemplates",
+        }
+    }
 }
 
 // === impl Outbound ===
 
 impl Outbound {
-    /// The tool it is for, if it is a call.
+    /// What it is for, if it is a call.
     #[must_use]
-    pub fn tool(&self) -> Option<&Arc<ToolPlan>> {
+    pub fn plan(&self) -> Option<&Arc<Plan>> {
         match &self.op {
-            Op::Call(permitted) => permitted.tool(),
-            Op::List { .. } | Op::Probe => None,
+            Op::Call(permitted) => permitted.plan(),
+            Op::List { .. } | Op::Describe | Op::Probe => None,
         }
     }
 
@@ -55,7 +107,7 @@ impl Outbound {
     pub fn trace_state(&self) -> Option<&Arc<str>> {
         match &self.op {
             Op::Call(permitted) => permitted.call().trace.state.as_ref(),
-            Op::List { .. } | Op::Probe => None,
+            Op::List { .. } | Op::Describe | Op::Probe => None,
         }
     }
 
@@ -63,14 +115,14 @@ impl Outbound {
     #[must_use]
     pub fn repeatable(&self) -> bool {
         match &self.op {
-            Op::Call(permitted) => permitted.tool().is_some_and(|tool| tool.repeatable()),
-            Op::List { .. } | Op::Probe => true,
+            Op::Call(permitted) => permitted.plan().is_some_and(|plan| plan.repeatable()),
+            Op::List { .. } | Op::Describe | Op::Probe => true,
         }
     }
 
-    /// The limits of the tool, or those of the target for what the gateway itself asks.
+    /// The limits of what is called, or those of the target for what the gateway itself asks.
     #[must_use]
     pub fn limits(&self, timeout: Duration, retry: RetryPlan) -> (Duration, RetryPlan) {
-        self.tool().map_or((timeout, retry), |tool| (tool.timeout, tool.retry))
+        self.plan().map_or((timeout, retry), |plan| (plan.timeout, plan.retry))
     }
 }

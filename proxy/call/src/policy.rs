@@ -1,21 +1,21 @@
 //! The one decision: may this principal do this?
 //!
-//! Enters: a principal, and a tool or the gateway itself. Leaves: `Permitted`, which nothing else
+//! Enters: a principal, and what a target offers or the gateway itself. Leaves: `Permitted`, which nothing else
 //! can make, or a refusal. Never: I/O, time or state; lists and calls are judged by the same words.
 
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use crate::{Call, Case, Principal, Refusal, Scopes, ToolPlan};
+use crate::{Call, Case, Kind, Plan, Principal, Refusal, Scopes};
 
 /// What a decision is about.
 #[derive(Clone, Copy, Debug)]
 pub enum Subject<'a> {
     /// Using the gateway at all.
     Gateway,
-    /// Calling, or being shown, one tool.
-    Tool(&'a ToolPlan),
+    /// Using, or being shown, one tool or prompt, or a target's resources.
+    One(&'a Plan),
 }
 
 /// The rules.
@@ -31,19 +31,19 @@ pub struct Policy {
 #[derive(Clone, Debug)]
 pub struct Permitted {
     call: Call,
-    tool: Option<Arc<ToolPlan>>,
+    plan: Option<Arc<Plan>>,
 }
 
-/// A tool being looked up.
-pub type Resolving<'a> = Pin<Box<dyn Future<Output = Result<Arc<ToolPlan>, Refusal>> + Send + 'a>>;
+/// Something being looked up.
+pub type Resolving<'a> = Pin<Box<dyn Future<Output = Result<Arc<Plan>, Refusal>> + Send + 'a>>;
 
-/// The tools on offer, by the names that callers use.
+/// What is on offer, by the names (for resources: the URIs) that callers use.
 pub trait Directory: Send + Sync + std::fmt::Debug {
-    /// The tool of that name, if the lists at hand have it.
-    fn lookup(&self, exposed: &str) -> Option<Arc<ToolPlan>>;
+    /// What goes by that name, if the lists at hand have it.
+    fn lookup(&self, kind: Kind, exposed: &str) -> Option<Arc<Plan>>;
 
-    /// The tool of that name, asking targets whose lists are not at hand.
-    fn resolve<'a>(&'a self, exposed: &'a str) -> Resolving<'a>;
+    /// What goes by that name, asking targets whose lists are not at hand.
+    fn resolve<'a>(&'a self, kind: Kind, exposed: &'a str) -> Resolving<'a>;
 }
 
 // === impl Policy ===
@@ -78,8 +78,8 @@ impl Policy {
         }
         let needed = match subject {
             Subject::Gateway => self.gateway.clone(),
-            Subject::Tool(tool) if tool.scopes.is_empty() => self.gateway.clone(),
-            Subject::Tool(tool) => self.gateway.union(&tool.scopes),
+            Subject::One(plan) if plan.scopes.is_empty() => self.gateway.clone(),
+            Subject::One(plan) => self.gateway.union(&plan.scopes),
         };
         if principal.scopes.covers(&needed) {
             return Ok(());
@@ -96,10 +96,10 @@ impl Policy {
     ///
     /// # Errors
     /// As [`Policy::decide`].
-    pub fn permit(&self, call: Call, tool: Option<Arc<ToolPlan>>) -> Result<Permitted, Refusal> {
-        let subject = tool.as_deref().map_or(Subject::Gateway, Subject::Tool);
+    pub fn permit(&self, call: Call, plan: Option<Arc<Plan>>) -> Result<Permitted, Refusal> {
+        let subject = plan.as_deref().map_or(Subject::Gateway, Subject::One);
         self.decide(&call.principal, subject)?;
-        Ok(Permitted { call, tool })
+        Ok(Permitted { call, plan })
     }
 }
 
@@ -112,9 +112,9 @@ impl Permitted {
         &self.call
     }
 
-    /// The tool it is for, if it is for one.
+    /// What it is for, if it is for something that a target offers.
     #[must_use]
-    pub const fn tool(&self) -> Option<&Arc<ToolPlan>> {
-        self.tool.as_ref()
+    pub const fn plan(&self) -> Option<&Arc<Plan>> {
+        self.plan.as_ref()
     }
 }

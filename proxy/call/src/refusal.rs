@@ -55,6 +55,10 @@ pub enum Case {
     ParamsInvalid,
     /// There is no such tool, or the caller may not know of it.
     ToolUnknown,
+    /// There is no such prompt, or the caller may not know of it.
+    PromptUnknown,
+    /// Nobody has a resource of that URI.
+    ResourceUnknown,
     /// No token.
     TokenMissing,
     /// A token that does not hold.
@@ -119,7 +123,9 @@ impl Case {
             Self::HeaderMismatch => Reason::HeaderMismatch,
             Self::MethodUnknown => Reason::MethodNotFound,
             Self::MetaMissing | Self::ParamsInvalid => Reason::InvalidParams,
-            Self::ToolUnknown => Reason::TargetUnknown,
+            Self::ToolUnknown | Self::PromptUnknown | Self::ResourceUnknown => {
+                Reason::TargetUnknown
+            }
             Self::TokenMissing | Self::TokenInvalid => Reason::Unauthenticated,
             Self::Host | Self::Origin | Self::ScopeMissing => Reason::Forbidden,
             Self::RateLimited => Reason::RateLimited,
@@ -205,10 +211,10 @@ impl Refusal {
         self
     }
 
-    /// Names the revision that was asked for.
+    /// Names what was asked for: a revision, a URI.
     #[must_use]
-    pub fn requested(mut self, version: impl Into<String>) -> Self {
-        self.0.requested = Some(version.into());
+    pub fn requested(mut self, what: impl Into<String>) -> Self {
+        self.0.requested = Some(what.into());
         self
     }
 
@@ -270,9 +276,9 @@ impl Refusal {
         self.0.scopes.as_ref()
     }
 
-    /// The revision that was asked for.
+    /// What was asked for.
     #[must_use]
-    pub fn requested_version(&self) -> Option<&str> {
+    pub fn what_was_requested(&self) -> Option<&str> {
         self.0.requested.as_deref()
     }
 

@@ -7,12 +7,14 @@ use bytes::Bytes;
 use proptest::prelude::{ProptestConfig, prop_assert_eq, proptest};
 
 use crate::{
-    Answer, Frame, FrameParts, Ledger, MetaEdit, Outcome, Phase, RawJson, Reason, Rewrite, Span,
+    Answer, Frame, FrameParts, Kind, Ledger, MetaEdit, Outcome, Phase, RawJson, Reason, Rewrite,
+    Span,
 };
-use crate::{Case, Hint, Method, Policy, Principal, Refusal, RetryPlan, Scopes, Subject, ToolPlan};
+use crate::{Case, Hint, Method, Plan, Policy, Principal, Refusal, RetryPlan, Scopes, Subject};
 
-pub(crate) fn tool(scopes: &[&str]) -> ToolPlan {
-    ToolPlan {
+pub(crate) fn tool(scopes: &[&str]) -> Plan {
+    Plan {
+        kind: Kind::Tool,
         target: Arc::from("t"),
         name: Arc::from("x"),
         full: Arc::from("t___x"),
@@ -90,6 +92,7 @@ fn a_frame_changes_only_what_it_must() {
         id: span(body, "7"),
         method: span(body, r#""tools/call""#),
         name: span(body, r#""a___b""#),
+        member: span(body, r#""a___b""#),
         meta: span(body, r#"{"p":1}"#),
         traceparent: None,
     };
@@ -102,7 +105,7 @@ fn a_frame_changes_only_what_it_must() {
 }
 
 fn rewrite<'a>(id: &'a str, name: &'a str, meta: MetaEdit<'a>) -> Rewrite<'a> {
-    Rewrite { id, name, meta, traceparent: None }
+    Rewrite { id, name: Some(name), meta, traceparent: None }
 }
 
 #[test]
@@ -126,7 +129,7 @@ fn a_trace_takes_the_place_of_the_callers_or_is_added() {
         let meta = body.find(r#"{"p""#).map(|start| Span { start, end: body.len() - 2 });
         let traceparent = body.contains("\"x\"").then(|| span(body, "\"x\"")).flatten();
         let (id, method) = (span(body, "1"), span(body, r#""m""#));
-        let parts = FrameParts { id, method, name: None, meta, traceparent };
+        let parts = FrameParts { id, method, meta, traceparent, ..FrameParts::default() };
         let frame = Frame::new(Bytes::from(body), parts);
         let change = Rewrite { traceparent: Some("T"), ..rewrite("1", "n", MetaEdit::Keep) };
         assert_eq!(std::str::from_utf8(&frame.rewrite(&change)).unwrap(), wanted);
@@ -179,6 +182,7 @@ fn members_of_meta_find_a_place_in_every_shape_of_request() {
             id: span(body, "1"),
             method: span(body, r#""m""#),
             name,
+            member: name,
             meta,
             traceparent: None,
         };
@@ -195,10 +199,10 @@ fn a_tool_needs_the_scopes_of_the_gateway_and_its_own() {
     let denied = policy.decide(&caller, Subject::Gateway).unwrap_err();
     assert_eq!(denied.case(), Case::ScopeMissing);
     caller.scopes = ["gateway/invoke"].into_iter().collect();
-    assert!(policy.decide(&caller, Subject::Tool(&tool(&[]))).is_ok());
-    let denied = policy.decide(&caller, Subject::Tool(&tool(&["k8s/write"]))).unwrap_err();
+    assert!(policy.decide(&caller, Subject::One(&tool(&[]))).is_ok());
+    let denied = policy.decide(&caller, Subject::One(&tool(&["k8s/write"]))).unwrap_err();
     assert_eq!(denied.scopes().unwrap().to_string(), "gateway/invoke k8s/write");
-    assert!(Policy::open().decide(&caller, Subject::Tool(&tool(&["k8s/write"]))).is_ok());
+    assert!(Policy::open().decide(&caller, Subject::One(&tool(&["k8s/write"]))).is_ok());
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! May they?
 //!
-//! Enters: a `Call`. Leaves: `Permitted`, with the tool resolved, or 403. Never: a rule of its own:
+//! Enters: a `Call`. Leaves: `Permitted`, with what it is for resolved, or 403. Never: a rule of its own:
 //! it asks `call::Policy`, which lists ask too.
 
 use std::sync::Arc;
@@ -9,14 +9,14 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 use toolgate_call::{
-    Call, Case, Directory, Method, Permitted, Phase, Policy, Refusal, Reply, Subject, ToolPlan,
+    Call, Case, Directory, Kind, Method, Permitted, Phase, Plan, Policy, Refusal, Reply, Subject,
 };
 use toolgate_telemetry::{Shed, Telemetry};
 use tower::{Layer, Service};
 
 use crate::Replying;
 
-/// Calls at once that wait for the list of a target, to know whether their tool exists. They have
+/// Calls at once that wait for the list of a target, to know whether what they ask for exists. They have
 /// no permit of the gateway yet.
 const RESOLVING: usize = 256;
 
@@ -39,7 +39,7 @@ pub struct Scope<S> {
 // === impl ScopeLayer ===
 
 impl ScopeLayer {
-    /// These rules for the tools of that directory. Decisions are counted.
+    /// These rules for what that directory has. Decisions are counted.
     #[must_use]
     pub fn new(
         policy: Arc<Policy>,
@@ -79,22 +79,22 @@ where
         if let Err(refusal) = self.layer.enter(&call) {
             return refused(refusal);
         }
-        if call.method != Method::ToolsCall {
+        let Some(kind) = call.kind else {
             return match self.layer.permit(call, None) {
                 Ok(permitted) => self.inner.call(permitted),
                 Err(refusal) => refused(refusal),
             };
-        }
-        let known = call.name.as_deref().and_then(|name| self.layer.directory.lookup(name));
-        if let Some(tool) = known {
-            return match self.layer.permit(call, Some(tool)) {
+        };
+        let known = call.name.as_deref().and_then(|name| self.layer.directory.lookup(kind, name));
+        if let Some(plan) = known {
+            return match self.layer.permit(call, Some(plan)) {
                 Ok(permitted) => self.inner.call(permitted),
                 Err(refusal) => refused(refusal),
             };
         }
         let (layer, mut inner) = (Arc::clone(&self.layer), self.inner.clone());
         Box::pin(async move {
-            let permitted = layer.resolve(call).await?;
+            let permitted = layer.resolve(call, kind).await?;
             inner.call(permitted).await
         })
     }
@@ -110,14 +110,12 @@ impl ScopeLayer {
         decided
     }
 
-    async fn resolve(&self, call: Call) -> Result<Permitted, Refusal> {
-        let Some(name) = call.name.as_deref() else {
-            return Err(Refusal::new(Case::ParamsInvalid, "`params.name` is missing"));
-        };
+    async fn resolve(&self, call: Call, kind: Kind) -> Result<Permitted, Refusal> {
+        let Some(name) = call.name.as_deref() else { return Err(nameless(call.method, kind)) };
         let Ok(_place) = self.resolving.try_acquire() else { return Err(self.crowded()) };
         // It is a target that is waited for.
         call.ledger.enter(Phase::Wait);
-        let resolved = self.directory.resolve(name).await;
+        let resolved = self.directory.resolve(kind, name).await;
         call.ledger.enter(Phase::Authorize);
         self.permit(call, Some(resolved?))
     }
@@ -130,16 +128,26 @@ impl ScopeLayer {
             .safe_to_retry(true)
     }
 
-    fn permit(&self, call: Call, tool: Option<Arc<ToolPlan>>) -> Result<Permitted, Refusal> {
-        if let Some(tool) = &tool {
-            call.ledger.set_tool(tool);
+    fn permit(&self, call: Call, plan: Option<Arc<Plan>>) -> Result<Permitted, Refusal> {
+        if let Some(plan) = &plan {
+            call.ledger.set_plan(plan);
         }
         let ledger = Arc::clone(&call.ledger);
-        let decided = self.policy.permit(call, tool);
-        let target = ledger.tool().map_or("", |tool| &*tool.target);
+        let decided = self.policy.permit(call, plan);
+        let target = ledger.plan().map_or("", |plan| &*plan.target);
         self.telemetry.auth.decision(target, decided.is_ok());
         decided
     }
+}
+
+fn nameless(method: Method, kind: Kind) -> Refusal {
+    let message = match (method, kind) {
+        (Method::Complete, Kind::Resources) => "`params.ref.uri` is missing",
+        (Method::Complete, _) => "`params.ref.name` is missing",
+        (_, Kind::Resources) => "`params.uri` is missing",
+        _ => "`params.name` is missing",
+    };
+    Refusal::new(Case::ParamsInvalid, message)
 }
 
 fn refused(refusal: Refusal) -> Replying {

@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use toolgate_call::{
-    Answer, Call, Case, Deadline, Directory, Era, Frame, FrameParts, Hint, Ledger, Meta, Method,
-    Permitted, Policy, Principal, RawJson, Refusal, Reply, Resolving, RetryPlan, SessionRef,
-    ToolPlan, Trace, Version,
+    Answer, Call, Case, Deadline, Directory, Era, Frame, FrameParts, Hint, Kind, Ledger, Meta,
+    Method, Permitted, Plan, Policy, Principal, RawJson, Refusal, Reply, Resolving, RetryPlan,
+    SessionRef, Trace, Version,
 };
 use toolgate_telemetry::Telemetry;
 use tower::{Layer, Service, ServiceExt, service_fn};
@@ -24,6 +24,7 @@ fn call(method: Method, name: Option<&str>, scopes: &[&str]) -> Call {
         method,
         id: Some(RawJson::literal("1")),
         name: name.map(str::to_owned),
+        kind: (method == Method::ToolsCall).then_some(Kind::Tool),
         cursor: None,
         version: Version::LATEST,
         meta: Meta::default(),
@@ -37,8 +38,9 @@ fn call(method: Method, name: Option<&str>, scopes: &[&str]) -> Call {
     }
 }
 
-fn plan(name: &str, scopes: &[&str]) -> Arc<ToolPlan> {
-    Arc::new(ToolPlan {
+fn plan(name: &str, scopes: &[&str]) -> Arc<Plan> {
+    Arc::new(Plan {
+        kind: Kind::Tool,
         target: Arc::from("t"),
         name: Arc::from(name),
         full: Arc::from(format!("t___{name}")),
@@ -61,7 +63,7 @@ fn plan(name: &str, scopes: &[&str]) -> Arc<ToolPlan> {
 struct Book;
 
 impl Directory for Book {
-    fn lookup(&self, exposed: &str) -> Option<Arc<ToolPlan>> {
+    fn lookup(&self, _: Kind, exposed: &str) -> Option<Arc<Plan>> {
         match exposed {
             "t___open" => Some(plan("open", &[])),
             "t___write" => Some(plan("write", &["k8s/write"])),
@@ -69,7 +71,7 @@ impl Directory for Book {
         }
     }
 
-    fn resolve<'a>(&'a self, exposed: &'a str) -> Resolving<'a> {
+    fn resolve<'a>(&'a self, _: Kind, exposed: &'a str) -> Resolving<'a> {
         let found = match exposed {
             "t___late" => Ok(plan("late", &["k8s/write"])),
             _ => Err(Refusal::new(Case::ToolUnknown, "no such tool")),
@@ -176,11 +178,11 @@ async fn what_costs_nothing_passes_at_the_limit_and_streams_have_a_limit_of_thei
 struct Silent;
 
 impl Directory for Silent {
-    fn lookup(&self, _: &str) -> Option<Arc<ToolPlan>> {
+    fn lookup(&self, _: Kind, _: &str) -> Option<Arc<Plan>> {
         None
     }
 
-    fn resolve<'a>(&'a self, _: &'a str) -> Resolving<'a> {
+    fn resolve<'a>(&'a self, _: Kind, _: &'a str) -> Resolving<'a> {
         Box::pin(std::future::pending())
     }
 }

@@ -7,13 +7,15 @@
 use bytes::{BufMut, BytesMut};
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use toolgate_call::{Answer, Body, Case, Era, RawJson, Reason, Refusal, Reply, Span};
+use toolgate_call::{Answer, Body, Case, Era, Method, RawJson, Reason, Refusal, Reply, Span};
 
 use crate::member::member_around;
 
 const MEMBER: &str = "resultType";
 const COMPLETE: &str = r#""complete""#;
 const STRUCTURED: &str = "structuredContent";
+const TTL: &str = "ttlMs";
+const SCOPE: &str = "cacheScope";
 
 /// What the older era says of a resource that is not there; 2026-07-28 has no such code.
 const RESOURCE_NOT_FOUND: i64 = -32002;
@@ -27,6 +29,10 @@ struct Top<'a> {
     result_type: Option<&'a RawValue>,
     #[serde(borrow, default, rename = "structuredContent", deserialize_with = "present")]
     structured: Option<&'a RawValue>,
+    #[serde(borrow, rename = "ttlMs")]
+    ttl_ms: Option<&'a RawValue>,
+    #[serde(borrow, rename = "cacheScope")]
+    cache_scope: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -35,27 +41,41 @@ struct ErrorCode<'a> {
     code: &'a RawValue,
 }
 
+/// From which era an answer goes to which, and what it answers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Way {
+    pub(crate) from: Era,
+    pub(crate) to: Era,
+    pub(crate) method: Method,
+}
+
 /// Writes a reply for the caller's era.
 ///
 /// # Errors
 /// A result that the caller's era has no words for.
-pub(crate) fn bridge(reply: Reply, to: Era) -> Result<Reply, Refusal> {
+pub(crate) fn bridge(reply: Reply, to: Era, method: Method) -> Result<Reply, Refusal> {
     if reply.era == to {
         return Ok(reply);
     }
     let Reply { body, era, guards, session } = reply;
+    let way = Way { from: era, to, method };
     let body = match body {
-        Body::One(answer) => Body::One(answer_for(answer, era, to)?),
-        Body::Stream(events) => Body::Stream(Box::pin(stream::Bridged { events, from: era, to })),
+        Body::One(answer) => Body::One(answer_for(answer, way)?),
+        Body::Stream(events) => Body::Stream(Box::pin(stream::Bridged { events, way })),
         Body::Accepted => Body::Accepted,
     };
     Ok(Reply { body, era: to, guards, session })
 }
 
-pub(crate) fn answer_for(answer: Answer, from: Era, to: Era) -> Result<Answer, Refusal> {
+pub(crate) fn answer_for(answer: Answer, way: Way) -> Result<Answer, Refusal> {
+    let Way { from, to, method } = way;
+    let cached = method == Method::ResourcesRead;
     let raw = match (&answer, from, to) {
-        (Answer::Result { raw, .. }, Era::Legacy, Era::Modern) => completed(raw),
-        (Answer::Result { raw, .. }, Era::Modern, Era::Legacy) => plain(raw)?,
+        (Answer::Result { raw, .. }, Era::Legacy, Era::Modern) => completed(raw, cached),
+        (Answer::Result { raw, .. }, Era::Modern, Era::Legacy) => {
+            let raw = plain(raw)?;
+            if cached { unhinted(&raw) } else { raw }
+        }
         (Answer::Error { raw, code }, Era::Legacy, Era::Modern) => return modern_error(raw, *code),
         (Answer::Error { .. }, Era::Modern, Era::Legacy)
         | (_, Era::Modern, Era::Modern)
@@ -85,8 +105,9 @@ fn modern_error(raw: &RawJson, code: i64) -> Result<Answer, Refusal> {
     Ok(Answer::Error { raw: RawJson::built(pieces.concat().into()), code: INVALID_PARAMS })
 }
 
-/// Adds `"resultType":"complete"` as the first member.
-fn completed(raw: &RawJson) -> RawJson {
+/// Adds `"resultType":"complete"` as the first member; and, to a result of the kind that is cached,
+/// that this one is not to be (`utilities/caching`): the older era says nothing of that.
+fn completed(raw: &RawJson, cached: bool) -> RawJson {
     let bytes = raw.as_bytes();
     if find_type(bytes).is_some() {
         return raw.clone();
@@ -94,8 +115,14 @@ fn completed(raw: &RawJson) -> RawJson {
     let Some(open) = bytes.iter().position(|byte| *byte == b'{') else { return raw.clone() };
     let rest = bytes.get(open + 1..).unwrap_or_default();
     let alone = rest.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'}');
-    let mut out = BytesMut::with_capacity(bytes.len() + 28);
+    let mut out = BytesMut::with_capacity(bytes.len() + 72);
     out.put_slice(br#"{"resultType":"complete""#);
+    if cached && !says(raw, |top| top.ttl_ms) {
+        out.put_slice(br#","ttlMs":0"#);
+    }
+    if cached && !says(raw, |top| top.cache_scope) {
+        out.put_slice(br#","cacheScope":"private""#);
+    }
     out.put_slice(if alone { b"" } else { b"," });
     out.put_slice(rest);
     RawJson::built(out.freeze())
@@ -116,6 +143,17 @@ fn plain(raw: &RawJson) -> Result<RawJson, Refusal> {
         }
     };
     Ok(without(&raw, STRUCTURED, |top| top.structured.filter(|value| !is_object(value))))
+}
+
+/// Without the hints on caching.
+fn unhinted(raw: &RawJson) -> RawJson {
+    let raw = without(raw, TTL, |top| top.ttl_ms);
+    without(&raw, SCOPE, |top| top.cache_scope)
+}
+
+/// Whether an object has that member at its top level.
+fn says<'a>(raw: &'a RawJson, pick: impl FnOnce(Top<'a>) -> Option<&'a RawValue>) -> bool {
+    serde_json::from_slice::<Top<'a>>(raw.as_bytes()).is_ok_and(|top| pick(top).is_some())
 }
 
 /// The same object without a member, if it has it at its top level.
@@ -161,21 +199,20 @@ mod stream {
     use std::pin::Pin;
     use std::task::{Context, Poll};
 
-    use toolgate_call::{Era, Event, Events};
+    use toolgate_call::{Event, Events};
+
+    use super::Way;
 
     pub(super) struct Bridged {
         pub(super) events: Pin<Box<dyn Events>>,
-        pub(super) from: Era,
-        pub(super) to: Era,
+        pub(super) way: Way,
     }
 
     impl Events for Bridged {
         fn poll_event(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Event>> {
-            let (from, to) = (self.from, self.to);
+            let way = self.way;
             self.events.as_mut().poll_event(cx).map(|event| match event {
-                Some(Event::Done(Ok(answer))) => {
-                    Some(Event::Done(super::answer_for(answer, from, to)))
-                }
+                Some(Event::Done(Ok(answer))) => Some(Event::Done(super::answer_for(answer, way))),
                 other => other,
             })
         }

@@ -1,12 +1,20 @@
-//! Who the gateway says it is.
+//! Who the gateway says it is, and what it can do.
 //!
-//! Enters: nothing but configuration. Leaves: the results of `server/discover` and `initialize`.
-//! Never: a capability that is not delivered.
+//! Enters: configuration, and what the targets say of themselves. Leaves: the results of
+//! `server/discover` and `initialize`. Never: a capability that is not delivered.
+
+use std::sync::Arc;
 
 use bytes::{BufMut, BytesMut};
-use toolgate_call::{Era, RawJson, Version};
+use serde_json::{Map, Value, json};
+use toolgate_call::{Era, Listed, RawJson, Version};
 
+use crate::list::{About, cut};
 use crate::local::ModernFields;
+use crate::registry::Catalog;
+
+/// The longest text for models, of all targets together, in bytes.
+const INSTRUCTIONS: usize = 16 * 1024;
 
 /// How the gateway introduces itself.
 #[derive(Clone, Debug)]
@@ -19,18 +27,19 @@ pub(crate) struct Identity {
 
 impl Identity {
     pub(crate) fn new(name: &str, version: &str, instructions: Option<String>) -> Self {
-        let server_info = serde_json::json!({ "name": name, "version": version }).to_string();
+        let server_info = json!({ "name": name, "version": version }).to_string();
         Self { server_info, instructions }
     }
 
     /// The result of `server/discover`.
-    pub(crate) fn discover(&self) -> RawJson {
+    pub(crate) fn discover(&self, catalog: &Catalog) -> RawJson {
         let versions: Vec<&str> = Version::ALL.map(Version::as_str).to_vec();
         let mut out = BytesMut::new();
         out.put_slice(br#"{"supportedVersions":"#);
-        out.put_slice(serde_json::json!(versions).to_string().as_bytes());
-        out.put_slice(br#","capabilities":{"tools":{}}"#);
-        self.write_instructions(&mut out);
+        out.put_slice(json!(versions).to_string().as_bytes());
+        out.put_slice(br#","capabilities":"#);
+        out.put_slice(capabilities(catalog, Era::Modern).to_string().as_bytes());
+        self.write_instructions(catalog, &mut out);
         let fields = ModernFields {
             ttl_ms: Some(60_000),
             server_info: self.server_info.clone(),
@@ -42,20 +51,75 @@ impl Identity {
     }
 
     /// The result of `initialize`.
-    pub(crate) fn initialize(&self, version: Version) -> RawJson {
+    pub(crate) fn initialize(&self, catalog: &Catalog, version: Version) -> RawJson {
         let mut out = BytesMut::new();
         out.put_slice(format!(r#"{{"protocolVersion":"{}""#, version.as_str()).as_bytes());
-        out.put_slice(br#","capabilities":{"tools":{"listChanged":true}},"serverInfo":"#);
+        out.put_slice(br#","capabilities":"#);
+        out.put_slice(capabilities(catalog, Era::Legacy).to_string().as_bytes());
+        out.put_slice(br#","serverInfo":"#);
         out.put_slice(self.server_info.as_bytes());
-        self.write_instructions(&mut out);
+        self.write_instructions(catalog, &mut out);
         out.put_slice(b"}");
         RawJson::built(out.freeze())
     }
 
-    fn write_instructions(&self, out: &mut BytesMut) {
-        if let Some(text) = &self.instructions {
+    fn write_instructions(&self, catalog: &Catalog, out: &mut BytesMut) {
+        if let Some(text) = composed(self.instructions.as_deref(), &catalog.abouts) {
             out.put_slice(br#","instructions":"#);
-            out.put_slice(RawJson::string(text).as_bytes());
+            out.put_slice(RawJson::string(&text).as_bytes());
         }
+    }
+}
+
+/// What the gateway and its targets can do together.
+fn capabilities(catalog: &Catalog, era: Era) -> Value {
+    let any = |has: fn(&About) -> bool| catalog.abouts.iter().any(|(_, about)| has(about));
+    let tells = match era {
+        Era::Legacy => json!({ "listChanged": true }),
+        Era::Modern => json!({}),
+    };
+    let mut all = Map::new();
+    all.insert("tools".into(), tells.clone());
+    if any(|about| about.may_have(Listed::Prompts)) {
+        all.insert("prompts".into(), tells.clone());
+    }
+    if any(|about| about.may_have(Listed::Resources)) {
+        all.insert("resources".into(), tells);
+    }
+    if any(|about| about.completions) {
+        all.insert("completions".into(), json!({}));
+    }
+    Value::Object(all)
+}
+
+/// What models are told: the gateway's own words, and each target's under its name.
+fn composed(own: Option<&str>, abouts: &[(Arc<str>, Arc<About>)]) -> Option<String> {
+    let mut text = own.unwrap_or_default().to_owned();
+    for (target, about) in abouts {
+        if let Some(said) = &about.instructions {
+            let gap = if text.is_empty() { "" } else { "\n\n" };
+            text.push_str(&format!("{gap}## {target}\n\n{}", said.trim()));
+        }
+    }
+    (!text.is_empty()).then(|| cut(&text, INSTRUCTIONS).to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    //! What models are told.
+
+    use std::sync::Arc;
+
+    use super::{INSTRUCTIONS, composed};
+    use crate::list::About;
+
+    #[test]
+    fn instructions_stand_under_the_names_of_their_targets() {
+        assert_eq!(composed(None, &[]), None);
+        let abouts = [(Arc::from("a"), About::saying(" one \n")), (Arc::from("b"), Arc::default())];
+        let text = composed(Some("own"), &abouts).unwrap();
+        assert_eq!(text, "own\n\n## a\n\none");
+        let long = [(Arc::from("a"), About::saying(&"\u{e9}".repeat(INSTRUCTIONS)))];
+        assert!(composed(None, &long).unwrap().len() <= INSTRUCTIONS);
     }
 }

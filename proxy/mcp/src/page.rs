@@ -1,19 +1,21 @@
 //! One page of a list.
 //!
-//! Enters: the catalog, who asks, and a cursor. Leaves: the tools that the caller may call, as one
-//! `tools/list` result. Never: a tool that the guard would refuse; never a cursor of another list.
+//! Enters: the catalog, which list is wanted, who asks, and a cursor. Leaves: what the caller may
+//! use, as one result. Never: something that the guard would refuse; never a cursor of another list.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::{BufMut, BytesMut};
-use toolgate_call::{Case, Era, Policy, Principal, RawJson, Refusal, Subject};
+use toolgate_call::{Case, Era, Listed, Policy, Principal, RawJson, Refusal, Subject};
 
 use crate::local::ModernFields;
+use crate::naming::fnv1a;
 use crate::registry::{Catalog, Offered};
 
 /// What is asked of a list.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Wanted<'a> {
+    pub(crate) what: Listed,
     pub(crate) principal: &'a Principal,
     pub(crate) cursor: Option<&'a str>,
     pub(crate) era: Era,
@@ -27,28 +29,33 @@ pub(crate) fn page(
     wanted: &Wanted<'_>,
     fields: &ModernFields,
 ) -> Result<RawJson, Refusal> {
+    let list = catalog.list(wanted.what);
+    // Another list may have the same number, above all an empty one.
+    let generation = list.generation ^ fnv1a(wanted.what.member().as_bytes());
     let start = match wanted.cursor {
         None => 0,
-        Some(cursor) => offset(cursor, catalog.generation)?,
+        Some(cursor) => offset(cursor, generation)?,
     };
     let allowed =
-        |tool: &&Offered| policy.decide(wanted.principal, Subject::Tool(&tool.plan)).is_ok();
-    let mut rest = catalog.tools.iter().filter(allowed).skip(start).peekable();
+        |item: &&Offered| policy.decide(wanted.principal, Subject::One(&item.plan)).is_ok();
+    let mut rest = list.items.iter().filter(allowed).skip(start).peekable();
     let mut out = BytesMut::with_capacity(4096);
-    out.put_slice(br#"{"tools":["#);
+    out.put_slice(b"{\"");
+    out.put_slice(wanted.what.member().as_bytes());
+    out.put_slice(b"\":[");
     let mut written = 0;
     while written < wanted.size {
-        let Some(tool) = rest.next() else { break };
+        let Some(item) = rest.next() else { break };
         if written > 0 {
             out.put_slice(b",");
         }
-        let for_legacy = tool.for_legacy.as_ref().filter(|_| wanted.era == Era::Legacy);
-        out.put_slice(for_legacy.unwrap_or(&tool.raw).as_bytes());
+        let for_legacy = item.for_legacy.as_ref().filter(|_| wanted.era == Era::Legacy);
+        out.put_slice(for_legacy.unwrap_or(&item.raw).as_bytes());
         written += 1;
     }
     out.put_slice(b"]");
     if rest.peek().is_some() {
-        let next = cursor(start + written, catalog.generation);
+        let next = cursor(start + written, generation);
         out.put_slice(format!(r#","nextCursor":"{next}""#).as_bytes());
     }
     fields.write(&mut out, wanted.era);

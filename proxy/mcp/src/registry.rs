@@ -1,12 +1,13 @@
 //! What all targets offer together.
 //!
-//! Enters: each target's list, when the gateway starts, when it has grown old, and when the target
-//! says that it changed. Leaves: a directory of tools by name, and a catalog for lists. Never: a
-//! target's failure that takes another target's tools away.
+//! Enters: each target's lists, when the gateway starts, when they have grown old, and when the
+//! target says that they changed. Leaves: a directory of tools, prompts and resources, and a
+//! catalog for lists. Never: a target's failure that takes away what another offers.
 
 mod catalog;
 mod changes;
 mod entry;
+mod owners;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,12 +16,15 @@ use std::time::{Duration, SystemTime};
 use arc_swap::ArcSwap;
 use futures_util::future::join_all;
 use tokio::sync::watch;
-use toolgate_call::{Case, Directory, Hint, Refusal, Resolving, RetryPlan, Scopes, ToolPlan, name};
+use toolgate_call::{
+    Case, Directory, Hint, Kind, Listed, Plan, Refusal, Resolving, RetryPlan, Scopes, name,
+};
 use toolgate_telemetry::{ListCause, TargetMetrics, Telemetry};
 
-pub(crate) use catalog::{Catalog, Offered};
+pub(crate) use catalog::{Catalog, Generations, Offered};
 use entry::Entry;
 
+use crate::list::cut;
 use crate::{Prefix, TargetSvc};
 
 /// How long a list waits for a target whose own list has grown old.
@@ -35,6 +39,12 @@ const LEISURE: Duration = Duration::from_secs(30);
 /// What clients are told of a list that lacks a target: to come back soon.
 const LACKING: Duration = Duration::from_secs(1);
 
+/// How long the first callers wait for targets that have not said yet what they offer.
+const FIRST_WORDS: Duration = Duration::from_secs(1);
+
+/// The longest URI that is given back to whoever asked for it in vain, in bytes.
+const URI: usize = 4096;
+
 /// A target, as the registry needs to know it.
 #[derive(Clone, Debug)]
 pub struct TargetSpec {
@@ -42,7 +52,7 @@ pub struct TargetSpec {
     pub name: Arc<str>,
     /// The way to it.
     pub svc: TargetSvc,
-    /// Scopes that each of its tools needs.
+    /// Scopes that all it offers needs.
     pub scopes: Scopes,
     /// How long a call may take.
     pub timeout: Duration,
@@ -83,9 +93,17 @@ pub struct Registry {
     prefix: Prefix,
     catalog: ArcSwap<Catalog>,
     building: Mutex<()>,
-    changes: watch::Sender<u64>,
-    changed: Mutex<Option<SystemTime>>,
+    changes: watch::Sender<Generations>,
+    changed: Mutex<Changed>,
     telemetry: Arc<Telemetry>,
+}
+
+/// When each of the lists has changed for the last time.
+#[derive(Clone, Copy, Debug, Default)]
+struct Changed {
+    tools: Option<SystemTime>,
+    prompts: Option<SystemTime>,
+    resources: Option<SystemTime>,
 }
 
 // === impl Registry ===
@@ -100,7 +118,7 @@ impl Registry {
         telemetry: Arc<Telemetry>,
     ) -> Arc<Self> {
         let entries = targets.into_iter().map(|spec| Arc::new(Entry::new(spec))).collect();
-        let (changes, _) = watch::channel(0);
+        let (changes, _) = watch::channel(Generations::default());
         Arc::new(Self {
             entries,
             rules,
@@ -140,7 +158,7 @@ impl Registry {
         }
     }
 
-    /// Hears that a target's tools have changed.
+    /// Hears that a target's lists have changed.
     pub async fn changed(&self, target: &str) {
         let Some(entry) = self.entries.iter().find(|entry| *entry.spec.name == *target) else {
             return;
@@ -149,17 +167,34 @@ impl Registry {
         self.refresh(entry, ListCause::Notify).await;
     }
 
-    /// A receiver that sees a new number whenever the catalog has changed.
-    #[must_use]
-    pub fn changes(&self) -> watch::Receiver<u64> {
+    /// A receiver that sees another number whenever a list of the catalog has changed.
+    pub(crate) fn changes(&self) -> watch::Receiver<Generations> {
         self.changes.subscribe()
     }
 
-    /// Whether the catalog has changed at that time or later. Whoever holds a receiver already and
-    /// then asks this misses nothing.
-    pub(crate) fn changed_since(&self, time: SystemTime) -> bool {
-        let changed = self.changed.lock().unwrap_or_else(PoisonError::into_inner);
-        changed.is_some_and(|changed| changed >= time)
+    /// What somebody knows who has seen the catalog at that time: the numbers of today, but for
+    /// lists that have changed then or later. Whoever holds a receiver already and then asks this
+    /// misses nothing.
+    pub(crate) fn known_at(&self, time: SystemTime) -> Generations {
+        let changed = *self.changed.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = *self.changes.borrow();
+        let known = |number: u64, changed: Option<SystemTime>| {
+            if changed.is_some_and(|changed| changed >= time) { !number } else { number }
+        };
+        Generations {
+            tools: known(now.tools, changed.tools),
+            prompts: known(now.prompts, changed.prompts),
+            resources: known(now.resources, changed.resources),
+        }
+    }
+
+    /// The catalog as it is, for whoever wants to know what kinds of things there are. Targets that
+    /// have never said anything, nor failed, are waited for a moment.
+    pub(crate) async fn introduced(&self) -> Arc<Catalog> {
+        let silent = self.entries.iter().filter(|entry| entry.is_being_asked() && entry.is_new());
+        let waiting = join_all(silent.map(|entry| entry.answered()));
+        let _in_time = tokio::time::timeout(FIRST_WORDS, waiting).await;
+        self.catalog.load_full()
     }
 
     /// Name, tools and last failure of each target, for the status page and `/readyz`.
@@ -169,7 +204,7 @@ impl Registry {
             .iter()
             .map(|entry| {
                 let failure = entry.failure().map(|refusal| refusal.message().to_owned());
-                (Arc::clone(&entry.spec.name), entry.tools().len(), failure)
+                (Arc::clone(&entry.spec.name), entry.list(Listed::Tools).len(), failure)
             })
             .collect()
     }
@@ -192,7 +227,7 @@ impl Registry {
         }
     }
 
-    /// The targets whose tools are missing from lists, and why.
+    /// The targets whose offers are missing from lists, and why.
     pub(crate) fn missing(&self) -> Vec<(Arc<str>, Refusal)> {
         let unknown = self.entries.iter().filter(|entry| !entry.is_known());
         unknown.map(|entry| (Arc::clone(&entry.spec.name), entry.excuse())).collect()
@@ -246,33 +281,55 @@ impl Registry {
     }
 
     fn rebuild(&self) {
-        let catalog =
-            Catalog::build(&self.entries, self.prefix, |entry, tool| self.plan(&entry.spec, tool));
-        let generation = catalog.generation;
+        let catalog = Catalog::build(&self.entries, self.prefix, |entry, kind, item| {
+            self.plan(&entry.spec, kind, item)
+        });
+        let generations = catalog.generations();
         // Series begin at 0 when the tool becomes known, so that its first call is an increase.
-        for tool in &catalog.tools {
+        for tool in &catalog.list(Listed::Tools).items {
             self.telemetry.calls.listed(&tool.plan);
         }
-        let before = self.catalog.swap(Arc::new(catalog));
-        if before.generation != generation {
-            let mut changed = self.changed.lock().unwrap_or_else(PoisonError::into_inner);
-            *changed = Some(SystemTime::now());
-            drop(changed);
-            self.changes.send_replace(generation);
+        let before = self.catalog.swap(Arc::new(catalog)).generations();
+        if before != generations {
+            self.note(before, generations);
+            self.changes.send_replace(generations);
         }
     }
 
-    fn plan(&self, spec: &TargetSpec, tool: &crate::list::Tool) -> ToolPlan {
-        let full = name::join(&spec.name, &tool.name);
-        let rule = self.rules.get(&full).cloned().unwrap_or_default();
-        let believed = |hint: Option<bool>| hint.filter(|_| spec.trust_annotations);
-        ToolPlan {
+    /// Remembers which lists have changed just now.
+    fn note(&self, before: Generations, after: Generations) {
+        let mut changed = self.changed.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Some(SystemTime::now());
+        let Changed { tools, prompts, resources } = &mut *changed;
+        if before.tools != after.tools {
+            *tools = now;
+        }
+        if before.prompts != after.prompts {
+            *prompts = now;
+        }
+        if before.resources != after.resources {
+            *resources = now;
+        }
+    }
+
+    fn plan(&self, spec: &TargetSpec, kind: Kind, item: Option<&crate::list::Item>) -> Plan {
+        let (name, full) = match item {
+            Some(item) => (Arc::clone(&item.name), name::join(&spec.name, &item.name).into()),
+            None => (Arc::clone(&spec.name), Arc::clone(&spec.name)),
+        };
+        let tool = item.filter(|_| kind == Kind::Tool);
+        let rule = tool.and_then(|_| self.rules.get(&*full)).cloned().unwrap_or_default();
+        let believed = |hint: fn(&crate::list::Item) -> Option<bool>| {
+            tool.filter(|_| spec.trust_annotations).and_then(hint)
+        };
+        Plan {
+            kind,
             target: Arc::clone(&spec.name),
-            name: Arc::clone(&tool.name),
-            full: Arc::from(full),
+            name,
+            full,
             scopes: spec.scopes.union(&rule.scopes),
-            read_only: hint(rule.read_only.or(believed(tool.read_only))),
-            idempotent: hint(rule.idempotent.or(believed(tool.idempotent))),
+            read_only: hint(rule.read_only.or_else(|| believed(|tool| tool.read_only))),
+            idempotent: hint(rule.idempotent.or_else(|| believed(|tool| tool.idempotent))),
             timeout: rule.timeout.unwrap_or(spec.timeout),
             retry: rule.retry.unwrap_or(spec.retry),
             concurrency: rule.concurrency,
@@ -289,25 +346,27 @@ impl Registry {
         self.entries.iter().filter(move |entry| may(&entry.spec.name))
     }
 
-    async fn look_again(&self, exposed: &str) -> Result<Arc<ToolPlan>, Refusal> {
-        let asked = self.candidates(exposed).filter(|entry| entry.may_ask());
+    async fn look_again(&self, kind: Kind, exposed: &str) -> Result<Arc<Plan>, Refusal> {
+        let all = || self.entries.iter().filter(|_| kind == Kind::Resources);
+        let named = || self.candidates(exposed).filter(|_| kind != Kind::Resources);
+        let asked = all().chain(named()).filter(|entry| entry.may_ask());
         join_all(asked.map(|entry| self.refresh(entry, ListCause::Demand))).await;
-        if let Some(tool) = self.lookup(exposed) {
-            return Ok(tool);
+        if let Some(plan) = self.lookup(kind, exposed) {
+            return Ok(plan);
         }
-        // A name that belongs to a target that cannot be asked is not unknown: the target is down.
-        let down = self.candidates(exposed).find(|entry| !entry.is_known());
-        Err(down.map_or_else(|| unknown(exposed), |entry| entry.excuse()))
+        // What belongs to a target that cannot be asked is not unknown: the target is down.
+        let down = all().chain(named()).find(|entry| !entry.is_known());
+        Err(down.map_or_else(|| unknown(kind, exposed), |entry| entry.excuse()))
     }
 }
 
 impl Directory for Registry {
-    fn lookup(&self, exposed: &str) -> Option<Arc<ToolPlan>> {
-        self.catalog.load().by_name.get(exposed).map(Arc::clone)
+    fn lookup(&self, kind: Kind, exposed: &str) -> Option<Arc<Plan>> {
+        self.catalog.load().find(kind, exposed)
     }
 
-    fn resolve<'a>(&'a self, exposed: &'a str) -> Resolving<'a> {
-        Box::pin(self.look_again(exposed))
+    fn resolve<'a>(&'a self, kind: Kind, exposed: &'a str) -> Resolving<'a> {
+        Box::pin(self.look_again(kind, exposed))
     }
 }
 
@@ -319,8 +378,20 @@ fn hint(said: Option<bool>) -> Hint {
     }
 }
 
-fn unknown(exposed: &str) -> Refusal {
+fn unknown(kind: Kind, exposed: &str) -> Refusal {
     let shown: String = exposed.chars().filter(|c| !c.is_control()).take(80).collect();
-    let message = format!("unknown tool `{shown}`; tools/list has the names");
-    Refusal::new(Case::ToolUnknown, message)
+    match kind {
+        Kind::Tool => {
+            let message = format!("unknown tool `{shown}`; tools/list has the names");
+            Refusal::new(Case::ToolUnknown, message)
+        }
+        Kind::Prompt => {
+            let message = format!("unknown prompt `{shown}`; prompts/list has the names");
+            Refusal::new(Case::PromptUnknown, message)
+        }
+        Kind::Resources => {
+            let message = format!("no target has the resource `{shown}`");
+            Refusal::new(Case::ResourceUnknown, message).requested(cut(exposed, URI))
+        }
+    }
 }

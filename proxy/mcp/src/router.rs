@@ -2,13 +2,14 @@
 //!
 //! Enters: `Permitted`. Leaves: a `Reply` in the caller's era. Never: a decision about who may.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use toolgate_call::{
-    Answer, Call, Case, Era, Method, Op, Outbound, Permitted, Phase, Policy, Principal, Refusal,
-    Reply, Session, SessionRef, Version,
+    Answer, Call, Case, Era, Events, Listed, Method, Op, Outbound, Permitted, Phase, Policy,
+    Principal, Refusal, Reply, Session, SessionRef, Version,
 };
 use toolgate_telemetry::{Direction, SessionEvent, Telemetry};
 use tower::{Service, ServiceExt as _};
@@ -120,11 +121,17 @@ impl Inner {
         if call.method.is_notification() {
             return Ok(Reply::accepted(Era::Modern));
         }
+        if let Some(what) = Listed::of(call.method) {
+            return self.list(call, what).await;
+        }
         match call.method {
-            Method::ToolsCall => self.one(permitted).await,
-            Method::ToolsList => self.list(call).await,
+            Method::ToolsCall | Method::PromptsGet | Method::ResourcesRead | Method::Complete => {
+                self.one(permitted).await
+            }
             Method::Discover => {
-                Ok(Reply::one(Era::Modern, Answer::result(self.identity.discover())))
+                let catalog = self.registry.introduced().await;
+                let said = self.identity.discover(&catalog);
+                Ok(Reply::one(Era::Modern, Answer::result(said)))
             }
             _ => Err(unknown_method(call)),
         }
@@ -134,7 +141,7 @@ impl Inner {
     async fn legacy(&self, permitted: Permitted) -> Result<Reply, Refusal> {
         let call = permitted.call();
         let id = match &call.session {
-            SessionRef::Wanted(version) => return self.initialize(call, *version),
+            SessionRef::Wanted(version) => return self.initialize(call, *version).await,
             SessionRef::None => {
                 let message = "a session is needed: initialize first, then send Mcp-Session-Id";
                 return Err(Refusal::new(Case::SessionMissing, message));
@@ -142,9 +149,13 @@ impl Inner {
             SessionRef::Claimed(id) => id.clone(),
         };
         let session = self.open(&id, call)?;
+        if let Some(what) = Listed::of(call.method) {
+            return self.list(call, what).await;
+        }
         match call.method {
-            Method::ToolsCall => self.cancellable(&id, permitted).await,
-            Method::ToolsList => self.list(call).await,
+            Method::ToolsCall | Method::PromptsGet | Method::ResourcesRead | Method::Complete => {
+                self.cancellable(&id, permitted).await
+            }
             Method::Ping => {
                 let empty = toolgate_call::RawJson::literal("{}");
                 Ok(Reply::one(Era::Legacy, Answer::result(empty)))
@@ -156,15 +167,7 @@ impl Inner {
                 Ok(Reply::accepted(Era::Legacy))
             }
             Method::Initialized | Method::Notification => Ok(Reply::accepted(Era::Legacy)),
-            Method::OpenStream => {
-                let (changes, created) =
-                    (self.registry.changes(), self.sessions.created(&id, &call.principal));
-                let missed = created.is_some_and(|created| self.registry.changed_since(created));
-                let until = session.expires.min(call.principal.expires.unwrap_or(u64::MAX));
-                let active = self.telemetry.gateway.stream_opened();
-                let events = legacy::changes(changes, until, missed, active);
-                Ok(Reply::stream(Era::Legacy, events))
-            }
+            Method::OpenStream => Ok(Reply::stream(Era::Legacy, self.changes(&id, call, session))),
             Method::EndSession => {
                 self.sessions.end(&id, &call.principal)?;
                 self.telemetry.gateway.session(SessionEvent::Closed);
@@ -174,16 +177,26 @@ impl Inner {
         }
     }
 
+    /// What changes from the session's beginning on.
+    fn changes(&self, id: &str, call: &Call, session: Session) -> Pin<Box<dyn Events>> {
+        let changes = self.registry.changes();
+        let created = self.sessions.created(id, &call.principal);
+        let told = self.registry.known_at(created.unwrap_or_else(SystemTime::now));
+        let until = session.expires.min(call.principal.expires.unwrap_or(u64::MAX));
+        legacy::changes(changes, until, told, self.telemetry.gateway.stream_opened())
+    }
+
     fn open(&self, id: &str, call: &Call) -> Result<Session, Refusal> {
         self.sessions
             .open(id, &call.principal)
             .inspect_err(|_| self.telemetry.gateway.session(SessionEvent::Rejected))
     }
 
-    fn initialize(&self, call: &Call, version: toolgate_call::Version) -> Result<Reply, Refusal> {
+    async fn initialize(&self, call: &Call, version: Version) -> Result<Reply, Refusal> {
+        let catalog = self.registry.introduced().await;
         let id = self.sessions.create(&call.principal, version)?;
         self.telemetry.gateway.session(SessionEvent::Created);
-        let answer = Answer::result(self.identity.initialize(version));
+        let answer = Answer::result(self.identity.initialize(&catalog, version));
         let mut reply = Reply::one(Era::Legacy, answer);
         reply.session = Some(Arc::from(id));
         Ok(reply)
@@ -203,14 +216,14 @@ impl Inner {
 
     /// To one target.
     async fn one(&self, permitted: Permitted) -> Result<Reply, Refusal> {
-        let Some(tool) = permitted.tool().map(Arc::clone) else {
-            return Err(Refusal::internal("a tools/call without a tool"));
+        let Some(plan) = permitted.plan().map(Arc::clone) else {
+            return Err(unknown_reference(permitted.call()));
         };
-        let Some(target) = self.registry.target(&tool.target) else {
-            return Err(Refusal::internal("a tool without a target"));
+        let Some(target) = self.registry.target(&plan.target) else {
+            return Err(Refusal::internal("a plan without a target"));
         };
         let call = permitted.call();
-        let era = call.version.era();
+        let (era, method) = (call.version.era(), call.method);
         let outbound = Outbound {
             deadline: call.deadline,
             ledger: Arc::clone(&call.ledger),
@@ -224,17 +237,18 @@ impl Inner {
             self.telemetry.gateway.translated(Direction::Target);
             self.telemetry.gateway.translated(Direction::Client);
         }
-        bridge::bridge(reply, era)
+        bridge::bridge(reply, era, method)
     }
 
     /// What all targets offer, as far as this caller may use it.
-    async fn list(&self, call: &Call) -> Result<Reply, Refusal> {
+    async fn list(&self, call: &Call, what: Listed) -> Result<Reply, Refusal> {
         call.ledger.enter(Phase::Wait);
         let fresh = self.registry.fresh().await;
         call.ledger.enter(Phase::Authorize);
         let catalog = fresh?;
         let era = call.version.era();
         let wanted = Wanted {
+            what,
             principal: &call.principal,
             cursor: call.cursor.as_deref(),
             era,
@@ -263,6 +277,15 @@ impl Inner {
             .collect();
         Some(format!(r#""toolgate/missing":{}"#, serde_json::Value::from(missing)))
     }
+}
+
+/// A call of something, but of what it does not say.
+fn unknown_reference(call: &Call) -> Refusal {
+    if call.method == Method::Complete {
+        let message = "`params.ref` must be a `ref/prompt` or a `ref/resource`";
+        return Refusal::new(Case::ParamsInvalid, message);
+    }
+    Refusal::internal("a call of nothing that a target offers")
 }
 
 fn unknown_method(call: &Call) -> Refusal {

@@ -3,6 +3,7 @@
 mod bridging;
 mod lists;
 mod naming;
+mod offers;
 mod routing;
 mod sessions;
 mod streams;

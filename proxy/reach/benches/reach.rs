@@ -13,8 +13,8 @@ use divan::{AllocProfiler, Bencher};
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::yield_now;
 use toolgate_call::{
-    Answer, Call, Deadline, Era, Frame, FrameParts, Hint, Ledger, Meta, Method, Op, Outbound,
-    Policy, Principal, RawJson, Refusal, Reply, RetryPlan, Scopes, SessionRef, ToolPlan, Trace,
+    Answer, Call, Deadline, Era, Frame, FrameParts, Hint, Kind, Ledger, Meta, Method, Op, Outbound,
+    Plan, Policy, Principal, RawJson, Refusal, Reply, RetryPlan, Scopes, SessionRef, Trace,
     Version,
 };
 use toolgate_reach::{BreakerConfig, ReachConfig, TargetSvc, reach};
@@ -38,8 +38,9 @@ fn main() {
     divan::main();
 }
 
-fn plan() -> ToolPlan {
-    ToolPlan {
+fn plan() -> Plan {
+    Plan {
+        kind: Kind::Tool,
         target: Arc::from("t"),
         name: Arc::from("x"),
         full: Arc::from("t___x"),
@@ -74,7 +75,7 @@ fn config() -> ReachConfig {
 }
 
 #[expect(clippy::unwrap_used, reason = "an open policy permits all")]
-fn outbound(plan: &Arc<ToolPlan>) -> Outbound {
+fn outbound(plan: &Arc<Plan>) -> Outbound {
     ENTERED.with(|()| ());
     let now = Instant::now();
     let ledger = Arc::new(Ledger::new(now));
@@ -82,6 +83,7 @@ fn outbound(plan: &Arc<ToolPlan>) -> Outbound {
         method: Method::ToolsCall,
         id: Some(RawJson::literal("1")),
         name: Some(plan.full.to_string()),
+        kind: Some(Kind::Tool),
         cursor: None,
         version: Version::LATEST,
         meta: Meta::default(),
@@ -104,7 +106,7 @@ fn reply() -> Result<Reply, Refusal> {
 }
 
 /// Sends operations one by one, asking each so often for its answer.
-fn send(bencher: Bencher<'_, '_>, plan: ToolPlan, polls: usize, far_side: TargetSvc) {
+fn send(bencher: Bencher<'_, '_>, plan: Plan, polls: usize, far_side: TargetSvc) {
     let reach = reach(config(), &Telemetry::for_tests(), far_side);
     let plan = Arc::new(plan);
     bencher.with_inputs(|| outbound(&plan)).bench_values(|outbound| {
@@ -147,5 +149,5 @@ fn answered_later(bencher: Bencher<'_, '_>) {
 #[divan::bench(threads = [1, 2], sample_count = 500, sample_size = 1000)]
 fn tool_with_a_limit(bencher: Bencher<'_, '_>) {
     let far_side = TargetSvc::new(service_fn(|_: Outbound| async { reply() }));
-    send(bencher, ToolPlan { concurrency: Some(50), ..plan() }, 1, far_side);
+    send(bencher, Plan { concurrency: Some(50), ..plan() }, 1, far_side);
 }

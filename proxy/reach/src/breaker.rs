@@ -160,7 +160,7 @@ impl<S> Breaker<S> {
     }
 
     fn ticket<'a>(&'a self, trip: Trip<'a>, pass: Pass) -> Ticket<'a> {
-        let usual = trip.outbound.tool().map_or(self.timeout, |tool| tool.timeout);
+        let usual = trip.outbound.plan().map_or(self.timeout, |tool| tool.timeout);
         let left = trip.deadline.left(trip.now.into_std());
         let due = (left >= usual / 2).then_some(trip.deadline);
         let ledger = Cow::Borrowed(&trip.outbound.ledger);

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use toolgate_call::{Case, Op, Outbound, Reason, Refusal, Reply, ToolPlan};
+use toolgate_call::{Case, Op, Outbound, Plan, Reason, Refusal, Reply};
 use toolgate_telemetry::{InUse, Shed, TargetMetrics, Telemetry};
 
 use crate::ReachConfig;
@@ -63,7 +63,7 @@ impl<S> Limit<S> {
     }
 
     fn take(self: Arc<Self>, outbound: &Outbound) -> Result<Permit<S>, Refusal> {
-        let tool = match outbound.tool() {
+        let tool = match outbound.plan() {
             Some(plan) => self.take_tool(plan)?,
             None => None,
         };
@@ -75,7 +75,7 @@ impl<S> Limit<S> {
         Ok(Permit { limit: self, _tool: tool, _in_use: in_use })
     }
 
-    fn take_tool(&self, plan: &ToolPlan) -> Result<Option<ToolPermit>, Refusal> {
+    fn take_tool(&self, plan: &Plan) -> Result<Option<ToolPermit>, Refusal> {
         let Some(limit) = plan.concurrency else { return Ok(None) };
         let slots = self.slots(plan, usize::try_from(limit).unwrap_or(usize::MAX));
         if !slots.take() {
@@ -86,7 +86,7 @@ impl<S> Limit<S> {
     }
 
     /// The slots of a tool, made on first use and again when its limit has changed.
-    fn slots(&self, plan: &ToolPlan, limit: usize) -> Arc<Slots> {
+    fn slots(&self, plan: &Plan, limit: usize) -> Arc<Slots> {
         let mut tools = self.tools.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(slots) = tools.get(&plan.full).filter(|slots| slots.limit == limit) {
             return Arc::clone(slots);

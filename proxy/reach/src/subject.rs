@@ -13,7 +13,7 @@ use crate::stage::{Shared, keep};
 
 /// The facts of an operation that a sentence about it needs.
 pub(crate) struct Subject<'a> {
-    /// The tool's full name, or the target's for what the gateway itself asks.
+    /// The full name of what is called, or the target's for what the gateway itself asks.
     pub(crate) name: Shared<'a, str>,
     /// Whether doing it twice is the same as doing it once.
     pub(crate) repeatable: bool,
@@ -24,7 +24,7 @@ pub(crate) struct Subject<'a> {
 impl<'a> Subject<'a> {
     /// The facts of `outbound`, which goes to `target`.
     pub(crate) fn of(outbound: &'a Outbound, target: &'a Arc<str>) -> Self {
-        let name = outbound.tool().map_or(target, |tool| &tool.full);
+        let name = outbound.plan().map_or(target, |tool| &tool.full);
         Self { name: Cow::Borrowed(name), repeatable: outbound.repeatable() }
     }
 
@@ -47,8 +47,8 @@ impl<'a> Subject<'a> {
 pub(crate) fn method(outbound: &Outbound) -> Method {
     match &outbound.op {
         Op::Call(permitted) => permitted.call().method,
-        Op::List { .. } => Method::ToolsList,
-        Op::Probe => Method::Discover,
+        Op::List { what, .. } => what.method(),
+        Op::Describe | Op::Probe => Method::Discover,
     }
 }
 

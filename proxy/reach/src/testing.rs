@@ -12,9 +12,9 @@ use std::time::Duration;
 use fastrand::Rng;
 use tokio::time::{Instant, Sleep, sleep};
 use toolgate_call::{
-    Answer, Body, Call, Deadline, Era, Event, Events, Frame, FrameParts, Hint, Ledger, Meta,
-    Method, Op, Outbound, Phase, Policy, Principal, RawJson, Reason, Refusal, Reply, RetryPlan,
-    Scopes, SessionRef, ToolPlan, Trace, Version,
+    Answer, Body, Call, Deadline, Era, Event, Events, Frame, FrameParts, Hint, Kind, Ledger,
+    Listed, Meta, Method, Op, Outbound, Phase, Plan, Policy, Principal, RawJson, Reason, Refusal,
+    Reply, RetryPlan, Scopes, SessionRef, Trace, Version,
 };
 use toolgate_telemetry::Telemetry;
 use tower::{ServiceExt, service_fn};
@@ -137,8 +137,9 @@ pub(crate) const fn retry(attempts: u32) -> RetryPlan {
 }
 
 /// `t___x`: 30 s, three attempts, nothing known about repeating it.
-pub(crate) fn tool() -> ToolPlan {
-    ToolPlan {
+pub(crate) fn tool() -> Plan {
+    Plan {
+        kind: Kind::Tool,
         target: Arc::from("t"),
         name: Arc::from("x"),
         full: Arc::from("t___x"),
@@ -152,22 +153,23 @@ pub(crate) fn tool() -> ToolPlan {
 }
 
 /// The same, and doing it twice is the same as once.
-pub(crate) fn idempotent() -> ToolPlan {
-    ToolPlan { idempotent: Hint::Yes, ..tool() }
+pub(crate) fn idempotent() -> Plan {
+    Plan { idempotent: Hint::Yes, ..tool() }
 }
 
 /// A call with all the time in the world.
-pub(crate) fn call(tool: ToolPlan) -> Outbound {
+pub(crate) fn call(tool: Plan) -> Outbound {
     call_within(tool, Duration::from_secs(3600))
 }
 
-pub(crate) fn call_within(tool: ToolPlan, left: Duration) -> Outbound {
+pub(crate) fn call_within(tool: Plan, left: Duration) -> Outbound {
     let now = Instant::now().into_std();
     let ledger = Arc::new(Ledger::new(now));
     let call = Call {
         method: Method::ToolsCall,
         id: Some(RawJson::literal("1")),
         name: Some(tool.full.to_string()),
+        kind: Some(Kind::Tool),
         cursor: None,
         version: Version::LATEST,
         meta: Meta::default(),
@@ -190,7 +192,7 @@ pub(crate) fn call_within(tool: ToolPlan, left: Duration) -> Outbound {
 pub(crate) fn list() -> Outbound {
     let now = Instant::now().into_std();
     Outbound {
-        op: Op::List { cursor: None },
+        op: Op::List { what: Listed::Tools, cursor: None },
         deadline: Deadline::after(now, Duration::from_secs(3600)),
         ledger: Arc::new(Ledger::new(now)),
         request_id: Arc::from("r"),

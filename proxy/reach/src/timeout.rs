@@ -59,7 +59,7 @@ impl<S> Timeout<S> {
 
     /// The limit of the tool or target.
     fn own(&self, trip: Trip<'_>) -> Duration {
-        trip.outbound.tool().map_or(self.limit, |tool| tool.timeout)
+        trip.outbound.plan().map_or(self.limit, |tool| tool.timeout)
     }
 
     fn deadline(&self, trip: Trip<'_>) -> Deadline {

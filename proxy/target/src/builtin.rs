@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use toolgate_call::{
-    Answer, Era, Op, Outbound, Permitted, Phase, RawJson, Refusal, Reply, Version,
+    Answer, Era, Listed, Op, Outbound, Permitted, Phase, RawJson, Refusal, Reply, Version,
 };
 
 use self::arguments::Arguments;
@@ -103,15 +103,18 @@ impl BuiltinTarget {
         outbound.ledger.enter(Phase::Wait);
         let answer = match &outbound.op {
             Op::Call(permitted) => return self.carry_out(permitted).await,
-            Op::List { cursor: None } => Answer::result(self.tools.clone()),
-            Op::List { cursor: Some(_) } => error("there is only one page; ask without a cursor"),
-            Op::Probe => Answer::result(discovery()),
+            Op::List { what: Listed::Tools, cursor: None } => Answer::result(self.tools.clone()),
+            Op::List { what: Listed::Tools, cursor: Some(_) } => {
+                error("there is only one page; ask without a cursor")
+            }
+            Op::List { .. } => error("there are only tools here"),
+            Op::Describe | Op::Probe => Answer::result(discovery()),
         };
         Ok(Reply::one(Era::Modern, answer))
     }
 
     async fn carry_out(&self, permitted: &Permitted) -> Result<Reply, Refusal> {
-        let Some(tool) = permitted.tool() else {
+        let Some(tool) = permitted.plan().filter(|plan| plan.is_tool()) else {
             return Err(Refusal::internal("a call of no tool was sent to a target"));
         };
         let call = permitted.call();

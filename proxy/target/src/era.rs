@@ -9,7 +9,7 @@ use toolgate_call::{Answer, Era, RawJson, Version};
 /// What the answer shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// A modern server; and whether it tells of changes of its list, if it has said so.
+    /// A modern server; and whether it tells of changes of its lists, if it has said so.
     Modern { tells: Option<bool> },
     /// A modern server, but of no revision that the gateway speaks.
     Stranger,
@@ -28,11 +28,15 @@ struct Discovered {
 #[derive(Default, Deserialize)]
 struct Capabilities {
     #[serde(default)]
-    tools: ToolsCapability,
+    tools: ListCapability,
+    #[serde(default)]
+    prompts: ListCapability,
+    #[serde(default)]
+    resources: ListCapability,
 }
 
 #[derive(Default, Deserialize)]
-struct ToolsCapability {
+struct ListCapability {
     #[serde(rename = "listChanged", default)]
     list_changed: bool,
 }
@@ -73,7 +77,9 @@ pub(crate) fn judge(answer: &Answer) -> Verdict {
 
 fn judge_result(raw: &RawJson) -> Verdict {
     let Ok(Discovered { versions, capabilities }) = raw.parse() else { return Verdict::Older };
-    judge_versions(&versions, Some(capabilities.tools.list_changed))
+    let Capabilities { tools, prompts, resources } = capabilities;
+    let tells = tools.list_changed || prompts.list_changed || resources.list_changed;
+    judge_versions(&versions, Some(tells))
 }
 
 /// A server that names only revisions of the older era asks for `initialize`.

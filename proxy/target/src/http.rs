@@ -26,7 +26,7 @@ use std::time::Duration;
 
 use http::{HeaderName, HeaderValue, Uri};
 use tokio::sync::Semaphore;
-use toolgate_call::{Era, Ledger, Outbound, Refusal, Reply, Version};
+use toolgate_call::{Answer, Era, Ledger, Op, Outbound, Refusal, Reply, Version};
 use toolgate_telemetry::{Direction, TargetMetrics, Telemetry};
 use tower::{Service, service_fn};
 
@@ -201,6 +201,10 @@ impl Inner {
     /// target has refused the request without looking at it then, so that it is not sent twice.
     async fn serve_legacy(this: &Arc<Self>, outbound: &Outbound) -> Result<Reply, Failure> {
         let session = this.session(outbound).await?;
+        if matches!(outbound.op, Op::Describe) {
+            // It has said that when the session was made.
+            return Ok(Reply::one(Era::Legacy, Answer::result(session.about.clone())));
+        }
         let request = request::legacy(this, outbound, &session)?;
         let answered = reply::answered(this, request, outbound, Some(&session)).await;
         if !matches!(answered, Err(Failure::SessionLost(_))) {

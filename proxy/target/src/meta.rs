@@ -91,7 +91,7 @@ impl MetaChange {
     }
 
     /// The request under that id and name.
-    pub(crate) fn rewrite<'a>(&'a self, id: &'a str, name: &'a str) -> Rewrite<'a> {
+    pub(crate) fn rewrite<'a>(&'a self, id: &'a str, name: Option<&'a str>) -> Rewrite<'a> {
         let meta = match &self.members {
             Members::Keep => MetaEdit::Keep,
             Members::Own => MetaEdit::Prepend(OWN),

@@ -52,8 +52,12 @@ struct Meta<'a> {
     token: Option<&'a RawValue>,
 }
 
-/// A notice for the gateway itself.
-pub(crate) const TOOLS_CHANGED: &str = "notifications/tools/list_changed";
+/// Notices for the gateway itself.
+const LISTS_CHANGED: [&str; 3] = [
+    "notifications/tools/list_changed",
+    "notifications/prompts/list_changed",
+    "notifications/resources/list_changed",
+];
 const PROGRESS: &str = "notifications/progress";
 const MESSAGE: &str = "notifications/message";
 /// By which a modern caller asks for log messages (deprecated in 2026-07-28, but there).
@@ -66,7 +70,7 @@ impl Wanted {
     pub(crate) fn of(op: &Op, ours: Option<u64>) -> Self {
         let caller = match op {
             Op::Call(permitted) => Some(Arc::clone(permitted)),
-            Op::List { .. } | Op::Probe => None,
+            Op::List { .. } | Op::Describe | Op::Probe => None,
         };
         Self { caller, ours }
     }
@@ -94,6 +98,11 @@ impl Wanted {
             _ => None,
         }
     }
+}
+
+/// Whether a notice says that one of the target's lists has changed.
+pub(crate) fn is_list_changed(method: &str) -> bool {
+    LISTS_CHANGED.contains(&method)
 }
 
 /// A progress notification under the caller's own token.

@@ -30,7 +30,7 @@ use std::time::Duration;
 
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
-use toolgate_call::{Era, Event, Events, Op, Outbound, Phase, RawJson, Refusal, Reply};
+use toolgate_call::{Answer, Era, Event, Events, Op, Outbound, Phase, RawJson, Refusal, Reply};
 use toolgate_telemetry::{Direction, Telemetry};
 
 use self::house::{House, State};
@@ -78,8 +78,8 @@ pub struct StdioConfig {
 /// What a target has to say to the gateway itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TargetNotice {
-    /// Its list of tools has changed.
-    ToolsChanged,
+    /// One of its lists has changed.
+    ListsChanged,
     /// It is ready: started again, so that whatever was known of it may have changed; or at last,
     /// after it was asked in vain.
     Restarted,
@@ -164,8 +164,13 @@ impl StdioTarget {
         if let Some(version) = link.version() {
             self.house.telemetry.gateway.protocol(version, Direction::Target);
         }
-        let mut ticket = ask(&link, &outbound)?;
         let era = link.era();
+        if matches!(outbound.op, Op::Describe)
+            && let Some(about) = link.about()
+        {
+            return Ok(Reply::one(era, Answer::result(about)));
+        }
+        let mut ticket = ask(&link, &outbound)?;
         match ticket.next().await {
             Some(Event::Done(ending)) => ending.map(|answer| Reply::one(era, answer)),
             Some(Event::Notice(first)) => {
@@ -243,16 +248,18 @@ fn ask(link: &Arc<Link>, outbound: &Outbound) -> Result<Ticket, Refusal> {
         Ask { asker: Asker::Gateway, ledger: Some(Arc::clone(&outbound.ledger)), token: None };
     match &outbound.op {
         Op::Call(permitted) => {
-            let Some(tool) = permitted.tool() else {
-                return Err(Refusal::internal("a call of no tool was sent to a target"));
+            let Some(plan) = permitted.plan() else {
+                return Err(Refusal::internal("a call of nothing was sent to a target"));
             };
             let call = permitted.call();
             let token = call.meta.progress_token.clone();
             let ask = Ask { asker: Asker::Caller, token, ..own };
-            link.ask(ask, |id| request::call(call, tool, id, (era, trace)))
+            link.ask(ask, |id| request::call(call, plan, id, (era, trace)))
         }
-        Op::List { cursor } => link.ask(own, |id| Some(request::list(id, cursor.as_ref(), era))),
-        Op::Probe => link.ask(own, |id| Some(request::probe(id, era))),
+        Op::List { what, cursor } => {
+            link.ask(own, |id| Some(request::list(id, *what, (cursor.as_ref(), era))))
+        }
+        Op::Describe | Op::Probe => link.ask(own, |id| Some(request::probe(id, era))),
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use divan::Bencher;
 use toolgate_call::{
-    Hint, Ledger, Method, Outcome, Phase, Principal, RetryPlan, Scopes, ToolPlan, Trace, Version,
+    Hint, Kind, Ledger, Method, Outcome, Phase, Plan, Principal, RetryPlan, Scopes, Trace, Version,
 };
 use toolgate_telemetry::catalog::Dimension;
 use toolgate_telemetry::{AccessLogTo, CallRecord, CloudConfig, Config, Telemetry};
@@ -16,10 +16,11 @@ fn main() {
     divan::main();
 }
 
-fn plan() -> Arc<ToolPlan> {
+fn plan() -> Arc<Plan> {
     let retry =
         RetryPlan { attempts: 1, base: Duration::ZERO, multiplier: 1.0, max: Duration::ZERO };
-    Arc::new(ToolPlan {
+    Arc::new(Plan {
+        kind: Kind::Tool,
         target: Arc::from("search"),
         name: Arc::from("web_search"),
         full: Arc::from("search___web_search"),
@@ -44,7 +45,7 @@ fn principal() -> Principal {
 
 fn ledger() -> Ledger {
     let ledger = Ledger::new(Instant::now());
-    ledger.set_tool(&plan());
+    ledger.set_plan(&plan());
     for (n, phase) in Phase::ALL.into_iter().enumerate() {
         let at = Duration::from_micros(37 * (1 + n as u64));
         ledger.enter_at(phase, ledger.start() + at);

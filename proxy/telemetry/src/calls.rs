@@ -10,7 +10,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 
 use toolgate_call::{
-    Ledger, Method, Outcome, Phase, Phases, Principal, Reason, ToolPlan, Trace, Version,
+    Ledger, Method, Outcome, Phase, Phases, Plan, Principal, Reason, Trace, Version,
 };
 use toolgate_telemetry_catalog::{Metric, OTHER, OverheadPhase, gateway as family};
 
@@ -138,16 +138,16 @@ impl CallMetrics {
 
     /// Makes the counters of a tool that a target lists, so that its first call shows as an
     /// increase.
-    pub fn listed(&self, tool: &ToolPlan) {
+    pub fn listed(&self, tool: &Plan) {
         if self.tool(tool).folded {
             self.registry.folded();
         }
     }
 
     pub(crate) fn record(&self, record: &CallRecord<'_>) -> Mark {
-        let plan = record.ledger.tool().filter(|_| record.method == Method::ToolsCall);
-        let row = match record.ledger.tool() {
-            Some(tool) => self.target(&tool.target),
+        let plan = record.ledger.plan().filter(|plan| plan.is_tool());
+        let row = match record.ledger.plan() {
+            Some(plan) => self.target(&plan.target),
             None if record.method == Method::ToolsCall => Arc::clone(&self.unknown),
             None => Arc::clone(&self.local),
         };
@@ -169,7 +169,7 @@ impl CallMetrics {
         mark
     }
 
-    fn record_tool(&self, tool: &ToolPlan, row: &Row, record: &CallRecord<'_>) -> Mark {
+    fn record_tool(&self, tool: &Plan, row: &Row, record: &CallRecord<'_>) -> Mark {
         let handles = self.tool(tool);
         handles.calls.add(record.outcome);
         row.record_first_byte(&self.registry, record);
@@ -194,8 +194,8 @@ impl CallMetrics {
 
     /// Whether the call took longer than nearly all others of its tool.
     pub(crate) fn is_unusual(&self, record: &CallRecord<'_>) -> bool {
-        let Some(tool) = record.ledger.tool() else { return false };
-        self.tool(tool).is_unusual(record)
+        let tool = record.ledger.plan().filter(|plan| plan.is_tool());
+        tool.is_some_and(|tool| self.tool(tool).is_unusual(record))
     }
 
     /// Looks again at how long calls of each tool usually take.
@@ -222,7 +222,7 @@ impl CallMetrics {
         self.targets.get(name, Row::new)
     }
 
-    fn tool(&self, tool: &ToolPlan) -> Arc<ToolRow> {
+    fn tool(&self, tool: &Plan) -> Arc<ToolRow> {
         self.tools.get(&tool.full, |full| {
             let labels = if full == OTHER { [OTHER, OTHER] } else { [&*tool.target, &*tool.name] };
             ToolRow {

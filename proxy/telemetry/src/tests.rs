@@ -191,7 +191,7 @@ fn past_the_limit_of_tools_a_duration_has_its_target_and_no_other_tools_name() {
         let ledger = Ledger::new(Instant::now());
         let plan = plan(target, tool);
         calls.listed(&plan);
-        ledger.set_tool(&plan);
+        ledger.set_plan(&plan);
         calls.record(&record(&ledger, Method::ToolsCall, Outcome::OK));
     }
     let text = registry.render(crate::cells::Form::Plain);
@@ -209,7 +209,7 @@ fn past_the_limit_of_tools_a_duration_has_its_target_and_no_other_tools_name() {
 fn the_first_byte_is_there_when_receiving_begins() {
     let telemetry = quiet(2_000);
     let ledger = Ledger::new(Instant::now());
-    ledger.set_tool(&plan("alpha", "echo"));
+    ledger.set_plan(&plan("alpha", "echo"));
     let at = |ms| ledger.start() + Duration::from_millis(ms);
     ledger.enter_at(Phase::Wait, at(10));
     ledger.enter_at(Phase::Receive, at(50));

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use toolgate_call::trace::{self, Remote, Said};
-use toolgate_call::{Case, Method, Refusal};
+use toolgate_call::{Case, Kind, Method, Refusal};
 
 /// A JSON-RPC request or notification.
 #[derive(Debug, Default)]
@@ -28,12 +28,22 @@ pub(super) struct Envelope<'a> {
 pub(super) struct ParamsView<'a> {
     pub(super) name: Option<&'a RawValue>,
     pub(super) uri: Option<&'a RawValue>,
+    reference: Option<&'a RawValue>,
+    about: Reference<'a>,
     pub(super) meta: Option<&'a RawValue>,
     pub(super) cursor: Option<Option<Cow<'a, str>>>,
     pub(super) protocol_version: Option<Cow<'a, str>>,
     arguments: Option<IgnoredAny>,
     request_state: Option<IgnoredAny>,
     input_responses: Option<IgnoredAny>,
+}
+
+/// What a `completion/complete` is about: `params.ref`.
+#[derive(Debug, Default)]
+struct Reference<'a> {
+    kind: Option<Cow<'a, str>>,
+    name: Option<&'a RawValue>,
+    uri: Option<&'a RawValue>,
 }
 
 /// The known members of `_meta`.
@@ -125,23 +135,52 @@ impl<'de> Visitor<'de> for EnvelopeVisitor {
 // === impl ParamsView ===
 
 impl<'a> ParamsView<'a> {
-    /// The member that names what the method is about: one of the two, never the other instead.
+    /// The member that names what the method is about: one of them, never another instead.
     pub(super) fn named(&self, method: Method) -> Option<&'a RawValue> {
-        if by_uri(method) { self.uri } else { self.name }
+        match self.kind(method)? {
+            Kind::Resources if method == Method::Complete => self.about.uri,
+            Kind::Prompt if method == Method::Complete => self.about.name,
+            Kind::Resources => self.uri,
+            Kind::Tool | Kind::Prompt => self.name,
+        }
+    }
+
+    /// A member of `params` that such a request has.
+    pub(super) fn member(&self, method: Method) -> Option<&'a RawValue> {
+        if method == Method::Complete { self.reference } else { self.named(method) }
+    }
+
+    /// What the method is about, if it is about something that a target offers.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "all others are about nothing of the kind")]
+    pub(super) fn kind(&self, method: Method) -> Option<Kind> {
+        match method {
+            Method::ToolsCall => Some(Kind::Tool),
+            Method::PromptsGet => Some(Kind::Prompt),
+            Method::ResourcesRead | Method::Subscribe | Method::Unsubscribe => {
+                Some(Kind::Resources)
+            }
+            Method::Complete => match self.about.kind.as_deref() {
+                Some("ref/prompt") => Some(Kind::Prompt),
+                Some("ref/resource") => Some(Kind::Resources),
+                _ => None,
+            },
+            _ => None,
+        }
     }
 
     /// The same, unescaped.
     pub(super) fn name_text(&self, method: Method) -> Result<Option<Cow<'a, str>>, Refusal> {
         let Some(raw) = self.named(method) else { return Ok(None) };
         serde_json::from_str::<Text<'a>>(raw.get()).map(|Text(text)| Some(text)).map_err(|_| {
-            let member = if by_uri(method) { "uri" } else { "name" };
+            let member = match (method, self.kind(method)) {
+                (Method::Complete, Some(Kind::Resources)) => "ref.uri",
+                (Method::Complete, _) => "ref.name",
+                (_, Some(Kind::Resources)) => "uri",
+                _ => "name",
+            };
             Refusal::new(Case::ParamsInvalid, format!("`params.{member}` must be a string"))
         })
     }
-}
-
-const fn by_uri(method: Method) -> bool {
-    matches!(method, Method::ResourcesRead | Method::Subscribe | Method::Unsubscribe)
 }
 
 impl<'de> Deserialize<'de> for ParamsView<'de> {
@@ -166,6 +205,11 @@ impl<'de> Visitor<'de> for ParamsVisitor {
                 "name" => once(&mut out.name, map.next_value()?, "params.name")?,
                 "uri" => once(&mut out.uri, map.next_value()?, "params.uri")?,
                 "_meta" => once(&mut out.meta, map.next_value()?, "params._meta")?,
+                "ref" => {
+                    let raw: &RawValue = map.next_value()?;
+                    once(&mut out.reference, raw, "params.ref")?;
+                    out.about = Reference::read(raw).map_err(A::Error::custom)?;
+                }
                 "cursor" => {
                     let text: Option<Text<'de>> = map.next_value()?;
                     once(&mut out.cursor, text.map(|Text(text)| text), "params.cursor")?;
@@ -181,6 +225,52 @@ impl<'de> Visitor<'de> for ParamsVisitor {
                     let Text(text) = map.next_value()?;
                     once(&mut out.protocol_version, text, "params.protocolVersion")?;
                 }
+                _ => {
+                    map.next_value::<IgnoredAny>()?;
+                }
+            }
+        }
+        Ok(out)
+    }
+}
+
+// === impl Reference ===
+
+impl<'a> Reference<'a> {
+    /// Of a value that is no object nothing is read: the target will say what is wrong with it.
+    fn read(raw: &'a RawValue) -> Result<Self, String> {
+        if !raw.get().starts_with('{') {
+            return Ok(Self::default());
+        }
+        serde_json::from_str(raw.get()).map_err(|error| describe(&error))
+    }
+}
+
+impl<'de> Deserialize<'de> for Reference<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(ReferenceVisitor)
+    }
+}
+
+struct ReferenceVisitor;
+
+impl<'de> Visitor<'de> for ReferenceVisitor {
+    type Value = Reference<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("`params.ref` as an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Reference<'de>, A::Error> {
+        let mut out = Reference::default();
+        while let Some(Text(key)) = map.next_key::<Text<'de>>()? {
+            match &*key {
+                "type" => {
+                    let Text(text) = map.next_value()?;
+                    once(&mut out.kind, text, "params.ref.type")?;
+                }
+                "name" => once(&mut out.name, map.next_value()?, "params.ref.name")?,
+                "uri" => once(&mut out.uri, map.next_value()?, "params.ref.uri")?,
                 _ => {
                     map.next_value::<IgnoredAny>()?;
                 }

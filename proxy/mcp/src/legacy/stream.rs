@@ -1,7 +1,7 @@
 //! The stream of a session: what a server says without being asked.
 //!
-//! Enters: the number that changes with the catalog, and whether it has changed since the session
-//! began. Leaves: `notifications/tools/list_changed`.
+//! Enters: the numbers that change with the lists of the catalog, and those that the session has
+//! seen. Leaves: a `list_changed` notification for each list that is another one now.
 //! Never: an answer to a request; never after the session or the token has expired.
 
 use std::future::Future;
@@ -14,32 +14,40 @@ use tokio::time::Sleep;
 use toolgate_call::{Event, Events, RawJson};
 use toolgate_telemetry::{ActiveStream, StreamEnd};
 
-/// What is said when the catalog has changed.
-const CHANGED: &str = r#"{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}"#;
+use crate::registry::Generations;
 
-type Next = Pin<Box<dyn Future<Output = Option<watch::Receiver<u64>>> + Send>>;
+/// What is said when a list has changed.
+const TOOLS: &str = r#"{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}"#;
+const PROMPTS: &str = r#"{"jsonrpc":"2.0","method":"notifications/prompts/list_changed"}"#;
+const RESOURCES: &str = r#"{"jsonrpc":"2.0","method":"notifications/resources/list_changed"}"#;
+
+type Next = Pin<Box<dyn Future<Output = Option<watch::Receiver<Generations>>> + Send>>;
 
 struct Changes {
-    /// A change that the session may not have seen, to be announced first.
-    missed: bool,
+    /// What the session has been told of.
+    told: Generations,
+    /// What it could be told of.
+    now: Generations,
     next: Option<Next>,
     end: Pin<Box<Sleep>>,
     /// Until it is known why it ended; dropped, it says that the caller left.
     active: Option<ActiveStream>,
 }
 
-/// The stream of a session, until that moment (in seconds since the epoch) at the latest; `missed`
-/// says whether it begins with an announcement.
+/// The stream of a session that knows of the lists up to these numbers, until that moment (in
+/// seconds since the epoch) at the latest.
 pub(crate) fn changes(
-    receiver: watch::Receiver<u64>,
+    receiver: watch::Receiver<Generations>,
     until: u64,
-    missed: bool,
+    told: Generations,
     active: ActiveStream,
 ) -> Pin<Box<dyn Events>> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    let left = Duration::from_secs(until.saturating_sub(now));
+    let clock = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let left = Duration::from_secs(until.saturating_sub(clock));
+    let now = *receiver.borrow();
     Box::pin(Changes {
-        missed,
+        told,
+        now,
         next: Some(Box::pin(wait(receiver))),
         end: Box::pin(tokio::time::sleep(left)),
         active: Some(active),
@@ -49,6 +57,21 @@ pub(crate) fn changes(
 // === impl Changes ===
 
 impl Changes {
+    /// The next thing to tell.
+    fn news(&mut self) -> Option<Event> {
+        let Generations { tools, prompts, resources } = &mut self.told;
+        let lists = [
+            (tools, self.now.tools, TOOLS),
+            (prompts, self.now.prompts, PROMPTS),
+            (resources, self.now.resources, RESOURCES),
+        ];
+        lists.into_iter().find_map(|(told, now, text)| {
+            let is_news = *told != now;
+            *told = now;
+            is_news.then(|| Event::Notice(RawJson::literal(text)))
+        })
+    }
+
     fn ended(&mut self, why: StreamEnd) {
         self.next = None;
         if let Some(active) = self.active.take() {
@@ -57,7 +80,7 @@ impl Changes {
     }
 }
 
-async fn wait(mut receiver: watch::Receiver<u64>) -> Option<watch::Receiver<u64>> {
+async fn wait(mut receiver: watch::Receiver<Generations>) -> Option<watch::Receiver<Generations>> {
     receiver.changed().await.ok().map(|()| receiver)
 }
 
@@ -66,21 +89,18 @@ impl Events for Changes {
         if self.end.as_mut().poll(cx).is_ready() {
             self.ended(StreamEnd::MaxAge);
         }
-        let missed = std::mem::take(&mut self.missed);
-        let Some(next) = &mut self.next else { return Poll::Ready(None) };
-        if missed {
-            return Poll::Ready(Some(Event::Notice(RawJson::literal(CHANGED))));
-        }
-        match next.as_mut().poll(cx) {
-            Poll::Pending => Poll::Pending,
-            Poll::Ready(receiver) => {
-                self.next = receiver.map(|receiver| -> Next { Box::pin(wait(receiver)) });
-                let more = self.next.is_some();
-                if !more {
+        loop {
+            let Some(next) = &mut self.next else { return Poll::Ready(None) };
+            if let Poll::Ready(receiver) = next.as_mut().poll(cx) {
+                let Some(receiver) = receiver else {
                     self.ended(StreamEnd::UpstreamClose);
-                }
-                Poll::Ready(more.then(|| Event::Notice(RawJson::literal(CHANGED))))
+                    return Poll::Ready(None);
+                };
+                self.now = *receiver.borrow();
+                self.next = Some(Box::pin(wait(receiver)));
+                continue;
             }
+            return self.news().map_or(Poll::Pending, |news| Poll::Ready(Some(news)));
         }
     }
 

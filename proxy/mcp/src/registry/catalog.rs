@@ -1,34 +1,69 @@
-//! All tools on offer at one moment.
+//! All that is on offer at one moment.
 //!
-//! Enters: every target's list. Leaves: tools in configuration order and then the target's order,
-//! and a map by name. Never: changed after it was built.
+//! Enters: every target's lists. Leaves: what they hold in configuration order and then the
+//! target's order, and maps by name and by URI. Never: changed after it was built.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use toolgate_call::{RawJson, ToolPlan, name};
+use toolgate_call::{Kind, Listed, Plan, RawJson, name};
 
 use super::entry::Entry;
-use crate::list::Tool;
+use super::owners::Owners;
+use crate::list::{About, Item};
 use crate::naming::{self, Prefix, Shared, fnv1a};
 
-/// A tool on offer.
+/// Something on offer.
 #[derive(Debug)]
 pub(crate) struct Offered {
     pub(crate) raw: RawJson,
     /// What callers of the older era are shown, where it is something else.
     pub(crate) for_legacy: Option<RawJson>,
-    pub(crate) plan: Arc<ToolPlan>,
+    pub(crate) plan: Arc<Plan>,
+}
+
+/// One list, and a digest of it: another one means that something has changed.
+#[derive(Debug, Default)]
+pub(crate) struct Offers {
+    pub(crate) items: Vec<Offered>,
+    pub(crate) generation: u64,
 }
 
 /// Everything on offer.
 #[derive(Debug, Default)]
 pub(crate) struct Catalog {
-    pub(crate) tools: Vec<Offered>,
-    pub(crate) by_name: HashMap<String, Arc<ToolPlan>>,
-    /// A digest of names and descriptions: another one means that something has changed.
-    pub(crate) generation: u64,
+    tools: Offers,
+    prompts: Offers,
+    resources: Offers,
+    templates: Offers,
+    named: Named,
+    prompts_named: Named,
+    owners: Owners,
+    /// What the targets say of themselves, in configuration order.
+    pub(crate) abouts: Vec<(Arc<str>, Arc<About>)>,
 }
+
+/// What lists have changed between two catalogs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Generations {
+    pub(crate) tools: u64,
+    pub(crate) prompts: u64,
+    /// Resources and templates.
+    pub(crate) resources: u64,
+}
+
+type Named = HashMap<String, Arc<Plan>>;
+
+/// One list under construction.
+struct Naming<'a> {
+    prefix: Prefix,
+    targets: &'a HashSet<Arc<str>>,
+    named: Named,
+    offers: Offers,
+}
+
+/// Things of one target, each with its plan.
+type Planned = (Arc<[Item]>, Vec<Arc<Plan>>);
 
 // === impl Catalog ===
 
@@ -36,71 +71,149 @@ impl Catalog {
     pub(super) fn build(
         entries: &[Arc<Entry>],
         prefix: Prefix,
-        plan: impl Fn(&Entry, &Tool) -> ToolPlan,
+        plan: impl Fn(&Entry, Kind, Option<&Item>) -> Plan,
     ) -> Self {
-        let lists: Vec<_> = entries.iter().map(|entry| (entry, entry.tools())).collect();
-        let mut owners: HashMap<Arc<str>, (usize, usize)> = HashMap::new();
-        for (at, (_, tools)) in lists.iter().enumerate() {
-            for tool in tools.iter() {
-                owners.entry(Arc::clone(&tool.name)).or_insert((at, 0)).1 += 1;
+        let targets: HashSet<_> =
+            entries.iter().map(|entry| Arc::clone(&entry.spec.name)).collect();
+        let named = |what, kind| {
+            let planned = |entry: &Arc<Entry>| {
+                let items = entry.list(what);
+                let plans = items.iter().map(|item| Arc::new(plan(entry, kind, Some(item))));
+                let plans = plans.collect();
+                (items, plans)
+            };
+            let all: Vec<Planned> = entries.iter().map(planned).collect();
+            Naming::of(prefix, &targets).all(&all)
+        };
+        let (tools, by_name) = named(Listed::Tools, Kind::Tool);
+        let (prompts, prompts_named) = named(Listed::Prompts, Kind::Prompt);
+        let mut catalog = Self { tools, prompts, named: by_name, prompts_named, ..Self::default() };
+        for entry in entries {
+            let about = entry.about();
+            if about.may_have(Listed::Resources) {
+                catalog.own(entry, &Arc::new(plan(entry, Kind::Resources, None)));
             }
-        }
-        let mut catalog = Self::default();
-        let targets = entries.iter().map(|entry| Arc::clone(&entry.spec.name)).collect();
-        let plans: Vec<Vec<_>> = lists
-            .iter()
-            .map(|(entry, tools)| tools.iter().map(|tool| Arc::new(plan(entry, tool))).collect())
-            .collect();
-        // The full name is always understood, so that a name which was plain yesterday and is
-        // shared today goes on working under it; and before all others, so that none can take it.
-        for plan in plans.iter().flatten() {
-            catalog.by_name.insert(plan.full.to_string(), Arc::clone(plan));
-        }
-        for (at, ((_, tools), plans)) in lists.iter().zip(plans).enumerate() {
-            for (tool, plan) in tools.iter().zip(plans) {
-                let shared = match owners.get(&tool.name) {
-                    Some((first, count)) if *count > 1 && *first == at => Shared::First,
-                    Some((_, count)) if *count > 1 => Shared::Later,
-                    _ => Shared::Alone,
-                };
-                match catalog.name_for(&plan, (prefix, shared), &targets) {
-                    Some(exposed) => catalog.offer(exposed, tool, plan),
-                    None => tracing::warn!(tool = %plan.full, "hidden by a tool of the same name"),
-                }
-            }
+            catalog.abouts.push((Arc::clone(&entry.spec.name), about));
         }
         catalog
     }
 
-    /// The name under which a tool is offered; `None` if it would be another tool's.
-    fn name_for(
-        &self,
-        plan: &Arc<ToolPlan>,
-        (prefix, shared): (Prefix, Shared),
-        targets: &HashSet<Arc<str>>,
-    ) -> Option<String> {
-        let name = |shared| naming::expose(prefix, &plan.target, &plan.name, shared);
-        let is_free = |name: &String| self.is_free(name, plan, targets);
+    /// A list.
+    pub(crate) const fn list(&self, what: Listed) -> &Offers {
+        match what {
+            Listed::Tools => &self.tools,
+            Listed::Prompts => &self.prompts,
+            Listed::Resources => &self.resources,
+            Listed::Templates => &self.templates,
+        }
+    }
+
+    /// What goes by that name, or whose URI that is.
+    pub(crate) fn find(&self, kind: Kind, exposed: &str) -> Option<Arc<Plan>> {
+        match kind {
+            Kind::Tool => self.named.get(exposed).map(Arc::clone),
+            Kind::Prompt => self.prompts_named.get(exposed).map(Arc::clone),
+            Kind::Resources => self.owners.of(exposed),
+        }
+    }
+
+    pub(crate) const fn generations(&self) -> Generations {
+        Generations {
+            tools: self.tools.generation,
+            prompts: self.prompts.generation,
+            resources: self.resources.generation ^ self.templates.generation.rotate_left(1),
+        }
+    }
+
+    /// Takes a target's resources in. Of two with the same URI the first target's is offered.
+    fn own(&mut self, entry: &Entry, plan: &Arc<Plan>) {
+        for item in entry.list(Listed::Resources).iter() {
+            if self.owners.claim(&item.name, plan) {
+                self.resources.add(item.raw(), None, Arc::clone(plan));
+            } else {
+                let (target, uri) = (&plan.target, &item.name);
+                tracing::warn!(%target, %uri, "hidden by a resource of the same URI");
+            }
+        }
+        for item in entry.list(Listed::Templates).iter() {
+            if self.owners.claim_all(&item.name, plan) {
+                self.templates.add(item.raw(), None, Arc::clone(plan));
+            } else {
+                let (target, template) = (&plan.target, &item.name);
+                tracing::warn!(%target, %template, "hidden by a template of the same words");
+            }
+        }
+        self.owners.join(plan);
+    }
+}
+
+// === impl Offers ===
+
+impl Offers {
+    fn add(&mut self, raw: RawJson, for_legacy: Option<RawJson>, plan: Arc<Plan>) {
+        self.generation = self.generation.rotate_left(5) ^ fnv1a(raw.as_bytes());
+        self.items.push(Offered { raw, for_legacy, plan });
+    }
+}
+
+// === impl Naming ===
+
+impl<'a> Naming<'a> {
+    fn of(prefix: Prefix, targets: &'a HashSet<Arc<str>>) -> Self {
+        Self { prefix, targets, named: Named::new(), offers: Offers::default() }
+    }
+
+    fn all(mut self, all: &[Planned]) -> (Offers, Named) {
+        let mut owners: HashMap<Arc<str>, (usize, usize)> = HashMap::new();
+        for (at, (items, _)) in all.iter().enumerate() {
+            for item in items.iter() {
+                owners.entry(Arc::clone(&item.name)).or_insert((at, 0)).1 += 1;
+            }
+        }
+        // The full name is always understood, so that a name which was plain yesterday and is
+        // shared today goes on working under it; and before all others, so that none can take it.
+        for plan in all.iter().flat_map(|(_, plans)| plans) {
+            self.named.insert(plan.full.to_string(), Arc::clone(plan));
+        }
+        for (at, (items, plans)) in all.iter().enumerate() {
+            for (item, plan) in items.iter().zip(plans) {
+                let shared = match owners.get(&item.name) {
+                    Some((first, count)) if *count > 1 && *first == at => Shared::First,
+                    Some((_, count)) if *count > 1 => Shared::Later,
+                    _ => Shared::Alone,
+                };
+                match self.name_for(plan, shared) {
+                    Some(exposed) => self.offer(exposed, item, plan),
+                    None => tracing::warn!(name = %plan.full, "hidden by another of the same name"),
+                }
+            }
+        }
+        (self.offers, self.named)
+    }
+
+    /// The name under which something is offered; `None` if it would be another's.
+    fn name_for(&self, plan: &Arc<Plan>, shared: Shared) -> Option<String> {
+        let name = |shared| naming::expose(self.prefix, &plan.target, &plan.name, shared);
+        let is_free = |name: &String| self.is_free(name, plan);
         let later = || name(Shared::Later).filter(is_free);
         name(shared).filter(is_free).or_else(later)
     }
 
-    /// Whether a name is this tool's to take: not one that another has, or that reads like the
-    /// full name of another.
-    fn is_free(&self, name: &str, plan: &Arc<ToolPlan>, targets: &HashSet<Arc<str>>) -> bool {
-        match self.by_name.get(name) {
+    /// Whether a name is its own to take: not one that another has, or that reads like the full
+    /// name of another.
+    fn is_free(&self, name: &str, plan: &Arc<Plan>) -> bool {
+        match self.named.get(name) {
             Some(owner) => Arc::ptr_eq(owner, plan),
             None => {
                 let named = name::split(name).map(|(target, _)| target);
-                named.is_none_or(|target| *target == *plan.target || !targets.contains(target))
+                named.is_none_or(|target| *target == *plan.target || !self.targets.contains(target))
             }
         }
     }
 
-    fn offer(&mut self, exposed: String, tool: &Tool, plan: Arc<ToolPlan>) {
-        let (raw, for_legacy) = (tool.renamed(&exposed), tool.renamed_for_legacy(&exposed));
-        self.generation = self.generation.rotate_left(5) ^ fnv1a(raw.as_bytes());
-        self.by_name.insert(exposed, Arc::clone(&plan));
-        self.tools.push(Offered { raw, for_legacy, plan });
+    fn offer(&mut self, exposed: String, item: &Item, plan: &Arc<Plan>) {
+        let (raw, for_legacy) = (item.renamed(&exposed), item.renamed_for_legacy(&exposed));
+        self.offers.add(raw, for_legacy, Arc::clone(plan));
+        self.named.insert(exposed, Arc::clone(plan));
     }
 }

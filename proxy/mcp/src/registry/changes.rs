@@ -8,11 +8,11 @@ use std::collections::HashMap;
 
 use toolgate_telemetry::{SchemaChange, TargetMetrics};
 
-use crate::list::Tool;
+use crate::list::Item;
 
 /// Counts the changes from `old` to `new`.
-pub(super) fn count(old: &[Tool], new: &[Tool], metrics: &TargetMetrics) {
-    let mut before: HashMap<&str, &Tool> = old.iter().map(|tool| (&*tool.name, tool)).collect();
+pub(super) fn count(old: &[Item], new: &[Item], metrics: &TargetMetrics) {
+    let mut before: HashMap<&str, &Item> = old.iter().map(|tool| (&*tool.name, tool)).collect();
     let (mut added, mut changed) = (0, 0);
     for tool in new {
         match before.remove(&*tool.name) {

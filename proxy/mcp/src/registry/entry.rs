@@ -1,6 +1,6 @@
-//! One target's list, and how old it is.
+//! One target's lists, and how old they are.
 //!
-//! Enters: reasons to ask the target. Leaves: its tools; the last good ones while it is down.
+//! Enters: reasons to ask the target. Leaves: what it offers; the last good lists while it is down.
 //! Never: two questions at once, and never a question a second after one that failed.
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -8,12 +8,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
-use toolgate_call::{Deadline, Ledger, Op, Outbound, Reason, Refusal};
+use toolgate_call::{Deadline, Ledger, Listed, Op, Outbound, Reason, Refusal};
 use toolgate_telemetry::ListCause;
 use tower::ServiceExt as _;
 
 use super::{TargetSpec, changes};
-use crate::list::{self, List, Tool};
+use crate::list::{self, About, Item, Offer};
 
 /// The shortest time between two questions that a caller's unknown name may cause.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
@@ -28,10 +28,10 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// thought about it, says nothing.)
 const SHORTEST_TTL: Duration = Duration::from_secs(1);
 
-/// A list, or why there is none.
-pub(super) type Fetched = Result<List, Refusal>;
+/// What it offers, or why that could not be had.
+pub(super) type Fetched = Result<Offer, Refusal>;
 
-/// A target and its list.
+/// A target and its lists.
 #[derive(Debug)]
 pub(crate) struct Entry {
     pub(crate) spec: TargetSpec,
@@ -42,7 +42,9 @@ pub(crate) struct Entry {
 
 #[derive(Debug, Default)]
 struct State {
-    tools: Arc<[Tool]>,
+    about: Arc<About>,
+    /// In the order of [`Listed::ALL`].
+    lists: [Arc<[Item]>; 4],
     known: bool,
     due: Option<Instant>,
     /// When the last question was put: its answer says nothing of what came later.
@@ -64,11 +66,19 @@ impl Entry {
         Self { spec, state: Mutex::default(), turn, is_being_asked }
     }
 
-    pub(crate) fn tools(&self) -> Arc<[Tool]> {
-        Arc::clone(&self.state().tools)
+    /// One of its lists.
+    pub(crate) fn list(&self, what: Listed) -> Arc<[Item]> {
+        let state = self.state();
+        let mut lists = state.lists.iter().zip(Listed::ALL);
+        lists.find(|(_, of)| *of == what).map(|(list, _)| Arc::clone(list)).unwrap_or_default()
     }
 
-    /// Whether the target has ever told its tools.
+    /// What it says of itself.
+    pub(crate) fn about(&self) -> Arc<About> {
+        Arc::clone(&self.state().about)
+    }
+
+    /// Whether the target has ever told what it offers.
     pub(super) fn is_known(&self) -> bool {
         self.state().known
     }
@@ -109,6 +119,11 @@ impl Entry {
     /// is being asked right now is worth waiting for.
     pub(super) fn may_ask(&self) -> bool {
         self.is_being_asked() || self.state().asked.is_none_or(|at| at.elapsed() >= ASK_AGAIN)
+    }
+
+    /// Whether it has never answered, neither well nor badly.
+    pub(super) fn is_new(&self) -> bool {
+        self.state().asked.is_none()
     }
 
     /// Whether a question is on its way.
@@ -167,22 +182,18 @@ impl Entry {
         let _answered = self.spec.svc.clone().oneshot(outbound).await;
     }
 
-    /// Takes what was fetched; says whether the tools are others than before.
+    /// Takes what was fetched; says whether it is something else than before.
     pub(super) fn settle(&self, fetched: Fetched) -> bool {
         let now = Instant::now();
         let mut state = self.state();
         state.asked = Some(now);
         match fetched {
-            Ok(List { tools, ttl }) => {
-                let size = tools.iter().map(Tool::size).sum();
-                self.spec.metrics.list_size(tools.len(), size);
-                let changed = !state.known || *state.tools != *tools;
-                if changed {
-                    if state.known {
-                        changes::count(&state.tools, &tools, &self.spec.metrics);
-                    }
-                    state.tools = tools.into();
+            Ok(Offer { about, lists, ttl }) => {
+                let mut changed = !state.known || *state.about != about;
+                for (what, list) in Listed::ALL.into_iter().zip(lists) {
+                    changed |= list.is_some_and(|list| self.replace(&mut state, what, list));
                 }
+                state.about = Arc::new(about);
                 state.known = true;
                 state.failure = None;
                 state.failures = 0;
@@ -201,6 +212,25 @@ impl Entry {
                 false
             }
         }
+    }
+
+    /// Takes a list; says whether it is another one than before.
+    fn replace(&self, state: &mut State, what: Listed, new: Vec<Item>) -> bool {
+        if what == Listed::Tools {
+            let size = new.iter().map(Item::size).sum();
+            self.spec.metrics.list_size(new.len(), size);
+        }
+        let known = state.known;
+        let mut lists = state.lists.iter_mut().zip(Listed::ALL);
+        let Some((old, _)) = lists.find(|(_, of)| *of == what) else { return false };
+        if **old == *new {
+            return false;
+        }
+        if known && what == Listed::Tools {
+            changes::count(old, &new, &self.spec.metrics);
+        }
+        *old = new.into();
+        true
     }
 
     /// How long a question of the gateway's own may take.

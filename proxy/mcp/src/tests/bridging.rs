@@ -1,13 +1,13 @@
 //! From one era to the other.
 
 use proptest::prelude::{prop_assert_eq, proptest};
-use toolgate_call::{Answer, Era, RawJson};
+use toolgate_call::{Answer, Era, Method, RawJson};
 
-use crate::bridge::answer_for;
+use crate::bridge::{Way, answer_for};
 
 fn bridged(text: &str, from: Era, to: Era) -> Result<String, ()> {
     let raw = RawJson::built(bytes::Bytes::copy_from_slice(text.as_bytes()));
-    match answer_for(Answer::result(raw), from, to) {
+    match answer_for(Answer::result(raw), Way { from, to, method: Method::ToolsCall }) {
         Ok(Answer::Result { raw, .. }) => Ok(String::from_utf8(raw.as_bytes().to_vec()).unwrap()),
         _ => Err(()),
     }
@@ -53,10 +53,23 @@ fn a_modern_result_loses_its_type_for_an_older_caller_and_nothing_else() {
 }
 
 #[test]
+fn what_is_read_says_to_modern_callers_only_how_long_it_is_good() {
+    let read = |text: &'static str, from, to| {
+        let way = Way { from, to, method: Method::ResourcesRead };
+        let answer = answer_for(Answer::result(RawJson::literal(text)), way).unwrap();
+        let Answer::Result { raw, .. } = answer else { panic!("{answer:?}") };
+        String::from_utf8(raw.as_bytes().to_vec()).unwrap()
+    };
+    let hinted = r#"{"resultType":"complete","ttlMs":0,"cacheScope":"private","contents":[]}"#;
+    assert_eq!(read(r#"{"contents":[]}"#, Era::Legacy, Era::Modern), hinted);
+    assert_eq!(read(hinted, Era::Modern, Era::Legacy), r#"{"contents":[]}"#);
+}
+
+#[test]
 fn a_modern_caller_is_given_no_code_that_its_era_does_not_have() {
     let raw = |text: &'static str| RawJson::literal(text);
-    let error =
-        |code, text| answer_for(Answer::Error { raw: raw(text), code }, Era::Legacy, Era::Modern);
+    let way = Way { from: Era::Legacy, to: Era::Modern, method: Method::ResourcesRead };
+    let error = |code, text| answer_for(Answer::Error { raw: raw(text), code }, way);
     let gone = error(-32002, r#"{"message":"code","code" : -32002,"data":{"uri":"x"}}"#).unwrap();
     let Answer::Error { raw, code } = gone else { panic!("{gone:?}") };
     assert_eq!(code, -32602);

@@ -9,8 +9,8 @@ use std::time::Duration;
 use futures_util::future::poll_immediate;
 use tokio::sync::{Semaphore, oneshot};
 use toolgate_call::{
-    Answer, Case, Directory as _, Era, Hint, Op, Outbound, RawJson, Reason, Refusal, Reply,
-    RetryPlan, Scopes,
+    Answer, Case, Directory as _, Era, Hint, Kind, Listed, Op, Outbound, RawJson, Reason, Refusal,
+    Reply, RetryPlan, Scopes,
 };
 use toolgate_telemetry::Telemetry;
 use tower::service_fn;
@@ -57,12 +57,14 @@ impl Script {
 
     fn answer(&self, target: &Arc<str>, op: &Op) -> Result<Reply, Refusal> {
         let page = match op {
-            Op::List { cursor: None } => {
+            Op::List { cursor: None, .. } => {
                 self.0.asked.fetch_add(1, SeqCst);
                 0
             }
-            Op::List { cursor: Some(cursor) } => cursor.parse::<String>().unwrap().parse().unwrap(),
-            Op::Call(_) | Op::Probe => {
+            Op::List { cursor: Some(cursor), .. } => {
+                cursor.parse::<String>().unwrap().parse().unwrap()
+            }
+            Op::Call(_) | Op::Describe | Op::Probe => {
                 let answer = Answer::result(RawJson::literal(r#"{"content":[]}"#));
                 return Ok(Reply::one(Era::Legacy, answer));
             }
@@ -109,7 +111,7 @@ fn tool(name: &str, more: &str) -> String {
     format!(r#"{{"name":"{name}","inputSchema":{{"type":"object"}}{more}}}"#)
 }
 
-/// A target that has its answer ready, says so, and gives it when there is a permit.
+/// A target that has its list ready, says so, and gives it when there is a permit.
 fn held_spec(script: &Script, held: &Arc<Semaphore>) -> (TargetSpec, oneshot::Receiver<()>) {
     let (ready, is_ready) = oneshot::channel();
     let (ready, held) = (Mutex::new(Some(ready)), Arc::clone(held));
@@ -117,8 +119,11 @@ fn held_spec(script: &Script, held: &Arc<Semaphore>) -> (TargetSpec, oneshot::Re
     let ready = Arc::new(ready);
     spec.svc = TargetSvc::new(service_fn(move |outbound: Outbound| {
         let answer = script.answer(&Arc::from("t"), &outbound.op);
-        let (held, ready) = (Arc::clone(&held), ready.lock().unwrap().take());
+        let lists = matches!(outbound.op, Op::List { .. });
+        let held = lists.then(|| Arc::clone(&held));
+        let ready = if lists { ready.lock().unwrap().take() } else { None };
         async move {
+            let Some(held) = held else { return answer };
             ready.into_iter().for_each(|ready| ready.send(()).unwrap());
             held.acquire().await.unwrap().forget();
             answer
@@ -130,7 +135,7 @@ fn held_spec(script: &Script, held: &Arc<Semaphore>) -> (TargetSpec, oneshot::Re
 async fn names(registry: &Arc<Registry>) -> Vec<String> {
     let catalog = registry.fresh().await.unwrap();
     let name = |raw: &RawJson| raw.parse::<serde_json::Value>().unwrap()["name"].to_string();
-    catalog.tools.iter().map(|tool| name(&tool.raw).replace('"', "")).collect()
+    catalog.list(Listed::Tools).items.iter().map(|tool| name(&tool.raw).replace('"', "")).collect()
 }
 
 #[tokio::test]
@@ -140,10 +145,10 @@ async fn tools_come_in_configuration_order_and_then_the_targets() {
     assert_eq!(names(&all).await, ["b___z", "b___y", "a___z"]);
     let needed = registry(vec![spec("b", &b), spec("a", &a)], Prefix::WhenNeeded);
     assert_eq!(names(&needed).await, ["b___z", "y", "a___z"]);
-    assert!(needed.lookup("b___y").is_some(), "the full name is always understood");
+    assert!(needed.lookup(Kind::Tool, "b___y").is_some(), "the full name is always understood");
     let never = registry(vec![spec("b", &b), spec("a", &a)], Prefix::Never);
     assert_eq!(names(&never).await, ["z", "y"]);
-    assert_eq!(&*never.lookup("z").unwrap().target, "b");
+    assert_eq!(&*never.lookup(Kind::Tool, "z").unwrap().target, "b");
 }
 
 #[tokio::test]
@@ -154,7 +159,7 @@ async fn a_description_is_kept_but_for_the_name() {
     let registry = registry(vec![spec("t", &script)], Prefix::Always);
     let catalog = registry.fresh().await.unwrap();
     let wanted = tool.replace(r#""n""#, r#""t___n""#);
-    assert_eq!(catalog.tools[0].raw.as_bytes(), wanted.as_bytes());
+    assert_eq!(catalog.list(Listed::Tools).items[0].raw.as_bytes(), wanted.as_bytes());
 }
 
 #[tokio::test]
@@ -165,12 +170,15 @@ async fn a_target_that_is_down_costs_only_its_own_tools() {
     assert_eq!(names(&registry).await, ["up___x"]);
     let missing = registry.missing();
     assert_eq!((&*missing[0].0, missing[0].1.reason()), ("down", Reason::ConnectRefused));
-    let refusal = registry.resolve("down___x").await.unwrap_err();
+    let refusal = registry.resolve(Kind::Tool, "down___x").await.unwrap_err();
     assert_eq!(refusal.reason(), Reason::ConnectRefused, "its tools are not unknown, it is down");
-    assert_eq!(registry.resolve("up___y").await.unwrap_err().case(), Case::ToolUnknown);
+    assert_eq!(registry.resolve(Kind::Tool, "up___y").await.unwrap_err().case(), Case::ToolUnknown);
     let (down_asked, up_asked) = (down.asked(), up.asked());
     for made_up in ["nowhere", "nowhere___x"] {
-        assert_eq!(registry.resolve(made_up).await.unwrap_err().case(), Case::ToolUnknown);
+        assert_eq!(
+            registry.resolve(Kind::Tool, made_up).await.unwrap_err().case(),
+            Case::ToolUnknown
+        );
     }
     assert_eq!((down.asked(), up.asked()), (down_asked, up_asked), "nobody was asked");
 }
@@ -180,7 +188,10 @@ async fn where_names_are_plain_a_target_that_is_down_may_have_the_unknown_one() 
     let down = Script::default();
     down.pages(vec![Err(Reason::ConnectRefused)]);
     let registry = registry(vec![spec("down", &down)], Prefix::Never);
-    assert_eq!(registry.resolve("x").await.unwrap_err().reason(), Reason::ConnectRefused);
+    assert_eq!(
+        registry.resolve(Kind::Tool, "x").await.unwrap_err().reason(),
+        Reason::ConnectRefused
+    );
 }
 
 #[tokio::test]
@@ -234,7 +245,7 @@ async fn annotations_are_believed_only_where_the_operator_does() {
     let script = Script::lists(&["x"]);
     let doubted = registry(vec![spec("t", &script)], Prefix::Always);
     doubted.load().await;
-    assert_eq!(doubted.lookup("t___x").unwrap().read_only, Hint::Unknown);
+    assert_eq!(doubted.lookup(Kind::Tool, "t___x").unwrap().read_only, Hint::Unknown);
     let mut trusted = spec("t", &script);
     trusted.trust_annotations = true;
     let rules = |read_only| {
@@ -244,7 +255,7 @@ async fn annotations_are_believed_only_where_the_operator_does() {
         let telemetry = Telemetry::for_tests();
         let registry = Registry::new(vec![trusted.clone()], rules(rule), Prefix::Always, telemetry);
         registry.load().await;
-        assert_eq!(registry.lookup("t___x").unwrap().read_only, wanted);
+        assert_eq!(registry.lookup(Kind::Tool, "t___x").unwrap().read_only, wanted);
     }
 }
 
@@ -301,9 +312,13 @@ async fn a_full_name_cannot_be_taken_by_another_target() {
         let owner = Script::lists(&["x"]);
         let registry = registry(vec![spec("thief", &thief), spec("a", &owner)], prefix);
         assert_eq!(names(&registry).await, wanted);
-        assert_eq!(&*registry.lookup("a___x").unwrap().target, "a", "{prefix:?}");
-        assert!(registry.lookup("a___y").is_none(), "{prefix:?}");
-        assert_eq!(&*registry.lookup("thief___a___x").unwrap().name, "a___x", "{prefix:?}");
+        assert_eq!(&*registry.lookup(Kind::Tool, "a___x").unwrap().target, "a", "{prefix:?}");
+        assert!(registry.lookup(Kind::Tool, "a___y").is_none(), "{prefix:?}");
+        assert_eq!(
+            &*registry.lookup(Kind::Tool, "thief___a___x").unwrap().name,
+            "a___x",
+            "{prefix:?}"
+        );
     }
 }
 
@@ -328,7 +343,7 @@ async fn a_change_during_a_question_is_asked_about_again() {
     };
     told.await;
     first.await.unwrap();
-    assert!(registry.lookup("t___new").is_some());
+    assert!(registry.lookup(Kind::Tool, "t___new").is_some());
     assert_eq!(script.asked(), 2);
 }
 
@@ -346,7 +361,7 @@ async fn a_target_that_comes_up_later_is_asked_without_any_caller() {
     assert!((15..=60).contains(&asked), "asked {asked} times in ten minutes");
     script.now_lists(&["x"]);
     tokio::time::timeout(Duration::from_secs(35), changes.changed()).await.unwrap().unwrap();
-    assert!(registry.lookup("t___x").is_some() && registry.missing().is_empty());
+    assert!(registry.lookup(Kind::Tool, "t___x").is_some() && registry.missing().is_empty());
     keeping.abort();
 }
 

@@ -10,8 +10,8 @@ use serde_json::Value;
 use tokio::sync::Notify;
 use toolgate_call::{
     Answer, Body, Call, Case, Deadline, Directory as _, Era, Event, Events, Frame, FrameParts,
-    Ledger, Meta, Method, Op, Outbound, Policy, Principal, RawJson, Refusal, Reply, SessionRef,
-    Trace, Version,
+    Kind, Ledger, Meta, Method, Op, Outbound, Policy, Principal, RawJson, Refusal, Reply,
+    SessionRef, Trace, Version,
 };
 use toolgate_telemetry::Telemetry;
 use tower::{ServiceExt as _, service_fn};
@@ -52,7 +52,7 @@ fn streaming_spec(name: &str, dropped: &Arc<Notify>) -> TargetSpec {
         async move {
             match &outbound.op {
                 Op::Call(_) => Ok(Reply::stream(Era::Legacy, Box::pin(Endless(true, dropped)))),
-                Op::List { .. } | Op::Probe => lists.oneshot(outbound).await,
+                Op::List { .. } | Op::Describe | Op::Probe => lists.oneshot(outbound).await,
             }
         }
     }));
@@ -72,25 +72,11 @@ impl Rig {
     async fn over(spec: TargetSpec, script: Script) -> Self {
         let registry = registry(vec![spec], Prefix::Always);
         registry.load().await;
-        let config = McpConfig {
-            name: "toolgate".into(),
-            version: "1".into(),
-            instructions: Some("read \"this\"".into()),
-            page: 2,
-        };
-        let sessions = SessionConfig { key: vec![1], lifetime: Duration::from_secs(60) };
-        let router = Router::new(
-            config,
-            Arc::clone(&registry),
-            Arc::new(Policy::open()),
-            Sessions::new(&sessions).unwrap(),
-            Telemetry::for_tests(),
-        );
-        Self { router, registry, script }
+        Self { router: router_over(&registry), registry, script }
     }
 
     async fn send(&self, call: Call) -> Result<Reply, Refusal> {
-        let tool = call.name.as_deref().and_then(|name| self.registry.lookup(name));
+        let tool = call.name.as_deref().and_then(|name| self.registry.lookup(Kind::Tool, name));
         let permitted = Policy::open().permit(call, tool).unwrap();
         self.router.clone().oneshot(permitted).await
     }
@@ -118,12 +104,30 @@ impl Rig {
     }
 }
 
-fn call(method: Method, version: Version) -> Call {
+pub(super) fn router_over(registry: &Arc<Registry>) -> Router {
+    let config = McpConfig {
+        name: "toolgate".into(),
+        version: "1".into(),
+        instructions: Some("read \"this\"".into()),
+        page: 2,
+    };
+    let sessions = SessionConfig { key: vec![1], lifetime: Duration::from_secs(60) };
+    Router::new(
+        config,
+        Arc::clone(registry),
+        Arc::new(Policy::open()),
+        Sessions::new(&sessions).unwrap(),
+        Telemetry::for_tests(),
+    )
+}
+
+pub(super) fn call(method: Method, version: Version) -> Call {
     let now = Instant::now();
     Call {
         method,
         id: Some(RawJson::literal("1")),
         name: None,
+        kind: (method == Method::ToolsCall).then_some(Kind::Tool),
         cursor: None,
         version,
         meta: Meta::default(),
@@ -147,7 +151,7 @@ fn announced(events: &mut Pin<Box<dyn Events>>) -> Option<String> {
     raw.parse::<Value>().unwrap()["method"].as_str().map(str::to_owned)
 }
 
-fn value(reply: Reply) -> Value {
+pub(super) fn value(reply: Reply) -> Value {
     let Body::One(Answer::Result { raw, .. }) = reply.body else { panic!("not one result") };
     raw.parse().unwrap()
 }

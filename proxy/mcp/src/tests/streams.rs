@@ -11,6 +11,7 @@ use toolgate_call::Events;
 use toolgate_telemetry::Telemetry;
 
 use crate::legacy::changes;
+use crate::registry::Generations;
 
 fn from_now(seconds: u64) -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() + seconds
@@ -23,10 +24,10 @@ fn ended(telemetry: &Telemetry, why: &str) -> bool {
 
 fn stream(
     telemetry: &Arc<Telemetry>,
-    receiver: watch::Receiver<u64>,
+    receiver: watch::Receiver<Generations>,
     until: u64,
 ) -> Pin<Box<dyn Events>> {
-    changes(receiver, until, false, telemetry.gateway.stream_opened())
+    changes(receiver, until, Generations::default(), telemetry.gateway.stream_opened())
 }
 
 async fn ends(events: &mut Pin<Box<dyn Events>>) -> u64 {
@@ -37,7 +38,7 @@ async fn ends(events: &mut Pin<Box<dyn Events>>) -> u64 {
 
 #[tokio::test(start_paused = true)]
 async fn the_true_reason_is_recorded() {
-    let (sender, receiver) = watch::channel(0);
+    let (sender, receiver) = watch::channel(Generations::default());
     let telemetry = Telemetry::for_tests();
     let mut events = stream(&telemetry, receiver.clone(), from_now(60));
     assert!((58..=61).contains(&ends(&mut events).await));
@@ -59,7 +60,7 @@ async fn the_true_reason_is_recorded() {
 
 #[tokio::test(start_paused = true)]
 async fn a_moment_that_never_comes_is_no_limit() {
-    let (_sender, receiver) = watch::channel(0);
+    let (_sender, receiver) = watch::channel(Generations::default());
     let mut events = stream(&Telemetry::for_tests(), receiver, u64::MAX);
     let waited = tokio::time::timeout(Duration::from_secs(86_400), ends(&mut events)).await;
     assert!(waited.is_err());

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use toolgate_call::{Answer, Phase, RawJson, Reason, Refusal, ToolPlan};
+use toolgate_call::{Answer, Phase, Plan, RawJson, Reason, Refusal};
 
 use crate::testing::{
     Bit, Rig, Step, answer, call, call_within, config, drain, next, retry, sent, tool, unsent,
@@ -16,8 +16,8 @@ fn rig(steps: impl IntoIterator<Item = Step>) -> Rig {
     Rig::with(ReachConfig { breaker, ..config() }, steps)
 }
 
-fn once() -> ToolPlan {
-    ToolPlan { retry: retry(1), ..tool() }
+fn once() -> Plan {
+    Plan { retry: retry(1), ..tool() }
 }
 
 fn fails() -> Step {

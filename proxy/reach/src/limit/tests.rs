@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use toolgate_call::{Case, Phase, Reason, ToolPlan};
+use toolgate_call::{Case, Phase, Plan, Reason};
 
 use crate::testing::{Bit, Rig, Step, answer, call, config, drain, list, probe, sent, tool};
 use crate::{BreakerConfig, ReachConfig};
@@ -12,8 +12,8 @@ fn narrow(concurrency: usize) -> ReachConfig {
     ReachConfig { concurrency, ..config() }
 }
 
-fn limited(name: &str, limit: u32) -> ToolPlan {
-    ToolPlan { full: Arc::from(name), concurrency: Some(limit), ..tool() }
+fn limited(name: &str, limit: u32) -> Plan {
+    Plan { full: Arc::from(name), concurrency: Some(limit), ..tool() }
 }
 
 fn stream() -> Step {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use proptest::prelude::{ProptestConfig, any, proptest};
 use tokio::time::Instant;
-use toolgate_call::{Answer, Phase, RawJson, Reason, ToolPlan};
+use toolgate_call::{Answer, Phase, Plan, RawJson, Reason};
 
 use crate::testing::{
     Bit, Rig, Step, answer, call, call_within, config, drain, idempotent, list, retry, sent, tool,
@@ -170,11 +170,9 @@ async fn a_retry_after_beyond_the_deadline_is_not_waited_for() {
 async fn when_the_budget_is_used_up_the_last_failure_is_given_as_it_is() {
     let config = ReachConfig { budget: 0.001, ..config() };
     let rig = Rig::with(config, (0..100).map(|_| refuse(Reason::ConnectRefused)));
-    let quick = ToolPlan { retry: retry(2), ..tool() };
-    let quick = ToolPlan {
-        retry: toolgate_call::RetryPlan { base: Duration::ZERO, ..quick.retry },
-        ..quick
-    };
+    let quick = Plan { retry: retry(2), ..tool() };
+    let quick =
+        Plan { retry: toolgate_call::RetryPlan { base: Duration::ZERO, ..quick.retry }, ..quick };
     for _ in 0..20 {
         assert_eq!(rig.refused(call(quick.clone())).await.reason(), Reason::ConnectRefused);
     }
@@ -273,7 +271,7 @@ proptest! {
                 Step::Fails(if *was_sent { sent(*reason) } else { unsent(*reason) })
             });
             let rig = Rig::new(steps);
-            let plan = ToolPlan { retry: retry(10), ..tool() };
+            let plan = Plan { retry: retry(10), ..tool() };
             let ended = rig.send(call(plan)).await;
             let made = rig.attempts();
             let answered = usize::from(ended.is_ok());

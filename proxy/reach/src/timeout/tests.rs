@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tokio::time::Instant;
-use toolgate_call::{Event, Op, Phase, Reason, Refusal, ToolPlan};
+use toolgate_call::{Event, Op, Phase, Plan, Reason, Refusal};
 
 use crate::testing::{
     Bit, Rig, Step, answer, call, call_within, drain, idempotent, list, next, tool,
@@ -11,11 +11,11 @@ use crate::testing::{
 
 const SECOND: Duration = Duration::from_secs(1);
 
-fn once() -> ToolPlan {
-    ToolPlan { retry: crate::testing::retry(1), ..tool() }
+fn once() -> Plan {
+    Plan { retry: crate::testing::retry(1), ..tool() }
 }
 
-async fn hung_in(phase: Phase, plan: ToolPlan) -> (Refusal, Duration) {
+async fn hung_in(phase: Phase, plan: Plan) -> (Refusal, Duration) {
     let rig = Rig::new([Step::Hangs(phase)]);
     let start = Instant::now();
     let refusal = rig.refused(call(plan)).await;

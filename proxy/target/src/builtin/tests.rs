@@ -7,9 +7,9 @@ use bytes::Bytes;
 use proptest::prelude::{ProptestConfig, prop_assert_eq, proptest};
 use serde_json::{Value, json};
 use toolgate_call::{
-    Answer, Body, Call, Deadline, Era, Event, Frame, FrameParts, Hint, Ledger, Meta, Method, Op,
-    Outbound, Policy, Principal, RawJson, Reply, RetryPlan, Scopes, SessionRef, ToolPlan, Trace,
-    Version,
+    Answer, Body, Call, Deadline, Era, Event, Frame, FrameParts, Hint, Kind, Ledger, Listed, Meta,
+    Method, Op, Outbound, Plan, Policy, Principal, RawJson, Reply, RetryPlan, Scopes, SessionRef,
+    Trace, Version,
 };
 use tower::Service;
 
@@ -43,9 +43,10 @@ fn outbound(op: Op) -> Outbound {
     }
 }
 
-fn plan(tool: &str) -> ToolPlan {
+fn plan(tool: &str) -> Plan {
     let pause = Duration::ZERO;
-    ToolPlan {
+    Plan {
+        kind: Kind::Tool,
         target: Arc::from("b"),
         name: Arc::from(tool),
         full: Arc::from(format!("b___{tool}")),
@@ -65,6 +66,7 @@ fn call(tool: &str, params: &Value, progress_token: Option<RawJson>) -> Outbound
         method: Method::ToolsCall,
         id: Some(RawJson::literal("1")),
         name: Some(format!("b___{tool}")),
+        kind: Some(Kind::Tool),
         cursor: None,
         version: Version::LATEST,
         meta: Meta { progress_token, ..Meta::default() },
@@ -218,7 +220,8 @@ async fn status_tells_what_the_gateway_knows() {
 async fn lists_are_complete_and_strict() {
     for (kind, wanted) in [(Builtin::Clock, &["now", "sleep"][..]), (Builtin::Gateway, &["status"])]
     {
-        let (list, _) = result(kind, outbound(Op::List { cursor: None })).await;
+        let (list, _) =
+            result(kind, outbound(Op::List { what: Listed::Tools, cursor: None })).await;
         assert!(list["ttlMs"].is_u64() && list["cacheScope"] == "public");
         let tools = list["tools"].as_array().unwrap();
         let names: Vec<&str> = tools.iter().filter_map(|tool| tool["name"].as_str()).collect();
@@ -231,7 +234,7 @@ async fn lists_are_complete_and_strict() {
             assert!(tool["title"].is_string() && tool["description"].is_string());
         }
     }
-    let page = outbound(Op::List { cursor: Some(RawJson::literal("\"x\"")) });
+    let page = outbound(Op::List { what: Listed::Tools, cursor: Some(RawJson::literal("\"x\"")) });
     let reply = ask(Builtin::Clock, page).await;
     assert!(matches!(reply.body, Body::One(Answer::Error { code: -32602, .. })));
 }
@@ -244,7 +247,8 @@ async fn results_have_the_members_that_the_schemas_demand() {
         (Builtin::Gateway, "status", json!({})),
     ];
     for (kind, tool, arguments) in cases {
-        let (list, _) = result(kind, outbound(Op::List { cursor: None })).await;
+        let (list, _) =
+            result(kind, outbound(Op::List { what: Listed::Tools, cursor: None })).await;
         let tools = list["tools"].as_array().unwrap();
         let schema = &tools.iter().find(|known| known["name"] == tool).unwrap()["outputSchema"];
         let told = data(kind, tool, arguments).await;

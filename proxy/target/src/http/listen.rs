@@ -1,6 +1,6 @@
 //! What a target says without being asked.
 //!
-//! Enters: the target's era and session, once a call has shown them. Leaves: word that its tools
+//! Enters: the target's era and session, once a call has shown them. Leaves: word that its lists
 //! have changed, or may have. Never: more than one stream, a call, or a reason to keep the target.
 //! (2025-11-25 `basic/transports`, "Listening for Messages from the Server"; 2026-07-28
 //! `basic/patterns/subscriptions`.)
@@ -29,7 +29,7 @@ use super::failure::Failure;
 use super::reply::{Kind, is_ours};
 use super::sse::SseDecoder;
 use super::stream;
-use crate::progress::TOOLS_CHANGED;
+use crate::progress::is_list_changed;
 use crate::wire::{Incoming, read_message};
 use crate::{NoticeSink, TargetNotice};
 use pace::Pace;
@@ -81,6 +81,18 @@ struct AcknowledgedParams {
 struct Accepted {
     #[serde(default)]
     tools_list_changed: bool,
+    #[serde(default)]
+    prompts_list_changed: bool,
+    #[serde(default)]
+    resources_list_changed: bool,
+}
+
+// === impl Accepted ===
+
+impl Accepted {
+    const fn is_some(&self) -> bool {
+        self.tools_list_changed || self.prompts_list_changed || self.resources_list_changed
+    }
 }
 
 // === impl Listener ===
@@ -226,7 +238,7 @@ impl Ear {
             }
         };
         match (message, &wish.footing) {
-            (Incoming::Notice { method, .. }, _) if method == TOOLS_CHANGED => {
+            (Incoming::Notice { method, .. }, _) if is_list_changed(&method) => {
                 self.report();
                 None
             }
@@ -250,8 +262,8 @@ impl Ear {
     /// A subscription counts from its acknowledgement on, for what that names.
     fn acknowledged(&mut self, raw: &RawJson) -> Option<Ending> {
         let said = raw.parse::<Acknowledged>();
-        if !said.is_ok_and(|said| said.params.notifications.tools_list_changed) {
-            let why = "the target subscribes nobody to changes of its tools";
+        if !said.is_ok_and(|said| said.params.notifications.is_some()) {
+            let why = "the target subscribes nobody to changes of its lists";
             return Some(Ending::NotOffered(why.to_owned()));
         }
         self.opened();
@@ -275,7 +287,7 @@ impl Ear {
     }
 
     fn report(&self) {
-        (self.notices)(TargetNotice::ToolsChanged);
+        (self.notices)(TargetNotice::ListsChanged);
     }
 }
 

@@ -10,7 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use serde_json::json;
-use toolgate_call::{Era, Op, Outbound, RawJson, Version};
+use toolgate_call::{Era, Listed, Method, Op, Outbound, RawJson, Version};
 
 use super::Inner;
 use super::connect::Connector;
@@ -61,15 +61,20 @@ pub(super) fn modern(target: &Inner, outbound: &Outbound) -> Result<Asked, Failu
     let id = target.next_id();
     let (method, name, body) = match &outbound.op {
         Op::Call(permitted) => {
-            let tool = permitted.tool().ok_or_else(no_tool)?;
+            let plan = permitted.plan().ok_or_else(no_plan)?;
             let call = permitted.call();
             let change = MetaChange::of(call, Era::Modern, outbound.trace);
             let mut digits = itoa::Buffer::new();
-            let body = call.frame.rewrite(&change.rewrite(digits.format(id), &tool.name));
-            ("tools/call", Some(&*tool.name), body)
+            let body = call.frame.rewrite(&change.rewrite(digits.format(id), plan.renamed()));
+            let name = plan.renamed().or(call.name.as_deref());
+            (call.method, name.filter(|_| call.method.needs_name_header()), body)
         }
-        Op::List { cursor } => ("tools/list", None, list(id, cursor.as_ref(), Era::Modern)),
-        Op::Probe => ("server/discover", None, bare(id, "server/discover", Era::Modern)),
+        Op::List { what, cursor } => {
+            (what.method(), None, list(id, *what, (cursor.as_ref(), Era::Modern)))
+        }
+        Op::Describe | Op::Probe => {
+            (Method::Discover, None, bare(id, Method::Discover, Era::Modern))
+        }
     };
     let mut headers = modern_headers(target, method, name);
     add_context(&mut headers, outbound);
@@ -85,16 +90,16 @@ pub(super) fn legacy(
     let id = target.next_id();
     let body = match &outbound.op {
         Op::Call(permitted) => {
-            let tool = permitted.tool().ok_or_else(no_tool)?;
+            let plan = permitted.plan().ok_or_else(no_plan)?;
             let call = permitted.call();
             let change = MetaChange::of(call, Era::Legacy, outbound.trace);
             let mut digits = itoa::Buffer::new();
-            let body = call.frame.rewrite(&change.rewrite(digits.format(id), &tool.name));
+            let body = call.frame.rewrite(&change.rewrite(digits.format(id), plan.renamed()));
             // Callers share the session, and so the room for tokens.
             under_own_token(call, body, id).ok_or_else(no_token)?
         }
-        Op::List { cursor } => list(id, cursor.as_ref(), Era::Legacy),
-        Op::Probe => bare(id, "ping", Era::Legacy),
+        Op::List { what, cursor } => list(id, *what, (cursor.as_ref(), Era::Legacy)),
+        Op::Describe | Op::Probe => bare(id, Method::Ping, Era::Legacy),
     };
     let mut headers = legacy_headers(target, session);
     add_context(&mut headers, outbound);
@@ -104,18 +109,22 @@ pub(super) fn legacy(
 /// `server/discover`, which shows a target's era.
 pub(super) fn discover(target: &Inner) -> Asked {
     let id = target.next_id();
-    let headers = modern_headers(target, "server/discover", None);
-    let body = bare(id, "server/discover", Era::Modern);
+    let headers = modern_headers(target, Method::Discover, None);
+    let body = bare(id, Method::Discover, Era::Modern);
     Asked { outgoing: Outgoing { headers, body }, id }
 }
 
-/// `subscriptions/listen` for changes of the list of tools (2026-07-28).
+/// `subscriptions/listen` for changes of the lists (2026-07-28).
 pub(super) fn listen(target: &Inner) -> Asked {
-    const METHOD: &str = "subscriptions/listen";
     let id = target.next_id();
-    let params = format!(r#"{{"notifications":{{"toolsListChanged":true}},{}}}"#, meta::own());
-    let body = format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"{METHOD}","params":{params}}}"#);
-    let headers = modern_headers(target, METHOD, None);
+    let params = format!(
+        r#"{{"notifications":{{"toolsListChanged":true,"promptsListChanged":true,"resourcesListChanged":true}},{}}}"#,
+        meta::own()
+    );
+    let body = format!(
+        r#"{{"jsonrpc":"2.0","id":{id},"method":"subscriptions/listen","params":{params}}}"#
+    );
+    let headers = modern_headers(target, Method::Listen, None);
     Asked { outgoing: Outgoing { headers, body: body.into() }, id }
 }
 
@@ -161,11 +170,11 @@ pub(super) fn on_session(
     Outgoing { headers: legacy_headers(target, session), body }
 }
 
-fn modern_headers(target: &Inner, method: &'static str, name: Option<&str>) -> HeaderMap {
+fn modern_headers(target: &Inner, method: Method, name: Option<&str>) -> HeaderMap {
     let mut headers = target.base.clone();
     let version = HeaderValue::from_static(Version::LATEST.as_str());
     headers.insert(PROTOCOL_VERSION, version);
-    headers.insert(METHOD, HeaderValue::from_static(method));
+    headers.insert(METHOD, HeaderValue::from_static(method.label()));
     if let Some(value) = name.and_then(|name| HeaderValue::from_str(&header_text(name)).ok()) {
         headers.insert(NAME, value);
     }
@@ -195,19 +204,20 @@ fn add_context(headers: &mut HeaderMap, outbound: &Outbound) {
     }
 }
 
-fn list(id: u64, cursor: Option<&RawJson>, era: Era) -> Bytes {
+fn list(id: u64, what: Listed, (cursor, era): (Option<&RawJson>, Era)) -> Bytes {
     let cursor = cursor.map(|cursor| format!(r#""cursor":{}"#, text(cursor)));
     let meta = (era == Era::Modern).then(meta::own);
     let params: Vec<String> = cursor.into_iter().chain(meta).collect();
-    let params = params.join(",");
-    format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"tools/list","params":{{{params}}}}}"#).into()
+    let (params, method) = (params.join(","), what.method().label());
+    format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"{method}","params":{{{params}}}}}"#).into()
 }
 
-fn bare(id: u64, method: &str, era: Era) -> Bytes {
+fn bare(id: u64, method: Method, era: Era) -> Bytes {
     let params = match era {
         Era::Modern => format!(r#","params":{{{}}}"#, meta::own()),
         Era::Legacy => String::new(),
     };
+    let method = method.label();
     format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"{method}"{params}}}"#).into()
 }
 
@@ -231,6 +241,6 @@ fn no_token() -> Failure {
     Failure::Internal("the progress token of a request was not found again".to_owned())
 }
 
-fn no_tool() -> Failure {
-    Failure::Internal("a tools/call without a tool".to_owned())
+fn no_plan() -> Failure {
+    Failure::Internal("a call of nothing that the target offers".to_owned())
 }

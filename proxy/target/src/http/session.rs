@@ -9,7 +9,7 @@ use std::time::Instant;
 use http::HeaderValue;
 use serde::Deserialize;
 use serde_json::json;
-use toolgate_call::{Answer, Era, Ledger, Phase, Version};
+use toolgate_call::{Answer, Era, Ledger, Phase, RawJson, Version};
 
 use super::exchange;
 use super::failure::Failure;
@@ -21,6 +21,8 @@ use crate::wire::{Incoming, read_message};
 pub(super) struct Session {
     pub(super) id: Option<HeaderValue>,
     pub(super) version: Version,
+    /// The target's answer to `initialize`.
+    pub(super) about: RawJson,
 }
 
 /// The place of the session.
@@ -101,13 +103,13 @@ async fn handshake(target: &Inner) -> Result<Session, Failure> {
         reply::Kind::Sse => reply::last_event(answered.body, target).await?,
         reply::Kind::Other => return Err(Failure::Protocol("initialize: no JSON".to_owned())),
     };
-    let version = agreed(bytes)?;
-    let session = Session { id, version };
+    let (version, about) = agreed(bytes)?;
+    let session = Session { id, version, about };
     initialized(target, &session, ledger).await?;
     Ok(session)
 }
 
-fn agreed(bytes: bytes::Bytes) -> Result<Version, Failure> {
+fn agreed(bytes: bytes::Bytes) -> Result<(Version, RawJson), Failure> {
     let bad = |why: String| Failure::Protocol(format!("initialize: {why}"));
     let message = read_message(bytes).map_err(|error| bad(error.to_string()))?;
     let Incoming::Answer { answer, .. } = message else {
@@ -117,9 +119,11 @@ fn agreed(bytes: bytes::Bytes) -> Result<Version, Failure> {
         Answer::Result { raw, .. } => {
             let result: Initialized = raw.parse().map_err(|error| bad(error.to_string()))?;
             let version = Version::parse(&result.protocol_version);
-            version.filter(|version| version.era() == Era::Legacy).ok_or_else(|| {
+            let version = version.filter(|version| version.era() == Era::Legacy);
+            let version = version.ok_or_else(|| {
                 bad("the target wants a revision that is not spoken here".to_owned())
-            })
+            })?;
+            Ok((version, raw))
         }
         Answer::Error { code, .. } => {
             Err(Failure::WrongEra(Box::new(bad(format!("refused with error {code}")))))

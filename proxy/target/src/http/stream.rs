@@ -18,7 +18,7 @@ use super::request;
 use super::session::Session;
 use super::sse::SseDecoder;
 use crate::TargetNotice;
-use crate::progress::{TOOLS_CHANGED, Wanted};
+use crate::progress::{Wanted, is_list_changed};
 use crate::wire::{Incoming, read_message};
 
 /// The stream.
@@ -117,8 +117,8 @@ impl TargetStream {
                 tracing::warn!(target = %self.target.config.target, "an answer nobody waits for");
                 None
             }
-            Incoming::Notice { method, .. } if method == TOOLS_CHANGED => {
-                (self.target.notices)(TargetNotice::ToolsChanged);
+            Incoming::Notice { method, .. } if is_list_changed(&method) => {
+                (self.target.notices)(TargetNotice::ListsChanged);
                 None
             }
             Incoming::Notice { method, raw, progress_token } => {

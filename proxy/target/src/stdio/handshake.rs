@@ -90,6 +90,7 @@ async fn legacy(link: &Arc<Link>) -> Result<Era, String> {
             return Err("it speaks a revision of the protocol that the gateway does not".into());
         }
     }
+    link.introduce(raw);
     link.say(Bytes::from_static(request::INITIALIZED.as_bytes()));
     Ok(Era::Legacy)
 }

@@ -29,6 +29,8 @@ pub(super) struct Link {
     era: OnceLock<Era>,
     /// The revision agreed on, if it is one that is counted.
     version: OnceLock<Version>,
+    /// The child's answer to `initialize`.
+    about: OnceLock<RawJson>,
     queue: mpsc::Sender<Outgoing>,
     queued: AtomicUsize,
     calls: Mutex<Calls>,
@@ -111,6 +113,7 @@ impl Link {
             target: Arc::clone(target),
             era: OnceLock::new(),
             version: OnceLock::new(),
+            about: OnceLock::new(),
             queue,
             queued: AtomicUsize::new(0),
             calls: Mutex::default(),
@@ -141,6 +144,16 @@ impl Link {
     /// The revision agreed on, if it is one that is counted.
     pub(super) fn version(&self) -> Option<Version> {
         self.version.get().copied()
+    }
+
+    /// Keeps what the child said of itself. The first word counts.
+    pub(super) fn introduce(&self, about: RawJson) {
+        self.about.get_or_init(|| about);
+    }
+
+    /// What a child of the older era said of itself.
+    pub(super) fn about(&self) -> Option<RawJson> {
+        self.about.get().cloned()
     }
 
     /// Whether a tool's caller was answered.

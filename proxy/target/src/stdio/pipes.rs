@@ -20,7 +20,7 @@ use super::lines::{Limits, Line, Lines};
 use super::link::{Link, Outgoing};
 use super::salvage::{answered_id, looks_like_json};
 use super::{TargetNotice, request};
-use crate::progress::TOOLS_CHANGED;
+use crate::progress::is_list_changed;
 use crate::wire::{Incoming, WireError, read_message};
 
 /// Messages written with one flush.
@@ -101,8 +101,8 @@ fn hear(link: &Link, house: &House, line: &Bytes) {
         Ok(Incoming::Notice { progress_token: Some(token), raw, .. }) => {
             link.progressed(&token, &raw);
         }
-        Ok(Incoming::Notice { method, .. }) if method == TOOLS_CHANGED => {
-            (house.notices)(TargetNotice::ToolsChanged);
+        Ok(Incoming::Notice { method, .. }) if is_list_changed(&method) => {
+            (house.notices)(TargetNotice::ListsChanged);
         }
         Ok(Incoming::Notice { .. }) => {}
         Ok(Incoming::Request { id, method, raw }) => match link.era() {

@@ -5,7 +5,7 @@
 
 use bytes::{BufMut, Bytes, BytesMut};
 use memchr::memchr2;
-use toolgate_call::{Call, Era, RawJson, SpanContext, ToolPlan, Version};
+use toolgate_call::{Call, Era, Listed, Plan, RawJson, SpanContext, Version};
 
 use crate::meta::{self, MetaChange};
 use crate::progress::under_own_token;
@@ -15,17 +15,17 @@ use crate::progress::under_own_token;
 /// `None` if the token cannot be found again, which would mix up two callers' progress.
 pub(super) fn call(
     call: &Call,
-    tool: &ToolPlan,
+    plan: &Plan,
     id: u64,
     (era, trace): (Era, Option<SpanContext>),
 ) -> Option<Bytes> {
     let change = MetaChange::of(call, era, trace);
-    let body = call.frame.rewrite(&change.rewrite(&id.to_string(), &tool.name));
+    let body = call.frame.rewrite(&change.rewrite(&id.to_string(), plan.renamed()));
     under_own_token(call, body, id).map(on_one_line)
 }
 
-/// One page of the tools.
-pub(super) fn list(id: u64, cursor: Option<&RawJson>, era: Era) -> Bytes {
+/// One page of a list.
+pub(super) fn list(id: u64, what: Listed, (cursor, era): (Option<&RawJson>, Era)) -> Bytes {
     let mut params = BytesMut::new();
     if let Some(cursor) = cursor {
         params.put_slice(br#""cursor":"#);
@@ -35,7 +35,8 @@ pub(super) fn list(id: u64, cursor: Option<&RawJson>, era: Era) -> Bytes {
         params.put_slice(if params.is_empty() { b"" } else { b"," });
         params.put_slice(meta::own().as_bytes());
     }
-    let head = format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"tools/list","params":{{"#);
+    let method = what.method().label();
+    let head = format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"{method}","params":{{"#);
     on_one_line([head.as_bytes(), &params, b"}}"].concat().into())
 }
 
@@ -54,11 +55,11 @@ pub(super) fn discover(id: u64) -> Bytes {
         .into()
 }
 
-/// `subscriptions/listen` for changes of the list of tools (2026-07-28).
+/// `subscriptions/listen` for changes of the lists (2026-07-28).
 pub(super) fn listen(id: u64) -> Bytes {
     let meta = meta::own();
     format!(
-        r#"{{"jsonrpc":"2.0","id":{id},"method":"subscriptions/listen","params":{{"notifications":{{"toolsListChanged":true}},{meta}}}}}"#
+        r#"{{"jsonrpc":"2.0","id":{id},"method":"subscriptions/listen","params":{{"notifications":{{"toolsListChanged":true,"promptsListChanged":true,"resourcesListChanged":true}},{meta}}}}}"#
     )
     .into()
 }

@@ -367,7 +367,7 @@ async fn changes_of_the_list_are_told_in_both_eras() {
             data(&peer.target, "change", json!({})).await;
         }
         // A modern child of ours tells of a change as soon as it is listened to.
-        peer.told(TargetNotice::ToolsChanged).await;
+        peer.told(TargetNotice::ListsChanged).await;
     }
 }
 

@@ -17,6 +17,7 @@ named! {
     METHOD = "method", "The MCP method, `_OTHER` when unknown.";
     TARGET = "target", "The configured target.";
     TOOL = "tool", "The tool's name at its target.";
+    PROMPT = "prompt", "The prompt's name at its target.";
     PROTOCOL_VERSION = "protocol_version", "The protocol revision that the caller spoke.";
     STATUS = "status", "The HTTP status.";
     OUTCOME = "outcome", "`ok`, or whom the failure counts against.";

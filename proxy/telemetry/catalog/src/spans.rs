@@ -11,6 +11,7 @@ named! {
     RPC_ID = "jsonrpc.request.id", "The id of the JSON-RPC request, as sent.";
     OPERATION = "gen_ai.operation.name", "`execute_tool` for a tool call.";
     TOOL = "gen_ai.tool.name", "The tool's name at its target.";
+    PROMPT = "gen_ai.prompt.name", "The prompt's name at its target.";
     ERROR_TYPE = "error.type", "Why it failed; absent on success.";
     TARGET = "toolgate.target", "The configured target.";
     BLAME = "toolgate.blame", "Whom a failure counts against.";

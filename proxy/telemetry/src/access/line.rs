@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
 use aws_lc_rs::digest::{Context, SHA256};
-use toolgate_call::{Blame, Phases, Principal};
+use toolgate_call::{Blame, Kind, Phases, Principal};
 use toolgate_telemetry_catalog::fields;
 
 use super::redact;
@@ -79,9 +79,14 @@ impl Line<'_> {
             self.rpc_id(id);
         }
         self.word(fields::METHOD, record.method.label());
-        if let Some(tool) = record.ledger.tool() {
-            self.text(fields::TARGET, &tool.target);
-            self.text(fields::TOOL, &tool.name);
+        if let Some(plan) = record.ledger.plan() {
+            self.text(fields::TARGET, &plan.target);
+            match plan.kind {
+                Kind::Tool => self.text(fields::TOOL, &plan.name),
+                Kind::Prompt => self.text(fields::PROMPT, &plan.name),
+                // Its URI is the caller's own.
+                Kind::Resources => {}
+            }
         }
         if let Some(version) = record.version {
             self.word(fields::PROTOCOL_VERSION, version.as_str());

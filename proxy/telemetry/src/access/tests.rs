@@ -8,8 +8,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use proptest::prelude::{any, prop, prop_assert, prop_assert_eq, proptest};
 use serde_json::Value;
 use toolgate_call::{
-    Hint, Ledger, Method, Outcome, Phase, Principal, Reason, RetryPlan, Scopes, SpanContext,
-    SpanId, ToolPlan, Trace, TraceId, Version,
+    Hint, Kind, Ledger, Method, Outcome, Phase, Plan, Principal, Reason, RetryPlan, Scopes,
+    SpanContext, SpanId, Trace, TraceId, Version,
 };
 use toolgate_telemetry_catalog::fields;
 
@@ -57,8 +57,13 @@ fn parsed(record: &CallRecord<'_>) -> Value {
 }
 
 fn ledger_with_tool(name: &str) -> Ledger {
+    ledger_with(name, Kind::Tool)
+}
+
+fn ledger_with(name: &str, kind: Kind) -> Ledger {
     let ledger = Ledger::new(Instant::now());
-    ledger.set_tool(&Arc::new(ToolPlan {
+    ledger.set_plan(&Arc::new(Plan {
+        kind,
         target: Arc::from("alpha"),
         name: Arc::from(name),
         full: Arc::from(format!("alpha___{name}")),
@@ -148,9 +153,22 @@ fn only_fields_of_the_catalogue_are_written_and_in_its_order() {
     let line: Value = serde_json::from_slice(&text).unwrap();
     assert_eq!(line["stands_for"], 10);
     let written: Vec<&str> = line.as_object().unwrap().keys().map(String::as_str).collect();
-    let declared: Vec<&str> = fields::ALL.iter().map(|(name, _)| *name).collect();
+    let declared = fields::ALL.iter().map(|(name, _)| *name);
+    // A call is of a tool or of a prompt.
+    let declared: Vec<&str> = declared.filter(|name| *name != fields::PROMPT).collect();
     assert_eq!(written, declared);
     assert_eq!(line["level"], "error");
+}
+
+#[test]
+fn a_prompt_is_named_and_the_uri_of_a_resource_is_not() {
+    for (kind, prompt) in [(Kind::Prompt, Some("echo")), (Kind::Resources, None)] {
+        let ledger = ledger_with("echo", kind);
+        let line = parsed(&record(&ledger));
+        assert_eq!(line.get("prompt").and_then(Value::as_str), prompt);
+        assert_eq!(line.get("tool"), None);
+        assert_eq!(line["target"], "alpha");
+    }
 }
 
 #[test]

@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Map, Number, Value};
 use toolgate_call::{
-    Method, Outcome, Phase, Phases, Principal, Reason, SpanContext, SpanId, ToolPlan, Version,
+    Kind, Method, Outcome, Phase, Phases, Plan, Principal, Reason, SpanContext, SpanId, Version,
 };
 use toolgate_telemetry_catalog::{fields, records};
 
@@ -32,7 +32,7 @@ pub(super) struct Entry {
     pub(super) why: Option<Why>,
     pub(super) outcome: Outcome,
     pub(super) phases: Phases,
-    pub(super) tool: Option<Arc<ToolPlan>>,
+    pub(super) plan: Option<Arc<Plan>>,
     pub(super) request_id: String,
     method: Method,
     version: Option<Version>,
@@ -82,7 +82,7 @@ impl Default for Entry {
             why: None,
             outcome: Outcome::OK,
             phases: Phases::default(),
-            tool: None,
+            plan: None,
             request_id: String::new(),
             method: Method::ToolsCall,
             version: None,
@@ -111,7 +111,7 @@ impl Entry {
         self.why = why;
         self.outcome = record.outcome;
         self.phases = record.phases;
-        share(&mut self.tool, ledger.tool());
+        share(&mut self.plan, ledger.plan());
         refill(&mut self.request_id, record.request_id, REQUEST_ID);
         self.method = record.method;
         self.version = record.version;
@@ -186,9 +186,13 @@ impl Entry {
             object.put(fields::SAMPLED, self.sampled);
         }
         object.put(fields::METHOD, self.method.label());
-        if let Some(tool) = &self.tool {
-            object.put(fields::TARGET, &*tool.target);
-            object.put(fields::TOOL, &*tool.name);
+        if let Some(plan) = &self.plan {
+            object.put(fields::TARGET, &*plan.target);
+            match plan.kind {
+                Kind::Tool => object.put(fields::TOOL, &*plan.name),
+                Kind::Prompt => object.put(fields::PROMPT, &*plan.name),
+                Kind::Resources => {}
+            }
         }
         object.put_some(fields::PROTOCOL_VERSION, self.version.map(Version::as_str));
     }

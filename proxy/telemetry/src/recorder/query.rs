@@ -70,9 +70,9 @@ impl Query {
 
     pub(super) fn matches(&self, entry: &Entry) -> bool {
         let named = |tool: &str| {
-            entry.tool.as_ref().is_some_and(|plan| &*plan.name == tool || &*plan.full == tool)
+            entry.plan.as_ref().is_some_and(|plan| &*plan.name == tool || &*plan.full == tool)
         };
-        let at = |target: &str| entry.tool.as_ref().is_some_and(|plan| &*plan.target == target);
+        let at = |target: &str| entry.plan.as_ref().is_some_and(|plan| &*plan.target == target);
         self.request_id.as_ref().is_none_or(|id| *id == entry.request_id)
             && self.tool.as_deref().is_none_or(named)
             && self.target.as_deref().is_none_or(at)

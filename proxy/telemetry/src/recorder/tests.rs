@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::Value;
 use toolgate_call::{
-    AttemptNote, Ledger, Method, Outcome, Phase, Principal, Reason, Scopes, SpanId, ToolPlan, Trace,
+    AttemptNote, Ledger, Method, Outcome, Phase, Plan, Principal, Reason, Scopes, SpanId, Trace,
 };
 use toolgate_telemetry_catalog::{fields, records};
 
@@ -21,9 +21,9 @@ fn recorder() -> Recorder {
     Recorder::new(&AccessLogTo::Off, SLOW)
 }
 
-fn ledger(tool: &Arc<ToolPlan>) -> Ledger {
+fn ledger(tool: &Arc<Plan>) -> Ledger {
     let ledger = Ledger::new(Instant::now());
-    ledger.set_tool(tool);
+    ledger.set_plan(tool);
     ledger
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use toolgate_call::{
-    Hint, Ledger, Method, Outcome, Phase, Reason, RetryPlan, Scopes, ToolPlan, Version,
+    Hint, Kind, Ledger, Method, Outcome, Phase, Plan, Reason, RetryPlan, Scopes, Version,
 };
 
 use crate::{
@@ -17,8 +17,9 @@ use crate::{
 const MS: Duration = Duration::from_millis(1);
 
 /// A tool of a target.
-pub(crate) fn plan(target: &str, name: &str) -> Arc<ToolPlan> {
-    Arc::new(ToolPlan {
+pub(crate) fn plan(target: &str, name: &str) -> Arc<Plan> {
+    Arc::new(Plan {
+        kind: Kind::Tool,
         target: Arc::from(target),
         name: Arc::from(name),
         full: toolgate_call::name::join(target, name).into(),
@@ -72,9 +73,9 @@ pub(crate) fn finish(telemetry: &Telemetry, ledger: &Ledger, method: Method, out
 }
 
 /// Ends a call of a tool, 100 bytes in and 200 out.
-pub(crate) fn finish_tool(telemetry: &Telemetry, tool: &Arc<ToolPlan>, outcome: Outcome) {
+pub(crate) fn finish_tool(telemetry: &Telemetry, tool: &Arc<Plan>, outcome: Outcome) {
     let ledger = Ledger::new(Instant::now());
-    ledger.set_tool(tool);
+    ledger.set_plan(tool);
     ledger.add_bytes_in(100);
     ledger.add_bytes_out(200);
     ledger.enter(Phase::Write);

@@ -15,7 +15,7 @@ use opentelemetry::trace::{
 use opentelemetry::{InstrumentationScope, KeyValue, StringValue, Value};
 use opentelemetry_sdk::trace::{SpanData, SpanEvents, SpanLinks};
 use toolgate_call::{
-    AttemptNote, Blame, Method, Phase, Principal, Reason, SpanContext, SpanId, Trace,
+    AttemptNote, Blame, Kind, Method, Phase, Principal, Reason, SpanContext, SpanId, Trace,
 };
 use toolgate_telemetry_catalog::{Kept, Word as _, spans as name};
 
@@ -136,15 +136,16 @@ impl Facts<'_> {
         }
     }
 
-    /// `tools/call get_pods`: the tool only if a target lists it, in characters that every backend
+    /// `tools/call get_pods`: the name only if a target lists it, in characters that every backend
     /// takes (X-Ray drops spans with others).
     fn name(&self) -> Cow<'static, str> {
         let method = self.record.method.label();
-        let Some(tool) = self.record.ledger.tool() else { return Cow::Borrowed(method) };
+        let named = self.record.ledger.plan().filter(|plan| plan.renamed().is_some());
+        let Some(plan) = named else { return Cow::Borrowed(method) };
         let plain =
             |c: char| if c.is_alphanumeric() || "_.:/%&#=+-@ ".contains(c) { c } else { '_' };
-        let tool: String = tool.name.chars().take(NAME).map(plain).collect();
-        Cow::Owned(format!("{method} {tool}"))
+        let name: String = plan.name.chars().take(NAME).map(plain).collect();
+        Cow::Owned(format!("{method} {name}"))
     }
 
     /// What was asked of whom: of the call and of its attempts alike.
@@ -152,12 +153,17 @@ impl Facts<'_> {
         let record = self.record;
         let mut all = Vec::with_capacity(24);
         all.push(word(name::METHOD, record.method.label()));
-        if let Some(tool) = record.ledger.tool() {
+        if record.method == Method::ToolsCall {
             all.push(word(name::OPERATION, "execute_tool"));
-            all.push(shared(name::TOOL, &tool.name));
-            all.push(shared(name::TARGET, &tool.target));
-        } else if record.method == Method::ToolsCall {
-            all.push(word(name::OPERATION, "execute_tool"));
+        }
+        if let Some(plan) = record.ledger.plan() {
+            match plan.kind {
+                Kind::Tool => all.push(shared(name::TOOL, &plan.name)),
+                Kind::Prompt => all.push(shared(name::PROMPT, &plan.name)),
+                // Its URI is the caller's own.
+                Kind::Resources => {}
+            }
+            all.push(shared(name::TARGET, &plan.target));
         }
         all
     }

@@ -136,7 +136,7 @@ fn retried() -> (Ledger, Trace) {
     let start = Instant::now();
     let ms = Duration::from_millis;
     let ledger = Ledger::new(start);
-    ledger.set_tool(&plan("files", "read<all>"));
+    ledger.set_plan(&plan("files", "read<all>"));
     for (phase, at) in
         [(Phase::Send, 1), (Phase::Backoff, 4), (Phase::Send, 10), (Phase::Write, 15)]
     {

@@ -22,7 +22,7 @@ type Notices = mpsc::UnboundedReceiver<TargetNotice>;
 /// Waits for one change.
 async fn changed(notices: &mut Notices) {
     let notice = timeout(LONG, notices.recv()).await.expect("no change was reported");
-    assert_eq!(notice, Some(TargetNotice::ToolsChanged));
+    assert_eq!(notice, Some(TargetNotice::ListsChanged));
 }
 
 /// Time passes: whoever waits for it goes on.
@@ -69,7 +69,10 @@ async fn a_modern_target_is_subscribed_to() {
     assert_eq!(opened.header("mcp-protocol-version"), "2026-07-28");
     assert_eq!(opened.body["method"], "subscriptions/listen");
     let params = &opened.body["params"];
-    assert_eq!(params["notifications"], json!({ "toolsListChanged": true }));
+    let all = json!({
+        "toolsListChanged": true, "promptsListChanged": true, "resourcesListChanged": true,
+    });
+    assert_eq!(params["notifications"], all);
     assert_eq!(params["_meta"]["io.modelcontextprotocol/protocolVersion"], "2026-07-28");
     assert_eq!(params["_meta"]["io.modelcontextprotocol/clientCapabilities"], json!({}));
     assert_ne!(opened.body["id"], 0, "an id of 0 reads as missing");
@@ -173,12 +176,12 @@ async fn a_targets_own_questions_are_answered_on_its_session() {
 }
 
 #[tokio::test]
-async fn a_subscription_without_changes_of_tools_is_given_up() {
+async fn a_subscription_to_nothing_is_given_up() {
     let mut peer = Peer::start(Era::Modern).await;
     let (caller, _notices) = target(&peer);
     caller.list().await.unwrap();
     let opened = peer.opened().await;
-    opened.acknowledge(json!({ "resourcesListChanged": true })).await;
+    opened.acknowledge(json!({ "toolsListChanged": false })).await;
     opened.closed().await;
 }
 

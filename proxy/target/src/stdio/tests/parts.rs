@@ -8,7 +8,7 @@ use bytes::Bytes;
 use proptest::prelude::{ProptestConfig, any, prop_assert_eq, proptest};
 use serde_json::Value;
 use tokio::time::Instant;
-use toolgate_call::{Answer, Case, Event, Ledger, Phase, RawJson, Reason, Refusal};
+use toolgate_call::{Answer, Case, Event, Ledger, Listed, Phase, RawJson, Reason, Refusal};
 
 use crate::progress::{Place, id_number, with_token};
 use crate::stdio::backoff::{Backoff, Life};
@@ -201,8 +201,8 @@ fn the_gateways_own_words_are_json_on_one_line() {
     let cursor = RawJson::literal("\"a\"");
     for era in [toolgate_call::Era::Modern, toolgate_call::Era::Legacy] {
         let lines = [
-            request::list(1, Some(&cursor), era),
-            request::list(2, None, era),
+            request::list(1, Listed::Tools, (Some(&cursor), era)),
+            request::list(2, Listed::Prompts, (None, era)),
             request::probe(3, era),
             request::discover(4),
             request::listen(5),

@@ -10,8 +10,9 @@ use bytes::Bytes;
 use serde_json::Value;
 use tokio::sync::mpsc;
 use toolgate_call::{
-    Call, Deadline, Event, Events, Frame, FrameParts, Hint, Ledger, Meta, Method, Op, Outbound,
-    Policy, Principal, RawJson, RetryPlan, Scopes, SessionRef, Span, ToolPlan, Trace, Version,
+    Call, Deadline, Event, Events, Frame, FrameParts, Hint, Kind, Ledger, Listed, Meta, Method, Op,
+    Outbound, Plan, Policy, Principal, RawJson, RetryPlan, Scopes, SessionRef, Span, Trace,
+    Version,
 };
 use toolgate_telemetry::Telemetry;
 
@@ -136,7 +137,7 @@ const OLDER: Said<'_> = Said { version: Version::V2025_06_18, meta: "", token: N
 
 /// A page of the list.
 pub(super) fn list(cursor: Option<&'static str>) -> Outbound {
-    outbound(Op::List { cursor: cursor.map(RawJson::literal) })
+    outbound(Op::List { what: Listed::Tools, cursor: cursor.map(RawJson::literal) })
 }
 
 /// Something that the gateway asks.
@@ -157,6 +158,7 @@ fn of_body(tool: &str, body: String, said: Said<'_>) -> Outbound {
         id: span(&body, r#""theirs""#),
         method: span(&body, r#""tools/call""#),
         name: span(&body, &format!(r#""t___{tool}""#)),
+        member: span(&body, &format!(r#""t___{tool}""#)),
         meta: (!said.meta.is_empty()).then(|| span(&body, said.meta)).flatten(),
         traceparent: None,
     };
@@ -165,6 +167,7 @@ fn of_body(tool: &str, body: String, said: Said<'_>) -> Outbound {
         method: Method::ToolsCall,
         id: Some(RawJson::literal(r#""theirs""#)),
         name: Some(format!("t___{tool}")),
+        kind: Some(Kind::Tool),
         cursor: None,
         version: said.version,
         meta: Meta { progress_token, ..Meta::default() },
@@ -185,10 +188,11 @@ fn span(body: &str, part: &str) -> Option<Span> {
     body.find(part).map(|start| Span { start, end: start + part.len() })
 }
 
-fn plan(tool: &str) -> ToolPlan {
+fn plan(tool: &str) -> Plan {
     let retry =
         RetryPlan { attempts: 1, base: Duration::ZERO, multiplier: 1.0, max: Duration::ZERO };
-    ToolPlan {
+    Plan {
+        kind: Kind::Tool,
         target: Arc::from("t"),
         name: Arc::from(tool),
         full: Arc::from(format!("t___{tool}")),

@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
-use toolgate_call::{Deadline, Era, Ledger, Op, Outbound, Refusal, Reply};
+use toolgate_call::{Deadline, Era, Ledger, Listed, Op, Outbound, Refusal, Reply};
 use toolgate_telemetry::Telemetry;
 use tower::ServiceExt as _;
 
@@ -87,7 +87,7 @@ impl Caller {
     pub(super) async fn list(&self) -> Result<Reply, Refusal> {
         let now = Instant::now();
         let outbound = Outbound {
-            op: Op::List { cursor: None },
+            op: Op::List { what: Listed::Tools, cursor: None },
             deadline: Deadline::after(now, Duration::from_secs(10)),
             ledger: Arc::new(Ledger::new(now)),
             request_id: Arc::from("r"),

@@ -1,7 +1,8 @@
-//! What is known of one tool: where it lives, who may call it, and how much it may cost.
+//! What is known of one thing a target offers: where it lives, who may use it, and how much that
+//! may cost.
 //!
 //! Enters: configuration and, where the operator trusts it, the target's annotations. Leaves: a
-//! plan that guard, router and reach read. Never: the tool's schema (that stays raw in the list).
+//! plan that guard, router and reach read. Never: a schema (that stays raw in the list).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,6 +21,17 @@ pub enum Hint {
     Unknown,
 }
 
+/// What a target offers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// A tool.
+    Tool,
+    /// A prompt.
+    Prompt,
+    /// Its resources, all of them: they go by their URIs, which nobody renames.
+    Resources,
+}
+
 /// How often, and how patiently, a failed attempt is repeated.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RetryPlan {
@@ -33,14 +45,17 @@ pub struct RetryPlan {
     pub max: Duration,
 }
 
-/// The plan of one tool.
+/// The plan of one thing.
 #[derive(Clone, Debug)]
-pub struct ToolPlan {
+pub struct Plan {
+    /// What it is.
+    pub kind: Kind,
     /// The target's configured name.
     pub target: Arc<str>,
-    /// The tool's name at the target.
+    /// Its name at the target; the target's own name for [`Kind::Resources`].
     pub name: Arc<str>,
-    /// `target___tool`: the name in configuration, policy and metrics.
+    /// `target___tool`: the name in configuration, policy and metrics; the target's own name for
+    /// [`Kind::Resources`].
     pub full: Arc<str>,
     /// Scopes that the call needs beyond those of the gateway.
     pub scopes: Scopes,
@@ -52,16 +67,29 @@ pub struct ToolPlan {
     pub timeout: Duration,
     /// How failed attempts are repeated.
     pub retry: RetryPlan,
-    /// Calls of this tool at once; `None`: only the target's limit holds.
+    /// Calls of it at once; `None`: only the target's limit holds.
     pub concurrency: Option<u32>,
 }
 
-// === impl ToolPlan ===
+// === impl Plan ===
 
-impl ToolPlan {
+impl Plan {
     /// Whether an attempt that may have been carried out may be repeated (design, section 8).
+    /// Prompts and resources are only read.
     #[must_use]
     pub fn repeatable(&self) -> bool {
-        self.read_only == Hint::Yes || self.idempotent == Hint::Yes
+        self.kind != Kind::Tool || self.read_only == Hint::Yes || self.idempotent == Hint::Yes
+    }
+
+    /// Whether it is a tool.
+    #[must_use]
+    pub fn is_tool(&self) -> bool {
+        self.kind == Kind::Tool
+    }
+
+    /// What takes the place of the caller's name for it; `None`: the caller's own stays.
+    #[must_use]
+    pub fn renamed(&self) -> Option<&str> {
+        (self.kind != Kind::Resources).then(|| &*self.name)
     }
 }
