@@ -9,15 +9,8 @@ const FEATURES: &[(&str, &str, &str)] = &[
     ("", "tasks-", "tasks are not routed, and the extension is not offered"),
     ("", "http-custom-header", PARAM),
     ("", "http-invalid-tool-headers:", "tools with invalid x-mcp-header stay in the list"),
-    ("", "caching:sep-2549-prompts", PROMPTS),
-    ("", "caching:", RESOURCES),
-    ("", "prompts-", PROMPTS),
-    ("", "input-required-result-non-tool-request:", PROMPTS),
     ("", "resources-subscribe:", WATCH),
     ("", "resources-unsubscribe:", WATCH),
-    ("", "resources-", RESOURCES),
-    ("", "sep-2164-resource-not-found:", RESOURCES),
-    ("", "completion-", "completion/complete is not routed"),
     ("", "logging-", LOGGING),
     ("", "tools-call-with-logging:", LOGGING),
     ("", "tools-call-sampling:", ASK_OLDER),
@@ -32,8 +25,6 @@ const FEATURES: &[(&str, &str, &str)] = &[
     ("client-", "request-metadata:sep-2575-client-declares", "never: the caller declares none"),
 ];
 
-const PROMPTS: &str = "prompts are not federated";
-const RESOURCES: &str = "resources are not federated";
 const WATCH: &str = "subscriptions to resources are not federated";
 const LOGGING: &str = "the level of a session, and log messages, are not passed on";
 const ASK_OLDER: &str = "a target cannot ask a client of the older era";
