@@ -104,23 +104,23 @@ async fn progress_of_every_server_reaches_the_python_sdk_in_both_eras() -> Resul
 #[tokio::test]
 async fn a_changed_list_of_a_child_in_the_older_era_reaches_a_session_of_the_python_sdk()
 -> Result<()> {
-    hears_of_a_change(STDIO_LEGACY).await
+    Box::pin(hears_of_a_change(STDIO_LEGACY)).await
 }
 
 #[tokio::test]
 async fn a_changed_list_of_a_modern_child_reaches_a_session_of_the_python_sdk() -> Result<()> {
-    hears_of_a_change(STDIO_MODERN).await
+    Box::pin(hears_of_a_change(STDIO_MODERN)).await
 }
 
 #[tokio::test]
 async fn a_changed_list_of_a_server_in_the_older_era_reaches_a_session_of_the_python_sdk()
 -> Result<()> {
-    hears_of_a_change(HTTP_LEGACY).await
+    Box::pin(hears_of_a_change(HTTP_LEGACY)).await
 }
 
 #[tokio::test]
 async fn a_changed_list_of_a_modern_server_reaches_a_session_of_the_python_sdk() -> Result<()> {
-    hears_of_a_change(HTTP_MODERN).await
+    Box::pin(hears_of_a_change(HTTP_MODERN)).await
 }
 
 /// The client listens on the stream of its session; someone else changes the list meanwhile.
