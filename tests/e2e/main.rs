@@ -3,6 +3,8 @@
 //! Build the binary first: `cargo build -p toolgate`.
 
 #[cfg(test)]
+mod asks;
+#[cfg(test)]
 mod auth;
 #[cfg(test)]
 mod boards;

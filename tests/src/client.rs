@@ -166,9 +166,17 @@ impl Client {
     /// # Errors
     /// When the handshake fails.
     pub async fn session(&self) -> Result<Session> {
+        self.able_session(&json!({})).await
+    }
+
+    /// The same with these capabilities.
+    ///
+    /// # Errors
+    /// When the handshake fails.
+    pub async fn able_session(&self, capabilities: &Value) -> Result<Session> {
         let params = json!({
             "protocolVersion": LEGACY,
-            "capabilities": {},
+            "capabilities": capabilities,
             "clientInfo": { "name": "e2e", "version": "1" },
         });
         let body = message("1", "initialize", &params.to_string());
@@ -386,6 +394,14 @@ impl Session {
     /// As [`Client::send`].
     pub async fn tool(&self, name: &str, arguments: Value) -> Result<Answer> {
         self.request("tools/call", json!({ "name": name, "arguments": arguments })).await
+    }
+
+    /// Sends any message on the session, and reads the head of its answer.
+    ///
+    /// # Errors
+    /// As [`Client::open`].
+    pub async fn open(&self, body: impl Into<Bytes>) -> Result<Opened> {
+        self.client.open(Ask::on_session(&self.id, body)).await
     }
 
     /// Opens the stream of unsolicited messages (GET).

@@ -22,8 +22,20 @@ impl Upstream {
     /// # Errors
     /// When it does not come up.
     pub async fn start(era: &str) -> Result<Self> {
+        Self::of(BINARY, era).await
+    }
+
+    /// Starts the one that asks its client; `era` is `modern` or `legacy`.
+    ///
+    /// # Errors
+    /// When it does not come up.
+    pub async fn asks(era: &str) -> Result<Self> {
+        Self::of(ASKS, era).await
+    }
+
+    async fn of(name: &str, era: &str) -> Result<Self> {
         let scratch = Scratch::new()?;
-        let mut command = Command::new(binary(BINARY, PACKAGE)?);
+        let mut command = Command::new(binary(name, PACKAGE)?);
         command.args(["--http", "127.0.0.1:0", "--era", era]);
         let mut process = Process::start("upstream", &mut command, &scratch)?;
         let url = until("the fixture server says where it listens", async || {
@@ -61,5 +73,16 @@ pub fn stdio_command(era: &str) -> Result<String> {
     Ok(format!("[{path:?}, --stdio, --era, {era}]"))
 }
 
+/// The command that starts the one that asks as a child, as a YAML list.
+///
+/// # Errors
+/// When there is no binary.
+pub fn asks_command(era: &str) -> Result<String> {
+    let path = binary(ASKS, PACKAGE)?;
+    let path = path.to_str().context("a path that is not UTF-8")?;
+    Ok(format!("[{path:?}, --era, {era}]"))
+}
+
+const ASKS: &str = "fixture-asks";
 const BINARY: &str = "fixture-rmcp-server";
 const PACKAGE: &str = "toolgate-tests";

@@ -111,5 +111,19 @@ fn door() -> Vec<Panel> {
         Panel::lines("Translated between eras", Shown::PerSecond, "Messages, by receiver.")
             .ask("", rate(Series::of(&gateway::TRANSLATIONS), &[Key::Direction]))
             .wide(6);
-    vec![open, connections, revisions, bridged]
+    let questions = Panel::stacked(
+        "Questions to callers",
+        Shown::PerSecond,
+        "By kind, and what became of them.",
+    )
+    .ask("", rate(Series::of(&gateway::QUESTIONS), &[Key::Kind, Key::Event]))
+    .wide(6);
+    let parked = Panel::lines(
+        "Calls that wait for answers",
+        Shown::Count,
+        "Parked until callers come back.",
+    )
+    .ask("parked", level(Series::of(&gateway::PARKED), &[]))
+    .wide(6);
+    vec![open, connections, revisions, bridged, questions, parked]
 }

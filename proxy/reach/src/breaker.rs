@@ -202,6 +202,11 @@ impl Watcher for Ticket<'_> {
         }
     }
 
+    /// Whoever left it waiting, it may have been the caller.
+    fn asked(&mut self) {
+        self.due = None;
+    }
+
     /// Whoever answers is well, whatever the answer.
     fn answered(mut self, _answer: Option<&Answer>) {
         self.settle(Signal::Well);

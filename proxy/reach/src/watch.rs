@@ -17,6 +17,9 @@ pub(crate) trait Watcher {
     /// The first part of a stream has come; the end is told later, to the watcher given back.
     fn began(self) -> Self::Lasting;
 
+    /// The target asks something of the caller: from here on it is not alone with the time.
+    fn asked(&mut self) {}
+
     /// The target answered; `None`: it accepted a notification.
     fn answered(self, answer: Option<&Answer>);
 
@@ -58,6 +61,9 @@ pub(crate) fn watch<W: Watcher>(
 impl<W: Watcher + Send + Unpin> Events for Watched<W> {
     fn poll_event(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Event>> {
         let event = std::task::ready!(self.events.as_mut().poll_event(cx));
+        if let (Some(Event::Ask(_)), Some(watcher)) = (&event, &mut self.watcher) {
+            watcher.asked();
+        }
         let Some(Event::Done(ending)) = event else { return Poll::Ready(event) };
         let ending = match (self.watcher.take(), ending) {
             (Some(watcher), Ok(answer)) => {

@@ -28,14 +28,15 @@ pub use admin::{Admin, Check, Checks, serve};
 pub use auth::AuthMetrics;
 pub use calls::{CallMetrics, CallRecord};
 pub use diagnostics::{flush_diagnostics, init_tracing, spawn, tell};
-pub use gateway::{ActiveConnection, ActiveRequest, ActiveStream, GatewayMetrics};
+pub use gateway::{ActiveConnection, ActiveRequest, ActiveStream, GatewayMetrics, ParkedCall};
 pub use recorder::{Recorder, dump_on_panic};
 pub use target::{InUse, TargetMetrics};
 pub use telemetry::{AccessLogTo, Config, Telemetry};
 pub use toolgate_telemetry_catalog as catalog;
 pub use toolgate_telemetry_catalog::{
     AuthResult, CacheEvent, Circuit, ConnectPhase, ConnectionRejected, Direction, ListCause,
-    RefreshCause, RefreshOutcome, Restart, SchemaChange, SessionEvent, Shed, StreamEnd, Suppressed,
+    QuestionEnd, RefreshCause, RefreshOutcome, Restart, SchemaChange, SessionEvent, Shed,
+    StreamEnd, Suppressed,
 };
 pub use trace::{OtlpConfig, Protocol, TraceConfig};
 

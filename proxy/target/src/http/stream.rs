@@ -1,14 +1,19 @@
 //! An event stream that answers one request.
 //!
-//! Enters: the bytes of the stream. Leaves: notifications, and then the answer. Never: ends without
+//! Enters: the bytes of the stream. Leaves: notifications and questions, and then the answer; while
+//! a question is open, the target may be as quiet as it likes. Never: ends without
 //! saying how; dropped before its end, it tells the target that nobody waits any more.
 
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use serde_json::json;
-use toolgate_call::{Event, Events, Ledger, Outbound, RawJson};
+use toolgate_call::{
+    Abilities, Event, Events, Ledger, MOST_OPEN, OpenQuestions, Outbound, PATIENCE, Question,
+    RawJson,
+};
 
 use super::Inner;
 use super::exchange::AnswerBody;
@@ -18,6 +23,7 @@ use super::request;
 use super::session::Session;
 use super::sse::SseDecoder;
 use crate::TargetNotice;
+use crate::ask::{Refused, Request};
 use crate::progress::{Wanted, is_list_changed};
 use crate::wire::{Incoming, read_message};
 
@@ -31,6 +37,17 @@ pub(super) struct TargetStream {
     ledger: Arc<Ledger>,
     wanted: Wanted,
     kept: Option<Event>,
+    abilities: Abilities,
+    /// `None` until the target asks something.
+    asked: Option<Asked>,
+}
+
+/// What the target has asked.
+#[derive(Default)]
+struct Asked {
+    questions: OpenQuestions,
+    /// Whether any was open when it was last looked at.
+    open: bool,
 }
 
 /// Tells a target of the older era that a call is not wanted any more, unless it was answered. A
@@ -55,7 +72,9 @@ impl TargetStream {
         // Callers share a session of the older era, so that their tokens were replaced by ours.
         let wanted = Wanted::of(&outbound.op, cancel.session.as_ref().map(|_| id));
         let (target, ledger) = (Arc::clone(target), Arc::clone(&outbound.ledger));
-        Self { target, body: Some(body), decoder, id, cancel, ledger, wanted, kept: None }
+        let (body, abilities) = (Some(body), outbound.abilities);
+        let (kept, asked) = (None, None);
+        Self { target, body, decoder, id, cancel, ledger, wanted, kept, abilities, asked }
     }
 
     /// Puts the first message back, after it was looked at.
@@ -83,8 +102,8 @@ impl TargetStream {
                 Ok(None) => {}
                 Err(limit) => return Poll::Ready(Some(Err(this.fail(Failure::TooLarge(limit))))),
             }
+            let patience = this.patience(cx);
             let Some(body) = &mut this.body else { return Poll::Ready(None) };
-            let patience = this.target.config.idle_timeout;
             match body.poll_data(cx, patience) {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(Some(Ok(data))) => this.decoder.push(&data),
@@ -125,11 +144,54 @@ impl TargetStream {
                 let passed = self.wanted.pass(&method, raw, progress_token.as_ref());
                 passed.map(|raw| Ok(Event::Notice(raw)))
             }
-            Incoming::Request { id, method, .. } => {
-                self.cancel.answer(&id, &method);
+            Incoming::Request { id, method, raw } => {
+                let request = Request { id: &id, method: &method, raw: &raw };
+                self.question(&request).map(|question| Ok(Event::Ask(question)))
+            }
+        }
+    }
+
+    /// A question for the caller; all others are answered here.
+    fn question(&mut self, request: &Request<'_>) -> Option<Question> {
+        // A modern server has no right to ask on a stream, and a client none to answer.
+        let session = Arc::clone(self.cancel.session.as_ref()?);
+        if request.method == "ping" {
+            answer(&self.target, &session, request.id, request.method);
+            return None;
+        }
+        let asked = self.asked.get_or_insert_default();
+        let send = {
+            let (target, session) = (Arc::clone(&self.target), Arc::clone(&session));
+            move |bytes| Inner::send_answer(&target, request::said_on(&target, &session, bytes))
+        };
+        let question = if asked.questions.count() < MOST_OPEN {
+            request.question(self.abilities, &self.target.telemetry, send)
+        } else {
+            Err(Refused::Overloaded)
+        };
+        match question {
+            Ok(question) => Some(asked.questions.note(question)),
+            Err(why) => {
+                let said = request.refuse(why, &self.target.telemetry);
+                let outgoing = request::said_on(&self.target, &session, said);
+                Inner::send_aside(&self.target, outgoing);
                 None
             }
         }
+    }
+
+    /// For how long the target may be quiet: longer, while it waits for the caller.
+    fn patience(&mut self, cx: &Context<'_>) -> Duration {
+        let idle = self.target.config.idle_timeout;
+        let Some(asked) = &mut self.asked else { return idle };
+        let open = !asked.questions.poll_closed(cx);
+        if open != asked.open
+            && let Some(body) = &mut self.body
+        {
+            body.wait_anew();
+        }
+        asked.open = open;
+        if open { PATIENCE } else { idle }
     }
 
     /// Gives up, and says so to a target that would not notice.
@@ -177,12 +239,6 @@ impl Cancel {
         });
         Inner::send_aside(&self.target, request::on_session(&self.target, &session, &message));
     }
-
-    fn answer(&self, id: &RawJson, method: &str) {
-        if let Some(session) = &self.session {
-            answer(&self.target, session, id, method);
-        }
-    }
 }
 
 impl Drop for Cancel {
@@ -191,7 +247,8 @@ impl Drop for Cancel {
     }
 }
 
-/// Answers a question of the target's: the gateway lives, and can do nothing else for it yet.
+/// Answers a question of the target's that belongs to no call: the gateway lives, and can do nothing
+/// else for it.
 pub(super) fn answer(target: &Arc<Inner>, session: &Session, id: &RawJson, method: &str) {
     let Ok(id) = id.parse::<serde_json::Value>() else { return };
     let message = if method == "ping" {

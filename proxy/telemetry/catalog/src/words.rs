@@ -2,8 +2,6 @@
 //!
 //! Enters: nothing. Leaves: one enum a list, each value with its word. Never: free text.
 
-use toolgate_call::Version;
-
 /// A value of a closed list, usable as an index.
 pub trait Word: Copy + std::fmt::Debug + 'static {
     /// Every value, in order of [`Word::index`].
@@ -41,6 +39,10 @@ macro_rules! words {
         }
     };
 }
+
+mod call;
+
+pub use call::QuestionEnd;
 
 words! {
     /// Why a connection was not taken.
@@ -429,22 +431,6 @@ words! {
         Denied = "denied",
         /// It took longer than its tool usually does, or than any call should.
         Slow = "slow",
-    }
-}
-
-// === impl Word for Version ===
-
-impl Word for Version {
-    const ALL: &'static [Self] = &Version::ALL;
-    const WORDS: &'static [&'static str] = &[
-        Version::V2025_03_26.as_str(),
-        Version::V2025_06_18.as_str(),
-        Version::V2025_11_25.as_str(),
-        Version::V2026_07_28.as_str(),
-    ];
-
-    fn index(self) -> usize {
-        self as usize
     }
 }
 
