@@ -4,7 +4,7 @@
 //! Needs `tests/peers/setup.sh` once.
 
 mod books;
-mod driver;
+pub(crate) mod driver;
 mod plan;
 mod stage;
 

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from mcp import Client
+from mcp import Client, types
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared._httpx_utils import create_mcp_http_client
 
@@ -32,7 +32,30 @@ class Ear:
         return count
 
 
+async def elicited(_context, params):
+    """Fills in a form, or opens a page."""
+    content = None if params.mode == "url" else {"name": "Ada"}
+    return types.ElicitResult(action="accept", content=content)
+
+
+async def sampled(_context, _params):
+    content = types.TextContent(type="text", text="thought")
+    return types.CreateMessageResult(role="assistant", content=content, model="m")
+
+
+async def roots(_context):
+    return types.ListRootsResult(roots=[types.Root(uri="file:///work", name="work")])
+
+
+ANSWERS = {
+    "elicitation_callback": elicited,
+    "sampling_callback": sampled,
+    "list_roots_callback": roots,
+}
+
+
 def extend(parser):
+    parser.add_argument("--answers", action="store_true", help="answer whatever a server asks")
     parser.add_argument("--progress", action="store_true", help="count progress notifications")
     parser.add_argument(
         "--changes",
@@ -76,7 +99,9 @@ async def drive(args):
     ear = Ear()
     async with create_mcp_http_client(headers=headers) as http:
         transport = streamable_http_client(args.url, http_client=http)
-        client = Client(transport, mode=peer.mode(args.era), message_handler=ear.on_message)
+        answers = ANSWERS if args.answers else {}
+        mode = peer.mode(args.era)
+        client = Client(transport, mode=mode, message_handler=ear.on_message, **answers)
         async with client:
             report = {
                 "client": "python_sdk",

@@ -62,7 +62,7 @@ impl Request<'_> {
         &self,
         abilities: Abilities,
         telemetry: &Arc<Telemetry>,
-        send: impl FnOnce(Bytes) + Send + 'static,
+        send: impl FnOnce(Bytes, &Said) + Send + 'static,
     ) -> Result<Question, Refused> {
         let (kind, params) = self.asks().ok_or(Refused::Unknown)?;
         if !abilities.has(kind.needs(&params)) {
@@ -71,7 +71,7 @@ impl Request<'_> {
         let (id, telemetry) = (self.id.clone(), Arc::clone(telemetry));
         let respond = Respond::new(move |said| {
             telemetry.gateway.question(kind, ending(&said));
-            send(answer(&id, &said));
+            send(answer(&id, &said), &said);
         });
         Ok(Question { kind, params, respond })
     }
@@ -164,10 +164,10 @@ mod tests {
         let telemetry = Telemetry::for_tests();
         let (id, raw) = (RawJson::literal(r#""u7""#), RawJson::literal(RAW));
         let request = Request { id: &id, method: "elicitation/create", raw: &raw };
-        let undeclared = request.question(Abilities::ROOTS, &telemetry, |_| {});
+        let undeclared = request.question(Abilities::ROOTS, &telemetry, |_, _| {});
         assert_eq!(undeclared.err(), Some(Refused::Undeclared));
         let (sender, sent) = mpsc::channel();
-        let send = move |bytes| sender.send(bytes).unwrap();
+        let send = move |bytes, _: &Said| sender.send(bytes).unwrap();
         let question = request.question(Abilities::FORM, &telemetry, send).unwrap();
         assert_eq!(question.kind, AskKind::Form);
         assert_eq!(question.params.as_bytes(), br#"{"message":"who?"}"#);
@@ -183,7 +183,7 @@ mod tests {
         let telemetry = Telemetry::for_tests();
         let (id, raw) = (RawJson::literal("1"), RawJson::literal(r#"{"method":"x"}"#));
         let request = Request { id: &id, method: "x", raw: &raw };
-        let refused = request.question(Abilities::ALL, &telemetry, |_| {}).unwrap_err();
+        let refused = request.question(Abilities::ALL, &telemetry, |_, _| {}).unwrap_err();
         assert_eq!(refused, Refused::Unknown);
         let said = request.refuse(refused, &telemetry);
         assert!(

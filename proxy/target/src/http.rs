@@ -79,9 +79,15 @@ struct Inner {
     aside: Arc<Semaphore>,
 }
 
+/// Dropped when a target has been told something.
+type Told = tokio::sync::watch::Sender<()>;
+/// Ends when it was dropped.
+type AfterThat = tokio::sync::watch::Receiver<()>;
+
 /// How many messages may be on their way aside at once, and bodies be read to their end.
 const ASIDE: usize = 32;
-/// How long the end of a session may take when the gateway stops.
+/// How long the end of a session may take when the gateway stops; and how long what comes after a
+/// cancellation waits for it.
 const STOP_LIMIT: Duration = Duration::from_secs(2);
 
 // === impl HttpTarget ===
@@ -255,7 +261,7 @@ impl Inner {
     }
 
     /// Sends a message whose answer does not matter, if there is room for it.
-    fn send_aside(this: &Arc<Self>, request: request::Outgoing) {
+    fn send_aside(this: &Arc<Self>, request: request::Outgoing, told: Option<Told>) {
         let Ok(permit) = Arc::clone(&this.aside).try_acquire_owned() else {
             tracing::debug!(target = %this.config.target, "too many messages aside; one is dropped");
             return;
@@ -264,16 +270,20 @@ impl Inner {
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
         runtime.spawn(async move {
             this.say(request).await;
-            drop(permit);
+            drop((permit, told));
         });
     }
 
     /// Sends the answer to a question of the target's, which waits for it: when there is room. There
     /// are no more of them than calls have open questions.
-    fn send_answer(this: &Arc<Self>, request: request::Outgoing) {
+    /// `after`: not before the target was told that.
+    fn send_answer(this: &Arc<Self>, request: request::Outgoing, after: Option<AfterThat>) {
         let (this, room) = (Arc::clone(this), Arc::clone(&this.aside));
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
         runtime.spawn(async move {
+            if let Some(mut after) = after {
+                let _told = tokio::time::timeout(STOP_LIMIT, after.changed()).await;
+            }
             let Ok(_permit) = room.acquire().await else { return };
             this.say(request).await;
         });

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep_until};
 use toolgate_call::{Event, Op, PATIENCE, Phase, Plan, Reason, Refusal, Said};
 
 use crate::testing::{
@@ -189,7 +189,7 @@ async fn while_a_question_is_open_the_clock_stands_still() {
     let mut reply = rig.send(call(tool())).await.unwrap();
     let Some(Event::Ask(question)) = next(&mut reply).await else { panic!("no question") };
     let (ending, ()) = tokio::join!(drain(&mut reply), async {
-        sleep(seconds(300)).await;
+        sleep_until(Instant::now() + seconds(300)).await;
         question.respond.say(Said::Expired);
     });
     // 20 s before and 8 s after it, of 30 s.
@@ -204,7 +204,7 @@ async fn after_the_answer_the_clock_goes_on_and_the_target_is_to_blame() {
     let Some(Event::Ask(question)) = next(&mut reply).await else { panic!("no question") };
     let answered = Instant::now() + seconds(300);
     let ((_, ending), ()) = tokio::join!(drain(&mut reply), async {
-        tokio::time::sleep_until(answered).await;
+        sleep_until(answered).await;
         drop(question);
     });
     assert_eq!(ending.unwrap_err().reason(), Reason::TimeoutTotal);

@@ -12,16 +12,16 @@ use std::time::Duration;
 use serde_json::json;
 use toolgate_call::{
     Abilities, Event, Events, Ledger, MOST_OPEN, OpenQuestions, Outbound, PATIENCE, Question,
-    RawJson,
+    RawJson, Said,
 };
 
-use super::Inner;
 use super::exchange::AnswerBody;
 use super::failure::Failure;
 use super::reply::{is_ours, receiving};
 use super::request;
 use super::session::Session;
 use super::sse::SseDecoder;
+use super::{AfterThat, Inner, Told};
 use crate::TargetNotice;
 use crate::ask::{Refused, Request};
 use crate::progress::{Wanted, is_list_changed};
@@ -56,6 +56,8 @@ pub(super) struct Cancel {
     target: Arc<Inner>,
     session: Option<Arc<Session>>,
     id: u64,
+    /// Dropped when the target has been told, or need not be.
+    told: Option<Told>,
 }
 
 // === impl TargetStream ===
@@ -162,7 +164,13 @@ impl TargetStream {
         let asked = self.asked.get_or_insert_default();
         let send = {
             let (target, session) = (Arc::clone(&self.target), Arc::clone(&session));
-            move |bytes| Inner::send_answer(&target, request::said_on(&target, &session, bytes))
+            let cancelled = self.cancel.told();
+            move |bytes, said: &Said| {
+                // A call that is cancelled first does not go on with such an answer.
+                let after = matches!(said, Said::Abandoned).then_some(cancelled);
+                let outgoing = request::said_on(&target, &session, bytes);
+                Inner::send_answer(&target, outgoing, after);
+            }
         };
         let question = if asked.questions.count() < MOST_OPEN {
             request.question(self.abilities, &self.target.telemetry, send)
@@ -174,7 +182,7 @@ impl TargetStream {
             Err(why) => {
                 let said = request.refuse(why, &self.target.telemetry);
                 let outgoing = request::said_on(&self.target, &session, said);
-                Inner::send_aside(&self.target, outgoing);
+                Inner::send_aside(&self.target, outgoing, None);
                 None
             }
         }
@@ -221,12 +229,18 @@ impl Events for TargetStream {
 
 impl Cancel {
     pub(super) fn new(target: &Arc<Inner>, session: Option<&Arc<Session>>, id: u64) -> Self {
-        Self { target: Arc::clone(target), session: session.map(Arc::clone), id }
+        Self { target: Arc::clone(target), session: session.map(Arc::clone), id, told: None }
     }
 
     /// The call was answered, or never arrived.
     pub(super) fn disarm(&mut self) {
         self.session = None;
+        self.told = None;
+    }
+
+    /// Ends when the target has been told, or need not be.
+    fn told(&mut self) -> AfterThat {
+        self.told.get_or_insert_with(|| Told::new(())).subscribe()
     }
 
     /// Nobody waits any more, for whatever reason.
@@ -237,7 +251,8 @@ impl Cancel {
             "method": "notifications/cancelled",
             "params": { "requestId": self.id, "reason": "nobody waits for the answer any more" },
         });
-        Inner::send_aside(&self.target, request::on_session(&self.target, &session, &message));
+        let outgoing = request::on_session(&self.target, &session, &message);
+        Inner::send_aside(&self.target, outgoing, self.told.take());
     }
 }
 
@@ -257,5 +272,5 @@ pub(super) fn answer(target: &Arc<Inner>, session: &Session, id: &RawJson, metho
         let error = json!({ "code": -32601, "message": "not offered by this client" });
         json!({ "jsonrpc": "2.0", "id": id, "error": error })
     };
-    Inner::send_aside(target, request::on_session(target, session, &message));
+    Inner::send_aside(target, request::on_session(target, session, &message), None);
 }

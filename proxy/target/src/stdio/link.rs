@@ -16,7 +16,7 @@ use tokio::sync::{Notify, mpsc};
 use tokio::time::timeout;
 use toolgate_call::{
     Abilities, Answer, Case, Era, Event, Events, Ledger, MOST_OPEN, Phase, RawJson, Reason,
-    Refusal, Version,
+    Refusal, Said, Version,
 };
 use toolgate_telemetry::Telemetry;
 
@@ -274,7 +274,7 @@ impl Link {
     pub(super) fn asked(self: &Arc<Self>, request: &Request<'_>, telemetry: &Arc<Telemetry>) {
         let question = self.attribute(request).and_then(|(mail, abilities)| {
             let link = Arc::clone(self);
-            let send = move |bytes| link.say(request::on_one_line(bytes));
+            let send = move |bytes, _: &Said| link.say(request::on_one_line(bytes));
             Ok((mail, request.question(abilities, telemetry, send)?))
         });
         match question {
