@@ -7,8 +7,11 @@ mod trouble;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
+use toolgate_tests::gateway::Gateway;
+use toolgate_tests::sick::{Era, Seen, Sick};
 
 use crate::asks::scene::{Older, Scene, Wire, able, answer, modern};
+use crate::expect::OPEN;
 
 const KINDS: [&str; 4] = ["form", "url", "sampling", "roots"];
 
@@ -110,5 +113,28 @@ async fn a_call_that_asks_is_a_success_in_the_log() -> Result<()> {
     assert_eq!(asked.header("content-type").as_deref(), Some("application/json"));
     let line = scene.gateway.line_of(&asked).await?;
     assert_eq!((&line["outcome"], &line["reason"]), (&json!("ok"), &Value::Null), "{line}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_older_target_has_a_session_for_each_thing_that_callers_can_do() -> Result<()> {
+    let sick = Sick::start(Era::Legacy).await?;
+    let target = format!("mcp: {{ url: \"{}\" }}, retry: {{ attempts: 1 }}", sick.url());
+    let config = format!("{OPEN}targets:\n  sick: {{ {target} }}\n");
+    let gateway = Gateway::start(&config).await?;
+    let forms = json!({ "elicitation": {} });
+    for can in [json!({}), forms.clone(), able(), forms] {
+        let session = gateway.client().able_session(&can).await?;
+        session.tool("sick___write", json!({})).await?.result()?;
+    }
+    let declared = |seen: &Seen| seen.json()["params"]["capabilities"].clone();
+    let seen = sick.seen();
+    let declared: Vec<Value> =
+        seen.iter().filter(|seen| seen.method == "initialize").map(declared).collect();
+    let forms = json!({ "elicitation": { "form": {} } });
+    assert_eq!(declared, [json!({}), forms, able()], "once each, and the truth");
+    assert!(gateway.stop().await?.status.success());
+    let ended = sick.seen().iter().filter(|seen| seen.method.is_empty()).count();
+    assert!(ended >= 3, "every one of them ends with the gateway: {ended}");
     Ok(())
 }

@@ -70,7 +70,7 @@ impl Request<'_> {
         }
         let (id, telemetry) = (self.id.clone(), Arc::clone(telemetry));
         let respond = Respond::new(move |said| {
-            telemetry.gateway.question(kind, ending(&said));
+            telemetry.gateway.question(kind, QuestionEnd::of(&said));
             send(answer(&id, &said), &said);
         });
         Ok(Question { kind, params, respond })
@@ -115,15 +115,6 @@ impl Refused {
 }
 
 const TOO_MANY: &str = "too many questions are open; this one was not asked";
-
-const fn ending(said: &Said) -> QuestionEnd {
-    match said {
-        Said::Result(_) | Said::Error(_) => QuestionEnd::Answered,
-        Said::Overloaded => QuestionEnd::Overloaded,
-        Said::Expired => QuestionEnd::Expired,
-        Said::Abandoned => QuestionEnd::Abandoned,
-    }
-}
 
 /// The message that answers a question.
 fn answer(id: &RawJson, said: &Said) -> Bytes {

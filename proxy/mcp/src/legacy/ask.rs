@@ -144,6 +144,14 @@ impl Response<'_> {
 // === impl Asked ===
 
 impl Asked {
+    /// Nobody answers any more.
+    pub(crate) fn expire(self) {
+        let open = self.asks.open().remove(&self.number);
+        if let Some(Open { respond, .. }) = open {
+            respond.say(Said::Expired);
+        }
+    }
+
     /// Whether nobody has answered yet.
     fn is_open(&self) -> bool {
         self.asks.open().contains_key(&self.number)

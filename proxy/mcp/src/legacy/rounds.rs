@@ -40,7 +40,7 @@ struct Pending {
     key: String,
     kind: AskKind,
     answer: oneshot::Receiver<Said>,
-    _asked: Asked,
+    asked: Asked,
 }
 
 // === impl Rounds ===
@@ -53,10 +53,13 @@ impl Rounds {
 
     async fn run(self, first: Reply, emit: Emit) -> Result<Answer, Refusal> {
         let mut reply = first;
-        for _ in 0..=ROUNDS {
+        for round in 0..=ROUNDS {
             let Reply { body, guards, .. } = reply;
             let answer = hear(body, &emit).await?;
             let Some(wanted) = Wanted::of(&answer) else { return answer_for(answer, self.way) };
+            if round == ROUNDS {
+                break;
+            }
             // The target has said all that it will: its place is free while the client thinks.
             drop(guards);
             let more = self.ask(&wanted, &emit).await?;
@@ -76,13 +79,20 @@ impl Rounds {
                 return Err(self.undeclared());
             }
             let (sender, answer) = oneshot::channel();
-            let respond = Respond::new(move |said| drop(sender.send(said)));
-            let Ok((id, asked)) = self.asks.ask(&self.session, respond) else {
-                self.telemetry.gateway.question(kind, QuestionEnd::Overloaded);
-                return Err(too_many());
+            let telemetry = Arc::clone(&self.telemetry);
+            let respond = Respond::new(move |said| {
+                telemetry.gateway.question(kind, QuestionEnd::of(&said));
+                drop(sender.send(said));
+            });
+            let (id, asked) = match self.asks.ask(&self.session, respond) {
+                Ok(asked) => asked,
+                Err(respond) => {
+                    respond.say(Said::Overloaded);
+                    return Err(too_many());
+                }
             };
             let params = older_params(kind, params, self.version);
-            pending.push(Pending { key: key.clone(), kind, answer, _asked: asked });
+            pending.push(Pending { key: key.clone(), kind, answer, asked });
             self.outbound.ledger.enter(Phase::Write);
             emit.event(Event::Notice(older_request(&id, kind, &params))).await;
         }
@@ -104,24 +114,23 @@ impl Rounds {
         until: tokio::time::Instant,
         limit: Duration,
     ) -> Result<String, Refusal> {
-        let Pending { kind, answer, .. } = pending;
-        let said = tokio::time::timeout_at(until, answer).await;
-        let said = said.map_or(Said::Expired, |said| said.unwrap_or(Said::Abandoned));
-        let (end, answer) = match said {
-            Said::Result(raw) => {
-                let text = String::from_utf8_lossy(raw.as_bytes()).into_owned();
-                (QuestionEnd::Answered, Ok(text))
+        let Pending { kind, answer, asked, .. } = pending;
+        let said = match tokio::time::timeout_at(until, answer).await {
+            Ok(said) => said.unwrap_or(Said::Abandoned),
+            Err(_) => {
+                asked.expire();
+                Said::Expired
             }
+        };
+        match said {
+            Said::Result(raw) => Ok(String::from_utf8_lossy(raw.as_bytes()).into_owned()),
             // 2026-07-28 has no word for an error here; a dialog that failed was not filled in.
             Said::Error(_) if matches!(kind, AskKind::Form | AskKind::Url) => {
-                (QuestionEnd::Answered, Ok(r#"{"action":"cancel"}"#.to_owned()))
+                Ok(r#"{"action":"cancel"}"#.to_owned())
             }
-            Said::Error(_) => (QuestionEnd::Answered, Err(refused())),
-            Said::Expired => (QuestionEnd::Expired, Err(unanswered(limit))),
-            Said::Overloaded | Said::Abandoned => (QuestionEnd::Abandoned, Err(unanswered(limit))),
-        };
-        self.telemetry.gateway.question(kind, end);
-        answer
+            Said::Error(_) => Err(refused()),
+            Said::Expired | Said::Overloaded | Said::Abandoned => Err(unanswered(limit)),
+        }
     }
 
     const fn abilities(&self) -> Abilities {

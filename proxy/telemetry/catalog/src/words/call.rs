@@ -2,7 +2,7 @@
 //!
 //! Enters: the lists of the call vocabulary. Leaves: their words. Never: free text.
 
-use toolgate_call::{AskKind, Version};
+use toolgate_call::{AskKind, Said, Version};
 
 use super::Word;
 
@@ -21,6 +21,21 @@ words! {
         Expired = "expired",
         /// The call ended before.
         Abandoned = "abandoned",
+    }
+}
+
+// === impl QuestionEnd ===
+
+impl QuestionEnd {
+    /// What it is that was said.
+    #[must_use]
+    pub const fn of(said: &Said) -> Self {
+        match said {
+            Said::Result(_) | Said::Error(_) => Self::Answered,
+            Said::Overloaded => Self::Overloaded,
+            Said::Expired => Self::Expired,
+            Said::Abandoned => Self::Abandoned,
+        }
     }
 }
 
