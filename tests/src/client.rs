@@ -190,6 +190,12 @@ impl Client {
         Ok(session)
     }
 
+    /// A session that was opened elsewhere.
+    #[must_use]
+    pub fn resumed(&self, id: &str) -> Session {
+        Session { id: id.to_owned(), client: self.clone() }
+    }
+
     fn request(&self, ask: Ask) -> Result<Request<Full<Bytes>>> {
         let mut request = Request::builder().method(ask.method).uri(ask.path);
         let headers = request.headers_mut().context("a method and a path")?;

@@ -100,7 +100,12 @@ impl Scene {
         };
         let target = format!("{reached}, retry: {{ attempts: 1 }}{settings}");
         let gateway = Gateway::start(&format!("{OPEN}targets:\n  q: {{ {target} }}\n")).await?;
-        let scene = Self { gateway, upstream };
+        Ok(Self { upstream, ..Self::over(gateway).await? })
+    }
+
+    /// A gateway whose target is there.
+    pub(super) async fn over(gateway: Gateway) -> Result<Self> {
+        let scene = Self { gateway, upstream: None };
         until("the target is there", async || {
             Ok(scene.gateway.client().tools().await.is_ok_and(|t| !t.is_empty()).then_some(()))
         })

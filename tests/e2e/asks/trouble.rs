@@ -6,8 +6,11 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use futures_util::future::try_join_all;
 use serde_json::{Value, json};
+use toolgate_tests::gateway::Gateway;
+use toolgate_tests::upstream::Upstream;
 
 use crate::asks::scene::{Older, Scene, Wire, able, answers, modern, passed};
+use crate::expect::OPEN;
 
 fn form() -> Value {
     json!({ "kind": "form" })
@@ -184,4 +187,33 @@ async fn two_hundred_calls_that_ask_are_bounded_and_nothing_is_left() -> Result<
     let refused = scene.metric("toolgate_questions_total", &[("event", "overloaded")]).await?;
     assert_eq!((answered, refused), (64.0, 136.0));
     scene.gateway.books_agree().await
+}
+
+#[tokio::test]
+async fn another_replica_says_that_the_call_waits_elsewhere() -> Result<()> {
+    let upstream = Upstream::asks("legacy").await?;
+    let target = format!("q: {{ mcp: {{ url: \"{}\" }} }}", upstream.url());
+    let config = format!("{OPEN}sessions: {{ key: env:KEY }}\ntargets:\n  {target}\n");
+    let env = [("KEY", "0123456789abcdef0123456789abcdef")];
+    let one = Gateway::start_with(&config, &env).await?;
+    let other = Gateway::start_with(&config, &env).await?;
+    let (one, other) = (Scene::over(one).await?, Scene::over(other).await?);
+    // What a client can do is sealed into its session, which every replica opens.
+    let older = Older::new(&one, &able()).await?;
+    let elsewhere = Older { session: other.gateway.client().resumed(&older.session.id) };
+    let (text, asked) = elsewhere.call("ask", &form()).await?;
+    ensure!(asked == 1 && text.contains("Ada"), "{asked} {text}");
+    let mut call = older.begin("ask", &form()).await?;
+    let question = call.opened.next_message().await?;
+    let lost = elsewhere.respond(&question["id"], &json!({ "action": "accept" })).await?;
+    ensure!(lost.status == 400 && lost.text().contains("another replica"), "{}", lost.text());
+    call.answer(&question).await?;
+    ensure!(call.finish().await?.0.contains("Ada"));
+    let retry = answers(&one.send("ask", &form(), &able(), None).await?.result()?)?;
+    let lost = other.send("ask", &form(), &able(), Some(retry.clone())).await?;
+    let error = lost.message()?["error"].clone();
+    ensure!(error["code"] == -32602 && error.to_string().contains("another replica"), "{error}");
+    let last = one.send("ask", &form(), &able(), Some(retry)).await?;
+    ensure!(last.content()?.contains("Ada"), "{}", last.text());
+    one.is_quiet().await
 }
