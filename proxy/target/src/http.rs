@@ -8,6 +8,7 @@ mod connect;
 mod exchange;
 mod pool;
 
+mod aside;
 mod era;
 mod request;
 mod session;
@@ -26,11 +27,12 @@ use std::time::Duration;
 
 use http::{HeaderName, HeaderValue, Uri};
 use tokio::sync::Semaphore;
-use toolgate_call::{Answer, Era, Ledger, Op, Outbound, Refusal, Reply, Version};
+use toolgate_call::{Answer, Era, Ledger, Op, Outbound, Phase, Refusal, Reply, Version};
 use toolgate_telemetry::{Direction, TargetMetrics, Telemetry};
 use tower::{Service, service_fn};
 
 use crate::{EraChoice, NoticeSink};
+use aside::Ear;
 use connect::Connector;
 pub use connect::UrlError;
 use era::{EraMemory, Known};
@@ -227,9 +229,14 @@ impl Inner {
         reply::answered(this, request, outbound, Some(&session)).await
     }
 
-    async fn session(&self, outbound: &Outbound) -> Result<Arc<Session>, Failure> {
+    async fn session(self: &Arc<Self>, outbound: &Outbound) -> Result<Arc<Session>, Failure> {
         let session = self.slot(outbound).settle(self, &outbound.ledger).await;
         let session = session.map_err(Failure::before_request)?;
+        let able = !session.abilities.is_none() && session.id.is_some();
+        if able && session.ear.get().is_none() {
+            outbound.ledger.enter(Phase::Connect);
+            session.ear.get_or_init(|| Box::pin(Ear::of(self, &session))).await;
+        }
         self.telemetry.gateway.protocol(session.version, Direction::Target);
         Ok(session)
     }

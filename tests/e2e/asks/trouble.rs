@@ -120,6 +120,24 @@ async fn a_child_with_two_callers_is_told_that_its_question_is_nobodys() -> Resu
 }
 
 #[tokio::test]
+async fn a_question_beside_the_stream_of_its_call_is_for_the_only_call_there_is() -> Result<()> {
+    let scene = Scene::start("legacy", Wire::Http, "").await?;
+    let aside = json!({ "kind": "form", "aside": true, "rounds": 2 });
+    let (text, asked) = modern(&scene, "ask", &aside, &able()).await?;
+    ensure!(asked == 2 && text.matches("Ada").count() == 2, "modern: {asked} {text}");
+    let older = Older::new(&scene, &able()).await?;
+    let (text, asked) = older.call("ask", &aside).await?;
+    ensure!(asked == 2 && text.matches("Ada").count() == 2, "older: {asked} {text}");
+    // With another call in flight on the session it is nobody's; that call's own are its own.
+    let other = scene.send("ask", &form(), &able(), None).await?.result()?;
+    let (text, asked) = modern(&scene, "ask", &aside, &able()).await?;
+    ensure!(asked == 0 && text.contains("refused"), "{asked} {text}");
+    let last = scene.send("ask", &form(), &able(), Some(answers(&other)?)).await?;
+    ensure!(last.content()?.contains("Ada"), "{}", last.text());
+    scene.is_quiet().await
+}
+
+#[tokio::test]
 async fn a_client_that_takes_no_stream_is_not_asked() -> Result<()> {
     for era in ["modern", "legacy"] {
         let scene = Scene::start(era, Wire::Http, "").await?;

@@ -9,8 +9,10 @@ use std::time::Instant;
 use http::HeaderValue;
 use serde::Deserialize;
 use serde_json::json;
+use tokio::sync::OnceCell;
 use toolgate_call::{Abilities, Answer, Era, Ledger, Phase, RawJson, Version};
 
+use super::aside::{Calls, Ear};
 use super::exchange;
 use super::failure::Failure;
 use super::{Inner, reply, request};
@@ -23,6 +25,11 @@ pub(super) struct Session {
     pub(super) version: Version,
     /// The target's answer to `initialize`.
     pub(super) about: RawJson,
+    /// What its callers can do for the target.
+    pub(super) abilities: Abilities,
+    pub(super) calls: Calls,
+    /// Hears what the target asks beside the calls' streams.
+    pub(super) ear: OnceCell<Ear>,
 }
 
 /// The place of a session.
@@ -135,7 +142,8 @@ async fn handshake(target: &Inner, abilities: Abilities) -> Result<Session, Fail
         reply::Kind::Other => return Err(Failure::Protocol("initialize: no JSON".to_owned())),
     };
     let (version, about) = agreed(bytes)?;
-    let session = Session { id, version, about };
+    let (calls, ear) = (Calls::default(), OnceCell::new());
+    let session = Session { id, version, about, abilities, calls, ear };
     initialized(target, &session, ledger).await?;
     Ok(session)
 }

@@ -15,6 +15,7 @@ use toolgate_call::{
     RawJson, Said,
 };
 
+use super::aside::InFlight;
 use super::exchange::AnswerBody;
 use super::failure::Failure;
 use super::reply::{is_ours, receiving};
@@ -58,6 +59,8 @@ pub(super) struct Cancel {
     id: u64,
     /// Dropped when the target has been told, or need not be.
     told: Option<Told>,
+    /// `None` for callers who cannot be asked anything.
+    in_flight: Option<InFlight>,
 }
 
 // === impl TargetStream ===
@@ -103,6 +106,9 @@ impl TargetStream {
                 }
                 Ok(None) => {}
                 Err(limit) => return Poll::Ready(Some(Err(this.fail(Failure::TooLarge(limit))))),
+            }
+            if let Some(question) = this.poll_aside(cx) {
+                return Poll::Ready(Some(Ok(Event::Ask(question))));
             }
             let patience = this.patience(cx);
             let Some(body) = &mut this.body else { return Poll::Ready(None) };
@@ -188,6 +194,14 @@ impl TargetStream {
         }
     }
 
+    /// A question about this call that did not come on its stream.
+    fn poll_aside(&mut self, cx: &mut Context<'_>) -> Option<Question> {
+        let in_flight = self.cancel.in_flight.as_mut()?;
+        let Poll::Ready(Some(question)) = in_flight.poll_question(cx) else { return None };
+        receiving(&self.ledger);
+        Some(self.asked.get_or_insert_default().questions.note(question))
+    }
+
     /// For how long the target may be quiet: longer, while it waits for the caller.
     fn patience(&mut self, cx: &Context<'_>) -> Duration {
         let idle = self.target.config.idle_timeout;
@@ -229,13 +243,17 @@ impl Events for TargetStream {
 
 impl Cancel {
     pub(super) fn new(target: &Arc<Inner>, session: Option<&Arc<Session>>, id: u64) -> Self {
-        Self { target: Arc::clone(target), session: session.map(Arc::clone), id, told: None }
+        let able = session.filter(|session| !session.abilities.is_none());
+        let in_flight = able.map(|session| InFlight::on(session, id));
+        let (target, session) = (Arc::clone(target), session.map(Arc::clone));
+        Self { target, session, id, told: None, in_flight }
     }
 
     /// The call was answered, or never arrived.
     pub(super) fn disarm(&mut self) {
         self.session = None;
         self.told = None;
+        self.in_flight = None;
     }
 
     /// Ends when the target has been told, or need not be.
