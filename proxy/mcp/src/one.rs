@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use toolgate_call::{
     Abilities, Body, Call, Case, Era, Method, Op, Outbound, Permitted, Phase, Refusal, Reply,
-    Session,
+    Session, Version,
 };
 use toolgate_telemetry::Direction;
 use tower::ServiceExt as _;
@@ -96,7 +96,9 @@ impl Inner {
         let asks = match (&reply.body, reply.era) {
             (Body::Stream(_), Era::Modern) => true,
             (Body::One(answer), Era::Modern) => Wanted::of(answer).is_some(),
-            (Body::Stream(_), Era::Legacy) => return Ok(self.relayed(reply, &outbound, &session)),
+            (Body::Stream(_), Era::Legacy) => {
+                return Ok(self.relayed(reply, &outbound, (&session, version)));
+            }
             (Body::One(_) | Body::Accepted, _) => false,
         };
         if !asks {
@@ -128,7 +130,7 @@ impl Inner {
     }
 
     /// An older client asked on the stream of an older target.
-    fn relayed(&self, reply: Reply, outbound: &Outbound, session: &str) -> Reply {
+    fn relayed(&self, reply: Reply, outbound: &Outbound, session: (&str, Version)) -> Reply {
         let body = match reply.body {
             Body::Stream(events) => {
                 let relayed = Relayed::new(events, &self.asks, session, &outbound.ledger);

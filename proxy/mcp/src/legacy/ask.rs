@@ -13,10 +13,11 @@ use std::task::{Context, Poll};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use toolgate_call::{
-    Case, Event, Events, Frame, Ledger, Phase, Question, RawJson, Refusal, Respond, Said, Span,
+    AskKind, Case, Event, Events, Frame, Ledger, Phase, Question, RawJson, Refusal, Respond, Said,
+    Span, Version,
 };
 
-use crate::ask::older_request;
+use crate::ask::{older_params, older_request};
 
 /// Open questions of all sessions that this replica serves.
 const MOST: usize = 4096;
@@ -63,6 +64,7 @@ pub(crate) struct Relayed {
     events: Pin<Box<dyn Events>>,
     asks: Asks,
     session: String,
+    version: Version,
     ledger: Arc<Ledger>,
     asked: Vec<Asked>,
 }
@@ -172,11 +174,11 @@ impl Relayed {
     pub(crate) fn new(
         events: Pin<Box<dyn Events>>,
         asks: &Asks,
-        session: &str,
+        (session, version): (&str, Version),
         ledger: &Arc<Ledger>,
     ) -> Self {
         let (asks, session, ledger) = (asks.clone(), session.to_owned(), Arc::clone(ledger));
-        Self { events, asks, session, ledger, asked: Vec::new() }
+        Self { events, asks, session, version, ledger, asked: Vec::new() }
     }
 
     /// The request for the client; `None` if there is no room for another.
@@ -190,7 +192,10 @@ impl Relayed {
                 self.ledger.enter(Phase::Write);
                 self.asked.retain(Asked::is_open);
                 self.asked.push(asked);
-                Some(older_request(&id, kind, &params))
+                // The page of an older target has the target's own id, by which it will speak of it.
+                let form =
+                    (kind == AskKind::Form).then(|| older_params(kind, &params, self.version));
+                Some(older_request(&id, kind, form.as_ref().unwrap_or(&params)))
             }
             Err(respond) => {
                 respond.say(Said::Overloaded);

@@ -1,10 +1,30 @@
 //! Whose answer it is.
 
-use std::sync::mpsc;
+use std::pin::Pin;
+use std::sync::{Arc, mpsc};
+use std::task::{Context, Poll, Waker};
+use std::time::Instant;
 
-use toolgate_call::{Case, Frame, FrameParts, Refusal, Respond, Said};
+use serde_json::{Value, json};
+use toolgate_call::{
+    AskKind, Case, Event, Events, Frame, FrameParts, Ledger, Phase, Question, RawJson, Refusal,
+    Respond, Said, Version,
+};
 
-use super::{Asked, Asks, EACH};
+use super::{Asked, Asks, EACH, Relayed};
+
+/// A target that asks so many times.
+struct Asking(usize, AskKind);
+
+impl Events for Asking {
+    fn poll_event(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Event>> {
+        let Some(left) = self.0.checked_sub(1) else { return Poll::Pending };
+        self.0 = left;
+        let params = RawJson::literal(r#"{"mode":"form","elicitationId":"own","message":"m"}"#);
+        let respond = Respond::new(drop);
+        Poll::Ready(Some(Event::Ask(Question { kind: self.1, params, respond })))
+    }
+}
 
 fn ask(asks: &Asks, session: &str) -> (String, Asked, mpsc::Receiver<Said>) {
     let (sender, said) = mpsc::channel();
@@ -63,4 +83,28 @@ fn a_question_goes_with_its_stream_and_there_are_only_so_many() {
     assert!(asks.ask("other", Respond::new(drop)).is_ok());
     drop(all);
     assert!(asks.open().is_empty());
+}
+
+#[test]
+fn an_older_target_asks_an_older_client_in_the_words_of_its_revision() {
+    let asked = |version, kind| {
+        let (asks, ledger) = (Asks::new(), Arc::new(Ledger::new(Instant::now())));
+        let mut relayed = Relayed::new(Box::pin(Asking(1, kind)), &asks, ("s", version), &ledger);
+        let mut cx = Context::from_waker(Waker::noop());
+        let Poll::Ready(Some(Event::Notice(raw))) = Pin::new(&mut relayed).poll_event(&mut cx)
+        else {
+            panic!("no question")
+        };
+        assert_eq!(ledger.phase(), Phase::Write, "the caller takes the time");
+        let message: Value = raw.parse().unwrap();
+        let id = message["id"].to_string();
+        answer(&asks, "s", &id, r#""result":{}"#).unwrap();
+        assert_eq!(ledger.phase(), Phase::Receive);
+        message["params"].clone()
+    };
+    let own = json!({ "mode": "form", "elicitationId": "own", "message": "m" });
+    assert_eq!(asked(Version::V2025_11_25, AskKind::Form), own);
+    assert_eq!(asked(Version::V2025_11_25, AskKind::Url), own, "a page keeps the target's id");
+    let older = json!({ "elicitationId": "own", "message": "m" });
+    assert_eq!(asked(Version::V2025_06_18, AskKind::Form), older);
 }
