@@ -1,6 +1,7 @@
 //! Servers that ask their clients: every kind of question, both eras on both sides, over HTTP and
 //! as a child.
 
+mod owners;
 mod peers;
 mod scene;
 mod trouble;

@@ -86,6 +86,23 @@ pub(super) fn answers(result: &Value) -> Result<Value> {
     Ok(retry)
 }
 
+/// A modern call of a tool, perhaps with answers in it.
+pub(super) fn request(tool: &str, arguments: &Value, can: &Value, more: Option<Value>) -> Ask {
+    let name = format!("q___{tool}");
+    let mut params = json!({
+        "name": &name,
+        "arguments": arguments,
+        "_meta": {
+            "io.modelcontextprotocol/protocolVersion": MODERN,
+            "io.modelcontextprotocol/clientCapabilities": can,
+        },
+    });
+    if let (Some(Value::Object(more)), Some(params)) = (more, params.as_object_mut()) {
+        params.extend(more);
+    }
+    Ask::modern_raw("1", "tools/call", &params.to_string()).header("mcp-name", &name)
+}
+
 // === impl Scene ===
 
 impl Scene {
@@ -121,20 +138,7 @@ impl Scene {
         can: &Value,
         more: Option<Value>,
     ) -> Result<Answer> {
-        let name = format!("q___{tool}");
-        let mut params = json!({
-            "name": &name,
-            "arguments": arguments,
-            "_meta": {
-                "io.modelcontextprotocol/protocolVersion": MODERN,
-                "io.modelcontextprotocol/clientCapabilities": can,
-            },
-        });
-        if let (Some(Value::Object(more)), Some(params)) = (more, params.as_object_mut()) {
-            params.extend(more);
-        }
-        let ask = Ask::modern_raw("1", "tools/call", &params.to_string());
-        self.gateway.client().send(ask.header("mcp-name", &name)).await
+        self.gateway.client().send(request(tool, arguments, can, more)).await
     }
 
     /// The sum of a family's samples with these labels.
