@@ -5,6 +5,8 @@
 #[cfg(test)]
 mod apply;
 #[cfg(test)]
+mod asks;
+#[cfg(test)]
 mod auth;
 #[cfg(test)]
 mod batch;

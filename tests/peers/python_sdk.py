@@ -3,7 +3,7 @@
 import asyncio
 from contextlib import asynccontextmanager
 
-from mcp import Client
+from mcp import Client, types
 from mcp.client.stdio import StdioServerParameters, stdio_client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared._httpx_utils import create_mcp_http_client
@@ -34,7 +34,30 @@ class Ear:
         return count
 
 
+async def elicited(_context, params):
+    """Fills in a form, or opens a page."""
+    content = None if params.mode == "url" else {"name": "Ada"}
+    return types.ElicitResult(action="accept", content=content)
+
+
+async def sampled(_context, _params):
+    content = types.TextContent(type="text", text="thought")
+    return types.CreateMessageResult(role="assistant", content=content, model="m")
+
+
+async def roots(_context):
+    return types.ListRootsResult(roots=[types.Root(uri="file:///work", name="work")])
+
+
+ANSWERS = {
+    "elicitation_callback": elicited,
+    "sampling_callback": sampled,
+    "list_roots_callback": roots,
+}
+
+
 def extend(parser):
+    parser.add_argument("--answers", action="store_true", help="answer whatever a server asks")
     parser.add_argument("--progress", action="store_true", help="count progress notifications")
     parser.add_argument(
         "--changes",
@@ -88,7 +111,9 @@ async def transport_to(args):
 async def drive(args):
     ear = Ear()
     async with transport_to(args) as transport:
-        client = Client(transport, mode=peer.mode(args.era), message_handler=ear.on_message)
+        answers = ANSWERS if args.answers else {}
+        mode = peer.mode(args.era)
+        client = Client(transport, mode=mode, message_handler=ear.on_message, **answers)
         async with client:
             report = {
                 "client": "python_sdk",

@@ -166,14 +166,14 @@ impl Client {
     /// # Errors
     /// When the handshake fails.
     pub async fn session(&self) -> Result<Session> {
-        self.session_with(json!({})).await
+        self.able_session(&json!({})).await
     }
 
-    /// The same by a client with these capabilities.
+    /// The same with these capabilities.
     ///
     /// # Errors
-    /// As [`Client::session`].
-    pub async fn session_with(&self, capabilities: Value) -> Result<Session> {
+    /// When the handshake fails.
+    pub async fn able_session(&self, capabilities: &Value) -> Result<Session> {
         let params = json!({
             "protocolVersion": LEGACY,
             "capabilities": capabilities,
@@ -188,6 +188,12 @@ impl Client {
         let told = session.send(notification).await?;
         ensure!(told.status == 202, "initialized: {} {}", told.status, told.text());
         Ok(session)
+    }
+
+    /// A session that was opened elsewhere.
+    #[must_use]
+    pub fn resumed(&self, id: &str) -> Session {
+        Session { id: id.to_owned(), client: self.clone() }
     }
 
     fn request(&self, ask: Ask) -> Result<Request<Full<Bytes>>> {
@@ -400,6 +406,14 @@ impl Session {
     /// As [`Client::send`].
     pub async fn tool(&self, name: &str, arguments: Value) -> Result<Answer> {
         self.request("tools/call", json!({ "name": name, "arguments": arguments })).await
+    }
+
+    /// Sends any message on the session, and reads the head of its answer.
+    ///
+    /// # Errors
+    /// As [`Client::open`].
+    pub async fn open(&self, body: impl Into<Bytes>) -> Result<Opened> {
+        self.client.open(Ask::on_session(&self.id, body)).await
     }
 
     /// Opens the stream of unsolicited messages (GET).

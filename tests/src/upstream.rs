@@ -24,7 +24,7 @@ impl Upstream {
     /// # Errors
     /// When it does not come up.
     pub async fn start(era: &str) -> Result<Self> {
-        Self::start_binary(BINARY, era).await
+        Self::of(BINARY, era).await
     }
 
     /// The same with the fixture that has everything.
@@ -32,10 +32,18 @@ impl Upstream {
     /// # Errors
     /// As [`Upstream::start`].
     pub async fn start_everything(era: &str) -> Result<Self> {
-        Self::start_binary(EVERYTHING, era).await
+        Self::of(EVERYTHING, era).await
     }
 
-    async fn start_binary(name: &str, era: &str) -> Result<Self> {
+    /// Starts the one that asks its client; `era` is `modern` or `legacy`.
+    ///
+    /// # Errors
+    /// When it does not come up.
+    pub async fn asks(era: &str) -> Result<Self> {
+        Self::of(ASKS, era).await
+    }
+
+    async fn of(name: &str, era: &str) -> Result<Self> {
         let scratch = Scratch::new()?;
         let mut command = Command::new(binary(name, PACKAGE)?);
         command.args(["--http", "127.0.0.1:0", "--era", era]);
@@ -96,6 +104,17 @@ fn stdio_binary(name: &str, era: &str) -> Result<String> {
     Ok(format!("[{path:?}, --stdio, --era, {era}]"))
 }
 
+/// The command that starts the one that asks as a child, as a YAML list.
+///
+/// # Errors
+/// When there is no binary.
+pub fn asks_command(era: &str) -> Result<String> {
+    let path = binary(ASKS, PACKAGE)?;
+    let path = path.to_str().context("a path that is not UTF-8")?;
+    Ok(format!("[{path:?}, --era, {era}]"))
+}
+
+const ASKS: &str = "fixture-asks";
 const BINARY: &str = "fixture-rmcp-server";
 const EVERYTHING: &str = "fixture-everything";
 const PACKAGE: &str = "toolgate-tests";

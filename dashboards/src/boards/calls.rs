@@ -96,19 +96,27 @@ fn door() -> Vec<Panel> {
     let open = Panel::lines("Open", Shown::Count, "Connections, streams and calls at this moment.")
         .ask("connections", level(Series::of(&gateway::CONNECTIONS_ACTIVE), &[]))
         .ask("streams", level(Series::of(&gateway::STREAMS_ACTIVE), &[]))
-        .ask("calls", level(Series::of(&gateway::REQUESTS_ACTIVE), &[]))
-        .wide(6);
+        .ask("calls", level(Series::of(&gateway::REQUESTS_ACTIVE), &[]));
     let connections = Panel::lines("Connections", Shown::PerSecond, "Taken, and turned away why.")
         .ask("accepted", rate(Series::of(&gateway::CONNECTIONS_ACCEPTED), &[]))
-        .ask("rejected", rate(Series::of(&gateway::CONNECTIONS_REJECTED), &[Key::Reason]))
-        .wide(6);
+        .ask("rejected", rate(Series::of(&gateway::CONNECTIONS_REJECTED), &[Key::Reason]));
     let revisions = [Key::Direction, Key::ProtocolVersion];
     let revisions = Panel::stacked("Protocol revisions", Shown::PerSecond, "On both sides.")
-        .ask("", rate(Series::of(&gateway::PROTOCOL_REQUESTS), &revisions))
-        .wide(6);
+        .ask("", rate(Series::of(&gateway::PROTOCOL_REQUESTS), &revisions));
     let bridged =
         Panel::lines("Translated between eras", Shown::PerSecond, "Messages, by receiver.")
-            .ask("", rate(Series::of(&gateway::TRANSLATIONS), &[Key::Direction]))
-            .wide(6);
-    vec![open, connections, revisions, bridged]
+            .ask("", rate(Series::of(&gateway::TRANSLATIONS), &[Key::Direction]));
+    let questions = Panel::stacked(
+        "Questions to callers",
+        Shown::PerSecond,
+        "By kind, and what became of them.",
+    )
+    .ask("", rate(Series::of(&gateway::QUESTIONS), &[Key::Kind, Key::Event]));
+    let parked = Panel::lines(
+        "Calls that wait for answers",
+        Shown::Count,
+        "Parked until callers come back.",
+    )
+    .ask("parked", level(Series::of(&gateway::PARKED), &[]));
+    vec![open, connections, revisions, bridged, questions, parked]
 }

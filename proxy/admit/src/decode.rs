@@ -10,9 +10,11 @@ mod salvage;
 
 use bytes::Bytes;
 use http::HeaderMap;
+use serde_json::value::RawValue;
 use toolgate_call::trace::{Remote, Said};
 use toolgate_call::{
-    Case, Era, Frame, FrameParts, Kind, Meta, Method, RawJson, Refusal, SessionRef, Span, Version,
+    Abilities, Case, Era, Frame, FrameParts, Kind, Meta, Method, RawJson, Refusal, SessionRef,
+    Span, Version,
 };
 
 pub(crate) use envelope::deeper_than;
@@ -36,6 +38,7 @@ pub(crate) struct Decoded {
     /// What `_meta` says of a trace.
     pub(crate) said: Option<Said>,
     pub(crate) frame: Frame,
+    pub(crate) abilities: Abilities,
     pub(crate) session: SessionRef,
 }
 
@@ -108,6 +111,9 @@ pub(crate) fn decode(headers: &HeaderMap, body: &Bytes, depth: usize) -> Result<
 }
 
 fn read(headers: &HeaderMap, body: &Bytes, envelope: &Envelope<'_>) -> Result<Decoded, Refusal> {
+    if envelope.is_answer() {
+        return response(headers, body);
+    }
     let method_text = envelope.method_text()?;
     let method = Method::parse(&method_text);
     if envelope.id.is_none() != method.is_notification() {
@@ -135,7 +141,41 @@ fn read(headers: &HeaderMap, body: &Bytes, envelope: &Envelope<'_>) -> Result<De
             stray_trace: meta.is_trace_astray(),
         },
         said: meta.said(),
+        abilities: abilities(method, params, &meta),
         frame: Frame::new(body.clone(), locate(body, method, (envelope, &meta))),
+        session,
+    })
+}
+
+/// What the client can do, where its request says so.
+fn abilities(method: Method, params: &ParamsView<'_>, meta: &MetaView<'_>) -> Abilities {
+    let declared =
+        if method == Method::Initialize { params.capabilities } else { meta.capabilities };
+    // Most can do nothing: then there is nothing to copy.
+    let declared = declared.map(RawValue::get).filter(|declared| declared.len() > 2);
+    declared.map_or(Abilities::NONE, |text| {
+        Abilities::declared(&RawJson::built(Bytes::copy_from_slice(text.as_bytes())))
+    })
+}
+
+/// What a client says to a question. Only a session of the older era is asked any.
+fn response(headers: &HeaderMap, body: &Bytes) -> Result<Decoded, Refusal> {
+    let (version, session) = (legacy_version(headers)?, claimed_session(headers)?);
+    if version.era() == Era::Modern || session == SessionRef::None {
+        return Err(envelope::unasked());
+    }
+    Ok(Decoded {
+        method: Method::Response,
+        // The id is the question's, and the answer to this has none.
+        id: None,
+        name: None,
+        kind: None,
+        cursor: None,
+        version,
+        meta: Meta::default(),
+        said: None,
+        abilities: Abilities::NONE,
+        frame: Frame::new(body.clone(), FrameParts::default()),
         session,
     })
 }
@@ -154,6 +194,9 @@ fn locate(
         member: envelope.params.member(method).and_then(|raw| find(raw.get())),
         meta: envelope.params.meta.and_then(|raw| find(raw.get())),
         traceparent: meta.traceparent.and_then(|raw| find(raw.get())),
+        arguments: envelope.params.arguments.and_then(|raw| find(raw.get())),
+        state: envelope.params.request_state.and_then(|raw| find(raw.get())),
+        responses: envelope.params.input_responses.and_then(|raw| find(raw.get())),
     }
 }
 

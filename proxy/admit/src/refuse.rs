@@ -6,6 +6,7 @@
 
 use http::{HeaderValue, Response, StatusCode, header};
 use serde::Serialize;
+use serde_json::value::RawValue;
 use toolgate_call::{Case, Era, RawJson, Reason, Refusal, Version};
 
 use crate::Body;
@@ -22,6 +23,7 @@ const INTERNAL: i64 = -32603;
 /// Of the older era only.
 const RESOURCE_NOT_FOUND: i64 = -32002;
 const HEADER_MISMATCH: i64 = -32020;
+const MISSING_CAPABILITY: i64 = -32021;
 const UNSUPPORTED_VERSION: i64 = -32022;
 
 /// A JSON-RPC error object.
@@ -48,6 +50,8 @@ struct ErrorData<'a> {
     phase: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     request_id: Option<&'a str>,
+    #[serde(rename = "requiredCapabilities", skip_serializing_if = "Option::is_none")]
+    required: Option<Box<RawValue>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     supported: Option<Vec<&'static str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -74,6 +78,10 @@ pub(crate) fn wire(case: Case, era: Era) -> (StatusCode, i64) {
         Case::HeaderMismatch => (StatusCode::BAD_REQUEST, HEADER_MISMATCH),
         Case::VersionUnsupported => (StatusCode::BAD_REQUEST, UNSUPPORTED_VERSION),
         Case::MetaMissing => (StatusCode::BAD_REQUEST, INVALID_PARAMS),
+        Case::CapabilityMissing => match era {
+            Era::Modern => (StatusCode::BAD_REQUEST, MISSING_CAPABILITY),
+            Era::Legacy => (StatusCode::OK, INVALID_PARAMS),
+        },
         Case::MethodUnknown => match era {
             Era::Modern => (StatusCode::NOT_FOUND, METHOD_NOT_FOUND),
             Era::Legacy => (StatusCode::OK, METHOD_NOT_FOUND),
@@ -124,6 +132,9 @@ pub(crate) fn error_object(refusal: &Refusal, era: Era, exchange: Option<&Exchan
                 .filter(|_| from_target)
                 .map(|exchange| exchange.ledger.phase().as_str()),
             request_id: exchange.map(|exchange| &*exchange.request_id),
+            required: refusal
+                .missing_abilities()
+                .and_then(|abilities| RawValue::from_string(abilities.json()).ok()),
             supported: unsupported.then(|| Version::ALL.map(Version::as_str).to_vec()),
             requested: refusal.what_was_requested().filter(|_| unsupported),
             uri: refusal.what_was_requested().filter(|_| unknown_resource),
@@ -197,7 +208,7 @@ pub fn table() -> String {
 }
 
 /// Every case that is not a target's.
-const CASES: [Case; 32] = [
+const CASES: [Case; 33] = [
     Case::Path,
     Case::HttpMethod,
     Case::Host,
@@ -218,6 +229,7 @@ const CASES: [Case; 32] = [
     Case::SessionUnknown,
     Case::MethodUnknown,
     Case::ParamsInvalid,
+    Case::CapabilityMissing,
     Case::ToolUnknown,
     Case::PromptUnknown,
     Case::ResourceUnknown,

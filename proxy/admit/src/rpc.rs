@@ -16,8 +16,8 @@ use std::time::{Duration, Instant};
 use http::{HeaderMap, HeaderValue, Method as HttpMethod, Request, Response, header};
 use hyper::body::Incoming;
 use toolgate_call::{
-    Call, Case, Deadline, Era, Frame, FrameParts, Lifecycle, Meta, Method, Phase, Refusal, Reply,
-    SessionRef,
+    Abilities, Call, Case, Deadline, Era, Frame, FrameParts, Lifecycle, Meta, Method, Phase,
+    Refusal, Reply, SessionRef,
 };
 use toolgate_telemetry::{Shed, Telemetry};
 use tower::{Layer, Service};
@@ -159,7 +159,7 @@ impl Line {
         S: Service<Call, Response = Reply, Error = Refusal>,
     {
         let cx = self.context(exchange, &decoded, accepts);
-        let Some(call) = self.call(exchange, decoded) else {
+        let Some(call) = self.call(exchange, decoded, accepts.1) else {
             return encode::refused(&cx, &Refusal::internal("a request without a principal"), None);
         };
         match self.within_life(inner.call(call)).await {
@@ -280,7 +280,7 @@ impl Line {
         }
     }
 
-    fn call(&self, exchange: &Exchange, decoded: Decoded) -> Option<Call> {
+    fn call(&self, exchange: &Exchange, decoded: Decoded, hears: bool) -> Option<Call> {
         exchange.ledger.enter(Phase::Authorize);
         let name = decoded.name.as_deref();
         let trace = Arc::clone(exchange.place(&self.layer.telemetry, decoded.said, name));
@@ -293,6 +293,8 @@ impl Line {
             version: decoded.version,
             meta: decoded.meta,
             frame: decoded.frame,
+            abilities: decoded.abilities,
+            hears,
             session: decoded.session,
             principal: Arc::clone(exchange.principal.get()?),
             request_id: Arc::clone(&exchange.request_id),
@@ -324,6 +326,7 @@ fn bodiless(headers: &HeaderMap, method: Method) -> Result<Arrived, Rejected> {
         version,
         meta: Meta::default(),
         said: None,
+        abilities: Abilities::NONE,
         frame: Frame::new(bytes::Bytes::new(), FrameParts::default()),
         session,
     };

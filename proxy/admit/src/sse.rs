@@ -56,7 +56,8 @@ impl SseBody {
     pub(crate) async fn last(mut self, cx: &Context) -> Response<Body> {
         loop {
             match poll_fn(|task| self.poll_within_life(task)).await {
-                Some(Event::Notice(_)) => {}
+                // A question that is dropped is answered: this caller cannot be asked.
+                Some(Event::Notice(_) | Event::Ask(_)) => {}
                 Some(Event::Done(Ok(answer))) => {
                     return encode::whole(cx, &answer, std::mem::take(&mut self.guards));
                 }
@@ -92,6 +93,12 @@ impl SseBody {
             Some(Event::Notice(raw)) => {
                 self.hand_over();
                 Some(data_line(raw.as_bytes()))
+            }
+            Some(Event::Ask(question)) => {
+                // It should have been put into the caller's words before it came here.
+                drop(question);
+                task.waker().wake_by_ref();
+                return Poll::Pending;
             }
             Some(Event::Done(end)) => Some(self.finish(&blamed(end, kept_waiting))),
         })

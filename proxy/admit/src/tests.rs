@@ -1,5 +1,6 @@
 //! What the line between HTTP and MCP promises. Authentication has tests of its own.
 
+mod asking;
 mod decoding;
 mod doors;
 mod panics;

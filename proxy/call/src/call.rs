@@ -5,7 +5,9 @@
 
 use std::sync::Arc;
 
-use crate::{Deadline, Frame, Kind, Ledger, Meta, Method, Principal, RawJson, Trace, Version};
+use crate::{
+    Abilities, Deadline, Frame, Kind, Ledger, Meta, Method, Principal, RawJson, Trace, Version,
+};
 
 /// A decoded request or notification.
 #[derive(Clone, Debug)]
@@ -26,6 +28,11 @@ pub struct Call {
     pub meta: Meta,
     /// The body as sent.
     pub frame: Frame,
+    /// What the caller says it can do for a server: with each request of the modern era, and in
+    /// `initialize`. Otherwise the session knows.
+    pub abilities: Abilities,
+    /// Whether the caller takes an event stream for an answer.
+    pub hears: bool,
     /// The session of the older era.
     pub session: SessionRef,
     /// Who asks.
@@ -56,6 +63,8 @@ pub enum SessionRef {
 pub struct Session {
     /// The revision agreed on.
     pub version: Version,
+    /// What the client can do for a server.
+    pub abilities: Abilities,
     /// When it ends, in seconds since the epoch.
     pub expires: u64,
 }

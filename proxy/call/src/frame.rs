@@ -32,6 +32,12 @@ pub struct FrameParts {
     pub meta: Option<Span>,
     /// The value of `params._meta.traceparent`.
     pub traceparent: Option<Span>,
+    /// The value of `params.arguments`.
+    pub arguments: Option<Span>,
+    /// The value of `params.requestState`.
+    pub state: Option<Span>,
+    /// The value of `params.inputResponses`.
+    pub responses: Option<Span>,
 }
 
 /// One JSON-RPC request, as sent by the caller.
@@ -65,6 +71,9 @@ pub struct Rewrite<'a> {
     /// The new `params._meta.traceparent`: added, or in the place of the caller's. Has no effect
     /// beside [`MetaEdit::Replace`], whose object must have it already.
     pub traceparent: Option<&'a str>,
+    /// More members of `params` (`"key":value` pairs, comma separated), put behind the member
+    /// that says what is asked for; without one they are left out.
+    pub more: Option<&'a str>,
 }
 
 /// A replacement of a range of bytes; an empty range is an insertion.
@@ -122,6 +131,30 @@ impl Frame {
         self.parts.meta.and_then(|span| self.slice(span))
     }
 
+    /// `params.arguments` as sent.
+    #[must_use]
+    pub fn arguments(&self) -> Option<&[u8]> {
+        self.parts.arguments.and_then(|span| self.slice(span))
+    }
+
+    /// `params.requestState` as sent.
+    #[must_use]
+    pub fn state(&self) -> Option<&[u8]> {
+        self.parts.state.and_then(|span| self.slice(span))
+    }
+
+    /// `params.inputResponses` as sent.
+    #[must_use]
+    pub fn responses(&self) -> Option<&[u8]> {
+        self.parts.responses.and_then(|span| self.slice(span))
+    }
+
+    /// Whether it takes an earlier call further, with answers or with the state it was given.
+    #[must_use]
+    pub const fn is_retry(&self) -> bool {
+        self.parts.state.is_some() || self.parts.responses.is_some()
+    }
+
     /// The body for a target.
     #[must_use]
     pub fn rewrite(&self, change: &Rewrite<'_>) -> Bytes {
@@ -136,7 +169,11 @@ impl Frame {
         let id = self.parts.id.map(|at| Edit::new(at, [change.id.as_bytes(), b"", b""]));
         let name = self.parts.name.zip(name).map(|(at, name)| Edit::new(at, name));
         let [meta, trace] = self.meta_edits(change.meta, change.traceparent);
-        let mut edits = [id, name, meta, trace];
+        let more =
+            self.parts.member.zip(change.more).map(|(member, more)| {
+                Edit::new(Span::empty(member.end), [b",", more.as_bytes(), b""])
+            });
+        let mut edits = [id, name, more, meta, trace];
         edits.sort_by_key(|edit| edit.as_ref().map(|edit| (edit.at.start, edit.at.end)));
         self.apply(&edits)
     }

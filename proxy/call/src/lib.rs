@@ -4,7 +4,10 @@
 //! `Ledger`) and the one pure authorization decision. Never: depends on tokio, hyper or tower,
 //! reads a clock on its own account, or does I/O.
 
+mod abilities;
+mod ask;
 mod frame;
+mod members;
 mod meta;
 mod method;
 mod raw;
@@ -28,11 +31,14 @@ mod principal;
 pub mod name;
 pub mod trace;
 
+pub use abilities::Abilities;
+pub use ask::{AskKind, MOST_OPEN, OpenQuestions, PATIENCE, Question, Respond, Said};
 pub use call::{Call, Session, SessionRef};
 pub use deadline::Deadline;
 pub use frame::{Frame, FrameParts, MetaEdit, Rewrite, Span};
 pub use ledger::{AttemptNote, Ledger, Phase, Phases};
 pub use lifecycle::Lifecycle;
+pub use members::{Members, member, object};
 pub use meta::Meta;
 pub use method::Method;
 pub use outbound::{Listed, Op, Outbound};

@@ -48,6 +48,8 @@ pub enum Method {
     Cancelled,
     /// Any other `notifications/…`.
     Notification,
+    /// A response: what a client says to a server's question (older era).
+    Response,
     /// HTTP GET on a session: the stream of unsolicited messages (older era).
     OpenStream,
     /// HTTP DELETE on a session (older era).
@@ -56,7 +58,7 @@ pub enum Method {
     Other,
 }
 
-/// Spelling on the wire, method. The pseudo-methods of GET and DELETE have no spelling there.
+/// Spelling on the wire, method. Responses, GET and DELETE have no spelling there.
 const WIRE: [(&str, Method); 20] = [
     ("tools/call", Method::ToolsCall),
     ("tools/list", Method::ToolsList),
@@ -81,7 +83,8 @@ const WIRE: [(&str, Method); 20] = [
 ];
 
 /// What is counted although the wire has no word for it.
-const UNSPOKEN: [(&str, Method); 4] = [
+const UNSPOKEN: [(&str, Method); 5] = [
+    ("session/answer", Method::Response),
     ("notifications/_OTHER", Method::Notification),
     ("stream/open", Method::OpenStream),
     ("session/end", Method::EndSession),

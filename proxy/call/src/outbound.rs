@@ -6,7 +6,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::{Deadline, Ledger, Method, Permitted, Plan, RawJson, RetryPlan, SpanContext};
+use crate::{
+    Abilities, Deadline, Ledger, Method, Permitted, Plan, RawJson, RetryPlan, SpanContext,
+};
 
 /// One operation on one target.
 #[derive(Clone, Debug)]
@@ -22,6 +24,11 @@ pub struct Outbound {
     /// The span that the target is to take as its parent: the call's, then that of the attempt.
     /// `None` for what the gateway itself asks.
     pub trace: Option<SpanContext>,
+    /// What the target may ask of the caller meanwhile.
+    pub abilities: Abilities,
+    /// More members of `params` (`"key":value` pairs, comma separated): the answers to what the
+    /// target has asked for, which take the same call further.
+    pub more: Option<Arc<str>>,
 }
 
 /// What is asked of a target.
@@ -115,6 +122,10 @@ impl Outbound {
     #[must_use]
     pub fn repeatable(&self) -> bool {
         match &self.op {
+            // An answer is given once: the target may have taken it already.
+            Op::Call(permitted) if self.more.is_some() || permitted.call().frame.is_retry() => {
+                false
+            }
             Op::Call(permitted) => permitted.plan().is_some_and(|plan| plan.repeatable()),
             Op::List { .. } | Op::Describe | Op::Probe => true,
         }

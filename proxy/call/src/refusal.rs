@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::{Reason, Scopes};
+use crate::{Abilities, Reason, Scopes};
 
 /// What exactly went wrong; each case has one [`Reason`] and one answer on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -53,6 +53,8 @@ pub enum Case {
     MethodUnknown,
     /// The parameters are wrong.
     ParamsInvalid,
+    /// The client cannot do what the target needs it to do.
+    CapabilityMissing,
     /// There is no such tool, or the caller may not know of it.
     ToolUnknown,
     /// There is no such prompt, or the caller may not know of it.
@@ -92,6 +94,7 @@ struct Inner {
     detail: Option<String>,
     target: Option<Arc<str>>,
     scopes: Option<Scopes>,
+    abilities: Option<Abilities>,
     requested: Option<String>,
     retry_after: Option<Duration>,
     sent: bool,
@@ -122,7 +125,9 @@ impl Case {
             | Self::SessionUnknown => Reason::InvalidRequest,
             Self::HeaderMismatch => Reason::HeaderMismatch,
             Self::MethodUnknown => Reason::MethodNotFound,
-            Self::MetaMissing | Self::ParamsInvalid => Reason::InvalidParams,
+            Self::MetaMissing | Self::ParamsInvalid | Self::CapabilityMissing => {
+                Reason::InvalidParams
+            }
             Self::ToolUnknown | Self::PromptUnknown | Self::ResourceUnknown => {
                 Reason::TargetUnknown
             }
@@ -150,6 +155,7 @@ impl Refusal {
             detail: None,
             target: None,
             scopes: None,
+            abilities: None,
             requested: None,
             retry_after: None,
             sent: false,
@@ -208,6 +214,13 @@ impl Refusal {
     #[must_use]
     pub fn needing(mut self, scopes: Scopes) -> Self {
         self.0.scopes = Some(scopes);
+        self
+    }
+
+    /// Names the abilities that would have been enough.
+    #[must_use]
+    pub fn lacking(mut self, abilities: Abilities) -> Self {
+        self.0.abilities = Some(abilities);
         self
     }
 
@@ -274,6 +287,12 @@ impl Refusal {
     #[must_use]
     pub fn scopes(&self) -> Option<&Scopes> {
         self.0.scopes.as_ref()
+    }
+
+    /// The abilities that would have been enough.
+    #[must_use]
+    pub fn missing_abilities(&self) -> Option<Abilities> {
+        self.0.abilities
     }
 
     /// What was asked for.

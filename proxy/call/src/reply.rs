@@ -8,7 +8,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use crate::{Era, RawJson, Refusal};
+use crate::{Era, Question, RawJson, Refusal};
 
 /// The end of a request.
 #[derive(Clone, Debug)]
@@ -34,6 +34,8 @@ pub enum Answer {
 pub enum Event {
     /// A notification: a whole JSON-RPC message.
     Notice(RawJson),
+    /// The target asks something of the caller (older era). Never on a stream to a caller.
+    Ask(Question),
     /// The end. Nothing follows.
     Done(Result<Answer, Refusal>),
 }

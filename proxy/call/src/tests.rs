@@ -94,7 +94,7 @@ fn a_frame_changes_only_what_it_must() {
         name: span(body, r#""a___b""#),
         member: span(body, r#""a___b""#),
         meta: span(body, r#"{"p":1}"#),
-        traceparent: None,
+        ..FrameParts::default()
     };
     let frame = Frame::new(Bytes::from(body), parts);
     let kept = frame.rewrite(&rewrite("99", "b", MetaEdit::Keep));
@@ -102,10 +102,13 @@ fn a_frame_changes_only_what_it_must() {
     assert_eq!(kept, wanted.as_bytes());
     let more = frame.rewrite(&rewrite("99", "b", MetaEdit::Prepend(r#""v":"1""#)));
     assert_eq!(more, wanted.replacen(r#"{"p":1}"#, r#"{"v":"1","p":1}"#, 1).as_bytes());
+    let change = Rewrite { more: Some(r#""s":1"#), ..rewrite("99", "b", MetaEdit::Keep) };
+    let answered = frame.rewrite(&change);
+    assert_eq!(answered, wanted.replacen(r#""b""#, r#""b","s":1"#, 1).as_bytes());
 }
 
 fn rewrite<'a>(id: &'a str, name: &'a str, meta: MetaEdit<'a>) -> Rewrite<'a> {
-    Rewrite { id, name: Some(name), meta, traceparent: None }
+    Rewrite { id, name: Some(name), meta, traceparent: None, more: None }
 }
 
 #[test]
@@ -184,7 +187,7 @@ fn members_of_meta_find_a_place_in_every_shape_of_request() {
             name,
             member: name,
             meta,
-            traceparent: None,
+            ..FrameParts::default()
         };
         let frame = Frame::new(Bytes::from(body), parts);
         let out = frame.rewrite(&rewrite("1", "n", MetaEdit::Prepend(r#""v":1"#)));

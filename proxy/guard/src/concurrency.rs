@@ -54,7 +54,7 @@ impl ConcurrencyLayer {
         match method {
             // It lives for hours and does nothing, so it takes no call's place.
             Method::OpenStream => Some(&self.streams),
-            Method::EndSession | Method::Ping => None,
+            Method::EndSession | Method::Ping | Method::Response => None,
             method if method.is_notification() => None,
             _ => Some(&self.calls),
         }

@@ -29,6 +29,8 @@ fn call(method: Method, name: Option<&str>, scopes: &[&str]) -> Call {
         version: Version::LATEST,
         meta: Meta::default(),
         frame: Frame::new(Bytes::new(), FrameParts::default()),
+        abilities: toolgate_call::Abilities::NONE,
+        hears: true,
         session: SessionRef::None,
         principal: Arc::new(principal),
         request_id: Arc::from("r"),

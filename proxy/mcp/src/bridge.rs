@@ -7,8 +7,11 @@
 use bytes::{BufMut, BytesMut};
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use toolgate_call::{Answer, Body, Case, Era, Method, RawJson, Reason, Refusal, Reply, Span};
+use toolgate_call::{
+    Abilities, Answer, Body, Case, Era, Method, RawJson, Reason, Refusal, Reply, Span,
+};
 
+use crate::ask::pages;
 use crate::member::member_around;
 
 const MEMBER: &str = "resultType";
@@ -47,28 +50,29 @@ pub(crate) struct Way {
     pub(crate) from: Era,
     pub(crate) to: Era,
     pub(crate) method: Method,
+    /// What a caller of the modern era can do for the target.
+    pub(crate) abilities: Abilities,
 }
 
 /// Writes a reply for the caller's era.
 ///
 /// # Errors
 /// A result that the caller's era has no words for.
-pub(crate) fn bridge(reply: Reply, to: Era, method: Method) -> Result<Reply, Refusal> {
-    if reply.era == to {
+pub(crate) fn bridge(reply: Reply, way: Way) -> Result<Reply, Refusal> {
+    if way.from == way.to {
         return Ok(reply);
     }
-    let Reply { body, era, guards, session } = reply;
-    let way = Way { from: era, to, method };
+    let Reply { body, guards, session, .. } = reply;
     let body = match body {
         Body::One(answer) => Body::One(answer_for(answer, way)?),
         Body::Stream(events) => Body::Stream(Box::pin(stream::Bridged { events, way })),
         Body::Accepted => Body::Accepted,
     };
-    Ok(Reply { body, era: to, guards, session })
+    Ok(Reply { body, era: way.to, guards, session })
 }
 
 pub(crate) fn answer_for(answer: Answer, way: Way) -> Result<Answer, Refusal> {
-    let Way { from, to, method } = way;
+    let Way { from, to, method, abilities } = way;
     let cached = method == Method::ResourcesRead;
     let raw = match (&answer, from, to) {
         (Answer::Result { raw, .. }, Era::Legacy, Era::Modern) => completed(raw, cached),
@@ -76,7 +80,9 @@ pub(crate) fn answer_for(answer: Answer, way: Way) -> Result<Answer, Refusal> {
             let raw = plain(raw)?;
             if cached { unhinted(&raw) } else { raw }
         }
-        (Answer::Error { raw, code }, Era::Legacy, Era::Modern) => return modern_error(raw, *code),
+        (Answer::Error { raw, code }, Era::Legacy, Era::Modern) => {
+            return modern_error(raw, *code, abilities);
+        }
         (Answer::Error { .. }, Era::Modern, Era::Legacy)
         | (_, Era::Modern, Era::Modern)
         | (_, Era::Legacy, Era::Legacy) => return Ok(answer),
@@ -86,12 +92,9 @@ pub(crate) fn answer_for(answer: Answer, way: Way) -> Result<Answer, Refusal> {
 }
 
 /// An error of the older era in the words of 2026-07-28, which has other codes for two of them.
-fn modern_error(raw: &RawJson, code: i64) -> Result<Answer, Refusal> {
+fn modern_error(raw: &RawJson, code: i64, abilities: Abilities) -> Result<Answer, Refusal> {
     if code == URL_ELICITATION_REQUIRED {
-        let message = "the tool asks its user to open a page, which the gateway does not pass on";
-        return Err(Refusal::new(Case::Target(Reason::UpstreamJsonrpc), message)
-            .detail("error -32042 (URL elicitation) for a client of the modern era")
-            .after_send());
+        return open_pages(raw, abilities);
     }
     let code_at = raw.parse::<ErrorCode<'_>>().ok();
     let at = code_at.and_then(|error| Span::within(raw.as_bytes(), error.code.get()));
@@ -103,6 +106,21 @@ fn modern_error(raw: &RawJson, code: i64) -> Result<Answer, Refusal> {
     let code = INVALID_PARAMS.to_string();
     let pieces = [before.unwrap_or_default(), code.as_bytes(), after.unwrap_or_default()];
     Ok(Answer::Error { raw: RawJson::built(pieces.concat().into()), code: INVALID_PARAMS })
+}
+
+/// The target wants its user to open pages, and to be called again then.
+fn open_pages(raw: &RawJson, abilities: Abilities) -> Result<Answer, Refusal> {
+    if !abilities.has(Abilities::URL) {
+        let message = "the tool needs its user to open a page, and the client has not declared \
+                       that it can be asked for that";
+        let refusal = Refusal::new(Case::CapabilityMissing, message).lacking(Abilities::URL);
+        return Err(refusal.after_send().safe_to_retry(true));
+    }
+    let asking = pages(raw).ok_or_else(|| {
+        let message = "the tool asks its user to open a page and does not say which";
+        Refusal::new(Case::Target(Reason::UpstreamProtocol), message).after_send()
+    })?;
+    Ok(Answer::result(asking))
 }
 
 /// Adds `"resultType":"complete"` as the first member; and, to a result of the kind that is cached,

@@ -3,6 +3,7 @@
 //! Enters: `Permitted`. Leaves: `Outbound` for one target or for all, and their answers as one
 //! `Reply` in the caller's era. Never: knows how a target is reached.
 
+mod one;
 mod router;
 
 mod list;
@@ -14,7 +15,10 @@ mod registry;
 mod discover;
 mod local;
 
+mod ask;
 mod bridge;
+mod park;
+mod script;
 
 mod legacy;
 

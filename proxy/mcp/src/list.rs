@@ -153,12 +153,15 @@ impl Asking<'_> {
             ledger: Arc::new(Ledger::new(Instant::now())),
             request_id: Arc::from(format!("list-{target}")),
             trace: None,
+            abilities: toolgate_call::Abilities::NONE,
+            more: None,
         };
         match self.svc.clone().oneshot(outbound).await?.body {
             Body::One(answer) => Ok(answer),
             Body::Stream(mut events) => loop {
                 match std::future::poll_fn(|cx| events.as_mut().poll_event(cx)).await {
-                    Some(Event::Notice(_)) => {}
+                    // A question that is dropped is answered: there is nobody to ask.
+                    Some(Event::Notice(_) | Event::Ask(_)) => {}
                     Some(Event::Done(done)) => break done,
                     None => return Err(garbage(target, "its answer", "has no end")),
                 }

@@ -8,17 +8,19 @@ use std::task::{Context, Poll};
 use std::time::{Duration, SystemTime};
 
 use toolgate_call::{
-    Answer, Call, Case, Era, Events, Listed, Method, Op, Outbound, Permitted, Phase, Policy,
+    Abilities, Answer, Call, Case, Era, Events, Listed, Method, Permitted, Phase, Policy,
     Principal, Refusal, Reply, Session, SessionRef, Version,
 };
-use toolgate_telemetry::{Direction, SessionEvent, Telemetry};
-use tower::{Service, ServiceExt as _};
+use toolgate_telemetry::{SessionEvent, Telemetry};
+use tower::Service;
 
 use crate::discover::Identity;
-use crate::legacy::{self, Cancels, Sessions};
+use crate::legacy::{self, Asks, Cancels, Sessions};
 use crate::local::ModernFields;
+use crate::one::Client;
 use crate::page::{self, Wanted};
-use crate::{Registry, Replying, bridge};
+use crate::park::Parked;
+use crate::{Registry, Replying};
 
 /// What the router is told.
 #[derive(Clone, Debug)]
@@ -38,14 +40,16 @@ pub struct McpConfig {
 pub struct Router(Arc<Inner>);
 
 #[derive(Debug)]
-struct Inner {
+pub(crate) struct Inner {
     identity: Identity,
     page: usize,
-    registry: Arc<Registry>,
+    pub(crate) registry: Arc<Registry>,
     policy: Arc<Policy>,
     sessions: Sessions,
     cancels: Cancels,
-    telemetry: Arc<Telemetry>,
+    pub(crate) parked: Parked,
+    pub(crate) asks: Asks,
+    pub(crate) telemetry: Arc<Telemetry>,
 }
 
 // === impl Router ===
@@ -61,6 +65,7 @@ impl Router {
         telemetry: Arc<Telemetry>,
     ) -> Self {
         let identity = Identity::new(&config.name, &config.version, config.instructions);
+        let parked = Parked::new(Arc::clone(sessions.states()), Arc::clone(&telemetry));
         Self(Arc::new(Inner {
             identity,
             page: config.page.max(1),
@@ -68,6 +73,8 @@ impl Router {
             policy,
             sessions,
             cancels: Cancels::default(),
+            parked,
+            asks: Asks::new(),
             telemetry,
         }))
     }
@@ -98,7 +105,7 @@ impl Service<Permitted> for Router {
         // The common case has a future of its own: the others would make it several times as large,
         // and it is moved into its box as a whole.
         if call.version.era() == Era::Modern && call.method == Method::ToolsCall {
-            return Box::pin(async move { inner.one(permitted).await });
+            return Box::pin(async move { inner.one(permitted, Client::Modern).await });
         }
         Box::pin(async move { inner.route(permitted).await })
     }
@@ -126,7 +133,7 @@ impl Inner {
         }
         match call.method {
             Method::ToolsCall | Method::PromptsGet | Method::ResourcesRead | Method::Complete => {
-                self.one(permitted).await
+                self.one(permitted, Client::Modern).await
             }
             Method::Discover => {
                 let catalog = self.registry.introduced().await;
@@ -154,7 +161,8 @@ impl Inner {
         }
         match call.method {
             Method::ToolsCall | Method::PromptsGet | Method::ResourcesRead | Method::Complete => {
-                self.cancellable(&id, permitted).await
+                let client = Client::Older { id: &id, session };
+                Box::pin(self.cancellable(client, &id, permitted)).await
             }
             Method::Ping => {
                 let empty = toolgate_call::RawJson::literal("{}");
@@ -164,6 +172,10 @@ impl Inner {
                 if let Some(request) = legacy::request_id(&call.frame) {
                     self.cancels.cancel(&id, request);
                 }
+                Ok(Reply::accepted(Era::Legacy))
+            }
+            Method::Response => {
+                self.asks.answered(&id, &call.frame)?;
                 Ok(Reply::accepted(Era::Legacy))
             }
             Method::Initialized | Method::Notification => Ok(Reply::accepted(Era::Legacy)),
@@ -194,7 +206,8 @@ impl Inner {
 
     async fn initialize(&self, call: &Call, version: Version) -> Result<Reply, Refusal> {
         let catalog = self.registry.introduced().await;
-        let id = self.sessions.create(&call.principal, version)?;
+        let abilities = call.abilities.within(Abilities::known_to(version));
+        let id = self.sessions.create(&call.principal, version, abilities)?;
         self.telemetry.gateway.session(SessionEvent::Created);
         let answer = Answer::result(self.identity.initialize(&catalog, version));
         let mut reply = Reply::one(Era::Legacy, answer);
@@ -203,41 +216,20 @@ impl Inner {
     }
 
     /// A call that its session can cancel by notification.
-    async fn cancellable(&self, session: &str, permitted: Permitted) -> Result<Reply, Refusal> {
+    async fn cancellable(
+        &self,
+        client: Client<'_>,
+        session: &str,
+        permitted: Permitted,
+    ) -> Result<Reply, Refusal> {
         let id = permitted.call().id.clone();
         let Some(noted) = id.and_then(|id| self.cancels.note(session, &id)) else {
-            return self.one(permitted).await;
+            return self.one(permitted, client).await;
         };
         tokio::select! {
-            reply = self.one(permitted) => reply.map(|reply| noted.follow(reply)),
+            reply = self.one(permitted, client) => reply.map(|reply| noted.follow(reply)),
             () = noted.cancelled() => Err(legacy::cancelled()),
         }
-    }
-
-    /// To one target.
-    async fn one(&self, permitted: Permitted) -> Result<Reply, Refusal> {
-        let Some(plan) = permitted.plan().map(Arc::clone) else {
-            return Err(unknown_reference(permitted.call()));
-        };
-        let Some(target) = self.registry.target(&plan.target) else {
-            return Err(Refusal::internal("a plan without a target"));
-        };
-        let call = permitted.call();
-        let (era, method) = (call.version.era(), call.method);
-        let outbound = Outbound {
-            deadline: call.deadline,
-            ledger: Arc::clone(&call.ledger),
-            request_id: Arc::clone(&call.request_id),
-            trace: Some(call.trace.own),
-            op: Op::Call(Arc::new(permitted)),
-        };
-        let reply = target.oneshot(outbound).await?;
-        if reply.era != era {
-            // The request on its way there, and the answer on its way back.
-            self.telemetry.gateway.translated(Direction::Target);
-            self.telemetry.gateway.translated(Direction::Client);
-        }
-        bridge::bridge(reply, era, method)
     }
 
     /// What all targets offer, as far as this caller may use it.
@@ -277,15 +269,6 @@ impl Inner {
             .collect();
         Some(format!(r#""toolgate/missing":{}"#, serde_json::Value::from(missing)))
     }
-}
-
-/// A call of something, but of what it does not say.
-fn unknown_reference(call: &Call) -> Refusal {
-    if call.method == Method::Complete {
-        let message = "`params.ref` must be a `ref/prompt` or a `ref/resource`";
-        return Refusal::new(Case::ParamsInvalid, message);
-    }
-    Refusal::internal("a call of nothing that a target offers")
 }
 
 fn unknown_method(call: &Call) -> Refusal {

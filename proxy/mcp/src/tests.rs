@@ -4,6 +4,7 @@ mod bridging;
 mod lists;
 mod naming;
 mod offers;
+mod rounds;
 mod routing;
 mod sessions;
 mod streams;

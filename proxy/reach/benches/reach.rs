@@ -88,6 +88,8 @@ fn outbound(plan: &Arc<Plan>) -> Outbound {
         version: Version::LATEST,
         meta: Meta::default(),
         frame: Frame::new(bytes::Bytes::new(), FrameParts::default()),
+        abilities: toolgate_call::Abilities::NONE,
+        hears: true,
         session: SessionRef::None,
         principal: Arc::new(Principal::anonymous()),
         request_id: Arc::from("r"),
@@ -98,7 +100,15 @@ fn outbound(plan: &Arc<Plan>) -> Outbound {
     let (deadline, request_id) = (call.deadline, Arc::clone(&call.request_id));
     let permitted = Policy::open().permit(call, Some(Arc::clone(plan))).unwrap();
     let trace = Some(Trace::unrecorded().own);
-    Outbound { op: Op::Call(Arc::new(permitted)), deadline, ledger, request_id, trace }
+    Outbound {
+        op: Op::Call(Arc::new(permitted)),
+        deadline,
+        ledger,
+        request_id,
+        trace,
+        abilities: toolgate_call::Abilities::NONE,
+        more: None,
+    }
 }
 
 fn reply() -> Result<Reply, Refusal> {

@@ -5,11 +5,13 @@
 //! changes anything.
 
 use std::borrow::Cow;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::time::Instant;
 use toolgate_call::{
-    Answer, AttemptNote, Deadline, Ledger, Method, Outcome, Phase, Reason, Refusal, Reply, SpanId,
+    Answer, AttemptNote, Deadline, Ledger, Method, Outcome, Phase, Question, Reason, Refusal,
+    Reply, SpanId,
 };
 use toolgate_telemetry::TargetMetrics;
 
@@ -37,6 +39,19 @@ struct Running<'a> {
     deadline: Deadline,
     began: bool,
     noted: bool,
+    /// `None` until the target asks something.
+    waited: Option<Waited>,
+}
+
+/// For how long the target waited for its caller.
+#[derive(Clone, Default)]
+struct Waited(Arc<Mutex<Waiting>>);
+
+#[derive(Default)]
+struct Waiting {
+    open: usize,
+    since: Option<Instant>,
+    total: Duration,
 }
 
 // === impl Attempt ===
@@ -61,6 +76,7 @@ impl<S> Attempt<S> {
             deadline: trip.deadline,
             began: false,
             noted: false,
+            waited: None,
         }
     }
 }
@@ -75,6 +91,42 @@ impl<S: Stage> Stage for Attempt<S> {
     }
 }
 
+// === impl Waited ===
+
+impl Waited {
+    /// The same question; until it is answered the target waits.
+    fn note(&self, question: Question) -> Question {
+        let mut waiting = self.lock();
+        waiting.open += 1;
+        waiting.since.get_or_insert_with(Instant::now);
+        drop(waiting);
+        let own = self.clone();
+        let respond = question.respond.then(move || own.close());
+        Question { respond, ..question }
+    }
+
+    fn close(&self) {
+        let mut waiting = self.lock();
+        waiting.open = waiting.open.saturating_sub(1);
+        if waiting.open == 0
+            && let Some(since) = waiting.since.take()
+        {
+            waiting.total += since.elapsed();
+        }
+    }
+
+    fn total(&self, now: Instant) -> Duration {
+        let waiting = self.lock();
+        let open =
+            waiting.since.map_or(Duration::ZERO, |since| now.saturating_duration_since(since));
+        waiting.total + open
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 // === impl Running ===
 
 impl Running<'_> {
@@ -82,7 +134,9 @@ impl Running<'_> {
         self.noted = true;
         let now = Instant::now();
         let took = now.saturating_duration_since(self.started);
-        self.metrics.attempt(self.method, outcome, took);
+        // The span of an attempt is as long as it took; what the caller took of it is not the target's.
+        let waited = self.waited.as_ref().map_or(Duration::ZERO, |waited| waited.total(now));
+        self.metrics.attempt(self.method, outcome, took.saturating_sub(waited));
         let (refused, detail) = failure.map_or((None, None), |(reason, why)| (Some(reason), why));
         let began = self.started.into_std().saturating_duration_since(self.ledger.start());
         let (reason, span) = (outcome.reason, self.span);
@@ -121,7 +175,12 @@ impl Watcher for Running<'_> {
             deadline: self.deadline,
             began: true,
             noted: false,
+            waited: None,
         }
+    }
+
+    fn asked(&mut self, question: Question) -> Question {
+        self.waited.get_or_insert_default().note(question)
     }
 
     fn answered(mut self, answer: Option<&Answer>) {

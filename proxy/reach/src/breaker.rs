@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
-use toolgate_call::{Answer, Deadline, Ledger, Outcome, Phase, Reason, Refusal, Reply};
+use toolgate_call::{Answer, Deadline, Ledger, Outcome, Phase, Question, Reason, Refusal, Reply};
 use toolgate_telemetry::{Circuit as Shown, TargetMetrics};
 
 use crate::ReachConfig;
@@ -200,6 +200,12 @@ impl Watcher for Ticket<'_> {
             due: self.due,
             ledger: keep(&self.ledger),
         }
+    }
+
+    /// Whoever left it waiting, it may have been the caller.
+    fn asked(&mut self, question: Question) -> Question {
+        self.due = None;
+        question
     }
 
     /// Whoever answers is well, whatever the answer.

@@ -12,9 +12,9 @@ use std::time::Duration;
 use fastrand::Rng;
 use tokio::time::{Instant, Sleep, sleep};
 use toolgate_call::{
-    Answer, Body, Call, Deadline, Era, Event, Events, Frame, FrameParts, Hint, Kind, Ledger,
-    Listed, Meta, Method, Op, Outbound, Phase, Plan, Policy, Principal, RawJson, Reason, Refusal,
-    Reply, RetryPlan, Scopes, SessionRef, Trace, Version,
+    Answer, AskKind, Body, Call, Deadline, Era, Event, Events, Frame, FrameParts, Hint, Kind,
+    Ledger, Listed, Meta, Method, Op, Outbound, Phase, Plan, Policy, Principal, Question, RawJson,
+    Reason, Refusal, Reply, Respond, RetryPlan, Scopes, SessionRef, Trace, Version,
 };
 use toolgate_telemetry::Telemetry;
 use tower::{ServiceExt, service_fn};
@@ -40,6 +40,7 @@ pub(crate) enum Step {
 /// A part of a stream.
 pub(crate) enum Bit {
     Notice,
+    Ask,
     Pause(Duration),
     Done(Result<Answer, Refusal>),
     Hang,
@@ -174,6 +175,8 @@ pub(crate) fn call_within(tool: Plan, left: Duration) -> Outbound {
         version: Version::LATEST,
         meta: Meta::default(),
         frame: Frame::new(bytes::Bytes::new(), FrameParts::default()),
+        abilities: toolgate_call::Abilities::NONE,
+        hears: true,
         session: SessionRef::None,
         principal: Arc::new(Principal::anonymous()),
         request_id: Arc::from("r"),
@@ -185,7 +188,15 @@ pub(crate) fn call_within(tool: Plan, left: Duration) -> Outbound {
     let permitted = Policy::open().permit(call, Some(Arc::new(tool))).unwrap();
     let trace = Some(Trace::unrecorded().own);
     let request_id = Arc::from("r");
-    Outbound { op: Op::Call(Arc::new(permitted)), deadline, ledger, request_id, trace }
+    Outbound {
+        op: Op::Call(Arc::new(permitted)),
+        deadline,
+        ledger,
+        request_id,
+        trace,
+        abilities: toolgate_call::Abilities::NONE,
+        more: None,
+    }
 }
 
 /// What the gateway itself asks.
@@ -197,6 +208,8 @@ pub(crate) fn list() -> Outbound {
         ledger: Arc::new(Ledger::new(now)),
         request_id: Arc::from("r"),
         trace: None,
+        abilities: toolgate_call::Abilities::NONE,
+        more: None,
     }
 }
 
@@ -217,12 +230,18 @@ pub(crate) fn answer() -> Answer {
     Answer::result(RawJson::literal("{}"))
 }
 
+/// What a target asks.
+fn question() -> Question {
+    let respond = Respond::new(drop);
+    Question { kind: AskKind::Roots, params: RawJson::literal("{}"), respond }
+}
+
 /// All that is left of a reply that is a stream.
 pub(crate) async fn drain(reply: &mut Reply) -> (usize, Result<Answer, Refusal>) {
     let mut notices = 0;
     loop {
         match next(reply).await.expect("a stream ends with Done") {
-            Event::Notice(_) => notices += 1,
+            Event::Notice(_) | Event::Ask(_) => notices += 1,
             Event::Done(ending) => return (notices, ending),
         }
     }
@@ -291,6 +310,7 @@ impl Events for Script {
                 Some(Bit::Notice) => {
                     return Poll::Ready(Some(Event::Notice(RawJson::literal("{}"))));
                 }
+                Some(Bit::Ask) => return Poll::Ready(Some(Event::Ask(question()))),
                 Some(Bit::Pause(pause)) => self.timer = Some(Box::pin(sleep(pause))),
                 Some(Bit::Done(ending)) => {
                     self.running.1 = false;

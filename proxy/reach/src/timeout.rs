@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use tokio::task::coop::{Unconstrained, unconstrained};
 use tokio::time::{Instant, Sleep, sleep_until};
-use toolgate_call::{Body, Deadline, Ledger, Phase, Reason, Refusal, Reply};
+use toolgate_call::{Body, Case, Deadline, Ledger, PATIENCE, Phase, Reason, Refusal, Reply};
 
 use crate::ReachConfig;
 use crate::stage::{Shared, Stage, Trip, keep};
@@ -144,6 +144,19 @@ impl Expiry<'_> {
         self.refuse(Reason::TimeoutTotal, message)
             .after_send()
             .safe_to_retry(self.subject.repeatable)
+    }
+
+    /// Nobody answered what the target asked in the middle of it.
+    fn unanswered(&self) -> Refusal {
+        let (name, within) = (&self.subject.name, spell(PATIENCE));
+        let message = format!("`{name}` asked its caller something and got no answer in {within}");
+        Refusal::new(Case::Cancelled, message).after_send().safe_to_retry(self.subject.repeatable)
+    }
+
+    /// The time that a question was open does not count.
+    fn put_off(&mut self, by: Duration) {
+        let at = self.deadline.instant();
+        self.deadline = Deadline::after(at, by);
     }
 
     fn refuse(&self, reason: Reason, message: String) -> Refusal {

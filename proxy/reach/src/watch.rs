@@ -7,7 +7,7 @@
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use toolgate_call::{Answer, Body, Event, Events, Refusal, Reply};
+use toolgate_call::{Answer, Body, Event, Events, Question, Refusal, Reply};
 
 /// Learns how an answer ended. Dropped instead of told: nobody waited for the end.
 pub(crate) trait Watcher {
@@ -16,6 +16,12 @@ pub(crate) trait Watcher {
 
     /// The first part of a stream has come; the end is told later, to the watcher given back.
     fn began(self) -> Self::Lasting;
+
+    /// The target asks something of the caller: from here on it is not alone with the time. The
+    /// question that is given back is passed on.
+    fn asked(&mut self, question: Question) -> Question {
+        question
+    }
 
     /// The target answered; `None`: it accepted a notification.
     fn answered(self, answer: Option<&Answer>);
@@ -58,7 +64,13 @@ pub(crate) fn watch<W: Watcher>(
 impl<W: Watcher + Send + Unpin> Events for Watched<W> {
     fn poll_event(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Event>> {
         let event = std::task::ready!(self.events.as_mut().poll_event(cx));
-        let Some(Event::Done(ending)) = event else { return Poll::Ready(event) };
+        let ending = match (event, &mut self.watcher) {
+            (Some(Event::Done(ending)), _) => ending,
+            (Some(Event::Ask(question)), Some(watcher)) => {
+                return Poll::Ready(Some(Event::Ask(watcher.asked(question))));
+            }
+            (event, _) => return Poll::Ready(event),
+        };
         let ending = match (self.watcher.take(), ending) {
             (Some(watcher), Ok(answer)) => {
                 watcher.answered(Some(&answer));

@@ -8,6 +8,7 @@ mod connect;
 mod exchange;
 mod pool;
 
+mod aside;
 mod era;
 mod request;
 mod session;
@@ -26,18 +27,19 @@ use std::time::Duration;
 
 use http::{HeaderName, HeaderValue, Uri};
 use tokio::sync::Semaphore;
-use toolgate_call::{Answer, Era, Ledger, Op, Outbound, Refusal, Reply, Version};
+use toolgate_call::{Answer, Era, Ledger, Op, Outbound, Phase, Refusal, Reply, Version};
 use toolgate_telemetry::{Direction, TargetMetrics, Telemetry};
 use tower::{Service, service_fn};
 
 use crate::{EraChoice, NoticeSink};
+use aside::Ear;
 use connect::Connector;
 pub use connect::UrlError;
 use era::{EraMemory, Known};
 use failure::Failure;
 use listen::Listener;
 use pool::Pool;
-use session::{Session, SessionSlot};
+use session::{AbleSessions, Session, SessionSlot};
 
 /// How a target is reached.
 #[derive(Clone, Debug)]
@@ -68,7 +70,9 @@ struct Inner {
     ids: AtomicU64,
     pool: Arc<Pool>,
     era: EraMemory,
+    /// That of callers who can do nothing for the target, and of the gateway itself.
     session: SessionSlot,
+    able: AbleSessions,
     notices: NoticeSink,
     listener: Listener,
     metrics: Arc<TargetMetrics>,
@@ -77,9 +81,15 @@ struct Inner {
     aside: Arc<Semaphore>,
 }
 
+/// Dropped when a target has been told something.
+type Told = tokio::sync::watch::Sender<()>;
+/// Ends when it was dropped.
+type AfterThat = tokio::sync::watch::Receiver<()>;
+
 /// How many messages may be on their way aside at once, and bodies be read to their end.
 const ASIDE: usize = 32;
-/// How long the end of a session may take when the gateway stops.
+/// How long the end of a session may take when the gateway stops; and how long what comes after a
+/// cancellation waits for it.
 const STOP_LIMIT: Duration = Duration::from_secs(2);
 
 // === impl HttpTarget ===
@@ -104,6 +114,7 @@ impl HttpTarget {
             pool: Arc::new(Pool::new(connector, Arc::clone(&metrics))),
             era: EraMemory::new(config.era),
             session: SessionSlot::default(),
+            able: AbleSessions::default(),
             config,
             notices,
             listener: Listener::new(),
@@ -187,6 +198,7 @@ impl Inner {
         match this.settle(&outbound.ledger).await {
             Ok(now) if now.era != known.era => {
                 this.session.clear();
+                this.able.clear();
                 match Self::serve_in(this, now.era, outbound).await {
                     Err(Failure::WrongEra(why)) => Err(*why),
                     served => served,
@@ -210,33 +222,44 @@ impl Inner {
         if !matches!(answered, Err(Failure::SessionLost(_))) {
             return answered;
         }
-        this.session.forget(&session);
+        this.slot(outbound).forget(&session);
         this.metrics.reestablished();
         let session = this.session(outbound).await?;
         let request = request::legacy(this, outbound, &session)?;
         reply::answered(this, request, outbound, Some(&session)).await
     }
 
-    async fn session(&self, outbound: &Outbound) -> Result<Arc<Session>, Failure> {
-        let session = self.session.settle(self, &outbound.ledger).await;
+    async fn session(self: &Arc<Self>, outbound: &Outbound) -> Result<Arc<Session>, Failure> {
+        let session = self.slot(outbound).settle(self, &outbound.ledger).await;
         let session = session.map_err(Failure::before_request)?;
+        let able = !session.abilities.is_none() && session.id.is_some();
+        if able && session.ear.get().is_none() {
+            outbound.ledger.enter(Phase::Connect);
+            session.ear.get_or_init(|| Box::pin(Ear::of(self, &session))).await;
+        }
         self.telemetry.gateway.protocol(session.version, Direction::Target);
         Ok(session)
+    }
+
+    /// Where the session for that operation is.
+    fn slot(&self, outbound: &Outbound) -> &SessionSlot {
+        let able = (!outbound.abilities.is_none()).then(|| self.able.slot(outbound.abilities));
+        able.flatten().unwrap_or(&self.session)
     }
 
     async fn settle(&self, ledger: &Ledger) -> Result<Known, Failure> {
         self.era.settle(self, ledger).await.map_err(Failure::before_request)
     }
 
-    /// Tells the target that its session is not needed any more, if it has given one.
+    /// Tells the target that its sessions are not needed any more, if it has given any.
     async fn close(&self) {
-        let Some(session) = self.session.clear().filter(|session| session.id.is_some()) else {
-            return;
-        };
-        let ledger = Ledger::new(std::time::Instant::now());
-        let (delete, request) = (http::Method::DELETE, request::close(self, &session));
-        if let Ok(answer) = exchange::send_by(delete, self, request, &ledger).await {
-            tracing::debug!(target = %self.config.target, status = %answer.status, "session ended");
+        let all = self.able.clear().into_iter().chain(self.session.clear());
+        for session in all.filter(|session| session.id.is_some()) {
+            let ledger = Ledger::new(std::time::Instant::now());
+            let (delete, request) = (http::Method::DELETE, request::close(self, &session));
+            if let Ok(answer) = exchange::send_by(delete, self, request, &ledger).await {
+                tracing::debug!(target = %self.config.target, status = %answer.status, "session ended");
+            }
         }
     }
 
@@ -245,7 +268,7 @@ impl Inner {
     }
 
     /// Sends a message whose answer does not matter, if there is room for it.
-    fn send_aside(this: &Arc<Self>, request: request::Outgoing) {
+    fn send_aside(this: &Arc<Self>, request: request::Outgoing, told: Option<Told>) {
         let Ok(permit) = Arc::clone(&this.aside).try_acquire_owned() else {
             tracing::debug!(target = %this.config.target, "too many messages aside; one is dropped");
             return;
@@ -253,15 +276,35 @@ impl Inner {
         let this = Arc::clone(this);
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
         runtime.spawn(async move {
-            let ledger = Ledger::new(std::time::Instant::now());
-            let sent = exchange::send(&this, request, &ledger);
-            let limit = this.config.connect_timeout + this.config.idle_timeout;
-            if let Ok(Ok(answer)) = tokio::time::timeout(limit, sent).await {
-                // What it says does not matter, but a body that was read lets the connection live.
-                let _read = answer.body.read_all(exchange::ERROR_BODY, limit).await;
-            }
-            drop(permit);
+            this.say(request).await;
+            drop((permit, told));
         });
+    }
+
+    /// Sends the answer to a question of the target's, which waits for it: when there is room. There
+    /// are no more of them than calls have open questions.
+    /// `after`: not before the target was told that.
+    fn send_answer(this: &Arc<Self>, request: request::Outgoing, after: Option<AfterThat>) {
+        let (this, room) = (Arc::clone(this), Arc::clone(&this.aside));
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        runtime.spawn(async move {
+            if let Some(mut after) = after {
+                let _told = tokio::time::timeout(STOP_LIMIT, after.changed()).await;
+            }
+            let Ok(_permit) = room.acquire().await else { return };
+            this.say(request).await;
+        });
+    }
+
+    /// Sends a message; what comes back does not matter.
+    async fn say(&self, request: request::Outgoing) {
+        let ledger = Ledger::new(std::time::Instant::now());
+        let sent = exchange::send(self, request, &ledger);
+        let limit = self.config.connect_timeout + self.config.idle_timeout;
+        if let Ok(Ok(answer)) = tokio::time::timeout(limit, sent).await {
+            // A body that was read lets the connection live.
+            let _read = answer.body.read_all(exchange::ERROR_BODY, limit).await;
+        }
     }
 }
 

@@ -8,9 +8,11 @@ mod builtin;
 mod http;
 mod stdio;
 
+mod ask;
 mod era;
 mod meta;
 mod progress;
+mod retry;
 mod wire;
 
 pub use builtin::{Builtin, BuiltinTarget, GatewayFacts, TargetFact, builtin};

@@ -6,13 +6,11 @@
 //! context or baggage through: a target is a child of the attempt, not of the caller.
 
 use std::borrow::Cow;
-use std::fmt;
 
 use memchr::memmem;
-use serde::Deserialize;
-use serde::de::{Deserializer, MapAccess, Visitor};
-use serde_json::value::RawValue;
-use toolgate_call::{Call, Era, MetaEdit, RawJson, Rewrite, SpanContext};
+use toolgate_call::{
+    Abilities, Call, Era, Members, MetaEdit, Rewrite, SpanContext, Version, member,
+};
 
 /// What every 2026-07-28 request carries; the gateway itself can do nothing for a server.
 pub(crate) const OWN: &str = concat!(
@@ -29,6 +27,14 @@ pub(crate) fn own() -> String {
     format!(r#""_meta":{{{OWN},"io.modelcontextprotocol/clientInfo":{IDENTITY}}}"#)
 }
 
+/// `initialize` (older era) on behalf of callers who can do so much.
+pub(crate) fn initialize(id: u64, abilities: Abilities) -> String {
+    let (version, can) = (Version::LATEST_LEGACY.as_str(), abilities.json());
+    format!(
+        r#"{{"jsonrpc":"2.0","id":{id},"method":"initialize","params":{{"protocolVersion":"{version}","capabilities":{can},"clientInfo":{IDENTITY}}}}}"#
+    )
+}
+
 /// What 2026-07-28 keeps for itself. A server of the older era may take it for a claim to speak
 /// that revision, and refuse.
 const RESERVED: &str = "io.modelcontextprotocol/";
@@ -40,32 +46,31 @@ const TRACE: [&str; 3] = ["traceparent", "tracestate", "baggage"];
 /// A change of `_meta`.
 #[derive(Clone, Debug)]
 pub(crate) struct MetaChange {
-    members: Members,
+    members: Others,
     traceparent: Option<[u8; SpanContext::TEXT]>,
 }
 
 /// What happens to the members beside `traceparent`.
 #[derive(Clone, Debug)]
-enum Members {
+enum Others {
     /// Nothing.
     Keep,
-    /// The gateway's own members are added.
-    Own,
+    /// These members, the gateway's own, are added.
+    Own(Cow<'static, str>),
     /// This object takes their place.
     Replace(String),
 }
-
-/// The members of an object, in order.
-struct Object<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
-
-#[derive(Deserialize)]
-struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
 
 // === impl MetaChange ===
 
 impl MetaChange {
     /// What a request needs for a target of that era, in that span.
-    pub(crate) fn of(call: &Call, target: Era, trace: Option<SpanContext>) -> Self {
+    /// `abilities`: what a caller of the older era can do for a modern target.
+    pub(crate) fn of(
+        (call, abilities): (&Call, Abilities),
+        target: Era,
+        trace: Option<SpanContext>,
+    ) -> Self {
         let traceparent = trace.map(SpanContext::traceparent);
         let (from, stray) = (call.version.era(), call.meta.stray_trace);
         let claims = || {
@@ -74,18 +79,21 @@ impl MetaChange {
         };
         let rebuilt = || {
             let meta = call.frame.meta()?;
-            Some(Members::Replace(rebuilt(
+            Some(Others::Replace(rebuilt(
                 meta,
                 (from, target),
                 stray,
+                &own_of(abilities),
                 text(traceparent.as_ref()),
             )?))
         };
         let members = match (from, target, stray) {
-            (Era::Modern, Era::Modern, false) | (Era::Legacy, Era::Legacy, false) => Members::Keep,
-            (Era::Legacy, Era::Modern, false) if !claims() => Members::Own,
-            (Era::Legacy, Era::Modern, _) => rebuilt().unwrap_or(Members::Own),
-            (_, _, true) | (Era::Modern, Era::Legacy, _) => rebuilt().unwrap_or(Members::Keep),
+            (Era::Modern, Era::Modern, false) | (Era::Legacy, Era::Legacy, false) => Others::Keep,
+            (Era::Legacy, Era::Modern, false) if !claims() => Others::Own(own_of(abilities)),
+            (Era::Legacy, Era::Modern, _) => {
+                rebuilt().unwrap_or_else(|| Others::Own(own_of(abilities)))
+            }
+            (_, _, true) | (Era::Modern, Era::Legacy, _) => rebuilt().unwrap_or(Others::Keep),
         };
         Self { members, traceparent }
     }
@@ -93,12 +101,23 @@ impl MetaChange {
     /// The request under that id and name.
     pub(crate) fn rewrite<'a>(&'a self, id: &'a str, name: Option<&'a str>) -> Rewrite<'a> {
         let meta = match &self.members {
-            Members::Keep => MetaEdit::Keep,
-            Members::Own => MetaEdit::Prepend(OWN),
-            Members::Replace(object) => MetaEdit::Replace(object),
+            Others::Keep => MetaEdit::Keep,
+            Others::Own(own) => MetaEdit::Prepend(own),
+            Others::Replace(object) => MetaEdit::Replace(object),
         };
-        Rewrite { id, name, meta, traceparent: text(self.traceparent.as_ref()) }
+        Rewrite { id, name, meta, traceparent: text(self.traceparent.as_ref()), more: None }
     }
+}
+
+/// The gateway's own members on behalf of a caller who can do so much.
+fn own_of(abilities: Abilities) -> Cow<'static, str> {
+    if abilities.is_none() {
+        return Cow::Borrowed(OWN);
+    }
+    let can = abilities.json();
+    Cow::Owned(format!(
+        r#""io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{can}"#
+    ))
 }
 
 fn text(traceparent: Option<&[u8; SpanContext::TEXT]>) -> Option<&str> {
@@ -111,87 +130,69 @@ fn rebuilt(
     meta: &[u8],
     (from, target): (Era, Era),
     stray: bool,
+    own: &str,
     traceparent: Option<&str>,
 ) -> Option<String> {
-    let Object(members) = serde_json::from_slice(meta).ok()?;
+    let Members(members) = serde_json::from_slice(meta).ok()?;
     let kept = members.iter().filter(|(key, _)| {
         // Between modern ones they are the caller's word; an older one's would be there twice.
         let reserved = (from, target) != (Era::Modern, Era::Modern) && key.starts_with(RESERVED);
         let ours = traceparent.is_some() && key == TRACE[0];
         !(reserved || ours || (stray && TRACE.contains(&&**key)))
     });
-    let own = (from == Era::Legacy && target == Era::Modern).then(|| OWN.to_owned());
+    let own = (from == Era::Legacy && target == Era::Modern).then(|| own.to_owned());
     let ours = traceparent.map(|text| format!(r#""traceparent":"{text}""#));
-    let kept = kept.map(|(key, value)| {
-        let key = RawJson::string(key);
-        format!("{}:{}", String::from_utf8_lossy(key.as_bytes()), value.get())
-    });
+    let kept = kept.map(|(key, value)| member(key, value.get()));
     let text: Vec<String> = own.into_iter().chain(ours).chain(kept).collect();
     Some(format!("{{{}}}", text.join(",")))
-}
-
-// === impl Object ===
-
-impl<'de> Deserialize<'de> for Object<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(ObjectVisitor)
-    }
-}
-
-struct ObjectVisitor;
-
-impl<'de> Visitor<'de> for ObjectVisitor {
-    type Value = Object<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object<'de>, A::Error> {
-        let mut members = Vec::new();
-        while let Some((Key(key), value)) = map.next_entry::<Key<'de>, &'de RawValue>()? {
-            members.push((key, value));
-        }
-        Ok(Object(members))
-    }
 }
 
 #[cfg(test)]
 mod tests {
     //! What is kept.
 
+    use toolgate_call::Abilities;
     use toolgate_call::Era::{Legacy, Modern};
 
-    use super::{OWN, rebuilt};
+    use super::{OWN, own_of, rebuilt};
 
     const PARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
     #[test]
     fn only_the_reserved_members_go() {
         let meta = br#"{"io.modelcontextprotocol/protocolVersion":"2026-07-28","progressToken": 1.0,"io.modelcontextprotocol/clientInfo":{"name":"x"},"a\u0062":[ 1 ],"io.example/x":null}"#;
-        let kept = rebuilt(meta, (Modern, Legacy), false, None).unwrap();
+        let kept = rebuilt(meta, (Modern, Legacy), false, OWN, None).unwrap();
         assert_eq!(kept, r#"{"progressToken":1.0,"ab":[ 1 ],"io.example/x":null}"#);
-        assert_eq!(rebuilt(b"{}", (Modern, Legacy), false, None).unwrap(), "{}");
-        assert_eq!(rebuilt(b"[]", (Modern, Legacy), false, None), None);
+        assert_eq!(rebuilt(b"{}", (Modern, Legacy), false, OWN, None).unwrap(), "{}");
+        assert_eq!(rebuilt(b"[]", (Modern, Legacy), false, OWN, None), None);
     }
 
     #[test]
     fn the_trace_is_ours_and_baggage_stays_here() {
         let meta = br#"{"baggage":"user=1","traceparent":"x","tracestate":"a=b","k":1}"#;
         let ours = format!(r#""traceparent":"{PARENT}""#);
-        let kept = rebuilt(meta, (Modern, Modern), true, Some(PARENT)).unwrap();
+        let kept = rebuilt(meta, (Modern, Modern), true, OWN, Some(PARENT)).unwrap();
         assert_eq!(kept, format!(r#"{{{ours},"k":1}}"#));
-        let kept = rebuilt(meta, (Modern, Legacy), false, Some(PARENT)).unwrap();
+        let kept = rebuilt(meta, (Modern, Legacy), false, OWN, Some(PARENT)).unwrap();
         assert_eq!(kept, format!(r#"{{{ours},"baggage":"user=1","tracestate":"a=b","k":1}}"#));
-        let kept = rebuilt(meta, (Legacy, Modern), true, Some(PARENT)).unwrap();
+        let kept = rebuilt(meta, (Legacy, Modern), true, OWN, Some(PARENT)).unwrap();
         assert_eq!(kept, format!(r#"{{{OWN},{ours},"k":1}}"#));
+    }
+
+    #[test]
+    fn a_modern_target_hears_what_the_caller_can_do() {
+        assert_eq!(own_of(Abilities::NONE), OWN);
+        let own = own_of(Abilities::FORM.and(Abilities::ROOTS));
+        let can = r#"/clientCapabilities":{"elicitation":{"form":{}},"roots":{}}"#;
+        assert!(own.ends_with(can), "{own}");
+        assert!(own.starts_with(OWN.split_once(':').unwrap().0), "{own}");
     }
 
     #[test]
     fn no_member_is_there_twice() {
         let claim =
             br#"{"io.modelcontextprotocol/protocolVersion":"2025-06-18","progressToken":1}"#;
-        let own = |meta| rebuilt(meta, (Legacy, Modern), false, None).unwrap();
+        let own = |meta| rebuilt(meta, (Legacy, Modern), false, OWN, None).unwrap();
         assert_eq!(own(claim), format!(r#"{{{OWN},"progressToken":1}}"#));
         let only = br#"{"io.modelcontextprotocol/clientCapabilities":{"roots":{}}}"#;
         assert_eq!(own(only), format!("{{{OWN}}}"));

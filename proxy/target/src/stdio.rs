@@ -30,11 +30,12 @@ use std::time::Duration;
 
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
-use toolgate_call::{Answer, Era, Event, Events, Op, Outbound, Phase, RawJson, Refusal, Reply};
+use toolgate_call::{Answer, Era, Event, Events, Op, Outbound, Phase, Refusal, Reply};
 use toolgate_telemetry::{Direction, Telemetry};
 
 use self::house::{House, State};
 use self::link::{Ask, Asker, Link, Ticket};
+use crate::retry;
 
 /// Which era a child speaks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -118,7 +119,7 @@ struct Keeper(JoinHandle<()>);
 
 /// Messages of a child about one request, the first of which is already here.
 struct Conversation {
-    first: Option<RawJson>,
+    first: Option<Event>,
     ticket: Ticket,
 }
 
@@ -173,7 +174,7 @@ impl StdioTarget {
         let mut ticket = ask(&link, &outbound)?;
         match ticket.next().await {
             Some(Event::Done(ending)) => ending.map(|answer| Reply::one(era, answer)),
-            Some(Event::Notice(first)) => {
+            Some(first @ (Event::Notice(_) | Event::Ask(_))) => {
                 let conversation = Conversation { first: Some(first), ticket };
                 Ok(Reply::stream(era, Box::pin(conversation)).holding(self.keeper))
             }
@@ -235,7 +236,7 @@ impl Drop for Keeper {
 impl Events for Conversation {
     fn poll_event(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Event>> {
         match self.first.take() {
-            Some(first) => Poll::Ready(Some(Event::Notice(first))),
+            Some(first) => Poll::Ready(Some(first)),
             None => Pin::new(&mut self.ticket).poll_event(cx),
         }
     }
@@ -243,18 +244,20 @@ impl Events for Conversation {
 
 /// Puts what is asked into the child's own words, and sends it.
 fn ask(link: &Arc<Link>, outbound: &Outbound) -> Result<Ticket, Refusal> {
-    let (era, trace) = (link.era(), outbound.trace);
-    let own =
-        Ask { asker: Asker::Gateway, ledger: Some(Arc::clone(&outbound.ledger)), token: None };
+    let era = link.era();
+    let own = Ask::own(Asker::Gateway, Some(Arc::clone(&outbound.ledger)));
     match &outbound.op {
         Op::Call(permitted) => {
-            let Some(plan) = permitted.plan() else {
+            if permitted.plan().is_none() {
                 return Err(Refusal::internal("a call of nothing was sent to a target"));
-            };
+            }
             let call = permitted.call();
-            let token = call.meta.progress_token.clone();
-            let ask = Ask { asker: Asker::Caller, token, ..own };
-            link.ask(ask, |id| request::call(call, plan, id, (era, trace)))
+            if era == Era::Legacy {
+                retry::check(call)?;
+            }
+            let (token, abilities) = (call.meta.progress_token.clone(), outbound.abilities);
+            let ask = Ask { asker: Asker::Caller, token, abilities, ..own };
+            link.ask(ask, |id| request::call(outbound, permitted, id, era))
         }
         Op::List { what, cursor } => {
             link.ask(own, |id| Some(request::list(id, *what, (cursor.as_ref(), era))))

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use metrics::Gauge;
-use toolgate_call::Version;
+use toolgate_call::{AskKind, Version};
 use toolgate_telemetry_catalog::{
-    ConnectionRejected, Direction, SessionEvent, Shed, StreamEnd, gateway as family,
+    ConnectionRejected, Direction, QuestionEnd, SessionEvent, Shed, StreamEnd, gateway as family,
 };
 
 use crate::cells::Counter;
@@ -29,6 +29,8 @@ pub struct GatewayMetrics {
     translations: Counters<Direction>,
     shed: Counters<Shed>,
     sessions: Counters<SessionEvent>,
+    questions: Pairs<AskKind, QuestionEnd>,
+    parked: Gauge,
 }
 
 /// A call in flight. Dropping it takes it off the gauge.
@@ -40,6 +42,11 @@ pub struct ActiveRequest(Gauge);
 #[derive(Debug)]
 #[must_use = "the connection counts as active only while this lives"]
 pub struct ActiveConnection(Gauge);
+
+/// A call that waits for its caller. Dropping it takes it off the gauge.
+#[derive(Debug)]
+#[must_use = "the call counts as parked only while this lives"]
+pub struct ParkedCall(Gauge);
 
 /// An open event stream. Dropping it means that the caller has left.
 #[derive(Debug)]
@@ -67,6 +74,8 @@ impl GatewayMetrics {
             translations: Counters::new(registry, &family::TRANSLATIONS, &[]),
             shed: Counters::new(registry, &family::SHED, &[]),
             sessions: Counters::new(registry, &family::SESSIONS, &[]),
+            questions: Pairs::new(registry, &family::QUESTIONS, &[]),
+            parked: registry.gauge(&family::PARKED, &[]),
         }
     }
 
@@ -114,6 +123,17 @@ impl GatewayMetrics {
         self.shed.add(scope);
     }
 
+    /// Something became of a question of a target's.
+    pub fn question(&self, kind: AskKind, end: QuestionEnd) {
+        self.questions.add(kind, end);
+    }
+
+    /// A call waits for its caller. Keep the guard until it goes on or is given up.
+    pub fn parked(&self) -> ParkedCall {
+        self.parked.increment(1.0);
+        ParkedCall(self.parked.clone())
+    }
+
     /// Something became of a session of the older era.
     pub fn session(&self, event: SessionEvent) {
         self.sessions.add(event);
@@ -121,6 +141,12 @@ impl GatewayMetrics {
 }
 
 // === impl guards ===
+
+impl Drop for ParkedCall {
+    fn drop(&mut self) {
+        self.0.decrement(1.0);
+    }
+}
 
 impl Drop for ActiveRequest {
     fn drop(&mut self) {

@@ -32,15 +32,15 @@ pub use cloud::{
     CloudConfig, CloudSink, Datum, Emf, EmfTo, Estimate, Putting, Refusal, Retry, batches, weight,
 };
 pub use diagnostics::{flush_diagnostics, init_tracing, spawn, tell};
-pub use gateway::{ActiveConnection, ActiveRequest, ActiveStream, GatewayMetrics};
+pub use gateway::{ActiveConnection, ActiveRequest, ActiveStream, GatewayMetrics, ParkedCall};
 pub use recorder::{Recorder, dump_on_panic};
 pub use target::{InUse, TargetMetrics};
 pub use telemetry::{AccessLogTo, Config, Telemetry};
 pub use toolgate_telemetry_catalog as catalog;
 pub use toolgate_telemetry_catalog::{
     AuthResult, CacheEvent, Circuit, ConnectPhase, ConnectionRejected, Direction, Export,
-    ListCause, RefreshCause, RefreshOutcome, Restart, RulesAsked, SampleSource, SchemaChange,
-    SessionEvent, Shed, StreamEnd, Suppressed,
+    ListCause, QuestionEnd, RefreshCause, RefreshOutcome, Restart, RulesAsked, SampleSource,
+    SchemaChange, SessionEvent, Shed, StreamEnd, Suppressed,
 };
 pub use trace::{
     Again, Beginning, Boxed, Decided, OtlpConfig, Packed, Parcel, Protocol, Refreshes, Sampler,

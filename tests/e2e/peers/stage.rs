@@ -31,6 +31,15 @@ pub(crate) const OF_LEGACY: [&str; 4] =
 
 const SCOPE: &str = "gateway/invoke";
 const CLOCK_TOOLS: [&str; 2] = ["now", "sleep"];
+/// What the reference server has for clients that can be asked something. A child is told that its
+/// callers can; over HTTP the gateway's own session, whose list this is, declares nothing.
+const ASKING: [&str; 4] = [
+    "get-roots-list",
+    "trigger-elicitation-request",
+    "trigger-url-elicitation",
+    "trigger-sampling-request",
+];
+const LAST_BEFORE_ASKING: &str = "trigger-long-running-operation";
 
 /// All that a test needs; dropping it ends everything.
 #[derive(Debug)]
@@ -97,8 +106,13 @@ targets:
         let legacy = direct(self.legacy.url(), Era::Legacy).await?;
         ensure!(modern == legacy, "one fixture, two lists: {modern:?}, {legacy:?}");
         let clock = CLOCK_TOOLS.map(str::to_owned).to_vec();
+        let mut asking = everything.clone();
+        let at = asking.iter().position(|tool| tool == LAST_BEFORE_ASKING);
+        let at = at.context("another reference server")? + 1;
+        asking.splice(at..at, ASKING.map(str::to_owned));
         let of = |target: &str| match target {
-            EVERYTHING_STDIO | EVERYTHING_HTTP => &everything,
+            EVERYTHING_STDIO => &asking,
+            EVERYTHING_HTTP => &everything,
             CLOCK => &clock,
             _ => &modern,
         };

@@ -33,9 +33,10 @@ pub(super) struct ParamsView<'a> {
     pub(super) meta: Option<&'a RawValue>,
     pub(super) cursor: Option<Option<Cow<'a, str>>>,
     pub(super) protocol_version: Option<Cow<'a, str>>,
-    arguments: Option<IgnoredAny>,
-    request_state: Option<IgnoredAny>,
-    input_responses: Option<IgnoredAny>,
+    pub(super) capabilities: Option<&'a RawValue>,
+    pub(super) arguments: Option<&'a RawValue>,
+    pub(super) request_state: Option<&'a RawValue>,
+    pub(super) input_responses: Option<&'a RawValue>,
 }
 
 /// What a `completion/complete` is about: `params.ref`.
@@ -70,8 +71,11 @@ impl<'a> Envelope<'a> {
         if envelope.jsonrpc.as_deref() != Some("2.0") {
             return Err(not_a_request("`jsonrpc` must be \"2.0\""));
         }
+        if envelope.answer && (envelope.method.is_some() || envelope.id.is_none()) {
+            return Err(unasked());
+        }
         if envelope.answer {
-            return Err(not_a_request("this is a response; nothing was asked of you"));
+            return Ok(envelope);
         }
         if envelope.method.is_none() {
             return Err(not_a_request("`method` is missing"));
@@ -80,6 +84,11 @@ impl<'a> Envelope<'a> {
             None | Some(Some(b'"' | b'-' | b'0'..=b'9')) => Ok(envelope),
             Some(_) => Err(not_a_request("`id` must be a string or a number")),
         }
+    }
+
+    /// Whether it is a response to a question.
+    pub(super) const fn is_answer(&self) -> bool {
+        self.answer
     }
 
     /// The method, unescaped.
@@ -213,6 +222,9 @@ impl<'de> Visitor<'de> for ParamsVisitor {
                 "cursor" => {
                     let text: Option<Text<'de>> = map.next_value()?;
                     once(&mut out.cursor, text.map(|Text(text)| text), "params.cursor")?;
+                }
+                "capabilities" => {
+                    once(&mut out.capabilities, map.next_value()?, "params.capabilities")?;
                 }
                 "arguments" => once(&mut out.arguments, map.next_value()?, "params.arguments")?,
                 "requestState" => {
@@ -394,6 +406,11 @@ fn describe(error: &serde_json::Error) -> String {
             format!("a member has the wrong form at line {line} column {column}")
         }
     }
+}
+
+/// A response where no question was asked.
+pub(super) fn unasked() -> Refusal {
+    not_a_request("this is a response; nothing was asked of you")
 }
 
 fn not_a_request(why: &str) -> Refusal {

@@ -55,7 +55,8 @@ fn a_modern_call_is_taken_apart_and_can_be_put_together_again() {
     assert_eq!(call.version, Version::V2026_07_28);
     assert_eq!(call.name.as_deref(), Some("a___b"));
     assert_eq!(call.id.unwrap().as_bytes(), br#""7""#);
-    let change = Rewrite { id: "9", name: Some("b"), meta: MetaEdit::Keep, traceparent: None };
+    let change =
+        Rewrite { id: "9", name: Some("b"), meta: MetaEdit::Keep, traceparent: None, more: None };
     let out = call.frame.rewrite(&change);
     let wanted = self::call(r#""b""#).replace(r#""id":"7""#, r#""id":9"#);
     assert_eq!(out, wanted.as_bytes());
@@ -210,6 +211,7 @@ fn a_byte_order_mark_is_neither_read_nor_forwarded() {
         name: Some("t"),
         meta: MetaEdit::Keep,
         traceparent: None,
+        more: None,
     });
     assert!(out.starts_with(b"{"), "{out:?}");
     assert_eq!(call.id.unwrap().as_bytes(), br#""7""#);

@@ -1,18 +1,20 @@
 //! Session ids that carry their own state.
 //!
-//! Enters: a principal and the revision agreed on. Leaves: an id that only this gateway (and its
+//! Enters: a principal, the revision agreed on and what the client can do. Leaves: an id that only this gateway (and its
 //! replicas, which share the key) can make, bound to the principal. Never: memory for a session
 //! that is open; only those that were ended early are remembered, until they would have expired.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use toolgate_call::{Case, Principal, Refusal, Session, Version};
+use toolgate_call::{Abilities, Case, Principal, Refusal, Session, Version};
+
+use crate::park::States;
 
 /// How many ended sessions are remembered.
 const ENDED: usize = 10_000;
@@ -33,11 +35,13 @@ pub struct Sessions {
     key: RandomizedNonceKey,
     lifetime: Duration,
     ended: Mutex<HashMap<String, u64>>,
+    states: Arc<States>,
 }
 
 /// What an id says.
 struct Sealed {
     version: Version,
+    abilities: Abilities,
     /// When it ends, since the epoch. To the nanosecond, so that what happened before the session
     /// was made and what happened after it can be told apart.
     expires: Duration,
@@ -53,17 +57,29 @@ impl Sessions {
     pub fn new(config: &SessionConfig) -> Result<Self, Refusal> {
         let key = RandomizedNonceKey::new(&AES_256_GCM, digest(&SHA256, &config.key).as_ref())
             .map_err(|_| Refusal::internal("the session key is not usable"))?;
-        Ok(Self { key, lifetime: config.lifetime, ended: Mutex::default() })
+        let states = Arc::new(States::new(&config.key)?);
+        Ok(Self { key, lifetime: config.lifetime, ended: Mutex::default(), states })
     }
 
-    /// Makes a session.
+    /// What seals the states of calls: by the same key, in another context.
+    pub(crate) const fn states(&self) -> &Arc<States> {
+        &self.states
+    }
+
+    /// Makes a session with a client who can do so much for servers.
     ///
     /// # Errors
     /// When the cipher fails.
-    pub fn create(&self, principal: &Principal, version: Version) -> Result<String, Refusal> {
+    pub fn create(
+        &self,
+        principal: &Principal,
+        version: Version,
+        abilities: Abilities,
+    ) -> Result<String, Refusal> {
         let expires = nanoseconds(now().saturating_add(self.lifetime));
         let mut sealed = Vec::with_capacity(64);
         sealed.push(version_code(version));
+        sealed.push(abilities.bits());
         sealed.extend_from_slice(&expires.to_be_bytes());
         let aad = Aad::from(principal.key());
         let nonce = self
@@ -81,9 +97,14 @@ impl Sessions {
     /// [`Case::SessionUnknown`] (404: the client initializes again) when it has ended or expired,
     /// is someone else's, or was made by nobody.
     pub fn open(&self, id: &str, principal: &Principal) -> Result<Session, Refusal> {
-        let Sealed { version, expires } = self.unseal(id, principal).ok_or_else(unknown)?;
+        let Sealed { version, abilities, expires } =
+            self.unseal(id, principal).ok_or_else(unknown)?;
         let over = expires <= now() || self.ended().contains_key(id);
-        if over { Err(unknown()) } else { Ok(Session { version, expires: expires.as_secs() }) }
+        if over {
+            Err(unknown())
+        } else {
+            Ok(Session { version, abilities, expires: expires.as_secs() })
+        }
     }
 
     /// When a session was made, by its end; `None` if nobody made it.
@@ -122,10 +143,12 @@ impl Sessions {
         let nonce = Nonce::try_assume_unique_for_key(&all).ok()?;
         let aad = Aad::from(principal.key());
         let plain = self.key.open_in_place(nonce, aad, &mut sealed).ok()?;
-        let (code, expires) = plain.split_first()?;
+        let (code, plain) = plain.split_first()?;
+        let (abilities, expires) = plain.split_first()?;
         let version = Version::ALL.into_iter().find(|v| version_code(*v) == *code)?;
+        let abilities = Abilities::of_bits(*abilities);
         let expires = Duration::from_nanos(u64::from_be_bytes(expires.try_into().ok()?));
-        Some(Sealed { version, expires })
+        Some(Sealed { version, abilities, expires })
     }
 
     fn ended(&self) -> std::sync::MutexGuard<'_, HashMap<String, u64>> {

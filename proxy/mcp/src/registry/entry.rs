@@ -177,6 +177,8 @@ impl Entry {
             ledger: Arc::new(Ledger::new(now)),
             request_id: Arc::from(format!("probe-{}", self.spec.name)),
             trace: None,
+            abilities: toolgate_call::Abilities::NONE,
+            more: None,
         };
         // What came of it is noted by the breaker and the metrics on its way.
         let _answered = self.spec.svc.clone().oneshot(outbound).await;

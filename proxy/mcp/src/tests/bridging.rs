@@ -1,13 +1,17 @@
 //! From one era to the other.
 
 use proptest::prelude::{prop_assert_eq, proptest};
-use toolgate_call::{Answer, Era, Method, RawJson};
+use toolgate_call::{Abilities, Answer, Case, Era, Method, RawJson, Reason};
 
 use crate::bridge::{Way, answer_for};
 
+const fn way(from: Era, to: Era, method: Method) -> Way {
+    Way { from, to, method, abilities: Abilities::NONE }
+}
+
 fn bridged(text: &str, from: Era, to: Era) -> Result<String, ()> {
     let raw = RawJson::built(bytes::Bytes::copy_from_slice(text.as_bytes()));
-    match answer_for(Answer::result(raw), Way { from, to, method: Method::ToolsCall }) {
+    match answer_for(Answer::result(raw), way(from, to, Method::ToolsCall)) {
         Ok(Answer::Result { raw, .. }) => Ok(String::from_utf8(raw.as_bytes().to_vec()).unwrap()),
         _ => Err(()),
     }
@@ -55,7 +59,7 @@ fn a_modern_result_loses_its_type_for_an_older_caller_and_nothing_else() {
 #[test]
 fn what_is_read_says_to_modern_callers_only_how_long_it_is_good() {
     let read = |text: &'static str, from, to| {
-        let way = Way { from, to, method: Method::ResourcesRead };
+        let way = way(from, to, Method::ResourcesRead);
         let answer = answer_for(Answer::result(RawJson::literal(text)), way).unwrap();
         let Answer::Result { raw, .. } = answer else { panic!("{answer:?}") };
         String::from_utf8(raw.as_bytes().to_vec()).unwrap()
@@ -68,14 +72,25 @@ fn what_is_read_says_to_modern_callers_only_how_long_it_is_good() {
 #[test]
 fn a_modern_caller_is_given_no_code_that_its_era_does_not_have() {
     let raw = |text: &'static str| RawJson::literal(text);
-    let way = Way { from: Era::Legacy, to: Era::Modern, method: Method::ResourcesRead };
+    let way = way(Era::Legacy, Era::Modern, Method::ResourcesRead);
     let error = |code, text| answer_for(Answer::Error { raw: raw(text), code }, way);
     let gone = error(-32002, r#"{"message":"code","code" : -32002,"data":{"uri":"x"}}"#).unwrap();
-    let Answer::Error { raw, code } = gone else { panic!("{gone:?}") };
+    let Answer::Error { raw: told, code } = gone else { panic!("{gone:?}") };
     assert_eq!(code, -32602);
     let wanted = r#"{"message":"code","code" : -32602,"data":{"uri":"x"}}"#;
-    assert_eq!(raw.as_bytes(), wanted.as_bytes());
-    assert!(error(-32042, r#"{"code":-32042,"message":"open this"}"#).is_err());
+    assert_eq!(told.as_bytes(), wanted.as_bytes());
+    let page = r#"{"code":-32042,"message":"m","data":{"elicitations":[{"mode":"url","elicitationId":"e","url":"https://x/","message":"open"}]}}"#;
+    let refusal = error(-32042, page).unwrap_err();
+    assert_eq!(refusal.case(), Case::CapabilityMissing);
+    assert_eq!(refusal.missing_abilities(), Some(Abilities::URL));
+    let able = Way { abilities: Abilities::URL, ..way };
+    let asks = answer_for(Answer::Error { raw: raw(page), code: -32042 }, able).unwrap();
+    let Answer::Result { raw: asks, .. } = asks else { panic!("{asks:?}") };
+    let wanted = r#"{"resultType":"input_required","inputRequests":{"page-1":{"method":"elicitation/create","params":{"mode":"url","url":"https://x/","message":"open"}}}}"#;
+    assert_eq!(std::str::from_utf8(asks.as_bytes()), Ok(wanted));
+    let nothing = r#"{"code":-32042,"message":"open this"}"#;
+    let refusal = answer_for(Answer::Error { raw: raw(nothing), code: -32042 }, able).unwrap_err();
+    assert_eq!(refusal.reason(), Reason::UpstreamProtocol);
     let other = error(-32000, r#"{"code":-32000,"message":"no"}"#).unwrap();
     assert!(matches!(other, Answer::Error { code: -32000, .. }));
 }

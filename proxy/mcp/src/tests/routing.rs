@@ -132,6 +132,8 @@ pub(super) fn call(method: Method, version: Version) -> Call {
         version,
         meta: Meta::default(),
         frame: Frame::new(Bytes::new(), FrameParts::default()),
+        abilities: toolgate_call::Abilities::NONE,
+        hears: true,
         session: SessionRef::None,
         principal: Arc::new(Principal::anonymous()),
         request_id: Arc::from("r"),

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use toolgate_call::{Case, Principal, Version};
+use toolgate_call::{Abilities, Case, Principal, Version};
 
 use crate::{SessionConfig, Sessions};
 
@@ -18,8 +18,11 @@ fn someone(subject: &str) -> Principal {
 #[test]
 fn a_session_opens_for_its_owner_at_every_replica_and_for_nobody_else() {
     let (one, replica, stranger) = (sessions("k", 60), sessions("k", 60), sessions("other", 60));
-    let id = one.create(&someone("a"), Version::V2025_06_18).unwrap();
+    let id = one.create(&someone("a"), Version::V2025_06_18, Abilities::NONE).unwrap();
     assert!(id.bytes().all(|byte| byte.is_ascii_graphic()));
+    let able = Abilities::FORM.and(Abilities::ROOTS);
+    let id_of_able = one.create(&someone("a"), Version::V2025_11_25, able).unwrap();
+    assert_eq!(replica.open(&id_of_able, &someone("a")).unwrap().abilities, able);
     assert_eq!(replica.open(&id, &someone("a")).unwrap().version, Version::V2025_06_18);
     let case = |sessions: &Sessions, id: &str, who: &str| {
         sessions.open(id, &someone(who)).unwrap_err().case()
@@ -40,7 +43,7 @@ fn a_session_opens_for_its_owner_at_every_replica_and_for_nobody_else() {
 #[test]
 fn every_bit_of_an_id_counts() {
     let one = sessions("k", 60);
-    let id = one.create(&someone("a"), Version::V2025_11_25).unwrap();
+    let id = one.create(&someone("a"), Version::V2025_11_25, Abilities::NONE).unwrap();
     for at in 0..id.len() - 1 {
         let mut bytes = id.clone().into_bytes();
         bytes[at] = if bytes[at] == b'A' { b'B' } else { b'A' };
@@ -52,12 +55,12 @@ fn every_bit_of_an_id_counts() {
 #[test]
 fn a_session_ends_by_time_and_by_wish() {
     let over = sessions("k", 0);
-    let id = over.create(&someone("a"), Version::V2025_11_25).unwrap();
+    let id = over.create(&someone("a"), Version::V2025_11_25, Abilities::NONE).unwrap();
     assert!(over.open(&id, &someone("a")).is_err());
 
     let one = sessions("k", 60);
-    let id = one.create(&someone("a"), Version::V2025_11_25).unwrap();
-    let other = one.create(&someone("a"), Version::V2025_11_25).unwrap();
+    let id = one.create(&someone("a"), Version::V2025_11_25, Abilities::NONE).unwrap();
+    let other = one.create(&someone("a"), Version::V2025_11_25, Abilities::NONE).unwrap();
     assert!(one.end(&id, &someone("b")).is_err(), "only the owner ends it");
     one.end(&id, &someone("a")).unwrap();
     assert!(one.open(&id, &someone("a")).is_err());
@@ -68,7 +71,7 @@ fn a_session_ends_by_time_and_by_wish() {
 fn an_id_tells_when_its_session_was_made() {
     let one = sessions("k", 60);
     let before = SystemTime::now();
-    let id = one.create(&someone("a"), Version::V2025_11_25).unwrap();
+    let id = one.create(&someone("a"), Version::V2025_11_25, Abilities::NONE).unwrap();
     let created = one.created(&id, &someone("a")).unwrap();
     assert!((before..=SystemTime::now()).contains(&created), "{created:?}");
     assert_eq!(one.created(&id, &someone("b")), None, "only to its owner");

@@ -25,6 +25,20 @@ async fn an_attempt_is_counted_under_its_method_and_outcome() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_the_caller_takes_for_an_answer_is_not_the_targets_time() {
+    let step = Duration::from_secs(2);
+    let bits = vec![Bit::Ask, Bit::Ask, Bit::Pause(step), Bit::Done(Ok(answer()))];
+    let rig = Rig::new([Step::Streams(bits)]);
+    let mut reply = rig.send(call(tool())).await.unwrap();
+    let questions = [next(&mut reply).await, next(&mut reply).await];
+    let (_, ()) = tokio::join!(drain(&mut reply), async {
+        tokio::time::sleep_until(tokio::time::Instant::now() + step).await;
+        drop(questions);
+    });
+    assert_eq!(rig.metric("mcp_client_operation_duration_seconds_sum", &["tools/call"]), 0.0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_ledger_learns_reason_time_and_detail() {
     let refusal = unsent(Reason::Upstream4xx).detail("status 418 from teapot");
     let rig = Rig::new([Step::Slow(Duration::from_secs(3)), Step::Fails(refusal)]);

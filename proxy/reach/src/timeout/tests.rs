@@ -2,14 +2,18 @@
 
 use std::time::Duration;
 
-use tokio::time::Instant;
-use toolgate_call::{Event, Op, Phase, Plan, Reason, Refusal};
+use tokio::time::{Instant, sleep_until};
+use toolgate_call::{Event, Op, PATIENCE, Phase, Plan, Reason, Refusal, Said};
 
 use crate::testing::{
     Bit, Rig, Step, answer, call, call_within, drain, idempotent, list, next, tool,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
+
+const fn seconds(n: u64) -> Duration {
+    Duration::from_secs(n)
+}
 
 fn once() -> Plan {
     Plan { retry: crate::testing::retry(1), ..tool() }
@@ -175,4 +179,47 @@ fn an_answer_that_is_there_at_once_needs_no_timer() {
     let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
     let answering = std::pin::pin!(rig.send(call(tool())));
     assert!(matches!(answering.poll(&mut cx), std::task::Poll::Ready(Ok(_))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_a_question_is_open_the_clock_stands_still() {
+    let bits =
+        vec![Bit::Pause(seconds(20)), Bit::Ask, Bit::Pause(seconds(8)), Bit::Done(Ok(answer()))];
+    let rig = Rig::new([Step::Streams(bits)]);
+    let mut reply = rig.send(call(tool())).await.unwrap();
+    let Some(Event::Ask(question)) = next(&mut reply).await else { panic!("no question") };
+    let (ending, ()) = tokio::join!(drain(&mut reply), async {
+        sleep_until(Instant::now() + seconds(300)).await;
+        question.respond.say(Said::Expired);
+    });
+    // 20 s before and 8 s after it, of 30 s.
+    assert!(ending.1.is_ok(), "{ending:?}");
+    assert_eq!(rig.metric("toolgate_circuit_state", &["t", "open"]), 0.0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_the_answer_the_clock_goes_on_and_the_target_is_to_blame() {
+    let rig = Rig::new([Step::Streams(vec![Bit::Pause(seconds(20)), Bit::Ask, Bit::Hang])]);
+    let mut reply = rig.send(call(tool())).await.unwrap();
+    let Some(Event::Ask(question)) = next(&mut reply).await else { panic!("no question") };
+    let answered = Instant::now() + seconds(300);
+    let ((_, ending), ()) = tokio::join!(drain(&mut reply), async {
+        sleep_until(answered).await;
+        drop(question);
+    });
+    assert_eq!(ending.unwrap_err().reason(), Reason::TimeoutTotal);
+    assert_eq!(answered.elapsed().as_secs(), 10);
+    assert_eq!(rig.cancelled(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_question_is_not_open_for_ever_and_that_is_not_the_targets_fault() {
+    let rig = Rig::new([Step::Streams(vec![Bit::Ask, Bit::Hang])]);
+    let mut reply = rig.send(call(tool())).await.unwrap();
+    let start = Instant::now();
+    let Some(Event::Ask(_question)) = next(&mut reply).await else { panic!("no question") };
+    let (_, ending) = drain(&mut reply).await;
+    assert_eq!(ending.unwrap_err().reason(), Reason::ClientCancelled);
+    assert_eq!(start.elapsed(), PATIENCE);
+    assert_eq!(rig.cancelled(), 1);
 }

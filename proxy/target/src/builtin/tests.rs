@@ -40,6 +40,8 @@ fn outbound(op: Op) -> Outbound {
         ledger: Arc::new(Ledger::new(now)),
         request_id: Arc::from("r"),
         trace: None,
+        abilities: toolgate_call::Abilities::NONE,
+        more: None,
     }
 }
 
@@ -71,6 +73,8 @@ fn call(tool: &str, params: &Value, progress_token: Option<RawJson>) -> Outbound
         version: Version::LATEST,
         meta: Meta { progress_token, ..Meta::default() },
         frame: Frame::new(Bytes::from(body.to_string()), FrameParts::default()),
+        abilities: toolgate_call::Abilities::NONE,
+        hears: true,
         session: SessionRef::None,
         principal: Arc::new(Principal::anonymous()),
         request_id: Arc::clone(&outbound.request_id),

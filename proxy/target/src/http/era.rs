@@ -168,6 +168,8 @@ mod tests {
             ledger: Arc::new(Ledger::new(now)),
             request_id: Arc::from("r"),
             trace: None,
+            abilities: toolgate_call::Abilities::NONE,
+            more: None,
         };
         let ledger = Arc::clone(&outbound.ledger);
         let breaking = async {

@@ -97,6 +97,11 @@ impl AnswerBody {
         }
     }
 
+    /// Whoever waits for the next bytes has another patience from now on.
+    pub(super) fn wait_anew(&mut self) {
+        self.quiet = None;
+    }
+
     /// Lets go of a body of which nothing more is of interest. Its end is near, as a rule, and the
     /// connection can be used again then: it is read on for a moment, beside the call.
     pub(super) fn wind_up(mut self, target: &Inner, cx: &mut Context<'_>) {

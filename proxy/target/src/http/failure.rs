@@ -37,6 +37,8 @@ pub(super) enum Failure {
     /// The target may not speak the era that it was taken for, and has not looked at the request.
     /// Within: what it is if the target does speak it.
     WrongEra(Box<Failure>),
+    /// It cannot be sent to a target of that era; nothing was sent.
+    Refused(Box<Refusal>),
     /// The gateway's own fault.
     Internal(String),
 }
@@ -94,6 +96,7 @@ impl Failure {
                 refuse(Reason::Upstream4xx, "does not keep the session it gave").detail(detail)
             }
             Self::Status(status, wait) => Self::status(target, status, wait),
+            Self::Refused(refusal) => *refusal,
             Self::Internal(detail) => Refusal::internal(detail),
         }
     }

@@ -85,8 +85,8 @@ async fn lazily(era: Era, stream: TargetStream) -> Result<Reply, Failure> {
     let mut stream = Box::pin(stream);
     let first = poll_fn(|cx| stream.as_mut().poll_message(cx)).await;
     match first {
-        Some(Ok(Event::Notice(raw))) => {
-            stream.as_mut().put_back(Event::Notice(raw));
+        Some(Ok(event @ (Event::Notice(_) | Event::Ask(_)))) => {
+            stream.as_mut().put_back(event);
             let reply = Reply::stream(era, stream);
             debug_assert!(matches!(reply.body, Body::Stream(_)));
             Ok(reply)

@@ -9,8 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
-use serde_json::json;
-use toolgate_call::{Era, Listed, Method, Op, Outbound, RawJson, Version};
+use toolgate_call::{Abilities, Era, Listed, Method, Op, Outbound, RawJson, Rewrite, Version};
 
 use super::Inner;
 use super::connect::Connector;
@@ -18,6 +17,7 @@ use super::failure::Failure;
 use super::session::Session;
 use crate::meta::{self, MetaChange};
 use crate::progress::under_own_token;
+use crate::retry;
 
 const PROTOCOL_VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
 const SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
@@ -63,9 +63,11 @@ pub(super) fn modern(target: &Inner, outbound: &Outbound) -> Result<Asked, Failu
         Op::Call(permitted) => {
             let plan = permitted.plan().ok_or_else(no_plan)?;
             let call = permitted.call();
-            let change = MetaChange::of(call, Era::Modern, outbound.trace);
+            let about = (call, outbound.abilities);
+            let change = MetaChange::of(about, Era::Modern, outbound.trace);
             let mut digits = itoa::Buffer::new();
-            let body = call.frame.rewrite(&change.rewrite(digits.format(id), plan.renamed()));
+            let own = change.rewrite(digits.format(id), plan.renamed());
+            let body = call.frame.rewrite(&Rewrite { more: outbound.more.as_deref(), ..own });
             let name = plan.renamed().or(call.name.as_deref());
             (call.method, name.filter(|_| call.method.needs_name_header()), body)
         }
@@ -92,9 +94,11 @@ pub(super) fn legacy(
         Op::Call(permitted) => {
             let plan = permitted.plan().ok_or_else(no_plan)?;
             let call = permitted.call();
-            let change = MetaChange::of(call, Era::Legacy, outbound.trace);
+            retry::check(call).map_err(|refusal| Failure::Refused(Box::new(refusal)))?;
+            let change = MetaChange::of((call, Abilities::NONE), Era::Legacy, outbound.trace);
             let mut digits = itoa::Buffer::new();
             let body = call.frame.rewrite(&change.rewrite(digits.format(id), plan.renamed()));
+            let body = retry::without(call, body);
             // Callers share the session, and so the room for tokens.
             under_own_token(call, body, id).ok_or_else(no_token)?
         }
@@ -144,19 +148,10 @@ pub(super) fn close(target: &Inner, session: &Session) -> Outgoing {
 }
 
 /// `initialize`.
-pub(super) fn initialize(target: &Inner) -> Asked {
+pub(super) fn initialize(target: &Inner, abilities: Abilities) -> Asked {
     let id = target.next_id();
-    let body = json!({
-        "jsonrpc": "2.0",
-        "id": id,
-        "method": "initialize",
-        "params": {
-            "protocolVersion": Version::LATEST_LEGACY.as_str(),
-            "capabilities": {},
-            "clientInfo": { "name": "toolgate", "version": env!("CARGO_PKG_VERSION") },
-        },
-    });
-    let outgoing = Outgoing { headers: target.base.clone(), body: body.to_string().into() };
+    let outgoing =
+        Outgoing { headers: target.base.clone(), body: meta::initialize(id, abilities).into() };
     Asked { outgoing, id }
 }
 
@@ -166,7 +161,11 @@ pub(super) fn on_session(
     session: &Session,
     message: &serde_json::Value,
 ) -> Outgoing {
-    let body = message.to_string().into();
+    said_on(target, session, message.to_string().into())
+}
+
+/// The same of a message that is bytes already.
+pub(super) fn said_on(target: &Inner, session: &Session, body: Bytes) -> Outgoing {
     Outgoing { headers: legacy_headers(target, session), body }
 }
 

@@ -1,16 +1,18 @@
-//! The gateway's session at a target of the older era.
+//! The gateway's sessions at a target of the older era.
 //!
 //! Enters: the first call, or one that found the session gone. Leaves: a session that all calls
-//! share. Never: two handshakes at once; never a caller's session id.
+//! share whose callers can do the same for the target. Never: two handshakes at once; never a caller's session id.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
 use http::HeaderValue;
 use serde::Deserialize;
 use serde_json::json;
-use toolgate_call::{Answer, Era, Ledger, Phase, RawJson, Version};
+use tokio::sync::OnceCell;
+use toolgate_call::{Abilities, Answer, Era, Ledger, Phase, RawJson, Version};
 
+use super::aside::{Calls, Ear};
 use super::exchange;
 use super::failure::Failure;
 use super::{Inner, reply, request};
@@ -23,14 +25,25 @@ pub(super) struct Session {
     pub(super) version: Version,
     /// The target's answer to `initialize`.
     pub(super) about: RawJson,
+    /// What its callers can do for the target.
+    pub(super) abilities: Abilities,
+    pub(super) calls: Calls,
+    /// Hears what the target asks beside the calls' streams.
+    pub(super) ear: OnceCell<Ear>,
 }
 
-/// The place of the session.
+/// The place of a session.
 #[derive(Debug, Default)]
 pub(super) struct SessionSlot {
+    abilities: Abilities,
     current: Mutex<Option<Arc<Session>>>,
     shaking: tokio::sync::Mutex<()>,
 }
+
+/// The places of the sessions of callers who can do something for the target, by what that is. A
+/// session declares it once, and the target may ask any of its calls for it.
+#[derive(Debug)]
+pub(super) struct AbleSessions(Box<[OnceLock<Box<SessionSlot>>; Abilities::SETS]>);
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -56,9 +69,12 @@ impl SessionSlot {
         if let Some(session) = self.current() {
             return Ok(session);
         }
-        let session = Arc::new(handshake(target).await?);
+        let session = Arc::new(handshake(target, self.abilities).await?);
         *self.slot() = Some(Arc::clone(&session));
-        target.listener.wake();
+        // What nobody has asked for is heard on the session of those who can do nothing.
+        if self.abilities.is_none() {
+            target.listener.wake();
+        }
         Ok(session)
     }
 
@@ -85,8 +101,30 @@ impl SessionSlot {
     }
 }
 
-async fn handshake(target: &Inner) -> Result<Session, Failure> {
-    let asked = request::initialize(target);
+// === impl AbleSessions ===
+
+impl AbleSessions {
+    /// The place for callers who can do so much.
+    pub(super) fn slot(&self, abilities: Abilities) -> Option<&SessionSlot> {
+        let place = self.0.get(usize::from(abilities.bits()))?;
+        Some(place.get_or_init(|| Box::new(SessionSlot { abilities, ..SessionSlot::default() })))
+    }
+
+    /// Whatever sessions there are, they are of no use any more.
+    pub(super) fn clear(&self) -> Vec<Arc<Session>> {
+        let there = self.0.iter().filter_map(OnceLock::get);
+        there.filter_map(|slot| slot.clear()).collect()
+    }
+}
+
+impl Default for AbleSessions {
+    fn default() -> Self {
+        Self(Box::new([const { OnceLock::new() }; Abilities::SETS]))
+    }
+}
+
+async fn handshake(target: &Inner, abilities: Abilities) -> Result<Session, Failure> {
+    let asked = request::initialize(target, abilities);
     let ledger = &Ledger::new(Instant::now());
     let answered = exchange::send(target, asked.outgoing, ledger).await?;
     let status = answered.status.as_u16();
@@ -104,7 +142,8 @@ async fn handshake(target: &Inner) -> Result<Session, Failure> {
         reply::Kind::Other => return Err(Failure::Protocol("initialize: no JSON".to_owned())),
     };
     let (version, about) = agreed(bytes)?;
-    let session = Session { id, version, about };
+    let (calls, ear) = (Calls::default(), OnceCell::new());
+    let session = Session { id, version, about, abilities, calls, ear };
     initialized(target, &session, ledger).await?;
     Ok(session)
 }

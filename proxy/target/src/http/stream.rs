@@ -1,23 +1,30 @@
 //! An event stream that answers one request.
 //!
-//! Enters: the bytes of the stream. Leaves: notifications, and then the answer. Never: ends without
+//! Enters: the bytes of the stream. Leaves: notifications and questions, and then the answer; while
+//! a question is open, the target may be as quiet as it likes. Never: ends without
 //! saying how; dropped before its end, it tells the target that nobody waits any more.
 
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use serde_json::json;
-use toolgate_call::{Event, Events, Ledger, Outbound, RawJson};
+use toolgate_call::{
+    Abilities, Event, Events, Ledger, MOST_OPEN, OpenQuestions, Outbound, PATIENCE, Question,
+    RawJson, Said,
+};
 
-use super::Inner;
+use super::aside::InFlight;
 use super::exchange::AnswerBody;
 use super::failure::Failure;
 use super::reply::{is_ours, receiving};
 use super::request;
 use super::session::Session;
 use super::sse::SseDecoder;
+use super::{AfterThat, Inner, Told};
 use crate::TargetNotice;
+use crate::ask::{Refused, Request};
 use crate::progress::{Wanted, is_list_changed};
 use crate::wire::{Incoming, read_message};
 
@@ -31,6 +38,17 @@ pub(super) struct TargetStream {
     ledger: Arc<Ledger>,
     wanted: Wanted,
     kept: Option<Event>,
+    abilities: Abilities,
+    /// `None` until the target asks something.
+    asked: Option<Asked>,
+}
+
+/// What the target has asked.
+#[derive(Default)]
+struct Asked {
+    questions: OpenQuestions,
+    /// Whether any was open when it was last looked at.
+    open: bool,
 }
 
 /// Tells a target of the older era that a call is not wanted any more, unless it was answered. A
@@ -39,6 +57,10 @@ pub(super) struct Cancel {
     target: Arc<Inner>,
     session: Option<Arc<Session>>,
     id: u64,
+    /// Dropped when the target has been told, or need not be.
+    told: Option<Told>,
+    /// `None` for callers who cannot be asked anything.
+    in_flight: Option<InFlight>,
 }
 
 // === impl TargetStream ===
@@ -55,7 +77,9 @@ impl TargetStream {
         // Callers share a session of the older era, so that their tokens were replaced by ours.
         let wanted = Wanted::of(&outbound.op, cancel.session.as_ref().map(|_| id));
         let (target, ledger) = (Arc::clone(target), Arc::clone(&outbound.ledger));
-        Self { target, body: Some(body), decoder, id, cancel, ledger, wanted, kept: None }
+        let (body, abilities) = (Some(body), outbound.abilities);
+        let (kept, asked) = (None, None);
+        Self { target, body, decoder, id, cancel, ledger, wanted, kept, abilities, asked }
     }
 
     /// Puts the first message back, after it was looked at.
@@ -83,8 +107,11 @@ impl TargetStream {
                 Ok(None) => {}
                 Err(limit) => return Poll::Ready(Some(Err(this.fail(Failure::TooLarge(limit))))),
             }
+            if let Some(question) = this.poll_aside(cx) {
+                return Poll::Ready(Some(Ok(Event::Ask(question))));
+            }
+            let patience = this.patience(cx);
             let Some(body) = &mut this.body else { return Poll::Ready(None) };
-            let patience = this.target.config.idle_timeout;
             match body.poll_data(cx, patience) {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(Some(Ok(data))) => this.decoder.push(&data),
@@ -125,11 +152,68 @@ impl TargetStream {
                 let passed = self.wanted.pass(&method, raw, progress_token.as_ref());
                 passed.map(|raw| Ok(Event::Notice(raw)))
             }
-            Incoming::Request { id, method, .. } => {
-                self.cancel.answer(&id, &method);
+            Incoming::Request { id, method, raw } => {
+                let request = Request { id: &id, method: &method, raw: &raw };
+                self.question(&request).map(|question| Ok(Event::Ask(question)))
+            }
+        }
+    }
+
+    /// A question for the caller; all others are answered here.
+    fn question(&mut self, request: &Request<'_>) -> Option<Question> {
+        // A modern server has no right to ask on a stream, and a client none to answer.
+        let session = Arc::clone(self.cancel.session.as_ref()?);
+        if request.method == "ping" {
+            answer(&self.target, &session, request.id, request.method);
+            return None;
+        }
+        let asked = self.asked.get_or_insert_default();
+        let send = {
+            let (target, session) = (Arc::clone(&self.target), Arc::clone(&session));
+            let cancelled = self.cancel.told();
+            move |bytes, said: &Said| {
+                // A call that is cancelled first does not go on with such an answer.
+                let after = matches!(said, Said::Abandoned).then_some(cancelled);
+                let outgoing = request::said_on(&target, &session, bytes);
+                Inner::send_answer(&target, outgoing, after);
+            }
+        };
+        let question = if asked.questions.count() < MOST_OPEN {
+            request.question(self.abilities, &self.target.telemetry, send)
+        } else {
+            Err(Refused::Overloaded)
+        };
+        match question {
+            Ok(question) => Some(asked.questions.note(question)),
+            Err(why) => {
+                let said = request.refuse(why, &self.target.telemetry);
+                let outgoing = request::said_on(&self.target, &session, said);
+                Inner::send_aside(&self.target, outgoing, None);
                 None
             }
         }
+    }
+
+    /// A question about this call that did not come on its stream.
+    fn poll_aside(&mut self, cx: &mut Context<'_>) -> Option<Question> {
+        let in_flight = self.cancel.in_flight.as_mut()?;
+        let Poll::Ready(Some(question)) = in_flight.poll_question(cx) else { return None };
+        receiving(&self.ledger);
+        Some(self.asked.get_or_insert_default().questions.note(question))
+    }
+
+    /// For how long the target may be quiet: longer, while it waits for the caller.
+    fn patience(&mut self, cx: &Context<'_>) -> Duration {
+        let idle = self.target.config.idle_timeout;
+        let Some(asked) = &mut self.asked else { return idle };
+        let open = !asked.questions.poll_closed(cx);
+        if open != asked.open
+            && let Some(body) = &mut self.body
+        {
+            body.wait_anew();
+        }
+        asked.open = open;
+        if open { PATIENCE } else { idle }
     }
 
     /// Gives up, and says so to a target that would not notice.
@@ -159,12 +243,22 @@ impl Events for TargetStream {
 
 impl Cancel {
     pub(super) fn new(target: &Arc<Inner>, session: Option<&Arc<Session>>, id: u64) -> Self {
-        Self { target: Arc::clone(target), session: session.map(Arc::clone), id }
+        let able = session.filter(|session| !session.abilities.is_none());
+        let in_flight = able.map(|session| InFlight::on(session, id));
+        let (target, session) = (Arc::clone(target), session.map(Arc::clone));
+        Self { target, session, id, told: None, in_flight }
     }
 
     /// The call was answered, or never arrived.
     pub(super) fn disarm(&mut self) {
         self.session = None;
+        self.told = None;
+        self.in_flight = None;
+    }
+
+    /// Ends when the target has been told, or need not be.
+    fn told(&mut self) -> AfterThat {
+        self.told.get_or_insert_with(|| Told::new(())).subscribe()
     }
 
     /// Nobody waits any more, for whatever reason.
@@ -175,13 +269,8 @@ impl Cancel {
             "method": "notifications/cancelled",
             "params": { "requestId": self.id, "reason": "nobody waits for the answer any more" },
         });
-        Inner::send_aside(&self.target, request::on_session(&self.target, &session, &message));
-    }
-
-    fn answer(&self, id: &RawJson, method: &str) {
-        if let Some(session) = &self.session {
-            answer(&self.target, session, id, method);
-        }
+        let outgoing = request::on_session(&self.target, &session, &message);
+        Inner::send_aside(&self.target, outgoing, self.told.take());
     }
 }
 
@@ -191,7 +280,8 @@ impl Drop for Cancel {
     }
 }
 
-/// Answers a question of the target's: the gateway lives, and can do nothing else for it yet.
+/// Answers a question of the target's that belongs to no call: the gateway lives, and can do nothing
+/// else for it.
 pub(super) fn answer(target: &Arc<Inner>, session: &Session, id: &RawJson, method: &str) {
     let Ok(id) = id.parse::<serde_json::Value>() else { return };
     let message = if method == "ping" {
@@ -200,5 +290,5 @@ pub(super) fn answer(target: &Arc<Inner>, session: &Session, id: &RawJson, metho
         let error = json!({ "code": -32601, "message": "not offered by this client" });
         json!({ "jsonrpc": "2.0", "id": id, "error": error })
     };
-    Inner::send_aside(target, request::on_session(target, session, &message));
+    Inner::send_aside(target, request::on_session(target, session, &message), None);
 }

@@ -112,7 +112,7 @@ fn settle(link: &Arc<Link>, verdict: &Verdict) -> Result<Era, String> {
 }
 
 fn ask(link: &Arc<Link>, body: fn(u64) -> Bytes) -> Result<Ticket, String> {
-    let ask = Ask { asker: Asker::Handshake, ledger: None, token: None };
+    let ask = Ask::own(Asker::Handshake, None);
     link.ask(ask, |id| Some(body(id))).map_err(|refusal| say(&refusal))
 }
 

@@ -15,11 +15,14 @@ use bytes::Bytes;
 use tokio::sync::{Notify, mpsc};
 use tokio::time::timeout;
 use toolgate_call::{
-    Answer, Case, Era, Event, Events, Ledger, Phase, RawJson, Reason, Refusal, Version,
+    Abilities, Answer, Case, Era, Event, Events, Ledger, MOST_OPEN, Phase, RawJson, Reason,
+    Refusal, Said, Version,
 };
+use toolgate_telemetry::Telemetry;
 
 use super::mailbox::Mailbox;
 use super::request;
+use crate::ask::{Refused, Request};
 use crate::progress::{id_number, reported};
 
 /// One child's pipe, shared by its callers.
@@ -54,6 +57,7 @@ struct Entry {
     /// The caller's progress token.
     token: Option<RawJson>,
     asker: Asker,
+    abilities: Abilities,
 }
 
 /// A message on its way to the child.
@@ -85,6 +89,15 @@ pub(super) struct Ask {
     pub(super) ledger: Option<Arc<Ledger>>,
     /// The caller's progress token.
     pub(super) token: Option<RawJson>,
+    /// What the child may ask of the caller.
+    pub(super) abilities: Abilities,
+}
+
+impl Ask {
+    /// A question of the gateway's own.
+    pub(super) fn own(asker: Asker, ledger: Option<Arc<Ledger>>) -> Self {
+        Self { asker, ledger, token: None, abilities: Abilities::NONE }
+    }
 }
 
 /// A request in flight. Dropping it frees its place and tells the child.
@@ -176,7 +189,7 @@ impl Link {
             if self.words.load(Relaxed) != before {
                 continue;
             }
-            let ask = Ask { asker: Asker::Gateway, ledger: None, token: None };
+            let ask = Ask::own(Asker::Gateway, None);
             let era = self.era();
             let Ok(mut question) = self.ask(ask, |id| Some(request::probe(id, era))) else {
                 // There is no room for a question, or the child has just ended: its end is seen
@@ -204,13 +217,13 @@ impl Link {
         let Some(line) = body(id) else {
             return Err(Refusal::internal("the progress token of a request was not found again"));
         };
-        let Ask { asker, ledger, token } = ask;
+        let Ask { asker, ledger, token, abilities } = ask;
         // As long as it waits for its turn on the pipe, it has not left.
         if let Some(ledger) = &ledger {
             ledger.enter(Phase::Connect);
         }
         let mail = Arc::new(Mailbox::new(ledger));
-        self.register(id, Entry { mail: Arc::clone(&mail), token, asker })?;
+        self.register(id, Entry { mail: Arc::clone(&mail), token, asker, abilities })?;
         let ticket = Ticket { link: Arc::clone(self), id, mail: Arc::clone(&mail), asker };
         // On failure the ticket is dropped, which frees the place; the child knows of nothing.
         self.send(Outgoing { line, mail: Some(mail) })?;
@@ -255,6 +268,35 @@ impl Link {
         if let Some(notice) = reported(notice, &theirs) {
             mail.push(notice);
         }
+    }
+
+    /// The child asks something: of the only caller it serves, for a pipe does not say of which.
+    pub(super) fn asked(self: &Arc<Self>, request: &Request<'_>, telemetry: &Arc<Telemetry>) {
+        let question = self.attribute(request).and_then(|(mail, abilities)| {
+            let link = Arc::clone(self);
+            let send = move |bytes, _: &Said| link.say(request::on_one_line(bytes));
+            Ok((mail, request.question(abilities, telemetry, send)?))
+        });
+        match question {
+            Ok((mail, question)) => mail.ask(question),
+            Err(why) => self.say(request::on_one_line(request.refuse(why, telemetry))),
+        }
+    }
+
+    /// Whose a question of the child's is.
+    fn attribute(&self, request: &Request<'_>) -> Result<(Arc<Mailbox>, Abilities), Refused> {
+        if request.asks().is_none() {
+            return Err(Refused::Unknown);
+        }
+        let calls = self.calls();
+        let mut callers = calls.open.values().filter(|entry| entry.asker == Asker::Caller);
+        let (Some(sole), None) = (callers.next(), callers.next()) else {
+            return Err(Refused::Ambiguous);
+        };
+        if sole.mail.open_questions() >= MOST_OPEN {
+            return Err(Refused::Overloaded);
+        }
+        Ok((Arc::clone(&sole.mail), sole.abilities))
     }
 
     /// Ends one request without an answer. `false`: nobody waits for it.
@@ -338,7 +380,7 @@ impl Ticket {
     pub(super) async fn ending(&mut self) -> Result<Answer, Refusal> {
         loop {
             match self.next().await {
-                Some(Event::Notice(_)) => {}
+                Some(Event::Notice(_) | Event::Ask(_)) => {}
                 Some(Event::Done(ending)) => return ending,
                 None => return Err(Refusal::internal("a request ended twice")),
             }

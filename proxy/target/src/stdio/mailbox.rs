@@ -1,24 +1,25 @@
 //! What a child has said about one request, until the caller takes it.
 //!
-//! Enters: notices and one ending, from the reader. Leaves: the same, in order. Never: an unbounded
+//! Enters: notices, questions and one ending, from the reader. Leaves: the same, in order. Never: an unbounded
 //! queue (old notices go first, the ending never), and never blocks the reader.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use toolgate_call::{Answer, Event, Ledger, Phase, RawJson, Refusal};
+use toolgate_call::{Answer, Event, Ledger, OpenQuestions, Phase, Question, RawJson, Refusal};
 
 /// The inbox of one request.
 #[derive(Debug)]
 pub(super) struct Mailbox {
     ledger: Option<Arc<Ledger>>,
+    questions: OpenQuestions,
     state: Mutex<State>,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    notices: VecDeque<RawJson>,
+    notices: VecDeque<Event>,
     held: usize,
     ending: Option<Result<Answer, Refusal>>,
     waker: Option<Waker>,
@@ -42,7 +43,7 @@ const MAX_BYTES: usize = 4 * 1024 * 1024;
 impl Mailbox {
     /// An empty inbox; the ledger follows what happens to the request.
     pub(super) fn new(ledger: Option<Arc<Ledger>>) -> Self {
-        Self { ledger, state: Mutex::default() }
+        Self { ledger, questions: OpenQuestions::default(), state: Mutex::default() }
     }
 
     /// The first byte is about to leave. `false`: nobody waits any more, so nothing should leave.
@@ -64,15 +65,33 @@ impl Mailbox {
 
     /// The child said something before the end.
     pub(super) fn push(&self, notice: RawJson) {
+        self.add(Event::Notice(notice));
+    }
+
+    /// The child asks the caller something.
+    pub(super) fn ask(&self, question: Question) {
+        self.add(Event::Ask(self.questions.note(question)));
+    }
+
+    /// How many of its questions are not answered yet.
+    pub(super) fn open_questions(&self) -> usize {
+        self.questions.count()
+    }
+
+    fn add(&self, event: Event) {
         let mut state = self.state();
-        state.held += notice.len();
-        state.notices.push_back(notice);
+        state.held += size(&event);
+        state.notices.push_back(event);
+        let mut dropped = Vec::new();
         while state.notices.len() > MAX_NOTICES || state.held > MAX_BYTES {
             let Some(oldest) = state.notices.pop_front() else { break };
-            state.held = state.held.saturating_sub(oldest.len());
+            state.held = state.held.saturating_sub(size(&oldest));
+            dropped.push(oldest);
         }
         self.heard(&mut state);
         wake(state);
+        // Not under the lock: a question that is dropped answers itself.
+        drop(dropped);
     }
 
     /// The child answered.
@@ -102,8 +121,8 @@ impl Mailbox {
     pub(super) fn poll(&self, cx: &mut Context<'_>) -> Poll<Option<Event>> {
         let mut state = self.state();
         if let Some(notice) = state.notices.pop_front() {
-            state.held = state.held.saturating_sub(notice.len());
-            return Poll::Ready(Some(Event::Notice(notice)));
+            state.held = state.held.saturating_sub(size(&notice));
+            return Poll::Ready(Some(notice));
         }
         if let Some(ending) = state.ending.take() {
             state.over = true;
@@ -133,6 +152,15 @@ impl Mailbox {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What an event weighs.
+fn size(event: &Event) -> usize {
+    match event {
+        Event::Notice(raw) => raw.len(),
+        Event::Ask(question) => question.params.len(),
+        Event::Done(_) => 0,
     }
 }
 

@@ -20,6 +20,7 @@ use super::lines::{Limits, Line, Lines};
 use super::link::{Link, Outgoing};
 use super::salvage::{answered_id, looks_like_json};
 use super::{TargetNotice, request};
+use crate::ask::Request;
 use crate::progress::is_list_changed;
 use crate::wire::{Incoming, WireError, read_message};
 
@@ -92,7 +93,7 @@ pub(super) async fn log(stderr: ChildStderr, house: Arc<House>) {
 }
 
 /// Takes one line of a child.
-fn hear(link: &Link, house: &House, line: &Bytes) {
+fn hear(link: &Arc<Link>, house: &House, line: &Bytes) {
     if line.trim_ascii().is_empty() {
         return;
     }
@@ -106,7 +107,11 @@ fn hear(link: &Link, house: &House, line: &Bytes) {
         }
         Ok(Incoming::Notice { .. }) => {}
         Ok(Incoming::Request { id, method, raw }) => match link.era() {
-            Era::Legacy => link.say(request::answer(&id, &method)),
+            Era::Legacy if method == "ping" => link.say(request::pong(&id)),
+            Era::Legacy => {
+                let request = Request { id: &id, method: &method, raw: &raw };
+                link.asked(&request, &house.telemetry);
+            }
             // A modern server has no right to ask, and a client none to answer (basic/transports).
             Era::Modern => {
                 let (server, bytes) = (&house.config.target, raw.len());

@@ -5,22 +5,22 @@
 
 use bytes::{BufMut, Bytes, BytesMut};
 use memchr::memchr2;
-use toolgate_call::{Call, Era, Listed, Plan, RawJson, SpanContext, Version};
+use toolgate_call::{Abilities, Era, Listed, Outbound, Permitted, RawJson, Rewrite};
 
 use crate::meta::{self, MetaChange};
 use crate::progress::under_own_token;
+use crate::retry;
 
 /// A caller's request under our id and, if it wants progress, our token.
 ///
 /// `None` if the token cannot be found again, which would mix up two callers' progress.
-pub(super) fn call(
-    call: &Call,
-    plan: &Plan,
-    id: u64,
-    (era, trace): (Era, Option<SpanContext>),
-) -> Option<Bytes> {
-    let change = MetaChange::of(call, era, trace);
-    let body = call.frame.rewrite(&change.rewrite(&id.to_string(), plan.renamed()));
+pub(super) fn call(outbound: &Outbound, permitted: &Permitted, id: u64, era: Era) -> Option<Bytes> {
+    let call = permitted.call();
+    let name = permitted.plan().and_then(|plan| plan.renamed());
+    let change = MetaChange::of((call, outbound.abilities), era, outbound.trace);
+    let (id_text, more) = (id.to_string(), outbound.more.as_deref());
+    let body = call.frame.rewrite(&Rewrite { more, ..change.rewrite(&id_text, name) });
+    let body = if era == Era::Legacy { retry::without(call, body) } else { body };
     under_own_token(call, body, id).map(on_one_line)
 }
 
@@ -64,13 +64,14 @@ pub(super) fn listen(id: u64) -> Bytes {
     .into()
 }
 
-/// `initialize` (older era), without any capability: the gateway answers no questions.
+/// What a child may ask, for there is one session for all callers: what it asks of a caller who
+/// cannot do it is refused when it is asked.
+const ABLE: Abilities =
+    Abilities::FORM.and(Abilities::URL).and(Abilities::SAMPLING).and(Abilities::ROOTS);
+
+/// `initialize` (older era).
 pub(super) fn initialize(id: u64) -> Bytes {
-    let (version, us) = (Version::LATEST_LEGACY.as_str(), meta::IDENTITY);
-    format!(
-        r#"{{"jsonrpc":"2.0","id":{id},"method":"initialize","params":{{"protocolVersion":"{version}","capabilities":{{}},"clientInfo":{us}}}}}"#
-    )
-    .into()
+    meta::initialize(id, ABLE).into()
 }
 
 /// The end of the older era's handshake.
@@ -84,17 +85,14 @@ pub(super) fn cancelled(id: u64) -> Bytes {
     .into()
 }
 
-/// The answer to a child's question (older era): only `ping` is one that the gateway answers.
-pub(super) fn answer(id: &RawJson, method: &str) -> Bytes {
-    let rest: &[u8] = match method {
-        "ping" => br#","result":{}}"#,
-        _ => br#","error":{"code":-32601,"message":"the gateway does not offer this"}}"#,
-    };
+/// The answer to a child's `ping` (older era).
+pub(super) fn pong(id: &RawJson) -> Bytes {
+    let rest: &[u8] = br#","result":{}}"#;
     on_one_line([br#"{"jsonrpc":"2.0","id":"#, id.as_bytes(), rest].concat().into())
 }
 
 /// A line break can only be white space here: within a JSON string it would be escaped.
-fn on_one_line(message: Bytes) -> Bytes {
+pub(super) fn on_one_line(message: Bytes) -> Bytes {
     if memchr2(b'\n', b'\r', &message).is_none() {
         return message;
     }

@@ -2,8 +2,6 @@
 //!
 //! Enters: nothing. Leaves: one enum a list, each value with its word. Never: free text.
 
-use toolgate_call::Version;
-
 /// A value of a closed list, usable as an index.
 pub trait Word: Copy + std::fmt::Debug + 'static {
     /// Every value, in order of [`Word::index`].
@@ -46,6 +44,10 @@ pub(crate) use words;
 mod sampling;
 
 pub use sampling::{Kept, RulesAsked, SampleSource, Sampled};
+
+mod call;
+
+pub use call::QuestionEnd;
 
 words! {
     /// Why a connection was not taken.
@@ -406,22 +408,6 @@ words! {
         Credentials = "credentials",
         /// Dropped: the gateway stopped before they were out.
         Shutdown = "shutdown",
-    }
-}
-
-// === impl Word for Version ===
-
-impl Word for Version {
-    const ALL: &'static [Self] = &Version::ALL;
-    const WORDS: &'static [&'static str] = &[
-        Version::V2025_03_26.as_str(),
-        Version::V2025_06_18.as_str(),
-        Version::V2025_11_25.as_str(),
-        Version::V2026_07_28.as_str(),
-    ];
-
-    fn index(self) -> usize {
-        self as usize
     }
 }
 

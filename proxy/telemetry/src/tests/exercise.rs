@@ -4,14 +4,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use toolgate_call::{
-    Hint, Kind, Ledger, Method, Outcome, Phase, Plan, Reason, RetryPlan, Scopes, Version,
+    AskKind, Hint, Kind, Ledger, Method, Outcome, Phase, Plan, Reason, RetryPlan, Scopes, Version,
 };
 
 use crate::{
     AuthResult, CacheEvent, CallRecord, Circuit, ConnectPhase, ConnectionRejected, Direction,
-    ListCause, OtlpConfig, Protocol, RefreshCause, RefreshOutcome, Restart, RulesAsked,
-    SchemaChange, SessionEvent, Shed, SpansTo, StreamEnd, Suppressed, TargetMetrics, Telemetry,
-    TraceConfig,
+    ListCause, OtlpConfig, Protocol, QuestionEnd, RefreshCause, RefreshOutcome, Restart,
+    RulesAsked, SchemaChange, SessionEvent, Shed, SpansTo, StreamEnd, Suppressed, TargetMetrics,
+    Telemetry, TraceConfig,
 };
 
 const MS: Duration = Duration::from_millis(1);
@@ -108,6 +108,8 @@ fn gateway(telemetry: &Telemetry) {
     gateway.translated(Direction::Target);
     gateway.shed(Shed::Tool);
     gateway.session(SessionEvent::Created);
+    gateway.question(AskKind::Form, QuestionEnd::Answered);
+    drop(gateway.parked());
 }
 
 fn auth(telemetry: &Telemetry) {

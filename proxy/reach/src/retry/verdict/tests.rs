@@ -45,6 +45,20 @@ async fn a_status_counts_as_sent_even_if_the_far_side_forgot_to_say_so() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_answer_is_given_once_even_to_a_tool_that_may_be_repeated() {
+    let now = Instant::now().into_std();
+    let mut outbound = call_within(idempotent(), MINUTE);
+    let judge = |outbound: &toolgate_call::Outbound, refusal: &Refusal| {
+        verdict(Trip::new(outbound), retry(3), &Failure { attempt: 1, refusal, now }, 0.0)
+    };
+    assert!(matches!(judge(&outbound, &sent(Reason::Reset)), Verdict::Again(_)));
+    outbound.more = Some(r#""inputResponses":{}"#.into());
+    let wanted = Verdict::Give(Some(Suppressed::NotIdempotent));
+    assert_eq!(judge(&outbound, &sent(Reason::Reset)), wanted);
+    assert!(matches!(judge(&outbound, &unsent(Reason::Reset)), Verdict::Again(_)));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_status_of_what_came_before_the_call_does_not_count_as_sent() {
     for reason in [Reason::Upstream5xx, Reason::Upstream429, Reason::TimeoutFirstByte] {
         let refusal = sent(reason).before_send();

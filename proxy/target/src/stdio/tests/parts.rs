@@ -26,7 +26,7 @@ fn seconds(wait: f64) -> Duration {
 }
 
 fn no_ask() -> Ask {
-    Ask { asker: Asker::Gateway, ledger: None, token: None }
+    Ask::own(Asker::Gateway, None)
 }
 
 fn poll(mail: &Mailbox) -> Poll<Option<Event>> {
@@ -208,7 +208,7 @@ fn the_gateways_own_words_are_json_on_one_line() {
             request::listen(5),
             request::initialize(6),
             request::cancelled(7),
-            request::answer(&RawJson::literal("\"x\""), "roots/list"),
+            request::pong(&RawJson::literal("\"x\"")),
             Bytes::from_static(request::INITIALIZED.as_bytes()),
         ];
         for line in lines {

@@ -149,6 +149,8 @@ pub(super) fn outbound(op: Op) -> Outbound {
         ledger: Arc::new(Ledger::new(now)),
         request_id: Arc::from("r"),
         trace: None,
+        abilities: toolgate_call::Abilities::NONE,
+        more: None,
     }
 }
 
@@ -160,7 +162,7 @@ fn of_body(tool: &str, body: String, said: Said<'_>) -> Outbound {
         name: span(&body, &format!(r#""t___{tool}""#)),
         member: span(&body, &format!(r#""t___{tool}""#)),
         meta: (!said.meta.is_empty()).then(|| span(&body, said.meta)).flatten(),
-        traceparent: None,
+        ..FrameParts::default()
     };
     let mut outbound = outbound(Op::Probe);
     let call = Call {
@@ -172,6 +174,8 @@ fn of_body(tool: &str, body: String, said: Said<'_>) -> Outbound {
         version: said.version,
         meta: Meta { progress_token, ..Meta::default() },
         frame: Frame::new(Bytes::from(body), parts),
+        abilities: toolgate_call::Abilities::NONE,
+        hears: true,
         session: SessionRef::None,
         principal: Arc::new(Principal::anonymous()),
         request_id: Arc::clone(&outbound.request_id),

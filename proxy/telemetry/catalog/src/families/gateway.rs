@@ -2,7 +2,11 @@
 //!
 //! Enters: nothing. Leaves: constants. Never: a value.
 
-use crate::words::{ConnectionRejected, Direction, OverheadPhase, SessionEvent, Shed, StreamEnd};
+use toolgate_call::AskKind;
+
+use crate::words::{
+    ConnectionRejected, Direction, OverheadPhase, QuestionEnd, SessionEvent, Shed, StreamEnd, Word,
+};
 use crate::{Dimension, Key, Label, Metric, Published, Slo, Unit, buckets};
 
 /// Outcomes that count against the gateway or what lies behind it.
@@ -173,6 +177,23 @@ families! {
         "What became of sessions of the older era of the protocol.",
     )
     .by(&[Label::of(Key::Event, SessionEvent::TEXTS)]);
+
+    /// Questions of targets.
+    QUESTIONS = Metric::counter(
+        "toolgate_questions_total",
+        "Questions that targets asked about calls (elicitation, sampling, roots) and that the gateway had to pass on in other words, by kind and by what became of them.",
+    )
+    .by(&[
+        Label::of(Key::Kind, <AskKind as Word>::WORDS),
+        Label::of(Key::Event, QuestionEnd::TEXTS),
+    ]);
+
+    /// Calls that wait for their callers.
+    PARKED = Metric::gauge(
+        "toolgate_parked_calls",
+        Unit::One,
+        "Calls at older targets that wait for their modern callers to come back with an answer; each holds its permits at the target.",
+    );
 
     /// The program.
     BUILD_INFO = Metric::gauge(

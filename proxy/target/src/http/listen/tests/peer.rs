@@ -92,6 +92,8 @@ impl Caller {
             ledger: Arc::new(Ledger::new(now)),
             request_id: Arc::from("r"),
             trace: None,
+            abilities: toolgate_call::Abilities::NONE,
+            more: None,
         };
         self.0.clone().service().oneshot(outbound).await
     }

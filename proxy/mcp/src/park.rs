@@ -1,0 +1,263 @@
+//! Calls at older targets that wait for their modern callers to come back with an answer.
+//!
+//! Enters: a call in the middle of which the target asked something. Leaves: a result that asks the
+//! caller, and the call again when the caller repeats it with the answers (2026-07-28
+//! `basic/patterns/mrtr`). Never: more of them than a limit, in all and of one principal; one that
+//! is taken up twice, by somebody else, or for something else than was called; one that waits for
+//! ever: it ends as a call ends whose caller has left.
+
+mod course;
+mod state;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use aws_lc_rs::digest::{Context, SHA256};
+use tokio::task::JoinHandle;
+use toolgate_call::{
+    Answer, Call, Case, Members, PATIENCE, Principal, Question, RawJson, Refusal, Said,
+};
+use toolgate_telemetry::{ParkedCall, Telemetry};
+
+pub(crate) use course::{Live, follow};
+use state::State;
+pub(crate) use state::States;
+
+use crate::ask::input_required;
+use crate::bridge::Way;
+
+/// Parked calls in all.
+const MOST: usize = 1024;
+/// Of one principal.
+const EACH: usize = 64;
+
+/// The calls that are parked.
+#[derive(Clone, Debug)]
+pub(crate) struct Parked(Arc<Table>);
+
+#[derive(Debug)]
+struct Table {
+    /// Tells this process from others that share the key.
+    node: u64,
+    states: Arc<States>,
+    telemetry: Arc<Telemetry>,
+    entries: Mutex<Entries>,
+}
+
+#[derive(Debug, Default)]
+struct Entries {
+    next: u64,
+    parked: HashMap<u64, Entry>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    round: u64,
+    owner: String,
+    waiting: Waiting,
+    timer: Timer,
+    gauge: ParkedCall,
+}
+
+/// A call that waits, with what it waits for.
+#[derive(Debug)]
+pub(crate) struct Waiting {
+    live: Live,
+    /// Each under the key by which the client is asked.
+    questions: Vec<(String, Question)>,
+}
+
+/// Who calls, and what.
+#[derive(Clone, Debug)]
+pub(crate) struct Caller {
+    principal: Arc<Principal>,
+    digest: [u8; 32],
+    /// Under which the caller hears of progress.
+    token: Option<RawJson>,
+    way: Way,
+}
+
+/// Ends a call whose time is up.
+#[derive(Debug)]
+struct Timer(JoinHandle<()>);
+
+// === impl Caller ===
+
+impl Caller {
+    pub(crate) fn of(call: &Call, way: Way) -> Self {
+        let mut digest = Context::new(&SHA256);
+        let arguments = call.frame.arguments().unwrap_or_default();
+        for part in [call.method.label(), call.name.as_deref().unwrap_or_default()] {
+            digest.update(part.as_bytes());
+            digest.update(b"\0");
+        }
+        digest.update(arguments);
+        let mut bytes = [0; 32];
+        bytes.copy_from_slice(digest.finish().as_ref());
+        let token = call.meta.progress_token.clone();
+        Self { principal: Arc::clone(&call.principal), digest: bytes, token, way }
+    }
+}
+
+// === impl Parked ===
+
+impl Parked {
+    pub(crate) fn new(states: Arc<States>, telemetry: Arc<Telemetry>) -> Self {
+        let (node, entries) = (fastrand::u64(..), Mutex::default());
+        Self(Arc::new(Table { node, states, telemetry, entries }))
+    }
+
+    /// Parks a call, and gives back the result that asks its caller.
+    ///
+    /// # Errors
+    /// When there is no room for another: the call as it came.
+    pub(crate) fn park(&self, waiting: Waiting, caller: &Caller) -> Result<Answer, Box<Waiting>> {
+        let owner = caller.principal.key();
+        let round = fastrand::u64(..);
+        let mut entries = self.0.entries();
+        let own = entries.parked.values().filter(|entry| entry.owner == owner).count();
+        if own >= EACH || entries.parked.len() >= MOST {
+            return Err(Box::new(waiting));
+        }
+        entries.next += 1;
+        let number = entries.next;
+        let (node, digest) = (self.0.node, caller.digest);
+        let expires = seconds().saturating_add(PATIENCE.as_secs());
+        let state = State { node, number, round, expires, digest };
+        let Ok(text) = self.0.states.seal(&state, &caller.principal) else {
+            return Err(Box::new(waiting));
+        };
+        let answer = Answer::result(input_required(&waiting.questions, &text));
+        let (timer, gauge) = (Timer::start(&self.0, number), self.0.telemetry.gateway.parked());
+        let entry = Entry { round, owner, waiting, timer, gauge };
+        entries.parked.insert(number, entry);
+        Ok(answer)
+    }
+
+    /// The parked call that this one takes further; `None` if it does not say so.
+    ///
+    /// # Errors
+    /// [`Case::ParamsInvalid`] when it says so, and there is none that it may take up.
+    pub(crate) fn claim(&self, call: &Call, caller: &Caller) -> Result<Option<Waiting>, Refusal> {
+        let text = call.frame.state().and_then(|raw| serde_json::from_slice::<String>(raw).ok());
+        let Some(text) = text.filter(|text| self.0.states.claims(text)) else { return Ok(None) };
+        let state = self.0.states.open(&text, &caller.principal).ok_or_else(spent)?;
+        if state.node != self.0.node {
+            return Err(elsewhere());
+        }
+        if state.digest != caller.digest {
+            return Err(another());
+        }
+        let entry = self.0.take(&state).filter(|_| state.expires > seconds());
+        entry.map(|entry| Some(entry.waiting)).ok_or_else(spent)
+    }
+}
+
+// === impl Table ===
+
+impl Table {
+    fn take(&self, state: &State) -> Option<Entry> {
+        let mut entries = self.entries();
+        let fits =
+            entries.parked.get(&state.number).is_some_and(|entry| entry.round == state.round);
+        fits.then(|| entries.parked.remove(&state.number)).flatten()
+    }
+
+    /// The caller has not come back.
+    fn expire(&self, number: u64) {
+        let entry = self.entries().parked.remove(&number);
+        let Some(Entry { waiting, timer, gauge, .. }) = entry else { return };
+        let Waiting { live, questions } = waiting;
+        for (_, question) in questions {
+            question.respond.say(Said::Expired);
+        }
+        // Which cancels the call at the target.
+        drop((live, gauge, timer));
+    }
+
+    fn entries(&self) -> MutexGuard<'_, Entries> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+// === impl Waiting ===
+
+impl Waiting {
+    fn new(live: Live, questions: Vec<(String, Question)>) -> Self {
+        Self { live, questions }
+    }
+
+    /// Hands the answers to the target, if all are there; else the call as it is.
+    pub(crate) fn answer(self, responses: Option<&[u8]>) -> Result<Live, Box<Self>> {
+        let Members(given) = Members::of(responses.unwrap_or_default());
+        let find = |key: &str| {
+            let found = given.iter().find(|(name, _)| name == key).map(|(_, value)| value.get());
+            found.filter(|value| value.starts_with('{'))
+        };
+        if !self.questions.iter().all(|(key, _)| find(key).is_some()) {
+            return Err(Box::new(self));
+        }
+        for (key, question) in self.questions {
+            let raw = find(&key).unwrap_or_default().to_owned();
+            question.respond.say(Said::Result(RawJson::built(raw.into())));
+        }
+        Ok(self.live)
+    }
+
+    fn apart(self) -> (Live, Vec<(String, Question)>) {
+        (self.live, self.questions)
+    }
+}
+
+// === impl Timer ===
+
+impl Timer {
+    fn start(table: &Arc<Table>, number: u64) -> Self {
+        let table: Weak<Table> = Arc::downgrade(table);
+        Self(tokio::spawn(async move {
+            tokio::time::sleep(PATIENCE).await;
+            if let Some(table) = table.upgrade() {
+                table.expire(number);
+            }
+        }))
+    }
+}
+
+impl Drop for Timer {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+fn seconds() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+fn refuse(message: &'static str) -> Refusal {
+    Refusal::new(Case::ParamsInvalid, message)
+}
+
+fn spent() -> Refusal {
+    refuse(
+        "this `requestState` was used already, has expired, or was not given to you; start anew, \
+         without `requestState` and `inputResponses`",
+    )
+}
+
+fn another() -> Refusal {
+    refuse(
+        "this `requestState` belongs to a call with another name or other arguments; repeat that \
+         call, or start anew without `requestState` and `inputResponses`",
+    )
+}
+
+fn elsewhere() -> Refusal {
+    refuse(
+        "the call that this `requestState` belongs to waits at another replica of the gateway, or \
+         was lost with one that was restarted; send it there, or start anew without it",
+    )
+}
+
+#[cfg(test)]
+mod tests;

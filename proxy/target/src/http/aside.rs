@@ -1,0 +1,189 @@
+//! What an older target asks beside the stream of the call that it is about.
+//!
+//! Enters: the stream of a session (GET) whose callers can be asked something. Leaves: each question
+//! with the only call in flight on that session. Never: a question that may be another call's; a
+//! stream that keeps its session or its target alive.
+
+use std::collections::HashMap;
+use std::future::poll_fn;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::AbortHandle;
+use toolgate_call::{Ledger, MOST_OPEN, Question, Said};
+
+use super::exchange::{self, AnswerBody};
+use super::failure::Failure;
+use super::reply::Kind;
+use super::session::Session;
+use super::sse::SseDecoder;
+use super::{Inner, request, stream};
+use crate::ask::{Refused, Request};
+use crate::wire::{Incoming, read_message};
+
+/// How long a first call waits for the stream to be there, so that its question is heard on it. Some
+/// targets send no head before the first event.
+const HEAD: Duration = Duration::from_millis(500);
+/// A session may have nothing to say for as long as it lasts.
+const QUIET: Duration = Duration::from_secs(24 * 3600);
+/// The first pause before a stream is opened again, and the longest.
+const PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
+
+/// The calls in flight on a session.
+#[derive(Debug, Default)]
+pub(super) struct Calls(Mutex<HashMap<u64, mpsc::Sender<Question>>>);
+
+/// A call in flight, and what it is asked beside its stream.
+pub(super) struct InFlight {
+    session: Arc<Session>,
+    id: u64,
+    questions: mpsc::Receiver<Question>,
+}
+
+/// The task that hears a session; it ends with it.
+#[derive(Debug)]
+pub(super) struct Ear(AbortHandle);
+
+// === impl Calls ===
+
+impl Calls {
+    /// The only call in flight.
+    fn sole(&self) -> Option<mpsc::Sender<Question>> {
+        let calls = self.lock();
+        let mut all = calls.values();
+        all.next().filter(|_| all.next().is_none()).cloned()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<u64, mpsc::Sender<Question>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+// === impl InFlight ===
+
+impl InFlight {
+    /// A call that is about to be sent.
+    pub(super) fn on(session: &Arc<Session>, id: u64) -> Self {
+        let (sender, questions) = mpsc::channel(MOST_OPEN);
+        session.calls.lock().insert(id, sender);
+        Self { session: Arc::clone(session), id, questions }
+    }
+
+    /// The next question that came beside its stream.
+    pub(super) fn poll_question(&mut self, cx: &mut Context<'_>) -> Poll<Option<Question>> {
+        self.questions.poll_recv(cx)
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.session.calls.lock().remove(&self.id);
+    }
+}
+
+// === impl Ear ===
+
+impl Ear {
+    /// Begins to hear a session; there is a stream when this is done, or there will be one later, or
+    /// the target has none.
+    pub(super) async fn of(target: &Arc<Inner>, session: &Arc<Session>) -> Self {
+        let (sender, opened) = oneshot::channel();
+        let (target, session) = (Arc::downgrade(target), Arc::downgrade(session));
+        // Made at once: if nobody waits any more, it ends.
+        let ear = Self(tokio::spawn(hear_on(target, session, sender)).abort_handle());
+        // Either word will do: that it is open, or that there is nobody to open it.
+        let _word = tokio::time::timeout(HEAD, opened).await;
+        ear
+    }
+}
+
+impl Drop for Ear {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// Hears a session for as long as it lasts.
+async fn hear_on(target: Weak<Inner>, session: Weak<Session>, opened: oneshot::Sender<()>) {
+    let (mut pause, mut opened) = (PAUSES.0, Some(opened));
+    loop {
+        let Some(there) = target.upgrade() else { return };
+        let Some(outgoing) = session.upgrade().map(|session| request::open(&there, &session))
+        else {
+            return;
+        };
+        let ledger = Ledger::new(Instant::now());
+        let head = exchange::send_by(http::Method::GET, &there, outgoing, &ledger).await;
+        let limit = there.config.max_response;
+        drop(there);
+        match head {
+            Ok(head) if head.status.is_success() && Kind::of(&head.headers) == Kind::Sse => {
+                opened.take();
+                pause = PAUSES.0;
+                let _over = hear(head.body, limit, (&target, &session)).await;
+            }
+            // The target has no such stream, or the session is over.
+            Ok(head) if matches!(head.status.as_u16(), 200..=299 | 400 | 404 | 405 | 501) => return,
+            Ok(_) | Err(_) => {}
+        }
+        opened.take();
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(PAUSES.1);
+    }
+}
+
+async fn hear(
+    mut body: AnswerBody,
+    limit: usize,
+    (target, session): (&Weak<Inner>, &Weak<Session>),
+) -> Result<(), Failure> {
+    let mut decoder = SseDecoder::new(limit);
+    while let Some(data) = poll_fn(|cx| body.poll_data(cx, QUIET)).await {
+        decoder.push(&data?);
+        while let Some(event) = decoder.next().map_err(Failure::TooLarge)? {
+            let (Some(target), Some(session)) = (target.upgrade(), session.upgrade()) else {
+                return Ok(());
+            };
+            take(&target, &session, event);
+        }
+    }
+    Ok(())
+}
+
+/// Takes a message. What is no question is heard on the gateway's own session.
+fn take(target: &Arc<Inner>, session: &Arc<Session>, event: Bytes) {
+    let Ok(Incoming::Request { id, method, raw }) = read_message(event) else { return };
+    if method == "ping" {
+        stream::answer(target, session, &id, &method);
+        return;
+    }
+    let request = Request { id: &id, method: &method, raw: &raw };
+    let why = match attributed(target, session, &request) {
+        Ok(()) => return,
+        Err(why) => why,
+    };
+    let said = request.refuse(why, &target.telemetry);
+    Inner::send_aside(target, request::said_on(target, session, said), None);
+}
+
+/// Hands a question to the call that it must be about.
+fn attributed(
+    target: &Arc<Inner>,
+    session: &Arc<Session>,
+    request: &Request<'_>,
+) -> Result<(), Refused> {
+    request.asks().ok_or(Refused::Unknown)?;
+    let sole = session.calls.sole().ok_or(Refused::Ambiguous)?;
+    let place = sole.try_reserve().map_err(|_| Refused::Overloaded)?;
+    let (there, on) = (Arc::downgrade(target), Arc::clone(session));
+    let send = move |bytes: Bytes, _: &Said| {
+        if let Some(target) = there.upgrade() {
+            Inner::send_answer(&target, request::said_on(&target, &on, bytes), None);
+        }
+    };
+    place.send(request.question(session.abilities, &target.telemetry, send)?);
+    Ok(())
+}
