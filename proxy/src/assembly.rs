@@ -13,7 +13,9 @@ use std::time::Duration;
 use toolgate_admit::authn::{AuthConfig, Authenticator, IssuerConfig, Profile};
 use toolgate_admit::{OriginConfig, RpcConfig};
 use toolgate_call::{Policy, RetryPlan};
-use toolgate_mcp::{McpConfig, Prefix, Registry, Router, SessionConfig, Sessions, ToolRule};
+use toolgate_mcp::{
+    McpConfig, Prefix, Registry, Router, SessionConfig, Sessions, ToolRule, Watches,
+};
 use toolgate_telemetry::{AccessLogTo, OtlpConfig, Protocol, Telemetry, TraceConfig};
 
 pub use target::{Backend, Far};
@@ -99,13 +101,14 @@ pub fn assemble(
     let facts = Facts::new(inherited);
     let auth = authenticator(config, bound, telemetry)?;
     let policy = Arc::new(policy(config));
+    let watches: Arc<Watches> = Arc::default();
     let mut backends = Vec::with_capacity(config.targets.len());
     for target in &config.targets {
-        backends.push(Backend::new(target, telemetry, &facts)?);
+        backends.push(Backend::new(target, telemetry, &facts, &watches)?);
     }
     let specs = backends.iter().map(|backend| backend.spec.clone()).collect();
     let registry =
-        Registry::new(specs, rules(config), prefix(config.prefix), Arc::clone(telemetry));
+        Registry::new(specs, rules(config), prefix(config.prefix), watches, Arc::clone(telemetry));
     facts.know(&registry, &backends);
     let shown = Arc::downgrade(&facts);
     telemetry.at_scrape(move || {

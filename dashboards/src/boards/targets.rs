@@ -97,7 +97,8 @@ fn lists() -> Vec<Panel> {
             .ask("", rate(of(&target::LIST_REFRESH), &[Key::Target, Key::Outcome, Key::Reason]));
     let changes =
         Panel::lines("Changed tools", Shown::PerSecond, "Definitions that a list changed.")
-            .ask("", rate(of(&target::TOOL_SCHEMA_CHANGES), &[Key::Target, Key::Kind]));
+            .ask("", rate(of(&target::TOOL_SCHEMA_CHANGES), &[Key::Target, Key::Kind]))
+            .ask("left out", rate(of(&target::TOOLS_LEFT_OUT), &[Key::Target]));
     vec![tools, sizes, refresh, changes]
 }
 

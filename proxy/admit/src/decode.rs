@@ -12,7 +12,8 @@ use bytes::Bytes;
 use http::HeaderMap;
 use toolgate_call::trace::{Remote, Said};
 use toolgate_call::{
-    Case, Era, Frame, FrameParts, Kind, Meta, Method, RawJson, Refusal, SessionRef, Span, Version,
+    Case, Era, Frame, FrameParts, Kind, LogLevel, Meta, Method, Mirrored, RawJson, Refusal,
+    SessionRef, Span, Version,
 };
 
 use envelope::{Envelope, MetaView, ParamsView};
@@ -32,6 +33,7 @@ pub(crate) struct Decoded {
     pub(crate) cursor: Option<String>,
     pub(crate) version: Version,
     pub(crate) meta: Meta,
+    pub(crate) mirrored: Vec<Mirrored>,
     /// What `_meta` says of a trace.
     pub(crate) said: Option<Said>,
     pub(crate) frame: Frame,
@@ -119,6 +121,9 @@ fn read(headers: &HeaderMap, body: &Bytes, envelope: &Envelope<'_>) -> Result<De
         Era::Modern => (modern(headers, &method_text, params, &meta)?, SessionRef::None),
         Era::Legacy => legacy(headers, method, params)?,
     };
+    let is_modern = version.era() == Era::Modern;
+    let log_level = meta.log_level.as_deref().filter(|_| is_modern).map(level).transpose()?;
+    let mirrors = is_modern && method == Method::ToolsCall;
     Ok(Decoded {
         method,
         id: envelope.id.map(|raw| RawJson::borrowed(body, raw)),
@@ -130,8 +135,10 @@ fn read(headers: &HeaderMap, body: &Bytes, envelope: &Envelope<'_>) -> Result<De
             capabilities: meta.capabilities.map(|raw| RawJson::borrowed(body, raw)),
             client_info: meta.client_info.map(|raw| RawJson::borrowed(body, raw)),
             progress_token: meta.progress_token.map(|raw| RawJson::borrowed(body, raw)),
+            log_level,
             stray_trace: meta.is_trace_astray(),
         },
+        mirrored: if mirrors { headers::mirrored(headers) } else { Vec::new() },
         said: meta.said(),
         frame: Frame::new(body.clone(), locate(body, method, (envelope, &meta))),
         session,
@@ -251,6 +258,13 @@ pub(crate) fn legacy_version(headers: &HeaderMap) -> Result<Version, Refusal> {
 pub(crate) fn claimed_session(headers: &HeaderMap) -> Result<SessionRef, Refusal> {
     let id = headers::optional(headers, &SESSION_ID)?;
     Ok(id.map_or(SessionRef::None, |id| SessionRef::Claimed(id.to_owned())))
+}
+
+fn level(text: &str) -> Result<LogLevel, Refusal> {
+    LogLevel::parse(text).ok_or_else(|| {
+        let message = "`params._meta` has an unknown `io.modelcontextprotocol/logLevel`";
+        Refusal::new(Case::ParamsInvalid, message)
+    })
 }
 
 fn missing_meta(key: &str) -> Refusal {

@@ -125,6 +125,10 @@ impl Line {
             Err(rejected) => return self.rejected(&exchange, rejected),
         };
         let cx = self.context(&exchange, &decoded, (json, sse));
+        if decoded.method == Method::Listen && !sse {
+            let message = "accept text/event-stream: a subscription is a stream";
+            return encode::refused(&cx, &not_acceptable(message), None);
+        }
         let Some(call) = self.call(&exchange, decoded) else {
             return encode::refused(&cx, &Refusal::internal("a request without a principal"), None);
         };
@@ -252,6 +256,7 @@ impl Line {
             cursor: decoded.cursor,
             version: decoded.version,
             meta: decoded.meta,
+            mirrored: decoded.mirrored,
             frame: decoded.frame,
             session: decoded.session,
             principal: Arc::clone(exchange.principal.get()?),
@@ -283,6 +288,7 @@ fn bodiless(headers: &HeaderMap, method: Method) -> Result<Decoded, Rejected> {
         cursor: None,
         version,
         meta: Meta::default(),
+        mirrored: Vec::new(),
         said: None,
         frame: Frame::new(bytes::Bytes::new(), FrameParts::default()),
         session,

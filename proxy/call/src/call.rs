@@ -24,6 +24,8 @@ pub struct Call {
     pub version: Version,
     /// The known members of `params._meta`.
     pub meta: Meta,
+    /// Arguments that a modern caller has sent beside the body too (`Mcp-Param-*`), unchecked.
+    pub mirrored: Vec<Mirrored>,
     /// The body as sent.
     pub frame: Frame,
     /// The session of the older era.
@@ -38,6 +40,15 @@ pub struct Call {
     pub ledger: Arc<Ledger>,
     /// Its place in a trace.
     pub trace: Arc<Trace>,
+}
+
+/// An argument that stands beside the body as well.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mirrored {
+    /// The name behind `Mcp-Param-`, in lower case.
+    pub name: Box<str>,
+    /// The value as sent; `None`: not plain ASCII.
+    pub value: Option<Box<str>>,
 }
 
 /// What a request says of its session.

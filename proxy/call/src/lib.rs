@@ -5,6 +5,7 @@
 //! reads a clock on its own account, or does I/O.
 
 mod frame;
+mod level;
 mod meta;
 mod method;
 mod raw;
@@ -28,14 +29,15 @@ mod principal;
 pub mod name;
 pub mod trace;
 
-pub use call::{Call, Session, SessionRef};
+pub use call::{Call, Mirrored, Session, SessionRef};
 pub use deadline::Deadline;
 pub use frame::{Frame, FrameParts, MetaEdit, Rewrite, Span};
 pub use ledger::{AttemptNote, Ledger, Phase, Phases};
+pub use level::LogLevel;
 pub use lifecycle::Lifecycle;
 pub use meta::Meta;
 pub use method::Method;
-pub use outbound::{Listed, Op, Outbound};
+pub use outbound::{Listed, Op, Outbound, Uris};
 pub use outcome::Outcome;
 pub use plan::{Hint, Kind, Plan, RetryPlan};
 pub use policy::{Directory, Permitted, Policy, Resolving, Subject};

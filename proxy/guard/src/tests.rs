@@ -28,6 +28,7 @@ fn call(method: Method, name: Option<&str>, scopes: &[&str]) -> Call {
         cursor: None,
         version: Version::LATEST,
         meta: Meta::default(),
+        mirrored: Vec::new(),
         frame: Frame::new(Bytes::new(), FrameParts::default()),
         session: SessionRef::None,
         principal: Arc::new(principal),

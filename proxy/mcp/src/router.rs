@@ -2,20 +2,23 @@
 //!
 //! Enters: `Permitted`. Leaves: a `Reply` in the caller's era. Never: a decision about who may.
 
-use std::pin::Pin;
+mod listen;
+mod mirror;
+mod wishes;
+
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use toolgate_call::{
-    Answer, Call, Case, Era, Events, Listed, Method, Op, Outbound, Permitted, Phase, Policy,
-    Refusal, Reply, Session, SessionRef, Version,
+    Answer, Call, Case, Era, Listed, Method, Op, Outbound, Permitted, Phase, Policy, Refusal,
+    Reply, Session, SessionRef, Version,
 };
 use toolgate_telemetry::{Direction, SessionEvent, Telemetry};
 use tower::{Service, ServiceExt as _};
 
 use crate::discover::Identity;
-use crate::legacy::{self, Cancels, Sessions};
+use crate::legacy::{self, Cancels, Sessions, Table};
 use crate::local::ModernFields;
 use crate::page::{self, Wanted};
 use crate::{Registry, Replying, bridge};
@@ -45,6 +48,7 @@ struct Inner {
     policy: Arc<Policy>,
     sessions: Sessions,
     cancels: Cancels,
+    table: Table,
     telemetry: Arc<Telemetry>,
 }
 
@@ -61,6 +65,7 @@ impl Router {
         telemetry: Arc<Telemetry>,
     ) -> Self {
         let identity = Identity::new(&config.name, &config.version, config.instructions);
+        let table = Table::new(Arc::clone(registry.watches()));
         Self(Arc::new(Inner {
             identity,
             page: config.page.max(1),
@@ -68,8 +73,14 @@ impl Router {
             policy,
             sessions,
             cancels: Cancels::default(),
+            table,
             telemetry,
         }))
+    }
+
+    /// Forgets what sessions wished that have expired, as long as it is polled.
+    pub async fn keep(self) {
+        self.0.table.keep().await;
     }
 }
 
@@ -87,24 +98,19 @@ impl Service<Permitted> for Router {
         let call = permitted.call();
         // The common case has a future of its own: the others would make it several times as large,
         // and it is moved into its box as a whole.
-        if call.version.era() == Era::Modern && call.method == Method::ToolsCall {
-            return Box::pin(async move { inner.one(permitted).await });
+        match call.version.era() {
+            Era::Modern if call.method == Method::ToolsCall => {
+                Box::pin(async move { inner.one(permitted).await })
+            }
+            Era::Modern => Box::pin(async move { inner.modern(permitted).await }),
+            Era::Legacy => Box::pin(async move { inner.legacy(permitted).await }),
         }
-        Box::pin(async move { inner.route(permitted).await })
     }
 }
 
 // === impl Inner ===
 
 impl Inner {
-    async fn route(&self, permitted: Permitted) -> Result<Reply, Refusal> {
-        let call = permitted.call();
-        match call.version.era() {
-            Era::Modern => self.modern(permitted).await,
-            Era::Legacy => self.legacy(permitted).await,
-        }
-    }
-
     #[expect(clippy::wildcard_enum_match_arm, reason = "what is not served is not known here")]
     async fn modern(&self, permitted: Permitted) -> Result<Reply, Refusal> {
         let call = permitted.call();
@@ -118,6 +124,7 @@ impl Inner {
             Method::ToolsCall | Method::PromptsGet | Method::ResourcesRead | Method::Complete => {
                 self.one(permitted).await
             }
+            Method::Listen => Box::pin(self.listen(call)).await,
             Method::Discover => {
                 let catalog = self.registry.introduced().await;
                 let said = self.identity.discover(&catalog);
@@ -128,7 +135,7 @@ impl Inner {
     }
 
     #[expect(clippy::wildcard_enum_match_arm, reason = "what is not served is not known here")]
-    async fn legacy(&self, permitted: Permitted) -> Result<Reply, Refusal> {
+    async fn legacy(&self, mut permitted: Permitted) -> Result<Reply, Refusal> {
         let call = permitted.call();
         let id = match &call.session {
             SessionRef::Wanted(version) => return self.initialize(call, *version).await,
@@ -144,6 +151,7 @@ impl Inner {
         }
         match call.method {
             Method::ToolsCall | Method::PromptsGet | Method::ResourcesRead | Method::Complete => {
+                self.set_its_level(&mut permitted);
                 self.cancellable(&id, permitted).await
             }
             Method::Ping => {
@@ -158,22 +166,16 @@ impl Inner {
             }
             Method::Initialized | Method::Notification => Ok(Reply::accepted(Era::Legacy)),
             Method::OpenStream => Ok(Reply::stream(Era::Legacy, self.changes(&id, call, session))),
+            Method::Subscribe | Method::Unsubscribe => self.subscribe(&id, &permitted, session),
+            Method::SetLevel => self.set_level(&id, call, session),
             Method::EndSession => {
                 self.sessions.end(&id, &call.principal)?;
+                self.table.end(&id);
                 self.telemetry.gateway.session(SessionEvent::Closed);
                 Ok(Reply::accepted(Era::Legacy))
             }
             _ => Err(unknown_method(call)),
         }
-    }
-
-    /// What changes from the session's beginning on.
-    fn changes(&self, id: &str, call: &Call, session: Session) -> Pin<Box<dyn Events>> {
-        let changes = self.registry.changes();
-        let created = self.sessions.created(id, &call.principal);
-        let told = self.registry.known_at(created.unwrap_or_else(SystemTime::now));
-        let until = session.expires.min(call.principal.expires.unwrap_or(u64::MAX));
-        legacy::changes(changes, until, told, self.telemetry.gateway.stream_opened())
     }
 
     fn open(&self, id: &str, call: &Call) -> Result<Session, Refusal> {
@@ -205,29 +207,39 @@ impl Inner {
     }
 
     /// To one target.
-    async fn one(&self, permitted: Permitted) -> Result<Reply, Refusal> {
+    async fn one(&self, mut permitted: Permitted) -> Result<Reply, Refusal> {
         let Some(plan) = permitted.plan().map(Arc::clone) else {
             return Err(unknown_reference(permitted.call()));
         };
         let Some(target) = self.registry.target(&plan.target) else {
             return Err(Refusal::internal("a plan without a target"));
         };
-        let call = permitted.call();
-        let (era, method) = (call.version.era(), call.method);
-        let outbound = Outbound {
-            deadline: call.deadline,
-            ledger: Arc::clone(&call.ledger),
-            request_id: Arc::clone(&call.request_id),
-            trace: Some(call.trace.own),
-            op: Op::Call(Arc::new(permitted)),
+        self.mirror(&mut permitted, &plan)?;
+        let permitted = Arc::new(permitted);
+        let (era, method) = (permitted.call().version.era(), permitted.call().method);
+        let reply = target.oneshot(Self::outbound(&permitted)).await?;
+        let reply = if mirror::is_mismatch(&reply) && plan.is_tool() {
+            Box::pin(self.once_more(&permitted, &plan)).await?
+        } else {
+            reply
         };
-        let reply = target.oneshot(outbound).await?;
         if reply.era != era {
             // The request on its way there, and the answer on its way back.
             self.telemetry.gateway.translated(Direction::Target);
             self.telemetry.gateway.translated(Direction::Client);
         }
         bridge::bridge(reply, era, method)
+    }
+
+    fn outbound(permitted: &Arc<Permitted>) -> Outbound {
+        let call = permitted.call();
+        Outbound {
+            deadline: call.deadline,
+            ledger: Arc::clone(&call.ledger),
+            request_id: Arc::clone(&call.request_id),
+            trace: Some(call.trace.own),
+            op: Op::Call(Arc::clone(permitted)),
+        }
     }
 
     /// What all targets offer, as far as this caller may use it.

@@ -7,3 +7,4 @@ mod offers;
 mod routing;
 mod sessions;
 mod streams;
+mod subscriptions;

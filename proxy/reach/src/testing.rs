@@ -173,6 +173,7 @@ pub(crate) fn call_within(tool: Plan, left: Duration) -> Outbound {
         cursor: None,
         version: Version::LATEST,
         meta: Meta::default(),
+        mirrored: Vec::new(),
         frame: Frame::new(bytes::Bytes::new(), FrameParts::default()),
         session: SessionRef::None,
         principal: Arc::new(Principal::anonymous()),

@@ -25,8 +25,8 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use http::{HeaderName, HeaderValue, Uri};
-use tokio::sync::Semaphore;
-use toolgate_call::{Answer, Era, Ledger, Op, Outbound, Refusal, Reply, Version};
+use tokio::sync::{Semaphore, watch};
+use toolgate_call::{Answer, Era, Ledger, Op, Outbound, Refusal, Reply, Uris, Version};
 use toolgate_telemetry::{Direction, TargetMetrics, Telemetry};
 use tower::{Service, service_fn};
 
@@ -56,6 +56,8 @@ pub struct HttpConfig {
     pub max_response: usize,
     /// Headers that go with every request: the target's credentials. Marked sensitive.
     pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// Of which of its resources it is to tell when they change.
+    pub watched: watch::Receiver<Uris>,
 }
 
 /// A target over HTTP.
@@ -155,9 +157,16 @@ impl Inner {
             Some(known) => known,
             None => Box::pin(this.settle(&outbound.ledger)).await?,
         };
-        match Self::serve_in(this, known.era, outbound).await {
+        let served = match Self::serve_in(this, known.era, outbound).await {
             Err(Failure::WrongEra(why)) => {
                 Box::pin(Self::reconsider(this, known, *why, outbound)).await
+            }
+            served => served,
+        };
+        match served {
+            // Whoever made the headers knows what to do about it.
+            Err(Failure::Mismatch(answer)) if matches!(outbound.op, Op::Call(_)) => {
+                Ok(Reply::one(Era::Modern, answer))
             }
             served => served,
         }
@@ -205,6 +214,7 @@ impl Inner {
             // It has said that when the session was made.
             return Ok(Reply::one(Era::Legacy, Answer::result(session.about.clone())));
         }
+        this.raise_level(outbound, &session).await;
         let request = request::legacy(this, outbound, &session)?;
         let answered = reply::answered(this, request, outbound, Some(&session)).await;
         if !matches!(answered, Err(Failure::SessionLost(_))) {
@@ -213,8 +223,24 @@ impl Inner {
         this.session.forget(&session);
         this.metrics.reestablished();
         let session = this.session(outbound).await?;
+        this.raise_level(outbound, &session).await;
         let request = request::legacy(this, outbound, &session)?;
         reply::answered(this, request, outbound, Some(&session)).await
+    }
+
+    /// Tells a target of the older era that somebody wants more of its log messages, before it is
+    /// asked for what they are about. If that fails, the call goes on without them.
+    async fn raise_level(&self, outbound: &Outbound, session: &Session) {
+        let Op::Call(permitted) = &outbound.op else { return };
+        let Some(level) = permitted.log_level().filter(|level| session.logs.raise(*level)) else {
+            return;
+        };
+        let (request, ledger) =
+            (request::set_level(self, session, level), Ledger::new(std::time::Instant::now()));
+        if let Ok(answer) = Box::pin(exchange::send(self, request, &ledger)).await {
+            let limit = self.config.idle_timeout;
+            let _read = Box::pin(answer.body.read_all(exchange::ERROR_BODY, limit)).await;
+        }
     }
 
     async fn session(&self, outbound: &Outbound) -> Result<Arc<Session>, Failure> {

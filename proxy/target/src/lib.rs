@@ -11,6 +11,7 @@ mod stdio;
 mod era;
 mod meta;
 mod progress;
+mod session;
 mod wire;
 
 pub use builtin::{Builtin, BuiltinTarget, GatewayFacts, TargetFact, builtin};

@@ -12,7 +12,7 @@ use memchr::memmem;
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
-use toolgate_call::{Call, Era, MetaEdit, RawJson, Rewrite, SpanContext};
+use toolgate_call::{Era, LogLevel, MetaEdit, Permitted, RawJson, Rewrite, SpanContext};
 
 /// What every 2026-07-28 request carries; the gateway itself can do nothing for a server.
 pub(crate) const OWN: &str = concat!(
@@ -51,6 +51,8 @@ enum Members {
     Keep,
     /// The gateway's own members are added.
     Own,
+    /// These are added.
+    Add(String),
     /// This object takes their place.
     Replace(String),
 }
@@ -65,26 +67,31 @@ struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
 
 impl MetaChange {
     /// What a request needs for a target of that era, in that span.
-    pub(crate) fn of(call: &Call, target: Era, trace: Option<SpanContext>) -> Self {
+    pub(crate) fn of(permitted: &Permitted, target: Era, trace: Option<SpanContext>) -> Self {
+        let call = permitted.call();
         let traceparent = trace.map(SpanContext::traceparent);
         let (from, stray) = (call.version.era(), call.meta.stray_trace);
         let claims = || {
             let meta = call.frame.meta().unwrap_or_default();
             memmem::find(meta, RESERVED.as_bytes()).is_some()
         };
+        // What an older session has set, a modern server is told in each request.
+        let level = permitted.log_level().filter(|_| from == Era::Legacy);
+        let added = || own_with(level);
         let rebuilt = || {
             let meta = call.frame.meta()?;
             Some(Members::Replace(rebuilt(
                 meta,
-                (from, target),
+                (from, target, &added()),
                 stray,
                 text(traceparent.as_ref()),
             )?))
         };
+        let own = || if level.is_some() { Members::Add(added()) } else { Members::Own };
         let members = match (from, target, stray) {
             (Era::Modern, Era::Modern, false) | (Era::Legacy, Era::Legacy, false) => Members::Keep,
-            (Era::Legacy, Era::Modern, false) if !claims() => Members::Own,
-            (Era::Legacy, Era::Modern, _) => rebuilt().unwrap_or(Members::Own),
+            (Era::Legacy, Era::Modern, false) if !claims() => own(),
+            (Era::Legacy, Era::Modern, _) => rebuilt().unwrap_or_else(own),
             (_, _, true) | (Era::Modern, Era::Legacy, _) => rebuilt().unwrap_or(Members::Keep),
         };
         Self { members, traceparent }
@@ -95,10 +102,20 @@ impl MetaChange {
         let meta = match &self.members {
             Members::Keep => MetaEdit::Keep,
             Members::Own => MetaEdit::Prepend(OWN),
+            Members::Add(members) => MetaEdit::Prepend(members),
             Members::Replace(object) => MetaEdit::Replace(object),
         };
         Rewrite { id, name, meta, traceparent: text(self.traceparent.as_ref()) }
     }
+}
+
+/// What the gateway adds for an older caller, with the level that its session has set.
+fn own_with(level: Option<LogLevel>) -> String {
+    let level = level.map(|level| {
+        let level = level.as_str();
+        format!(r#","io.modelcontextprotocol/logLevel":"{level}""#)
+    });
+    format!("{OWN}{}", level.unwrap_or_default())
 }
 
 fn text(traceparent: Option<&[u8; SpanContext::TEXT]>) -> Option<&str> {
@@ -109,7 +126,7 @@ fn text(traceparent: Option<&[u8; SpanContext::TEXT]>) -> Option<&str> {
 /// the modern era for an older one, and without what else is said about a trace if that is astray.
 fn rebuilt(
     meta: &[u8],
-    (from, target): (Era, Era),
+    (from, target, added): (Era, Era, &str),
     stray: bool,
     traceparent: Option<&str>,
 ) -> Option<String> {
@@ -120,7 +137,7 @@ fn rebuilt(
         let ours = traceparent.is_some() && key == TRACE[0];
         !(reserved || ours || (stray && TRACE.contains(&&**key)))
     });
-    let own = (from == Era::Legacy && target == Era::Modern).then(|| OWN.to_owned());
+    let own = (from == Era::Legacy && target == Era::Modern).then(|| added.to_owned());
     let ours = traceparent.map(|text| format!(r#""traceparent":"{text}""#));
     let kept = kept.map(|(key, value)| {
         let key = RawJson::string(key);
@@ -169,21 +186,21 @@ mod tests {
     #[test]
     fn only_the_reserved_members_go() {
         let meta = br#"{"io.modelcontextprotocol/protocolVersion":"2026-07-28","progressToken": 1.0,"io.modelcontextprotocol/clientInfo":{"name":"x"},"a\u0062":[ 1 ],"io.example/x":null}"#;
-        let kept = rebuilt(meta, (Modern, Legacy), false, None).unwrap();
+        let kept = rebuilt(meta, (Modern, Legacy, OWN), false, None).unwrap();
         assert_eq!(kept, r#"{"progressToken":1.0,"ab":[ 1 ],"io.example/x":null}"#);
-        assert_eq!(rebuilt(b"{}", (Modern, Legacy), false, None).unwrap(), "{}");
-        assert_eq!(rebuilt(b"[]", (Modern, Legacy), false, None), None);
+        assert_eq!(rebuilt(b"{}", (Modern, Legacy, OWN), false, None).unwrap(), "{}");
+        assert_eq!(rebuilt(b"[]", (Modern, Legacy, OWN), false, None), None);
     }
 
     #[test]
     fn the_trace_is_ours_and_baggage_stays_here() {
         let meta = br#"{"baggage":"user=1","traceparent":"x","tracestate":"a=b","k":1}"#;
         let ours = format!(r#""traceparent":"{PARENT}""#);
-        let kept = rebuilt(meta, (Modern, Modern), true, Some(PARENT)).unwrap();
+        let kept = rebuilt(meta, (Modern, Modern, OWN), true, Some(PARENT)).unwrap();
         assert_eq!(kept, format!(r#"{{{ours},"k":1}}"#));
-        let kept = rebuilt(meta, (Modern, Legacy), false, Some(PARENT)).unwrap();
+        let kept = rebuilt(meta, (Modern, Legacy, OWN), false, Some(PARENT)).unwrap();
         assert_eq!(kept, format!(r#"{{{ours},"baggage":"user=1","tracestate":"a=b","k":1}}"#));
-        let kept = rebuilt(meta, (Legacy, Modern), true, Some(PARENT)).unwrap();
+        let kept = rebuilt(meta, (Legacy, Modern, OWN), true, Some(PARENT)).unwrap();
         assert_eq!(kept, format!(r#"{{{OWN},{ours},"k":1}}"#));
     }
 
@@ -191,7 +208,7 @@ mod tests {
     fn no_member_is_there_twice() {
         let claim =
             br#"{"io.modelcontextprotocol/protocolVersion":"2025-06-18","progressToken":1}"#;
-        let own = |meta| rebuilt(meta, (Legacy, Modern), false, None).unwrap();
+        let own = |meta| rebuilt(meta, (Legacy, Modern, OWN), false, None).unwrap();
         assert_eq!(own(claim), format!(r#"{{{OWN},"progressToken":1}}"#));
         let only = br#"{"io.modelcontextprotocol/clientCapabilities":{"roots":{}}}"#;
         assert_eq!(own(only), format!("{{{OWN}}}"));

@@ -7,6 +7,7 @@
 mod house;
 mod supervisor;
 
+mod attend;
 mod backoff;
 mod chatter;
 mod child;
@@ -28,9 +29,12 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
-use toolgate_call::{Answer, Era, Event, Events, Op, Outbound, Phase, RawJson, Refusal, Reply};
+use toolgate_call::{
+    Answer, Era, Event, Events, Op, Outbound, Phase, RawJson, Refusal, Reply, Uris,
+};
 use toolgate_telemetry::{Direction, Telemetry};
 
 use self::house::{House, State};
@@ -73,13 +77,17 @@ pub struct StdioConfig {
     pub max_line: usize,
     /// The era it speaks.
     pub era: EraChoice,
+    /// Of which of its resources it is to tell when they change.
+    pub watched: watch::Receiver<Uris>,
 }
 
 /// What a target has to say to the gateway itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TargetNotice {
     /// One of its lists has changed.
     ListsChanged,
+    /// The resource of that URI has changed, or may have.
+    Updated(Arc<str>),
     /// It is ready: started again, so that whatever was known of it may have changed; or at last,
     /// after it was asked in vain.
     Restarted,
@@ -244,8 +252,12 @@ impl Events for Conversation {
 /// Puts what is asked into the child's own words, and sends it.
 fn ask(link: &Arc<Link>, outbound: &Outbound) -> Result<Ticket, Refusal> {
     let (era, trace) = (link.era(), outbound.trace);
-    let own =
-        Ask { asker: Asker::Gateway, ledger: Some(Arc::clone(&outbound.ledger)), token: None };
+    let own = Ask {
+        asker: Asker::Gateway,
+        ledger: Some(Arc::clone(&outbound.ledger)),
+        token: None,
+        caller: None,
+    };
     match &outbound.op {
         Op::Call(permitted) => {
             let Some(plan) = permitted.plan() else {
@@ -253,8 +265,12 @@ fn ask(link: &Arc<Link>, outbound: &Outbound) -> Result<Ticket, Refusal> {
             };
             let call = permitted.call();
             let token = call.meta.progress_token.clone();
-            let ask = Ask { asker: Asker::Caller, token, ..own };
-            link.ask(ask, |id| request::call(call, plan, id, (era, trace)))
+            if let Some(level) = permitted.log_level() {
+                link.raise(level);
+            }
+            let caller = Some(Arc::clone(permitted));
+            let ask = Ask { asker: Asker::Caller, token, caller, ..own };
+            link.ask(ask, |id| request::call(permitted, plan, id, (era, trace)))
         }
         Op::List { what, cursor } => {
             link.ask(own, |id| Some(request::list(id, *what, (cursor.as_ref(), era))))

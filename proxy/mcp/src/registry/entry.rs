@@ -163,7 +163,7 @@ impl Entry {
         }
         let _asking = Asking::begin(&self.is_being_asked);
         self.state().begun = Some(Instant::now());
-        let fetched = list::fetch(&self.spec.name, &self.spec.svc, self.patience()).await;
+        let fetched = list::fetch(&self.spec, self.patience()).await;
         self.spec.metrics.list_refreshed(cause, fetched.is_ok());
         publish(fetched);
     }

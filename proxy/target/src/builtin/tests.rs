@@ -70,6 +70,7 @@ fn call(tool: &str, params: &Value, progress_token: Option<RawJson>) -> Outbound
         cursor: None,
         version: Version::LATEST,
         meta: Meta { progress_token, ..Meta::default() },
+        mirrored: Vec::new(),
         frame: Frame::new(Bytes::from(body.to_string()), FrameParts::default()),
         session: SessionRef::None,
         principal: Arc::new(Principal::anonymous()),

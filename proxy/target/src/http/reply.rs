@@ -148,6 +148,10 @@ async fn refused(
         if on_session && (unknown || (status == 400 && nameless && code == NO_SESSION)) {
             return Err(Failure::SessionLost(format!("HTTP {status}, error {code}")));
         }
+        if code == HEADER_MISMATCH && session.is_none() {
+            let why = Failure::Mismatch(Answer::Error { raw, code });
+            return Err(Failure::WrongEra(Box::new(why)));
+        }
         if matches!(code, HEADER_MISMATCH | UNSUPPORTED_VERSION) {
             let why = Failure::Protocol(format!("HTTP {status}, error {code}"));
             return Err(Failure::WrongEra(Box::new(why)));

@@ -10,7 +10,9 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use serde_json::json;
-use toolgate_call::{Era, Listed, Method, Op, Outbound, RawJson, Version};
+use toolgate_call::{
+    Era, Listed, LogLevel, Method, Mirrored, Op, Outbound, RawJson, Uris, Version,
+};
 
 use super::Inner;
 use super::connect::Connector;
@@ -18,6 +20,7 @@ use super::failure::Failure;
 use super::session::Session;
 use crate::meta::{self, MetaChange};
 use crate::progress::under_own_token;
+use crate::session::wished;
 
 const PROTOCOL_VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
 const SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
@@ -63,7 +66,7 @@ pub(super) fn modern(target: &Inner, outbound: &Outbound) -> Result<Asked, Failu
         Op::Call(permitted) => {
             let plan = permitted.plan().ok_or_else(no_plan)?;
             let call = permitted.call();
-            let change = MetaChange::of(call, Era::Modern, outbound.trace);
+            let change = MetaChange::of(permitted, Era::Modern, outbound.trace);
             let mut digits = itoa::Buffer::new();
             let body = call.frame.rewrite(&change.rewrite(digits.format(id), plan.renamed()));
             let name = plan.renamed().or(call.name.as_deref());
@@ -77,6 +80,9 @@ pub(super) fn modern(target: &Inner, outbound: &Outbound) -> Result<Asked, Failu
         }
     };
     let mut headers = modern_headers(target, method, name);
+    if let Op::Call(permitted) = &outbound.op {
+        add_mirrored(&mut headers, permitted.mirrored());
+    }
     add_context(&mut headers, outbound);
     Ok(Asked { outgoing: Outgoing { headers, body }, id })
 }
@@ -92,7 +98,7 @@ pub(super) fn legacy(
         Op::Call(permitted) => {
             let plan = permitted.plan().ok_or_else(no_plan)?;
             let call = permitted.call();
-            let change = MetaChange::of(call, Era::Legacy, outbound.trace);
+            let change = MetaChange::of(permitted, Era::Legacy, outbound.trace);
             let mut digits = itoa::Buffer::new();
             let body = call.frame.rewrite(&change.rewrite(digits.format(id), plan.renamed()));
             // Callers share the session, and so the room for tokens.
@@ -114,13 +120,11 @@ pub(super) fn discover(target: &Inner) -> Asked {
     Asked { outgoing: Outgoing { headers, body }, id }
 }
 
-/// `subscriptions/listen` for changes of the lists (2026-07-28).
-pub(super) fn listen(target: &Inner) -> Asked {
+/// `subscriptions/listen` for changes of the lists, if they are announced, and of resources
+/// (2026-07-28).
+pub(super) fn listen(target: &Inner, lists: bool, uris: &Uris) -> Asked {
     let id = target.next_id();
-    let params = format!(
-        r#"{{"notifications":{{"toolsListChanged":true,"promptsListChanged":true,"resourcesListChanged":true}},{}}}"#,
-        meta::own()
-    );
+    let params = format!(r#"{{"notifications":{},{}}}"#, wished(lists, uris), meta::own());
     let body = format!(
         r#"{{"jsonrpc":"2.0","id":{id},"method":"subscriptions/listen","params":{params}}}"#
     );
@@ -160,7 +164,16 @@ pub(super) fn initialize(target: &Inner) -> Asked {
     Asked { outgoing, id }
 }
 
-/// A notification, or an answer to a target's own question, on a session.
+/// `logging/setLevel` (older era).
+pub(super) fn set_level(target: &Inner, session: &Session, level: LogLevel) -> Outgoing {
+    let (id, level) = (target.next_id(), level.as_str());
+    let params = json!({ "level": level });
+    let message =
+        json!({ "jsonrpc": "2.0", "id": id, "method": "logging/setLevel", "params": params });
+    on_session(target, session, &message)
+}
+
+/// A message of the gateway's own, or an answer to a target's own question, on a session.
 pub(super) fn on_session(
     target: &Inner,
     session: &Session,
@@ -188,6 +201,17 @@ fn legacy_headers(target: &Inner, session: &Session) -> HeaderMap {
         headers.insert(SESSION_ID, id.clone());
     }
     headers
+}
+
+/// Arguments that the tool wants to find in headers as well.
+fn add_mirrored(headers: &mut HeaderMap, mirrored: &[Mirrored]) {
+    for Mirrored { name, value } in mirrored {
+        let name = HeaderName::try_from(format!("mcp-param-{name}"));
+        let value = value.as_deref().map(|value| HeaderValue::from_str(&header_text(value)));
+        if let (Ok(name), Some(Ok(value))) = (name, value) {
+            headers.append(name, value);
+        }
+    }
 }
 
 /// What ties the target's record to ours: the id of the request, and the span of the attempt.

@@ -14,6 +14,7 @@ use toolgate_call::{Answer, Era, Ledger, Phase, RawJson, Version};
 use super::exchange;
 use super::failure::Failure;
 use super::{Inner, reply, request};
+use crate::session::Logs;
 use crate::wire::{Incoming, read_message};
 
 /// A session, as the target gave it.
@@ -23,6 +24,7 @@ pub(super) struct Session {
     pub(super) version: Version,
     /// The target's answer to `initialize`.
     pub(super) about: RawJson,
+    pub(super) logs: Logs,
 }
 
 /// The place of the session.
@@ -104,7 +106,8 @@ async fn handshake(target: &Inner) -> Result<Session, Failure> {
         reply::Kind::Other => return Err(Failure::Protocol("initialize: no JSON".to_owned())),
     };
     let (version, about) = agreed(bytes)?;
-    let session = Session { id, version, about };
+    let logs = Logs::of(&about);
+    let session = Session { id, version, about, logs };
     initialized(target, &session, ledger).await?;
     Ok(session)
 }

@@ -17,8 +17,7 @@ use super::reply::{is_ours, receiving};
 use super::request;
 use super::session::Session;
 use super::sse::SseDecoder;
-use crate::TargetNotice;
-use crate::progress::{Wanted, is_list_changed};
+use crate::progress::{Wanted, news};
 use crate::wire::{Incoming, read_message};
 
 /// The stream.
@@ -117,11 +116,11 @@ impl TargetStream {
                 tracing::warn!(target = %self.target.config.target, "an answer nobody waits for");
                 None
             }
-            Incoming::Notice { method, .. } if is_list_changed(&method) => {
-                (self.target.notices)(TargetNotice::ListsChanged);
-                None
-            }
             Incoming::Notice { method, raw, progress_token } => {
+                if let Some(notice) = news(&method, &raw) {
+                    (self.target.notices)(notice);
+                    return None;
+                }
                 let passed = self.wanted.pass(&method, raw, progress_token.as_ref());
                 passed.map(|raw| Ok(Event::Notice(raw)))
             }

@@ -98,10 +98,8 @@ async fn legacy(link: &Arc<Link>) -> Result<Era, String> {
 fn settle(link: &Arc<Link>, verdict: &Verdict) -> Result<Era, String> {
     match verdict {
         Verdict::Modern { tells } => {
+            link.tells(*tells == Some(true));
             link.agree_on(Version::LATEST);
-            if *tells == Some(true) {
-                link.subscribe();
-            }
             Ok(Era::Modern)
         }
         Verdict::Stranger => {
@@ -112,7 +110,7 @@ fn settle(link: &Arc<Link>, verdict: &Verdict) -> Result<Era, String> {
 }
 
 fn ask(link: &Arc<Link>, body: fn(u64) -> Bytes) -> Result<Ticket, String> {
-    let ask = Ask { asker: Asker::Handshake, ledger: None, token: None };
+    let ask = Ask { asker: Asker::Handshake, ledger: None, token: None, caller: None };
     link.ask(ask, |id| Some(body(id))).map_err(|refusal| say(&refusal))
 }
 

@@ -15,12 +15,15 @@ use bytes::Bytes;
 use tokio::sync::{Notify, mpsc};
 use tokio::time::timeout;
 use toolgate_call::{
-    Answer, Case, Era, Event, Events, Ledger, Phase, RawJson, Reason, Refusal, Version,
+    Answer, Case, Era, Event, Events, Ledger, LogLevel, Permitted, Phase, RawJson, Reason, Refusal,
+    Uris, Version,
 };
 
+use super::attend::Subscriptions;
 use super::mailbox::Mailbox;
 use super::request;
-use crate::progress::{id_number, reported};
+use crate::progress::{id_number, reported, wants_message};
+use crate::session::Logs;
 
 /// One child's pipe, shared by its callers.
 #[derive(Debug)]
@@ -31,6 +34,11 @@ pub(super) struct Link {
     version: OnceLock<Version>,
     /// The child's answer to `initialize`.
     about: OnceLock<RawJson>,
+    /// Whether it has said that it tells of changes of its lists (modern era).
+    tells: AtomicBool,
+    subscriptions: Subscriptions,
+    /// From which level on it sends log messages (older era).
+    logs: OnceLock<Logs>,
     queue: mpsc::Sender<Outgoing>,
     queued: AtomicUsize,
     calls: Mutex<Calls>,
@@ -54,6 +62,7 @@ struct Entry {
     /// The caller's progress token.
     token: Option<RawJson>,
     asker: Asker,
+    caller: Option<Arc<Permitted>>,
 }
 
 /// A message on its way to the child.
@@ -85,6 +94,8 @@ pub(super) struct Ask {
     pub(super) ledger: Option<Arc<Ledger>>,
     /// The caller's progress token.
     pub(super) token: Option<RawJson>,
+    /// The caller's request, if it is one.
+    pub(super) caller: Option<Arc<Permitted>>,
 }
 
 /// A request in flight. Dropping it frees its place and tells the child.
@@ -114,6 +125,9 @@ impl Link {
             era: OnceLock::new(),
             version: OnceLock::new(),
             about: OnceLock::new(),
+            tells: AtomicBool::new(false),
+            subscriptions: Subscriptions::default(),
+            logs: OnceLock::new(),
             queue,
             queued: AtomicUsize::new(0),
             calls: Mutex::default(),
@@ -148,6 +162,7 @@ impl Link {
 
     /// Keeps what the child said of itself. The first word counts.
     pub(super) fn introduce(&self, about: RawJson) {
+        self.logs.get_or_init(|| Logs::of(&about));
         self.about.get_or_init(|| about);
     }
 
@@ -176,7 +191,7 @@ impl Link {
             if self.words.load(Relaxed) != before {
                 continue;
             }
-            let ask = Ask { asker: Asker::Gateway, ledger: None, token: None };
+            let ask = Ask { asker: Asker::Gateway, ledger: None, token: None, caller: None };
             let era = self.era();
             let Ok(mut question) = self.ask(ask, |id| Some(request::probe(id, era))) else {
                 // There is no room for a question, or the child has just ended: its end is seen
@@ -204,13 +219,13 @@ impl Link {
         let Some(line) = body(id) else {
             return Err(Refusal::internal("the progress token of a request was not found again"));
         };
-        let Ask { asker, ledger, token } = ask;
+        let Ask { asker, ledger, token, caller } = ask;
         // As long as it waits for its turn on the pipe, it has not left.
         if let Some(ledger) = &ledger {
             ledger.enter(Phase::Connect);
         }
         let mail = Arc::new(Mailbox::new(ledger));
-        self.register(id, Entry { mail: Arc::clone(&mail), token, asker })?;
+        self.register(id, Entry { mail: Arc::clone(&mail), token, asker, caller })?;
         let ticket = Ticket { link: Arc::clone(self), id, mail: Arc::clone(&mail), asker };
         // On failure the ticket is dropped, which frees the place; the child knows of nothing.
         self.send(Outgoing { line, mail: Some(mail) })?;
@@ -224,9 +239,49 @@ impl Link {
         }
     }
 
-    /// Asks a modern child to tell of changes of its list. What it answers is of no interest.
-    pub(super) fn subscribe(&self) {
-        self.say(request::listen(self.next.fetch_add(1, Relaxed)));
+    /// Whether a modern child has said that it tells of changes of its lists.
+    pub(super) fn tells(&self, tells: bool) {
+        self.tells.store(tells, Relaxed);
+    }
+
+    /// Asks a modern child to tell of changes of its lists and of these resources. What it answers
+    /// is of no interest; once it acknowledges that, earlier subscriptions end.
+    pub(super) fn subscribe(&self, uris: &Uris) {
+        let lists = self.tells.load(Relaxed);
+        if !lists && uris.is_empty() && self.subscriptions.are_none() {
+            return;
+        }
+        let id = self.next.fetch_add(1, Relaxed);
+        self.say(request::listen(id, lists, uris));
+        if let Some(oldest) = self.subscriptions.begun(id) {
+            self.say(request::cancelled(oldest));
+        }
+    }
+
+    /// A modern child has acknowledged a subscription.
+    pub(super) fn acknowledged(&self, raw: &RawJson) {
+        for earlier in self.subscriptions.acknowledged(raw) {
+            self.say(request::cancelled(earlier));
+        }
+    }
+
+    /// A caller wants log messages of that level: a child of the older era is told so, unless it
+    /// sends them already. What it answers is of no interest.
+    pub(super) fn raise(&self, level: LogLevel) {
+        if self.logs.get().is_some_and(|logs| logs.raise(level)) {
+            self.say(request::set_level(self.next.fetch_add(1, Relaxed), level));
+        }
+    }
+
+    /// The child sent a log message. Nothing in it says for whom: it is the only caller's, or lost.
+    pub(super) fn logged(&self, raw: RawJson) {
+        let calls = self.calls();
+        let mut callers =
+            calls.open.values().filter_map(|entry| Some((entry.caller.as_ref()?, &entry.mail)));
+        let (Some((caller, mail)), None) = (callers.next(), callers.next()) else { return };
+        if wants_message(caller, &raw) {
+            mail.push(raw);
+        }
     }
 
     /// The writer has taken a message out of the queue.

@@ -5,21 +5,23 @@
 
 use bytes::{BufMut, Bytes, BytesMut};
 use memchr::memchr2;
-use toolgate_call::{Call, Era, Listed, Plan, RawJson, SpanContext, Version};
+use toolgate_call::{Era, Listed, LogLevel, Permitted, Plan, RawJson, SpanContext, Uris, Version};
 
 use crate::meta::{self, MetaChange};
 use crate::progress::under_own_token;
+use crate::session::wished;
 
 /// A caller's request under our id and, if it wants progress, our token.
 ///
 /// `None` if the token cannot be found again, which would mix up two callers' progress.
 pub(super) fn call(
-    call: &Call,
+    permitted: &Permitted,
     plan: &Plan,
     id: u64,
     (era, trace): (Era, Option<SpanContext>),
 ) -> Option<Bytes> {
-    let change = MetaChange::of(call, era, trace);
+    let call = permitted.call();
+    let change = MetaChange::of(permitted, era, trace);
     let body = call.frame.rewrite(&change.rewrite(&id.to_string(), plan.renamed()));
     under_own_token(call, body, id).map(on_one_line)
 }
@@ -55,11 +57,31 @@ pub(super) fn discover(id: u64) -> Bytes {
         .into()
 }
 
-/// `subscriptions/listen` for changes of the lists (2026-07-28).
-pub(super) fn listen(id: u64) -> Bytes {
-    let meta = meta::own();
+/// `subscriptions/listen` for changes of the lists, if they are announced, and of resources
+/// (2026-07-28).
+pub(super) fn listen(id: u64, lists: bool, uris: &Uris) -> Bytes {
+    let (filter, meta) = (wished(lists, uris), meta::own());
     format!(
-        r#"{{"jsonrpc":"2.0","id":{id},"method":"subscriptions/listen","params":{{"notifications":{{"toolsListChanged":true,"promptsListChanged":true,"resourcesListChanged":true}},{meta}}}}}"#
+        r#"{{"jsonrpc":"2.0","id":{id},"method":"subscriptions/listen","params":{{"notifications":{filter},{meta}}}}}"#
+    )
+    .into()
+}
+
+/// How a modern server says that it has accepted a subscription.
+pub(super) const ACKNOWLEDGED: &str = "notifications/subscriptions/acknowledged";
+
+/// `resources/subscribe` or `resources/unsubscribe` (older era).
+pub(super) fn watch(id: u64, method: &str, uri: &str) -> Bytes {
+    let uri = RawJson::string(uri);
+    let uri = String::from_utf8_lossy(uri.as_bytes());
+    format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"{method}","params":{{"uri":{uri}}}}}"#).into()
+}
+
+/// `logging/setLevel` (older era).
+pub(super) fn set_level(id: u64, level: LogLevel) -> Bytes {
+    let level = level.as_str();
+    format!(
+        r#"{{"jsonrpc":"2.0","id":{id},"method":"logging/setLevel","params":{{"level":"{level}"}}}}"#
     )
     .into()
 }
