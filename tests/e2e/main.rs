@@ -19,6 +19,8 @@ mod expect;
 #[cfg(test)]
 mod flood;
 #[cfg(test)]
+mod headers;
+#[cfg(test)]
 mod input;
 #[cfg(test)]
 mod ledger;
@@ -40,5 +42,7 @@ mod secrets;
 mod sick;
 #[cfg(test)]
 mod stdio;
+#[cfg(test)]
+mod subscribe;
 #[cfg(test)]
 mod trace;

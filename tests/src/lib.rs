@@ -5,6 +5,7 @@ pub mod client;
 pub mod collector;
 pub mod emulator;
 pub mod gateway;
+pub mod herald;
 pub mod hook;
 pub mod issuer;
 pub mod process;
