@@ -10,15 +10,18 @@ mod stage;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::json;
+use toolgate_tests::gateway::Gateway;
 use toolgate_tests::wait::until;
 
 use books::Books;
 use driver::{Driver, Era, Peer};
 use plan::{Step, UNKNOWN_TOOL};
-use stage::{HTTP_LEGACY, HTTP_MODERN, STDIO_LEGACY, STDIO_MODERN, Stage};
+use stage::{EVERYTHING, HTTP_LEGACY, HTTP_MODERN, STDIO_LEGACY, STDIO_MODERN, Stage};
 
 /// A token that no issuer made.
 const GARBAGE: &str = "garbage0garbage0garbage0garbage0";
+/// A resource of the reference server.
+const RESOURCE: &str = "demo://resource/static/document/architecture.md";
 /// How often the fixture's `slow` tells how far it is.
 const PROGRESS_STEPS: u64 = 4;
 
@@ -123,20 +126,55 @@ async fn a_changed_list_of_a_modern_server_reaches_a_session_of_the_python_sdk()
     hears_of_a_change(HTTP_MODERN).await
 }
 
-/// The client listens on the stream of its session; someone else changes the list meanwhile.
 async fn hears_of_a_change(target: &str) -> Result<()> {
+    for era in Era::BOTH {
+        Box::pin(hears_in(era, target)).await.with_context(|| format!("{era:?}"))?;
+    }
+    Ok(())
+}
+
+/// Waits until a client has a stream of changes open.
+async fn until_listened(gateway: &Gateway) -> Result<()> {
+    until("the client listens", async || {
+        let open = gateway.metrics().await?.sum("toolgate_streams_active", &[]);
+        Ok((open >= 1.0).then_some(()))
+    })
+    .await
+}
+
+#[tokio::test]
+async fn changed_resources_of_the_reference_server_reach_the_python_sdk_in_both_eras() -> Result<()>
+{
+    let cells = EVERYTHING.into_iter().flat_map(|target| Era::BOTH.map(|era| (era, target)));
+    for (era, target) in cells {
+        let stage = Stage::with_first(target).await?;
+        let gateway = &stage.gateway;
+        let driver = Driver::new(Peer::PythonSdk, era, gateway.mcp_url());
+        let listener = driver.with_token(&stage.token);
+        let caller = gateway.client().with_token(&*stage.token);
+        let toggle = async {
+            until_listened(gateway).await?;
+            let name = format!("{target}___toggle-subscriber-updates");
+            caller.tool(&name, json!({})).await?.content()
+        };
+        let args = ["--watch", RESOURCE].map(str::to_owned);
+        let (report, said) = tokio::try_join!(listener.report(&args), toggle)?;
+        ensure!(report.updated == Some(vec![RESOURCE.to_owned()]), "{era:?} {said}: {report:?}");
+    }
+    Ok(())
+}
+
+/// The client listens on the stream of its session, or on a subscription; someone else changes the
+/// list meanwhile.
+async fn hears_in(era: Era, target: &str) -> Result<()> {
     let stage = Stage::start().await?;
     let gateway = &stage.gateway;
     let caller = gateway.client().with_token(&*stage.token);
     let before = caller.tools().await?;
-    let driver = Driver::new(Peer::PythonSdk, Era::Legacy, gateway.mcp_url());
+    let driver = Driver::new(Peer::PythonSdk, era, gateway.mcp_url());
     let listener = driver.with_token(&stage.token);
     let change = async {
-        until("the client listens", async || {
-            let open = gateway.metrics().await?.sum("toolgate_streams_active", &[]);
-            Ok((open >= 1.0).then_some(()))
-        })
-        .await?;
+        until_listened(gateway).await?;
         caller.tool(&format!("{target}___change"), json!({})).await?.content()
     };
     let args = ["--changes", "1"].map(str::to_owned);

@@ -190,12 +190,13 @@ impl Nursery {
 
     /// Waits until the child was sent a message of which this is true.
     async fn until_sent(&self, what: &str, is: impl Fn(&Value) -> bool) -> Result<()> {
-        until(what, async || {
-            let text = std::fs::read_to_string(&self.record).unwrap_or_default();
-            let lines = text.lines().filter_map(|line| serde_json::from_str(line).ok());
-            Ok(lines.into_iter().any(|line: Value| is(&line)).then_some(()))
-        })
-        .await
+        until(what, async || Ok(self.sent().iter().any(&is).then_some(()))).await
+    }
+
+    /// What the child was sent.
+    fn sent(&self) -> Vec<Value> {
+        let text = std::fs::read_to_string(&self.record).unwrap_or_default();
+        text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
     }
 
     async fn says(&self, notice: Value) -> Result<()> {
@@ -238,6 +239,36 @@ async fn children_of_both_eras_tell_callers_of_both_eras() -> Result<()> {
                 _ => line["method"] == "resources/unsubscribe",
             })
             .await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_child_that_ends_its_subscription_is_asked_again() -> Result<()> {
+    let nursery = Nursery::start("modern").await?;
+    let asked = json!({ "toolsListChanged": true, "resourceSubscriptions": ["child://a"] });
+    let mut stream = listen(&nursery.gateway.client(), asked).await?;
+    stream.next_message().await?;
+    let mut last = 0;
+    for by_result in [false, true] {
+        let is_newer = |line: &Value| {
+            let filter = &line["params"]["notifications"]["resourceSubscriptions"];
+            let id = line["id"].as_u64().filter(|id| *id > last);
+            id.filter(|_| *filter == json!(["child://a"]))
+        };
+        nursery.until_sent("a subscription", |line| is_newer(line).is_some()).await?;
+        last = nursery.sent().iter().find_map(is_newer).context("no id")?;
+        nursery
+            .says(match by_result {
+                true => json!({ "id": last, "result": { "resultType": "complete" } }),
+                false => {
+                    let params = json!({ "requestId": last });
+                    json!({ "method": "notifications/cancelled", "params": params })
+                }
+            })
+            .await?;
+        // What happened meanwhile nobody knows.
+        next(&mut stream, UPDATED).await?;
     }
     Ok(())
 }

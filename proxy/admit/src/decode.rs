@@ -128,7 +128,8 @@ fn read(headers: &HeaderMap, body: &Bytes, envelope: &Envelope<'_>) -> Result<De
         method,
         id: envelope.id.map(|raw| RawJson::borrowed(body, raw)),
         name: params.name_text(method)?.map(std::borrow::Cow::into_owned),
-        kind: params.kind(method),
+        // 2026-07-28 has neither of the two: there is nothing to be looked for.
+        kind: params.kind(method).filter(|_| !(is_modern && is_older(method))),
         cursor: params.cursor.as_ref().and_then(|text| text.as_deref()).map(str::to_owned),
         version,
         meta: Meta {
@@ -258,6 +259,10 @@ pub(crate) fn legacy_version(headers: &HeaderMap) -> Result<Version, Refusal> {
 pub(crate) fn claimed_session(headers: &HeaderMap) -> Result<SessionRef, Refusal> {
     let id = headers::optional(headers, &SESSION_ID)?;
     Ok(id.map_or(SessionRef::None, |id| SessionRef::Claimed(id.to_owned())))
+}
+
+const fn is_older(method: Method) -> bool {
+    matches!(method, Method::Subscribe | Method::Unsubscribe)
 }
 
 fn level(text: &str) -> Result<LogLevel, Refusal> {

@@ -118,7 +118,12 @@ pub(crate) fn mirrored(
     bound: bool,
 ) -> Result<Vec<Mirrored>, Refusal> {
     let unknown = |sent: &&Mirrored| !mirrors.iter().any(|mirror| mirror.name == sent.name);
-    let mut out: Vec<Mirrored> = sent.iter().filter(unknown).cloned().collect();
+    // Decoded, like all others; what cannot be decoded cannot be passed on.
+    let decoded = |sent: &Mirrored| {
+        let value = plain(sent.value.as_deref()?)?.into_owned();
+        Some(Mirrored { name: sent.name.clone(), value: Some(value.into()) })
+    };
+    let mut out: Vec<Mirrored> = sent.iter().filter(unknown).filter_map(decoded).collect();
     if mirrors.is_empty() {
         return Ok(out);
     }

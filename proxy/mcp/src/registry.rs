@@ -172,6 +172,17 @@ impl Registry {
         self.refresh(entry, ListCause::Notify).await;
     }
 
+    /// Asks a target for its lists because of what it said to a call; not a second after it was asked
+    /// for that.
+    pub(crate) async fn looked_again(&self, target: &str) {
+        let Some(entry) = self.entry(target) else { return };
+        if entry.may_look() {
+            self.changed(target).await;
+        } else {
+            entry.answered().await;
+        }
+    }
+
     /// A receiver that sees another number whenever a list of the catalog has changed.
     pub(crate) fn changes(&self) -> watch::Receiver<Generations> {
         self.changes.subscribe()

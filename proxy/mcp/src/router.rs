@@ -166,7 +166,8 @@ impl Inner {
             }
             Method::Initialized | Method::Notification => Ok(Reply::accepted(Era::Legacy)),
             Method::OpenStream => Ok(Reply::stream(Era::Legacy, self.changes(&id, call, session))),
-            Method::Subscribe | Method::Unsubscribe => self.subscribe(&id, &permitted, session),
+            Method::Subscribe => self.subscribe(&id, &permitted, session),
+            Method::Unsubscribe => self.unsubscribe(&id, call),
             Method::SetLevel => self.set_level(&id, call, session),
             Method::EndSession => {
                 self.sessions.end(&id, &call.principal)?;

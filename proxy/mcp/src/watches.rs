@@ -16,6 +16,8 @@ use toolgate_call::Uris;
 pub(crate) const OF_ONE: usize = 256;
 /// The most that may be watched in all.
 const OF_ALL: usize = 16_384;
+/// The most parts of resources of which one watcher has heard and not taken word.
+const UNTAKEN: usize = 1024;
 
 /// All that is watched, by target. See the module.
 #[derive(Debug, Default)]
@@ -71,19 +73,17 @@ impl Watches {
 
     /// A target says that one of its resources has changed.
     pub fn updated(&self, target: &str, uri: &str) {
+        let told: Arc<str> = Arc::from(uri);
         self.tell(target, |watchers| {
-            watchers
-                .get_key_value(uri)
-                .into_iter()
-                .flat_map(|(uri, ears)| tell(uri, ears))
-                .collect()
+            let watched = wholes(uri).filter_map(|whole| watchers.get_key_value(whole));
+            watched.flat_map(|(whole, ears)| tell((whole, &told), ears)).collect()
         });
     }
 
     /// What a target may have said for a while was not heard: any of its resources may have changed.
     pub fn missed(&self, target: &str) {
         self.tell(target, |watchers| {
-            watchers.iter().flat_map(|(uri, ears)| tell(uri, ears)).collect()
+            watchers.iter().flat_map(|(uri, ears)| tell((uri, uri), ears)).collect()
         });
     }
 
@@ -111,13 +111,25 @@ impl Watches {
     }
 }
 
-fn tell(uri: &Arc<str>, ears: &HashMap<u64, Arc<Ear>>) -> Vec<Waker> {
+/// Tells those who watch `whole` that `uri`, it or a part of it, has changed; of the whole
+/// instead, whoever has not taken many others.
+fn tell((whole, uri): (&Arc<str>, &Arc<str>), ears: &HashMap<u64, Arc<Ear>>) -> Vec<Waker> {
     let told = ears.values().filter_map(|ear| {
         let mut heard = ear.heard();
+        let uri = if heard.updated.len() < UNTAKEN { uri } else { whole };
         heard.updated.insert(Arc::clone(uri));
         heard.waker.take()
     });
     told.collect()
+}
+
+/// A resource, and those of which it may be a part by its path: whoever subscribes to one may be told
+/// of its parts (2025-11-25 `schema`, `ResourceUpdatedNotification`).
+fn wholes(uri: &str) -> impl Iterator<Item = &str> {
+    let ends = uri.char_indices().filter(|(_, c)| matches!(c, '/' | '?' | '#'));
+    let ends = ends.flat_map(|(at, _)| [at, at + 1]);
+    let parts = ends.filter_map(move |end| uri.get(..end).filter(|whole| whole.len() < uri.len()));
+    std::iter::once(uri).chain(parts)
 }
 
 // === impl State ===
@@ -292,6 +304,30 @@ mod tests {
         drop(one);
         assert!(of_a.borrow_and_update().is_empty());
         assert_eq!(watches.state().count, 0);
+    }
+
+    #[test]
+    fn whoever_watches_a_resource_hears_of_its_parts_but_not_of_others_that_begin_alike() {
+        let watches = Arc::new(Watches::default());
+        let a: Arc<str> = "a".into();
+        let _of_a = watches.of(&a);
+        let watcher = watches.watcher();
+        for uri in ["t://x/y", "t://folder/"] {
+            watcher.add(&a, &uri.into()).unwrap();
+        }
+        for other in ["t://x/yz", "t://x", "t://x/", "t://folder"] {
+            watches.updated("a", other);
+            assert_eq!(news(&watcher), [""; 0], "{other}");
+        }
+        for part in ["t://x/y", "t://x/y/z", "t://x/y?a=b", "t://folder/1", "t://folder/1/2#e"] {
+            watches.updated("a", part);
+            assert_eq!(news(&watcher), [part]);
+        }
+        for n in 0..3000 {
+            watches.updated("a", &format!("t://x/y/{n}"));
+        }
+        let kept = news(&watcher);
+        assert_eq!((kept.len(), &*kept[0]), (1025, "t://x/y"), "and of the whole, for the rest");
     }
 
     #[test]

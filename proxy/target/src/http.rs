@@ -81,6 +81,8 @@ struct Inner {
 
 /// How many messages may be on their way aside at once, and bodies be read to their end.
 const ASIDE: usize = 32;
+/// How long a call waits until a target has taken note of a log level.
+const LEVEL_LIMIT: Duration = Duration::from_secs(2);
 /// How long the end of a session may take when the gateway stops.
 const STOP_LIMIT: Duration = Duration::from_secs(2);
 
@@ -237,10 +239,12 @@ impl Inner {
         };
         let (request, ledger) =
             (request::set_level(self, session, level), Ledger::new(std::time::Instant::now()));
-        if let Ok(answer) = Box::pin(exchange::send(self, request, &ledger)).await {
-            let limit = self.config.idle_timeout;
-            let _read = Box::pin(answer.body.read_all(exchange::ERROR_BODY, limit)).await;
-        }
+        let said = async {
+            if let Ok(answer) = exchange::send(self, request, &ledger).await {
+                let _read = answer.body.read_all(exchange::ERROR_BODY, LEVEL_LIMIT).await;
+            }
+        };
+        let _in_time = tokio::time::timeout(LEVEL_LIMIT, Box::pin(said)).await;
     }
 
     async fn session(&self, outbound: &Outbound) -> Result<Arc<Session>, Failure> {

@@ -54,6 +54,11 @@ struct Everything {
 impl Stage {
     /// Starts servers, issuer and gateway.
     pub(crate) async fn start() -> Result<Self> {
+        Box::pin(Self::with_first(EVERYTHING_STDIO)).await
+    }
+
+    /// The same with that target as the first, whose resources hide others of the same URIs.
+    pub(crate) async fn with_first(first: &str) -> Result<Self> {
         installed()?;
         let issuer = Issuer::start().await?;
         let (everything, modern, legacy) = tokio::try_join!(
@@ -61,6 +66,20 @@ impl Stage {
             Upstream::start("modern"),
             Upstream::start("legacy")
         )?;
+        let (stdio, http) = (script_yaml("everything-stdio"), &everything.url);
+        let child = |era| anyhow::Ok(format!("stdio: {{ command: {} }}", stdio_command(era)?));
+        let server = |url: &str| format!("mcp: {{ url: \"{url}\" }}");
+        let mut targets = [
+            (EVERYTHING_STDIO, format!("stdio: {{ command: {stdio} }}")),
+            (EVERYTHING_HTTP, server(http)),
+            (HTTP_MODERN, server(modern.url())),
+            (HTTP_LEGACY, server(legacy.url())),
+            (STDIO_MODERN, child("modern")?),
+            (STDIO_LEGACY, child("legacy")?),
+            (CLOCK, "builtin: clock".to_owned()),
+        ];
+        targets.sort_by_key(|(name, _)| *name != first);
+        let targets = targets.map(|(name, how)| format!("  {name}: {{ {how} }}\n")).concat();
         let config = format!(
             "auth:
   issuers:
@@ -68,21 +87,8 @@ impl Stage {
   scopes: [{SCOPE}]
 prefix: always
 targets:
-  {EVERYTHING_STDIO}: {{ stdio: {{ command: {stdio} }} }}
-  {EVERYTHING_HTTP}: {{ mcp: {{ url: \"{http}\" }} }}
-  {HTTP_MODERN}: {{ mcp: {{ url: \"{modern}\" }} }}
-  {HTTP_LEGACY}: {{ mcp: {{ url: \"{legacy}\" }} }}
-  {STDIO_MODERN}: {{ stdio: {{ command: {stdio_modern} }} }}
-  {STDIO_LEGACY}: {{ stdio: {{ command: {stdio_legacy} }} }}
-  {CLOCK}: {{ builtin: clock }}
-",
+{targets}",
             issuer = issuer.url(),
-            stdio = script_yaml("everything-stdio"),
-            http = everything.url,
-            modern = modern.url(),
-            legacy = legacy.url(),
-            stdio_modern = stdio_command("modern")?,
-            stdio_legacy = stdio_command("legacy")?,
         );
         let gateway = Gateway::start(&config).await?;
         let token = issuer.token(&[SCOPE]);

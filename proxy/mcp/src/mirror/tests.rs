@@ -98,6 +98,8 @@ fn what_agrees_passes_and_is_sent_on() {
     }
     let deep = checked(r#"{"deep":{"b":false}}"#, &[header("b", "false"), header("other", "1")]);
     assert_eq!(deep, Ok(vec![header("other", "1"), header("b", "false")]), "unknown ones as well");
+    let unknown = [header("other", "=?base64?Z3LDvG4=?="), header("bad", "=?base64?!?=")];
+    assert_eq!(checked("{}", &unknown), Ok(vec![header("other", "gr\u{fc}n")]), "decoded");
 }
 
 #[test]

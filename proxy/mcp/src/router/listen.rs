@@ -62,7 +62,7 @@ impl Inner {
         session: Session,
     ) -> std::pin::Pin<Box<dyn Events>> {
         // A stream without room for wishes still tells of lists.
-        let wishes = self.table.of(id, session.expires).ok();
+        let wishes = self.table.of(id, session.expires).inspect_err(|_| self.no_room()).ok();
         let sources = self.sources(call, wishes.map(|wishes| Arc::clone(&wishes.watcher)));
         let created = self.sessions.created(id, &call.principal);
         let known = || self.registry.known_at(created.unwrap_or_else(SystemTime::now));
@@ -108,7 +108,7 @@ impl Inner {
         }
         let added = watcher.add(&plan.target, uri).is_ok();
         if !added {
-            self.telemetry.gateway.shed(Shed::Gateway);
+            self.telemetry.gateway.shed(Shed::Subscription);
         }
         added
     }

@@ -32,7 +32,8 @@ impl Inner {
         Ok(())
     }
 
-    /// The same call by a list that is fetched again, since its target takes the headers for wrong.
+    /// The same call by a list that is fetched again, since its target takes the headers for wrong;
+    /// unless it would say the same again.
     pub(super) async fn once_more(
         &self,
         permitted: &Arc<Permitted>,
@@ -40,30 +41,29 @@ impl Inner {
     ) -> Result<Reply, Refusal> {
         let target = &plan.target;
         tracing::info!(%target, tool = %plan.name, "the target wants other headers; its list is asked for");
-        self.registry.changed(target).await;
+        self.registry.looked_again(target).await;
         let call = permitted.call();
         let named = call.kind.zip(call.name.as_deref());
         let now = named.and_then(|(kind, name)| self.registry.lookup(kind, name));
-        let gone = || {
-            let message = strange(target);
-            Refusal::target(Reason::UpstreamProtocol, target, message).before_send()
-        };
-        let (now, svc) = now.zip(self.registry.target(target)).ok_or_else(gone)?;
+        let known = now.zip(self.registry.target(target));
         // The decision was for this very tool.
-        if now.full != plan.full || now.scopes != plan.scopes {
-            return Err(gone());
-        }
+        let same = known.filter(|(now, _)| now.full == plan.full && now.scopes == plan.scopes);
+        let (now, svc) = same.ok_or_else(|| strange(target))?;
         let mut again = Permitted::clone(permitted);
         again.set_mirrored(Vec::new());
         self.mirror(&mut again, &now)?;
-        let again = Arc::new(again);
-        let reply = svc.oneshot(Self::outbound(&again)).await?;
-        if is_mismatch(&reply) { Err(gone()) } else { Ok(reply) }
+        if again.mirrored() == permitted.mirrored() {
+            return Err(strange(target));
+        }
+        let reply = svc.oneshot(Self::outbound(&Arc::new(again))).await?;
+        if is_mismatch(&reply) { Err(strange(target)) } else { Ok(reply) }
     }
 }
 
-fn strange(target: &str) -> String {
-    format!("`{target}` does not take the headers that its list of tools asks for")
+/// A target that has looked at nothing, and will not.
+fn strange(target: &Arc<str>) -> Refusal {
+    let message = format!("`{target}` does not take the headers that its list of tools asks for");
+    Refusal::target(Reason::UpstreamProtocol, target, message).before_send()
 }
 
 /// Whether a target takes the headers of a call for wrong.

@@ -6,9 +6,7 @@
 use std::sync::Arc;
 
 use serde::Deserialize;
-use toolgate_call::{
-    Call, Case, LogLevel, Method, Permitted, Refusal, Reply, Session, SessionRef, Span,
-};
+use toolgate_call::{Call, Case, LogLevel, Permitted, Refusal, Reply, Session, SessionRef, Span};
 use toolgate_telemetry::Shed;
 
 use super::listen::noted;
@@ -27,7 +25,7 @@ struct Params<'a> {
 }
 
 impl Inner {
-    /// Subscribes a session to a resource, or ends that.
+    /// Subscribes a session to a resource.
     pub(super) fn subscribe(
         &self,
         id: &str,
@@ -42,18 +40,23 @@ impl Inner {
             let message = format!("`{}` does not tell of changes of its resources", plan.target);
             return Err(Refusal::new(Case::MethodUnknown, message));
         }
-        if call.method == Method::Unsubscribe {
-            if let Some(wishes) = self.table.find(id) {
-                wishes.watcher.remove(uri);
-            }
-            return Ok(noted());
-        }
         let wishes = self.table.of(id, session.expires).inspect_err(|_| self.no_room())?;
         let added = wishes.watcher.add(&plan.target, &Arc::from(uri));
         added.map_err(|_full| {
             self.no_room();
             legacy::full()
         })?;
+        Ok(noted())
+    }
+
+    /// Ends that, whether or not the resource is still there.
+    pub(super) fn unsubscribe(&self, id: &str, call: &Call) -> Result<Reply, Refusal> {
+        let Some(uri) = call.name.as_deref() else {
+            return Err(Refusal::new(Case::ParamsInvalid, "`params.uri` is missing"));
+        };
+        if let Some(wishes) = self.table.find(id) {
+            wishes.watcher.remove(uri);
+        }
         Ok(noted())
     }
 
@@ -86,7 +89,8 @@ impl Inner {
         permitted.set_log_level(level);
     }
 
-    fn no_room(&self) {
-        self.telemetry.gateway.shed(Shed::Gateway);
+    /// Counts a wish for which there is no room.
+    pub(super) fn no_room(&self) {
+        self.telemetry.gateway.shed(Shed::Subscription);
     }
 }

@@ -363,8 +363,9 @@ async fn headers_by_an_old_list_are_made_again_by_a_new_one_once() {
     let rig = Rig::new().await;
     *rig.tools.lock().unwrap() = json!([headed()]);
     *rig.picky.lock().unwrap() = 1;
-    let result = value(rig.send(calling(Version::LATEST, &[("region", "eu")])).await.unwrap());
-    assert_eq!(result["resultType"], "complete");
+    let mut older = calling(Version::V2025_11_25, &[]);
+    older.session = SessionRef::Claimed(rig.session().await);
+    assert_eq!(value(rig.send(older).await.unwrap())["content"], json!([]));
     let eu = vec![Mirrored { name: "region".into(), value: Some("eu".into()) }];
     assert_eq!(rig.calls.lock().unwrap().last().unwrap().1, eu);
     assert_eq!(rig.calls.lock().unwrap().len(), 2);
@@ -372,7 +373,15 @@ async fn headers_by_an_old_list_are_made_again_by_a_new_one_once() {
     let refused = rig.send(calling(Version::LATEST, &[("region", "eu")])).await.unwrap_err();
     assert_eq!(refused.reason(), toolgate_call::Reason::UpstreamProtocol);
     assert!(refused.is_retry_safe(), "the target has looked at nothing");
-    assert_eq!(rig.calls.lock().unwrap().len(), 4, "once more, and no further");
+    assert_eq!(rig.calls.lock().unwrap().len(), 3, "the list says the same: it is not sent again");
+    let mut more = headed();
+    more["inputSchema"]["properties"]["region"]["x-mcp-header"] = json!("Zone");
+    *rig.tools.lock().unwrap() = json!([more]);
+    let mut call = calling(Version::LATEST, &[("region", "eu"), ("zone", "us")]);
+    call.name = Some("b___x".to_owned());
+    rig.registry.changed("b").await;
+    let refused = rig.send(call).await.unwrap_err();
+    assert_eq!(refused.case(), Case::HeaderMismatch, "by the new list");
 }
 
 #[tokio::test]

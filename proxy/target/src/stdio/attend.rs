@@ -9,15 +9,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde::Deserialize;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::time::timeout;
 use toolgate_call::{Era, RawJson, Uris};
 
 use super::link::{Ask, Asker, Link};
-use super::request;
+use super::{NoticeSink, TargetNotice, request};
 
 /// Subscriptions that may be open while later ones are not acknowledged.
 const OPEN: usize = 8;
+/// How long a child is left alone that has ended its subscriptions.
+const PAUSE: Duration = Duration::from_secs(1);
 /// How long the answer to a subscription of the older era is waited for.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -25,6 +27,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 #[derive(Debug, Default)]
 pub(super) struct Subscriptions {
     ids: Mutex<VecDeque<u64>>,
+    /// Woken when the child has ended the last of them.
+    ended: Notify,
 }
 
 #[derive(Deserialize)]
@@ -62,6 +66,21 @@ impl Subscriptions {
         known.map(|at| ids.drain(..at).collect()).unwrap_or_default()
     }
 
+    /// The child has ended one, if it is one.
+    pub(super) fn ended(&self, id: u64) {
+        let mut ids = self.ids();
+        let known = ids.len();
+        ids.retain(|have| *have != id);
+        if ids.is_empty() && known > 0 {
+            self.ended.notify_one();
+        }
+    }
+
+    /// Waits until the child has ended the last of them.
+    pub(super) async fn are_over(&self) {
+        self.ended.notified().await;
+    }
+
     pub(super) fn are_none(&self) -> bool {
         self.ids().is_empty()
     }
@@ -71,8 +90,13 @@ impl Subscriptions {
     }
 }
 
-/// Keeps a child telling of what is watched, as long as it is polled.
-pub(super) async fn attend(link: &Arc<Link>, mut watched: watch::Receiver<Uris>) -> Infallible {
+/// Keeps a child telling of what is watched, as long as it is polled. After a gap all of that may
+/// have changed.
+pub(super) async fn attend(
+    link: &Arc<Link>,
+    mut watched: watch::Receiver<Uris>,
+    notices: &NoticeSink,
+) -> Infallible {
     let mut done = Uris::default();
     loop {
         let wanted = Arc::clone(&watched.borrow_and_update());
@@ -81,9 +105,20 @@ pub(super) async fn attend(link: &Arc<Link>, mut watched: watch::Receiver<Uris>)
             Era::Legacy => differences(link, &done, &wanted).await,
         }
         done = wanted;
-        if watched.changed().await.is_err() {
-            std::future::pending::<()>().await;
+        tokio::select! {
+            () = altered(&mut watched) => {}
+            () = link.unsubscribed() => {
+                tokio::time::sleep(PAUSE).await;
+                notices(TargetNotice::ListsChanged);
+                done.iter().for_each(|uri| notices(TargetNotice::Updated(Arc::clone(uri))));
+            }
         }
+    }
+}
+
+async fn altered(watched: &mut watch::Receiver<Uris>) {
+    if watched.changed().await.is_err() {
+        std::future::pending::<()>().await;
     }
 }
 

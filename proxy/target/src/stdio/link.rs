@@ -265,6 +265,18 @@ impl Link {
         }
     }
 
+    /// A modern child does not want to tell of anything any more, by a message of its own.
+    pub(super) fn cancelled(&self, raw: &RawJson) {
+        if let Some(id) = request::cancelled_id(raw) {
+            self.subscriptions.ended(id);
+        }
+    }
+
+    /// Waits until the child has ended its last subscription.
+    pub(super) async fn unsubscribed(&self) {
+        self.subscriptions.are_over().await;
+    }
+
     /// A caller wants log messages of that level: a child of the older era is told so, unless it
     /// sends them already. What it answers is of no interest.
     pub(super) fn raise(&self, level: LogLevel) {
@@ -291,8 +303,13 @@ impl Link {
 
     /// The child answered. An id that nobody waits for is late, and ignored.
     pub(super) fn answered(&self, id: &RawJson, answer: Answer) {
-        let entry = id_number(id.as_bytes()).and_then(|id| self.calls().open.remove(&id));
+        let number = id_number(id.as_bytes());
+        let entry = number.and_then(|id| self.calls().open.remove(&id));
         let Some(entry) = entry else {
+            // A child that knows no subscriptions is not asked again.
+            if let (Some(id), Answer::Result { .. }) = (number, &answer) {
+                self.subscriptions.ended(id);
+            }
             tracing::debug!(server = %self.target, "an answer that nobody waits for");
             return;
         };

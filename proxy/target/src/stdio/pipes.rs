@@ -120,6 +120,8 @@ fn told(link: &Link, house: &House, (method, raw): (&str, RawJson)) {
         (house.notices)(notice);
     } else if method == request::ACKNOWLEDGED {
         link.acknowledged(&raw);
+    } else if method == request::CANCELLED {
+        link.cancelled(&raw);
     } else if is_message(method) {
         link.logged(raw);
     }

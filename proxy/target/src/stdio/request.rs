@@ -5,11 +5,23 @@
 
 use bytes::{BufMut, Bytes, BytesMut};
 use memchr::memchr2;
+use serde::Deserialize;
 use toolgate_call::{Era, Listed, LogLevel, Permitted, Plan, RawJson, SpanContext, Uris, Version};
 
 use crate::meta::{self, MetaChange};
 use crate::progress::under_own_token;
 use crate::session::wished;
+
+#[derive(Deserialize)]
+struct Cancelled {
+    params: CancelledParams,
+}
+
+#[derive(Deserialize)]
+struct CancelledParams {
+    #[serde(rename = "requestId")]
+    id: u64,
+}
 
 /// A caller's request under our id and, if it wants progress, our token.
 ///
@@ -104,6 +116,14 @@ pub(super) fn cancelled(id: u64) -> Bytes {
         r#"{{"jsonrpc":"2.0","method":"notifications/cancelled","params":{{"requestId":{id},"reason":"nobody waits for the answer any more"}}}}"#
     )
     .into()
+}
+
+/// By which a modern child ends a subscription of its own accord.
+pub(super) const CANCELLED: &str = "notifications/cancelled";
+
+/// The request that such a message is about.
+pub(super) fn cancelled_id(raw: &RawJson) -> Option<u64> {
+    Some(raw.parse::<Cancelled>().ok()?.params.id)
 }
 
 /// The answer to a child's question (older era): only `ping` is one that the gateway answers.

@@ -146,10 +146,11 @@ impl Living {
         self.house.ready(&link, self.group.id());
         let patience = self.house.config.hang_patience;
         let watched = self.house.config.watched.clone();
+        let notices = Arc::clone(&self.house.notices);
         tokio::select! {
             end = self.broken() => end,
             () = link.hung(patience) => End::Hung,
-            never = attend::attend(&link, watched) => match never {},
+            never = attend::attend(&link, watched, &notices) => match never {},
             _ = stop.wait_for(|stop| *stop) => End::Stop,
         }
     }
