@@ -16,6 +16,8 @@ use toolgate_call::Uris;
 pub(crate) const OF_ONE: usize = 256;
 /// The most that may be watched in all.
 const OF_ALL: usize = 16_384;
+/// The most streams of one session that wait; the others look from time to time.
+const WAITING: usize = 16;
 /// The most parts of resources of which one watcher has heard and not taken word.
 const UNTAKEN: usize = 1024;
 
@@ -54,7 +56,8 @@ struct Heard {
     /// What it watches, and whose that is.
     watched: BTreeMap<Arc<str>, Arc<str>>,
     updated: BTreeSet<Arc<str>>,
-    waker: Option<Waker>,
+    /// A session may have several streams.
+    wakers: Vec<Waker>,
 }
 
 /// No room for another URI.
@@ -114,11 +117,11 @@ impl Watches {
 /// Tells those who watch `whole` that `uri`, it or a part of it, has changed; of the whole
 /// instead, whoever has not taken many others.
 fn tell((whole, uri): (&Arc<str>, &Arc<str>), ears: &HashMap<u64, Arc<Ear>>) -> Vec<Waker> {
-    let told = ears.values().filter_map(|ear| {
+    let told = ears.values().flat_map(|ear| {
         let mut heard = ear.heard();
         let uri = if heard.updated.len() < UNTAKEN { uri } else { whole };
         heard.updated.insert(Arc::clone(uri));
-        heard.waker.take()
+        std::mem::take(&mut heard.wakers)
     });
     told.collect()
 }
@@ -238,7 +241,7 @@ impl Watcher {
     pub(crate) fn has_news(&self, cx: &Context<'_>) -> bool {
         let mut heard = self.ear.heard();
         if heard.updated.is_empty() {
-            heard.waker = Some(cx.waker().clone());
+            heard.wait(cx.waker());
             return false;
         }
         true
@@ -253,6 +256,21 @@ impl Watcher {
 impl Drop for Watcher {
     fn drop(&mut self) {
         self.clear();
+    }
+}
+
+// === impl Heard ===
+
+impl Heard {
+    /// Wakes this one as well, once there is something to tell.
+    fn wait(&mut self, waker: &Waker) {
+        if self.wakers.iter().any(|have| have.will_wake(waker)) {
+            return;
+        }
+        if self.wakers.len() >= WAITING {
+            self.wakers.remove(0);
+        }
+        self.wakers.push(waker.clone());
     }
 }
 

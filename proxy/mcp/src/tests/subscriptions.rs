@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
+use futures_util::future::poll_immediate;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 use toolgate_call::{
@@ -199,6 +200,9 @@ async fn bursts_come_as_one_and_only_what_was_asked_for() {
         rig.registry.watches().updated("a", "a://1");
         rig.registry.watches().updated("a", "a://2");
         rig.registry.watches().updated("b", "a://1");
+        let event = poll_fn(|cx| events.as_mut().poll_event(cx));
+        assert!(poll_immediate(event).await.is_none(), "more may come");
+        tokio::time::advance(Duration::from_millis(40)).await;
     }
     let meta = json!({ ID: 1 });
     let told = next(&mut events).await;

@@ -13,7 +13,7 @@ mod wish;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock, Weak};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::Response;
@@ -36,6 +36,9 @@ use wish::{Footing, Wish};
 
 const ACKNOWLEDGED: &str = "notifications/subscriptions/acknowledged";
 const METHOD_UNKNOWN: i64 = -32601;
+/// How long an answer may take without which nothing is lost: that to a handshake of the listener's
+/// own, and to a subscription that is to take the place of one that still goes on.
+const ANSWER: Duration = Duration::from_secs(10);
 
 /// The one listener of a target; it ends with the target.
 #[derive(Debug)]
@@ -67,6 +70,8 @@ struct Ear {
     resumes: bool,
     /// Whether there was a stream, and no other has taken its place.
     listening: bool,
+    /// Whether the stream that there is has begun to tell of changes.
+    begun: bool,
 }
 
 #[derive(Deserialize)]
@@ -146,6 +151,7 @@ impl Ear {
             watched: target.config.watched.clone(),
             resumes: false,
             listening: false,
+            begun: false,
         }
     }
 
@@ -202,9 +208,10 @@ impl Ear {
             target.session.forget(&session);
             target.metrics.reestablished();
         }
-        let ledger = Ledger::new(Instant::now());
-        if let Err(why) = target.session.settle(&target, &ledger).await {
-            tracing::debug!(target_name = &*self.name, ?why, "no session to listen on");
+        let (ledger, limit) = (Ledger::new(Instant::now()), target.config.connect_timeout + ANSWER);
+        let settled = tokio::time::timeout(limit, target.session.settle(&target, &ledger)).await;
+        if !matches!(settled, Ok(Ok(_))) {
+            tracing::debug!(target_name = &*self.name, "no session to listen on");
         }
     }
 
@@ -238,13 +245,15 @@ impl Ear {
             Err(ending) => return Ok(ending),
         };
         head.notify_one();
+        self.begun = false;
         let is_modern = matches!(stream.footing, Footing::Modern);
         if !is_modern {
             self.opened();
         }
         let mut next: Option<Pin<Box<dyn Future<Output = Option<Stream>> + Send>>> = None;
         loop {
-            let (uris, waits) = (Uris::clone(&stream.uris), next.is_some());
+            let uris = Uris::clone(&stream.uris);
+            let may_follow = is_modern && self.begun && next.is_none();
             tokio::select! {
                 data = stream.next() => match data? {
                     Some(data) => {
@@ -258,7 +267,7 @@ impl Ear {
                     Some(other) => (stream, next) = (other, None),
                     None => return Ok(Ending::NotOffered("nothing is watched".to_owned())),
                 },
-                () = differs(&mut self.watched, &uris), if is_modern && !waits => {
+                () = differs(&mut self.watched, &uris), if may_follow => {
                     next = Some(Box::pin(Stream::successor(Weak::clone(&self.target))));
                 }
             }
@@ -312,7 +321,7 @@ impl Ear {
     /// Changes are heard from now on; those since an earlier stream were not.
     fn opened(&mut self) {
         tracing::debug!(target_name = &*self.name, "listening for changes");
-        self.listening = true;
+        (self.listening, self.begun) = (true, true);
         if std::mem::replace(&mut self.resumes, true) {
             self.report();
         }

@@ -25,7 +25,7 @@ use crate::wire::{Incoming, read_message};
 
 /// The codes that servers of the older era give for a session they do not know.
 const NO_SESSION: i64 = -32000;
-const SESSION_UNKNOWN: i64 = -32001;
+pub(super) const SESSION_UNKNOWN: i64 = -32001;
 const INVALID_PARAMS: i64 = -32602;
 /// How long the text of a refusal may take, whose status is known already.
 const REFUSAL: Duration = Duration::from_secs(2);

@@ -3,6 +3,7 @@
 //! Enters: the first call, or one that found the session gone. Leaves: a session that all calls
 //! share. Never: two handshakes at once; never a caller's session id.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -25,6 +26,8 @@ pub(super) struct Session {
     /// The target's answer to `initialize`.
     pub(super) about: RawJson,
     pub(super) logs: Logs,
+    /// The resources that were subscribed to on it.
+    watched: Mutex<BTreeSet<Arc<str>>>,
 }
 
 /// The place of the session.
@@ -38,6 +41,25 @@ pub(super) struct SessionSlot {
 #[serde(rename_all = "camelCase")]
 struct Initialized {
     protocol_version: String,
+}
+
+// === impl Session ===
+
+impl Session {
+    /// The resources that were subscribed to on it.
+    pub(super) fn subscribed(&self) -> BTreeSet<Arc<str>> {
+        self.watched.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// A resource was subscribed to, or is not any more.
+    pub(super) fn note(&self, uri: &Arc<str>, is_watched: bool) {
+        let mut watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
+        if is_watched {
+            watched.insert(Arc::clone(uri));
+        } else {
+            watched.remove(uri);
+        }
+    }
 }
 
 // === impl SessionSlot ===
@@ -107,7 +129,7 @@ async fn handshake(target: &Inner) -> Result<Session, Failure> {
     };
     let (version, about) = agreed(bytes)?;
     let logs = Logs::of(&about);
-    let session = Session { id, version, about, logs };
+    let session = Session { id, version, about, logs, watched: Mutex::default() };
     initialized(target, &session, ledger).await?;
     Ok(session)
 }

@@ -16,7 +16,7 @@ use toolgate_telemetry::TargetMetrics;
 
 use super::pace::Pace;
 use super::wish::{Footing, Wish};
-use super::{Ending, acknowledged, refused};
+use super::{ANSWER, Ending, acknowledged, refused};
 use crate::http::Inner;
 use crate::http::conn::{Conn, broken};
 use crate::http::failure::Failure;
@@ -63,9 +63,10 @@ impl Stream {
         loop {
             let wish = Wish::of(&*target.upgrade()?)?;
             let since = Instant::now();
-            match Self::ready(wish).await {
-                Ok(stream) => return Some(stream),
-                Err(why) => tracing::debug!(?why, "no other subscription yet"),
+            match tokio::time::timeout(ANSWER, Self::ready(wish)).await {
+                Ok(Ok(stream)) => return Some(stream),
+                Ok(Err(why)) => tracing::debug!(?why, "no other subscription yet"),
+                Err(_) => tracing::debug!("no other subscription is acknowledged"),
             }
             tokio::time::sleep(pace.after(since.elapsed())).await;
         }

@@ -289,6 +289,16 @@ async fn an_older_target_is_asked_for_each_resource_on_each_session() {
     assert_eq!(asked(peer.answer().await), subscribe("t://y"));
     let gone = (json!("resources/unsubscribe"), json!("t://x"));
     assert_eq!(asked(peer.answer().await), gone);
+    // Another stream of the same session carries what was subscribed to already.
+    drop(opened);
+    let opened = peer.opened().await;
+    assert_eq!(opened.header("mcp-session-id"), "session-1");
+    changed(&mut notices).await;
+    updated(&mut notices, "t://y").await;
+    watched.send_replace(uris(&["t://y", "t://z"]));
+    assert_eq!(asked(peer.answer().await), subscribe("t://z"), "and not `t://y` again");
+    watched.send_replace(uris(&["t://y"]));
+    assert_eq!(asked(peer.answer().await).1, json!("t://z"));
     // The target is another one now; nobody calls it.
     peer.loses_its_session();
     peer.offers(404);
