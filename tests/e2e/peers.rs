@@ -8,18 +8,23 @@ mod driver;
 mod plan;
 mod stage;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use serde_json::json;
 use toolgate_tests::gateway::Gateway;
+use toolgate_tests::herald::{self, Herald};
 use toolgate_tests::wait::until;
 
+use crate::expect::OPEN;
+
 use books::Books;
-use driver::{Driver, Era, Peer};
+use driver::{Driver, Era, Peer, installed, script_yaml};
 use plan::{Step, UNKNOWN_TOOL};
-use stage::{EVERYTHING, HTTP_LEGACY, HTTP_MODERN, STDIO_LEGACY, STDIO_MODERN, Stage};
+use stage::{EVERYTHING, Everything, HTTP_LEGACY, HTTP_MODERN, STDIO_LEGACY, STDIO_MODERN, Stage};
 
 /// A token that no issuer made.
 const GARBAGE: &str = "garbage0garbage0garbage0garbage0";
+/// A resource of the server of the Python SDK.
+const COUNTER: &str = "peer://counter";
 /// A resource of the reference server.
 const RESOURCE: &str = "demo://resource/static/document/architecture.md";
 /// How often the fixture's `slow` tells how far it is.
@@ -160,6 +165,70 @@ async fn changed_resources_of_the_reference_server_reach_the_python_sdk_in_both_
         let args = ["--watch", RESOURCE].map(str::to_owned);
         let (report, said) = tokio::try_join!(listener.report(&args), toggle)?;
         ensure!(report.updated == Some(vec![RESOURCE.to_owned()]), "{era:?} {said}: {report:?}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn headers_that_the_sdks_make_of_arguments_agree_with_them_and_reach_the_target() -> Result<()>
+{
+    installed()?;
+    let herald = Herald::start(herald::Era::Modern).await?;
+    let region = json!({ "type": "string", "x-mcp-header": "Region" });
+    let count = json!({ "type": "integer", "x-mcp-header": "Count" });
+    herald.lists(json!([herald::tool("echo", &json!({ "region": region, "count": count }))]));
+    let url = herald.url();
+    let config = format!("{OPEN}targets:\n  herald: {{ mcp: {{ url: \"{url}\" }} }}\n");
+    let gateway = Gateway::start(&config).await?;
+    until("the tool is listed", async || {
+        Ok((gateway.client().tools().await? == ["herald___echo"]).then_some(()))
+    })
+    .await?;
+    let arguments = json!({ "region": "gr\u{fc}n", "count": 7 }).to_string();
+    let args = ["--tools", "--call", "herald___echo", &arguments].map(str::to_owned);
+    let mut calls = 0;
+    for peer in [Peer::PythonSdk, Peer::TsSdk, Peer::Rmcp] {
+        for era in Era::BOTH {
+            let driver = Driver::new(peer, era, gateway.mcp_url());
+            let report = driver.report(&args).await.with_context(|| format!("{peer:?} {era:?}"))?;
+            ensure!(report.calls.first().is_some_and(|call| call.text == "done"), "{report:?}");
+            calls += 1;
+            let heard = herald.until_heard("tools/call", calls).await?;
+            let told = [heard.header("mcp-param-region"), heard.header("mcp-param-count")];
+            ensure!(told == [Some("=?base64?Z3LDvG4=?="), Some("7")], "{peer:?} {era:?}: {told:?}");
+        }
+    }
+    gateway.books_agree().await
+}
+
+#[tokio::test]
+async fn changed_resources_of_a_modern_server_reach_the_python_sdk_in_both_eras() -> Result<()> {
+    installed()?;
+    let server = Everything::python().await?;
+    let pipe = script_yaml("python_server, stdio");
+    let targets =
+        [format!("mcp: {{ url: \"{}\" }}", server.url()), format!("stdio: {{ command: {pipe} }}")];
+    for (era, target) in targets.iter().flat_map(|target| Era::BOTH.map(|era| (era, target))) {
+        let config = format!("{OPEN}targets:\n  peer: {{ {target} }}\n");
+        let gateway = Gateway::start(&config).await?;
+        let caller = gateway.client();
+        until("the server is listed", async || {
+            Ok((caller.tools().await? == ["peer___touch"]).then_some(()))
+        })
+        .await?;
+        let args = ["--watch", COUNTER].map(str::to_owned);
+        let driver = Driver::new(Peer::PythonSdk, era, gateway.mcp_url());
+        // Until the server has been subscribed to, nobody hears what it says.
+        let touching = until("the client has heard of it", async || {
+            let touched = caller.tool("peer___touch", json!({ "uri": COUNTER })).await?;
+            ensure!(touched.content()? == "touched");
+            Ok(None::<()>)
+        });
+        let report = tokio::select! {
+            report = driver.report(&args) => report?,
+            heard = touching => bail!("{era:?} {target}: {heard:?}"),
+        };
+        ensure!(report.updated == Some(vec![COUNTER.to_owned()]), "{era:?} {target}: {report:?}");
     }
     Ok(())
 }

@@ -2,6 +2,7 @@
 # Runs one peer with the interpreter that setup.sh installed for it.
 #   run.sh python_sdk|fastmcp_client|ts_sdk|ts_sdk_v1|inspector --url URL [--token TOKEN] …
 #   run.sh promtool|cfn-lint|grafana_sdk …   readers of rules, templates and dashboards
+#   run.sh python_server stdio|http PORT   a server of the Python SDK
 #   run.sh everything-stdio          the reference server on standard input and output
 #   run.sh everything-http PORT      the reference server on http://127.0.0.1:PORT/mcp
 set -euo pipefail
@@ -13,7 +14,7 @@ node=$TOOLGATE_PEERS_DIR/node/node_modules/.bin/node
 everything=$TOOLGATE_PEERS_DIR/node/node_modules/@modelcontextprotocol/server-everything/dist/index.js
 
 usage() {
-    sed -n '3,6s/^# *//p' "${BASH_SOURCE[0]}" >&2
+    sed -n '3,7s/^# *//p' "${BASH_SOURCE[0]}" >&2
     exit 2
 }
 
@@ -30,7 +31,7 @@ case $name in
     ts_sdk | ts_sdk_v1 | inspector) exec "$node" "$here/$name.mjs" "$@" ;;
     promtool) exec promtool "$@" ;;
     cfn-lint) exec "$TOOLGATE_PEERS_DIR/venv/bin/cfn-lint" "$@" ;;
-    grafana_sdk) exec "$python" -B "$here/$name.py" "$@" ;;
+    grafana_sdk | python_server) exec "$python" -B "$here/$name.py" "$@" ;;
     everything-stdio) exec "$node" "$everything" stdio ;;
     everything-http)
         [[ $# -eq 1 ]] || usage

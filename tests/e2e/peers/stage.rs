@@ -43,9 +43,9 @@ pub(crate) struct Stage {
     _issuer: Issuer,
 }
 
-/// The reference server over HTTP.
+/// The reference server over HTTP, or another one.
 #[derive(Debug)]
-struct Everything {
+pub(crate) struct Everything {
     url: String,
     _process: Process,
     _scratch: Scratch,
@@ -116,12 +116,27 @@ targets:
 
 impl Everything {
     async fn start() -> Result<Self> {
+        Self::run(&["everything-http"]).await
+    }
+
+    /// The server of the Python SDK.
+    pub(crate) async fn python() -> Result<Self> {
+        Self::run(&["python_server", "http"]).await
+    }
+
+    /// Its endpoint.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// A server of `run.sh`, on a port that is its last argument.
+    async fn run(args: &[&str]) -> Result<Self> {
         let scratch = Scratch::new()?;
         let address = free_address()?;
         let mut command = script_command();
-        command.args(["everything-http", &address.port().to_string()]);
-        let mut process = Process::start("everything", &mut command, &scratch)?;
-        until("the reference server listens", async || {
+        command.args(args).arg(address.port().to_string());
+        let mut process = Process::start("server", &mut command, &scratch)?;
+        until("the server listens", async || {
             process.check()?;
             Ok(TcpStream::connect(address).await.is_ok().then_some(()))
         })
