@@ -70,6 +70,9 @@ struct Ear {
     resumes: bool,
     /// Whether there was a stream, and no other has taken its place.
     listening: bool,
+    /// The resources with which the target has taken no subscription at all: others, and its lists,
+    /// are not to suffer from that.
+    refused: Option<Uris>,
     /// Whether the stream that there is has begun to tell of changes.
     begun: bool,
 }
@@ -152,6 +155,7 @@ impl Ear {
             resumes: false,
             listening: false,
             begun: false,
+            refused: None,
         }
     }
 
@@ -161,7 +165,7 @@ impl Ear {
             self.news.mark_unchanged();
             self.watched.mark_unchanged();
             let Some(target) = self.target.upgrade() else { return };
-            let wish = Wish::of(&target);
+            let wish = Wish::but(&target, self.refused.as_ref());
             drop(target);
             let since = Instant::now();
             match Box::pin(self.attend(wish)).await {
@@ -296,7 +300,13 @@ impl Ear {
                 said.filter(|_| matches!(footing, Footing::Modern))
                     .and_then(|accepted| self.acknowledged(accepted))
             }
-            (Incoming::Answer { id, answer }, Footing::Modern) => answered(stream.id, &id, &answer),
+            (Incoming::Answer { id, answer }, Footing::Modern) => {
+                let ending = answered(stream.id, &id, &answer)?;
+                if matches!(answer, Answer::Error { .. }) && !stream.uris.is_empty() {
+                    self.refused = Some(Uris::clone(&stream.uris));
+                }
+                Some(ending)
+            }
             (Incoming::Request { id, method, .. }, Footing::Legacy(session)) => {
                 if let Some(target) = self.target.upgrade() {
                     stream::answer(&target, session, &id, &method);

@@ -311,3 +311,27 @@ async fn an_older_target_is_asked_for_each_resource_on_each_session() {
     changed(&mut notices).await;
     updated(&mut notices, "t://y").await;
 }
+
+#[tokio::test]
+async fn a_resource_that_a_target_does_not_take_costs_no_word_of_its_lists() {
+    let mut peer = Peer::start(Era::Modern).await;
+    let watched = watch::Sender::new(uris(&["t://gone"]));
+    let (caller, mut notices) = target_watching(&peer, watched.subscribe());
+    caller.list().await.unwrap();
+    let first = peer.opened().await;
+    let filter = |opened: &Opened| opened.body["params"]["notifications"].clone();
+    assert_eq!(filter(&first)["resourceSubscriptions"], json!(["t://gone"]));
+    let error = json!({ "code": -32602, "message": "no such resource" });
+    let refusal = json!({ "jsonrpc": "2.0", "id": first.body["id"], "error": error });
+    first.say(&refusal.to_string()).await;
+    let second = peer.opened().await;
+    assert_eq!(filter(&second).get("resourceSubscriptions"), None);
+    second.acknowledge(filter(&second)).await;
+    second.say(CHANGED).await;
+    changed(&mut notices).await;
+    // It is asked for beside that, in case the target takes it by now.
+    let third = peer.opened().await;
+    assert_eq!(filter(&third)["resourceSubscriptions"], json!(["t://gone"]));
+    third.acknowledge(filter(&third)).await;
+    second.closed().await;
+}

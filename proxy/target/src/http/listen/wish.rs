@@ -70,8 +70,14 @@ impl Wish {
     }
 
     pub(super) fn of(target: &Inner) -> Option<Self> {
+        Self::but(target, None)
+    }
+
+    /// The same without these resources, with which the target has taken no subscription at all.
+    pub(super) fn but(target: &Inner, refused: Option<&Uris>) -> Option<Self> {
         let footing = Footing::of(target)?;
         let uris = Uris::clone(&target.config.watched.borrow());
+        let uris = if refused == Some(&uris) { Uris::default() } else { uris };
         let path = target.pool.connector.uri().clone();
         let (id, how, outgoing) = match &footing {
             Footing::Modern => {
