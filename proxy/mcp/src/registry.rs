@@ -8,6 +8,7 @@ mod catalog;
 mod changes;
 mod entry;
 mod owners;
+mod spec;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,13 +18,13 @@ use arc_swap::ArcSwap;
 use futures_util::future::join_all;
 use tokio::sync::watch;
 use toolgate_call::{
-    Case, Directory, Hint, Kind, Listed, Plan, Policy, Principal, Refusal, Resolving, RetryPlan,
-    Scopes, name,
+    Case, Directory, Hint, Kind, Listed, Plan, Policy, Principal, Refusal, Resolving, name,
 };
-use toolgate_telemetry::{ListCause, TargetMetrics, Telemetry};
+use toolgate_telemetry::{ListCause, Telemetry};
 
 pub(crate) use catalog::{Catalog, Generations, Offered};
 use entry::Entry;
+pub use spec::{TargetSpec, ToolRule};
 
 use crate::list::cut;
 use crate::mirror::Mirror;
@@ -46,48 +47,6 @@ const FIRST_WORDS: Duration = Duration::from_secs(1);
 
 /// The longest URI that is given back to whoever asked for it in vain, in bytes.
 const URI: usize = 4096;
-
-/// A target, as the registry needs to know it.
-#[derive(Clone, Debug)]
-pub struct TargetSpec {
-    /// Its configured name.
-    pub name: Arc<str>,
-    /// The way to it.
-    pub svc: TargetSvc,
-    /// Scopes that all it offers needs.
-    pub scopes: Scopes,
-    /// How long a call may take.
-    pub timeout: Duration,
-    /// How failed attempts are repeated.
-    pub retry: RetryPlan,
-    /// How long its list is good for.
-    pub list_ttl: Duration,
-    /// Whether its annotations are believed.
-    pub trust_annotations: bool,
-    /// Whether a list without its tools is an error.
-    pub required: bool,
-    /// Whether it is reached over HTTP, where a modern one reads arguments in headers as well.
-    pub http: bool,
-    /// Counts refreshes.
-    pub metrics: Arc<TargetMetrics>,
-}
-
-/// What the operator says of one tool; `None` leaves the target's value.
-#[derive(Clone, Debug, Default)]
-pub struct ToolRule {
-    /// Scopes beyond those of gateway and target.
-    pub scopes: Scopes,
-    /// Whether it changes nothing.
-    pub read_only: Option<bool>,
-    /// Whether calling it twice is the same as calling it once.
-    pub idempotent: Option<bool>,
-    /// How long a call may take.
-    pub timeout: Option<Duration>,
-    /// How failed attempts are repeated.
-    pub retry: Option<RetryPlan>,
-    /// Calls at once.
-    pub concurrency: Option<u32>,
-}
 
 /// All targets and their tools.
 #[derive(Debug)]

@@ -1,12 +1,14 @@
 //! What a target says without being asked.
 //!
 //! Enters: the target's era and session, once a call has shown them. Leaves: word that its lists
-//! or watched resources have changed, or may have. Never: more than one stream, a call, or a reason to keep the target.
+//! or watched resources have changed, or may have. Never: more than one stream for long, a call, or a
+//! reason to keep the target.
 //! (2025-11-25 `basic/transports`, "Listening for Messages from the Server"; 2026-07-28
 //! `basic/patterns/subscriptions`.)
 
 mod open;
 mod pace;
+mod said;
 mod subscribe;
 mod wish;
 
@@ -16,26 +18,22 @@ use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::Response;
-use serde::Deserialize;
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, watch};
 use tokio::task::AbortHandle;
-use toolgate_call::{Answer, Ledger, RawJson, Uris};
+use toolgate_call::{Answer, Ledger, Uris};
 
 use super::Inner;
 use super::failure::Failure;
-use super::reply::{Kind, is_ours};
 use super::stream;
 use crate::progress::news;
 use crate::wire::{Incoming, read_message};
 use crate::{NoticeSink, TargetNotice};
 use open::Stream;
 use pace::Pace;
+use said::{acknowledged, answered};
 use wish::{Footing, Wish};
 
-const ACKNOWLEDGED: &str = "notifications/subscriptions/acknowledged";
-const METHOD_UNKNOWN: i64 = -32601;
 /// How long an answer may take without which nothing is lost: that to a handshake of the listener's
 /// own, and to a subscription that is to take the place of one that still goes on.
 const ANSWER: Duration = Duration::from_secs(10);
@@ -75,39 +73,6 @@ struct Ear {
     refused: Option<Uris>,
     /// Whether the stream that there is has begun to tell of changes.
     begun: bool,
-}
-
-#[derive(Deserialize)]
-struct Acknowledged {
-    params: AcknowledgedParams,
-}
-
-#[derive(Deserialize)]
-struct AcknowledgedParams {
-    notifications: Accepted,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Accepted {
-    #[serde(default)]
-    tools_list_changed: bool,
-    #[serde(default)]
-    prompts_list_changed: bool,
-    #[serde(default)]
-    resources_list_changed: bool,
-    #[serde(default)]
-    resource_subscriptions: Vec<serde::de::IgnoredAny>,
-}
-
-// === impl Accepted ===
-
-impl Accepted {
-    fn is_some(&self) -> bool {
-        let lists =
-            [self.tools_list_changed, self.prompts_list_changed, self.resources_list_changed];
-        lists.contains(&true) || !self.resource_subscriptions.is_empty()
-    }
 }
 
 // === impl Listener ===
@@ -365,12 +330,6 @@ impl Ending {
     }
 }
 
-/// Whether a notice acknowledges a subscription, and if so, whether anything of it was accepted.
-fn acknowledged(method: &str, raw: &RawJson) -> Option<bool> {
-    let said = (method == ACKNOWLEDGED).then(|| raw.parse::<Acknowledged>())?;
-    Some(said.is_ok_and(|said| said.params.notifications.is_some()))
-}
-
 /// The future there is, or nothing for ever.
 async fn settled<F: Future + Unpin>(next: &mut Option<F>) -> F::Output {
     match next {
@@ -413,35 +372,6 @@ async fn moved(news: &mut watch::Receiver<()>, target: &Weak<Inner>, footing: &F
             return;
         }
     }
-}
-
-/// Why the head of an answer is not that of a stream.
-fn refused<B>(head: &Response<B>) -> Option<Ending> {
-    let status = head.status();
-    if status.is_success() {
-        let streams = Kind::of(head.headers()) == Kind::Sse;
-        let why = || Ending::NotOffered(format!("HTTP {status} without an event stream"));
-        return (!streams).then(why);
-    }
-    let why = format!("HTTP {status}");
-    // Some take a second stream only when they have noticed that the first is gone (409).
-    let passes = matches!(status.as_u16(), 401 | 403 | 408 | 409 | 425 | 429);
-    let broken = status.is_server_error() && status.as_u16() != 501;
-    Some(if passes || broken { Ending::Over(why) } else { Ending::NotOffered(why) })
-}
-
-/// The answer to a subscription is its end.
-fn answered(ours: u64, id: &RawJson, answer: &Answer) -> Option<Ending> {
-    if !is_ours(id, ours, answer) {
-        return None;
-    }
-    Some(match answer {
-        Answer::Error { code: METHOD_UNKNOWN, .. } => {
-            Ending::NotOffered("the target knows no subscriptions".to_owned())
-        }
-        Answer::Error { code, .. } => Ending::Over(format!("error {code}")),
-        Answer::Result { .. } => Ending::Over("the target ended the subscription".to_owned()),
-    })
 }
 
 #[cfg(test)]

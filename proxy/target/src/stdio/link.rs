@@ -4,6 +4,8 @@
 //! its request. Never: an id of a caller on the pipe, an entry that outlives its caller, or a
 //! message that waits for room.
 
+mod told;
+
 use std::collections::HashMap;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
@@ -15,14 +17,13 @@ use bytes::Bytes;
 use tokio::sync::{Notify, mpsc};
 use tokio::time::timeout;
 use toolgate_call::{
-    Answer, Case, Era, Event, Events, Ledger, LogLevel, Permitted, Phase, RawJson, Reason, Refusal,
-    Uris, Version,
+    Answer, Case, Era, Event, Events, Ledger, Permitted, Phase, RawJson, Reason, Refusal, Version,
 };
 
 use super::attend::Subscriptions;
 use super::mailbox::Mailbox;
 use super::request;
-use crate::progress::{id_number, reported, wants_message};
+use crate::progress::{id_number, reported};
 use crate::session::Logs;
 
 /// One child's pipe, shared by its callers.
@@ -236,63 +237,6 @@ impl Link {
     pub(super) fn say(&self, line: Bytes) {
         if let Err(refusal) = self.send(Outgoing { line, mail: None }) {
             tracing::debug!(server = %self.target, %refusal, "a notification was not sent");
-        }
-    }
-
-    /// Whether a modern child has said that it tells of changes of its lists.
-    pub(super) fn tells(&self, tells: bool) {
-        self.tells.store(tells, Relaxed);
-    }
-
-    /// Asks a modern child to tell of changes of its lists and of these resources. What it answers
-    /// is of no interest; once it acknowledges that, earlier subscriptions end.
-    pub(super) fn subscribe(&self, uris: &Uris) {
-        let lists = self.tells.load(Relaxed);
-        if !lists && uris.is_empty() && self.subscriptions.are_none() {
-            return;
-        }
-        let id = self.next.fetch_add(1, Relaxed);
-        self.say(request::listen(id, lists, uris));
-        if let Some(oldest) = self.subscriptions.begun(id) {
-            self.say(request::cancelled(oldest));
-        }
-    }
-
-    /// A modern child has acknowledged a subscription.
-    pub(super) fn acknowledged(&self, raw: &RawJson) {
-        for earlier in self.subscriptions.acknowledged(raw) {
-            self.say(request::cancelled(earlier));
-        }
-    }
-
-    /// A modern child does not want to tell of anything any more, by a message of its own.
-    pub(super) fn cancelled(&self, raw: &RawJson) {
-        if let Some(id) = request::cancelled_id(raw) {
-            self.subscriptions.ended(id);
-        }
-    }
-
-    /// Waits until the child has ended its last subscription.
-    pub(super) async fn unsubscribed(&self) {
-        self.subscriptions.are_over().await;
-    }
-
-    /// A caller wants log messages of that level: a child of the older era is told so, unless it
-    /// sends them already. What it answers is of no interest.
-    pub(super) fn raise(&self, level: LogLevel) {
-        if self.logs.get().is_some_and(|logs| logs.raise(level)) {
-            self.say(request::set_level(self.next.fetch_add(1, Relaxed), level));
-        }
-    }
-
-    /// The child sent a log message. Nothing in it says for whom: it is the only caller's, or lost.
-    pub(super) fn logged(&self, raw: RawJson) {
-        let calls = self.calls();
-        let mut callers =
-            calls.open.values().filter_map(|entry| Some((entry.caller.as_ref()?, &entry.mail)));
-        let (Some((caller, mail)), None) = (callers.next(), callers.next()) else { return };
-        if wants_message(caller, &raw) {
-            mail.push(raw);
         }
     }
 

@@ -15,8 +15,9 @@ use toolgate_call::{Ledger, Uris};
 use toolgate_telemetry::TargetMetrics;
 
 use super::pace::Pace;
+use super::said::{acknowledged, refused};
 use super::wish::{Footing, Wish};
-use super::{ANSWER, Ending, acknowledged, refused};
+use super::{ANSWER, Ending};
 use crate::http::Inner;
 use crate::http::conn::{Conn, broken};
 use crate::http::failure::Failure;

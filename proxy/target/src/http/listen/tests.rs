@@ -10,7 +10,8 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 use toolgate_call::{Era, Uris};
 
-use super::{Ending, Wish, refused};
+use super::said::refused;
+use super::{Ending, Wish};
 use crate::TargetNotice;
 use peer::{Opened, Peer, target, target_watching};
 
