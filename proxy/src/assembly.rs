@@ -14,7 +14,9 @@ use std::time::Duration;
 use toolgate_admit::authn::{AuthConfig, Authenticator, IssuerConfig, Profile};
 use toolgate_admit::{OriginConfig, RpcConfig};
 use toolgate_call::{Policy, Principal, RetryPlan};
-use toolgate_mcp::{McpConfig, Prefix, Registry, Router, SessionConfig, Sessions, ToolRule};
+use toolgate_mcp::{
+    McpConfig, Prefix, Registry, Router, SessionConfig, Sessions, ToolRule, Watches,
+};
 use toolgate_telemetry::{AccessLogTo, OtlpConfig, Protocol, SpansTo, Telemetry, TraceConfig};
 
 pub use target::{Backend, Far};
@@ -120,13 +122,14 @@ pub fn assemble(
     let facts = Facts::new(inherited);
     let auth = authenticator(config, callers, telemetry)?;
     let policy = Arc::new(policy(config, callers));
+    let watches: Arc<Watches> = Arc::default();
     let mut backends = Vec::with_capacity(config.targets.len());
     for target in &config.targets {
-        backends.push(Backend::new(target, telemetry, &facts)?);
+        backends.push(Backend::new(target, telemetry, &facts, &watches)?);
     }
     let specs = backends.iter().map(|backend| backend.spec.clone()).collect();
     let registry =
-        Registry::new(specs, rules(config), prefix(config.prefix), Arc::clone(telemetry));
+        Registry::new(specs, rules(config), prefix(config.prefix), watches, Arc::clone(telemetry));
     facts.know(&registry, &backends);
     let shown = Arc::downgrade(&facts);
     telemetry.at_scrape(move || {

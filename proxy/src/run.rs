@@ -262,6 +262,7 @@ fn background(parts: &crate::stack::Parts, backends: &[Backend]) -> JoinSet<()> 
         .collect();
     let shut = move |target: &str| health.get(target).and_then(|health| health.shut_for());
     tasks.spawn(registry.keep(shut));
+    tasks.spawn(parts.router.clone().keep());
     for backend in backends {
         let (registry, changed) = (Arc::clone(&parts.registry), Arc::clone(&backend.changed));
         let name = Arc::clone(&backend.spec.name);

@@ -103,6 +103,71 @@ async fn a_bad_cursor_is_the_callers_mistake() -> Result<()> {
     Ok(())
 }
 
+/// All names, page by page, and the number of pages.
+async fn paged(ask: impl AsyncFn(Value) -> Result<Answer>) -> Result<(Vec<String>, usize)> {
+    let (mut names, mut params, mut pages) = (Vec::new(), json!({}), 0);
+    loop {
+        let answer = ask(params).await?;
+        names.extend(answer.tool_names()?);
+        pages += 1;
+        let next = answer.result()?["nextCursor"].clone();
+        if next.is_null() {
+            return Ok((names, pages));
+        }
+        params = json!({ "cursor": next });
+    }
+}
+
+#[tokio::test]
+async fn thousands_of_tools_have_no_gaps_in_either_era_and_no_page_spans_a_change() -> Result<()> {
+    const MORE: usize = 2000;
+    let targets = [Sick::start(Era::Modern).await?, Sick::start(Era::Legacy).await?];
+    let third = Sick::start(Era::Modern).await?;
+    let mut config = format!("{OPEN}defaults: {{ list_ttl: 1s }}\ntargets:\n");
+    for (name, sick) in ["a", "b", "c"].iter().zip(targets.iter().chain([&third])) {
+        sick.lists(MORE);
+        config.push_str(&format!("  {name}: {{ mcp: {{ url: \"{}\" }} }}\n", sick.url()));
+    }
+    let gateway = Gateway::start(&config).await?;
+    until_listed(&gateway, "a___read").await?;
+    let own = |target| {
+        let more = (0..MORE).map(|n| format!("more_{n}"));
+        let all = ["read".to_owned(), "write".to_owned()].into_iter().chain(more);
+        all.map(move |tool| format!("{target}___{tool}"))
+    };
+    let all: Vec<String> = ["a", "b", "c"].into_iter().flat_map(own).collect();
+    let client = gateway.client();
+    let session = client.session().await?;
+    let modern = async |params| client.modern("tools/list", params).await;
+    let legacy = async |params| session.request("tools/list", params).await;
+    // While targets are still starting, a page may be of another list than the one before.
+    let whole = async || Ok(paged(modern).await.is_ok_and(|(names, _)| names == all).then_some(()));
+    until("every target is listed", whole).await?;
+    assert_eq!(paged(modern).await?.1, 7);
+    assert_eq!(paged(legacy).await?, (all.clone(), 7));
+    let first = modern(json!({})).await?.result()?["nextCursor"].clone();
+    third.lists(MORE + 1);
+    until_listed_on_a_page(&gateway, &format!("c___more_{MORE}")).await?;
+    for answer in
+        [modern(json!({ "cursor": first })).await?, legacy(json!({ "cursor": first })).await?]
+    {
+        let expected = Refused::caller(200, -32602, "invalid_params", "the list has changed");
+        expected.told(&answer)?;
+    }
+    Ok(())
+}
+
+async fn until_listed_on_a_page(gateway: &Gateway, name: &str) -> Result<()> {
+    until(format!("{name} is listed"), async || {
+        let client = gateway.client();
+        let paged = paged(async |params| client.modern("tools/list", params).await).await;
+        // It may change between two pages.
+        let (names, _) = paged.unwrap_or_default();
+        Ok(names.iter().any(|have| have == name).then_some(()))
+    })
+    .await
+}
+
 #[tokio::test]
 async fn a_target_that_is_down_is_missing_from_the_list_and_named() -> Result<()> {
     let upstream = Upstream::start("both").await?;

@@ -33,6 +33,8 @@ mod flood;
 #[cfg(test)]
 mod front_stdio;
 #[cfg(test)]
+mod headers;
+#[cfg(test)]
 mod input;
 #[cfg(test)]
 mod ledger;
@@ -54,6 +56,8 @@ mod secrets;
 mod sick;
 #[cfg(test)]
 mod stdio;
+#[cfg(test)]
+mod subscribe;
 #[cfg(test)]
 mod trace;
 #[cfg(test)]

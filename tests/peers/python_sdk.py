@@ -11,6 +11,7 @@ from mcp.shared._httpx_utils import create_mcp_http_client
 import peer
 
 CHANGED = "notifications/tools/list_changed"
+UPDATED = "notifications/resources/updated"
 
 
 class Ear:
@@ -19,10 +20,13 @@ class Ear:
     def __init__(self):
         self.progress = {}
         self.changes = asyncio.Semaphore(0)
+        self.updated = asyncio.Queue()
 
     async def on_message(self, message):
         if getattr(message, "method", None) == CHANGED:
             self.changes.release()
+        elif getattr(message, "method", None) == UPDATED:
+            await self.updated.put(str(message.params.uri))
 
     def on_progress(self, call):
         """Returns the callback of one call; the report has how often it was called."""
@@ -64,7 +68,14 @@ def extend(parser):
         type=int,
         default=0,
         metavar="N",
-        help="after the calls, wait for N changes of the list (legacy era), then list again",
+        help="after the calls, wait for N changes of the list, then list again",
+    )
+    parser.add_argument(
+        "--watch",
+        action="append",
+        default=[],
+        metavar="URI",
+        help="after the calls, wait until each of these resources has changed",
     )
 
 
@@ -90,10 +101,35 @@ async def call_all(client, args, ear):
     return entries
 
 
-async def list_changed(client, changes, ear):
-    for _ in range(changes):
-        await ear.changes.acquire()
+async def list_changed(client, args, ear):
+    if client.protocol_version == peer.MODERN:
+        async with client.listen(tools_list_changed=True) as events:
+            for _ in range(args.changes):
+                await anext(aiter(events))
+    else:
+        for _ in range(args.changes):
+            await ear.changes.acquire()
     return await list_all(client)
+
+
+async def watch(client, uris, ear):
+    left = set(uris)
+    if client.protocol_version == peer.MODERN:
+        async with client.listen(resource_subscriptions=uris) as events:
+            honored = set(events.honored.resource_subscriptions or ())
+            assert honored == left, f"honored {honored}, not {left}"
+            async for event in events:
+                left.discard(event.uri)
+                if not left:
+                    break
+        return uris
+    for uri in uris:
+        await client.subscribe_resource(uri)
+    while left:
+        left.discard(await ear.updated.get())
+    for uri in uris:
+        await client.unsubscribe_resource(uri)
+    return uris
 
 
 @asynccontextmanager
@@ -122,7 +158,9 @@ async def drive(args):
                 "calls": await call_all(client, args, ear),
             }
             if args.changes:
-                report["changed"] = await list_changed(client, args.changes, ear)
+                report["changed"] = await list_changed(client, args, ear)
+            if args.watch:
+                report["updated"] = await watch(client, args.watch, ear)
             return report
 
 

@@ -3,6 +3,7 @@
 #   run.sh python_sdk|fastmcp_client|ts_sdk|ts_sdk_v1|inspector --url URL|--command JSON …
 #   run.sh promtool|cfn-lint|grafana_sdk …   readers of rules, templates and dashboards
 #   run.sh conformance|conformance-latest …   the official conformance suite, its preview and its latest
+#   run.sh python_server stdio|http PORT   a server of the Python SDK
 #   run.sh everything-stdio          the reference server on standard input and output
 #   run.sh everything-http PORT      the reference server on http://127.0.0.1:PORT/mcp
 set -euo pipefail
@@ -31,7 +32,7 @@ case $name in
     ts_sdk | ts_sdk_v1 | inspector) exec "$node" "$here/$name.mjs" "$@" ;;
     promtool) exec promtool "$@" ;;
     cfn-lint) exec "$TOOLGATE_PEERS_DIR/venv/bin/cfn-lint" "$@" ;;
-    grafana_sdk) exec "$python" -B "$here/$name.py" "$@" ;;
+    grafana_sdk | python_server) exec "$python" -B "$here/$name.py" "$@" ;;
     conformance | conformance-latest)
         exec "$node" "$TOOLGATE_PEERS_DIR/node/node_modules/$name/dist/index.js" "$@"
         ;;

@@ -6,6 +6,7 @@ pub mod collector;
 pub mod emf;
 pub mod emulator;
 pub mod gateway;
+pub mod herald;
 pub mod hook;
 pub mod issuer;
 pub mod mix;

@@ -105,6 +105,7 @@ fn lists() -> Vec<Panel> {
     let changes =
         Panel::lines("Changed tools", Shown::PerSecond, "Definitions that a list changed.")
             .ask("", rate(of(&target::TOOL_SCHEMA_CHANGES), &[Key::Target, Key::Kind]))
+            .ask("left out", rate(of(&target::TOOLS_LEFT_OUT), &[Key::Target]))
             .wide(6);
     vec![tools, sizes, refresh, changes]
 }

@@ -13,8 +13,8 @@ use http::HeaderMap;
 use serde_json::value::RawValue;
 use toolgate_call::trace::{Remote, Said};
 use toolgate_call::{
-    Abilities, Case, Era, Frame, FrameParts, Kind, Meta, Method, RawJson, Refusal, SessionRef,
-    Span, Version,
+    Abilities, Case, Era, Frame, FrameParts, Kind, LogLevel, Meta, Method, Mirrored, RawJson,
+    Refusal, SessionRef, Span, Version,
 };
 
 pub(crate) use envelope::deeper_than;
@@ -35,6 +35,7 @@ pub(crate) struct Decoded {
     pub(crate) cursor: Option<String>,
     pub(crate) version: Version,
     pub(crate) meta: Meta,
+    pub(crate) mirrored: Vec<Mirrored>,
     /// What `_meta` says of a trace.
     pub(crate) said: Option<Said>,
     pub(crate) frame: Frame,
@@ -126,20 +127,25 @@ fn read(headers: &HeaderMap, body: &Bytes, envelope: &Envelope<'_>) -> Result<De
         Era::Modern => (modern(headers, &method_text, params, &meta)?, SessionRef::None),
         Era::Legacy => legacy(headers, method, params)?,
     };
+    let is_modern = version.era() == Era::Modern;
+    let log_level = meta.log_level.as_deref().filter(|_| is_modern).map(level).transpose()?;
+    let mirrors = is_modern && method == Method::ToolsCall;
     Ok(Decoded {
         method,
         id: envelope.id.map(|raw| RawJson::borrowed(body, raw)),
         name: params.name_text(method)?.map(std::borrow::Cow::into_owned),
-        // 2026-07-28 has no such methods: they are unknown, whatever they are about.
-        kind: params.kind(method).filter(|_| version.era() == Era::Legacy || !method.is_older()),
+        // 2026-07-28 has neither of the two: there is nothing to be looked for.
+        kind: params.kind(method).filter(|_| !(is_modern && is_older(method))),
         cursor: params.cursor.as_ref().and_then(|text| text.as_deref()).map(str::to_owned),
         version,
         meta: Meta {
             capabilities: meta.capabilities.map(|raw| RawJson::borrowed(body, raw)),
             client_info: meta.client_info.map(|raw| RawJson::borrowed(body, raw)),
             progress_token: meta.progress_token.map(|raw| RawJson::borrowed(body, raw)),
+            log_level,
             stray_trace: meta.is_trace_astray(),
         },
+        mirrored: if mirrors { headers::mirrored(headers) } else { Vec::new() },
         said: meta.said(),
         abilities: abilities(method, params, &meta),
         frame: Frame::new(body.clone(), locate(body, method, (envelope, &meta))),
@@ -173,6 +179,7 @@ fn response(headers: &HeaderMap, body: &Bytes) -> Result<Decoded, Refusal> {
         cursor: None,
         version,
         meta: Meta::default(),
+        mirrored: Vec::new(),
         said: None,
         abilities: Abilities::NONE,
         frame: Frame::new(body.clone(), FrameParts::default()),
@@ -297,6 +304,17 @@ pub(crate) fn legacy_version(headers: &HeaderMap) -> Result<Version, Refusal> {
 pub(crate) fn claimed_session(headers: &HeaderMap) -> Result<SessionRef, Refusal> {
     let id = headers::optional(headers, &SESSION_ID)?;
     Ok(id.map_or(SessionRef::None, |id| SessionRef::Claimed(id.to_owned())))
+}
+
+const fn is_older(method: Method) -> bool {
+    matches!(method, Method::Subscribe | Method::Unsubscribe)
+}
+
+fn level(text: &str) -> Result<LogLevel, Refusal> {
+    LogLevel::parse(text).ok_or_else(|| {
+        let message = "`params._meta` has an unknown `io.modelcontextprotocol/logLevel`";
+        Refusal::new(Case::ParamsInvalid, message)
+    })
 }
 
 fn missing_meta(key: &str) -> Refusal {

@@ -43,6 +43,11 @@ impl Context {
         self.exchange.request.get().map(|asked| asked.method)
     }
 
+    /// Whether it is a stream that lives until somebody ends it.
+    pub(crate) fn is_endless(&self) -> bool {
+        matches!(self.method(), Some(Method::OpenStream | Method::Listen))
+    }
+
     /// The answer with the ledger in it, for a caller who may see that.
     pub(crate) fn observed(&self, answer: &Answer) -> Option<Answer> {
         let ledger = &self.exchange.ledger;
@@ -146,8 +151,8 @@ fn accepted(cx: &Context) -> Response<Body> {
 
 fn stream(cx: &Context, body: SseBody) -> Response<Body> {
     cx.exchange.streamed.store(true, Relaxed);
-    if cx.method() == Some(Method::OpenStream) {
-        // Nobody waits for an answer on it: whoever ends it, it ended well.
+    if cx.is_endless() {
+        // Nobody waits for its end: whoever brings it about, it ended well.
         cx.exchange.ledger.enter(Phase::Write);
         cx.exchange.end(Ending { outcome: Outcome::OK, detail: None, status: 200, streamed: true });
     }

@@ -159,6 +159,10 @@ impl Line {
         S: Service<Call, Response = Reply, Error = Refusal>,
     {
         let cx = self.context(exchange, &decoded, accepts);
+        if decoded.method == Method::Listen && !accepts.1 {
+            let message = "accept text/event-stream: a subscription is a stream";
+            return encode::refused(&cx, &not_acceptable(message), None);
+        }
         let Some(call) = self.call(exchange, decoded, accepts.1) else {
             return encode::refused(&cx, &Refusal::internal("a request without a principal"), None);
         };
@@ -292,6 +296,7 @@ impl Line {
             cursor: decoded.cursor,
             version: decoded.version,
             meta: decoded.meta,
+            mirrored: decoded.mirrored,
             frame: decoded.frame,
             abilities: decoded.abilities,
             hears,
@@ -325,6 +330,7 @@ fn bodiless(headers: &HeaderMap, method: Method) -> Result<Arrived, Rejected> {
         cursor: None,
         version,
         meta: Meta::default(),
+        mirrored: Vec::new(),
         said: None,
         abilities: Abilities::NONE,
         frame: Frame::new(bytes::Bytes::new(), FrameParts::default()),

@@ -12,7 +12,7 @@ use std::time::Duration;
 use bytes::{BufMut, Bytes, BytesMut};
 use http::Response;
 use tokio::time::{Instant, Sleep};
-use toolgate_call::{Answer, Case, Event, Events, Guards, Method, Outcome, Phase, Reason, Refusal};
+use toolgate_call::{Answer, Case, Event, Events, Guards, Outcome, Phase, Reason, Refusal};
 
 use crate::encode::{Context, message};
 use crate::exchange::Ending;
@@ -76,7 +76,7 @@ impl SseBody {
         // Only now: whoever gives up a call in that poll must see that its caller did not read.
         let kept_waiting = self.back();
         let event = match polled {
-            Poll::Pending if self.cx.lifecycle.is_draining() => match self.cut() {
+            Poll::Pending if self.cx.lifecycle.is_draining() => match self.cut(task) {
                 Some(event) => event,
                 None => return self.poll_comment(task),
             },
@@ -85,7 +85,7 @@ impl SseBody {
         };
         self.quiet = None;
         Poll::Ready(match event {
-            None if self.cx.method() == Some(Method::OpenStream) => {
+            None if self.cx.is_endless() => {
                 self.source = Source::Ended;
                 None
             }
@@ -147,14 +147,14 @@ impl SseBody {
         }
     }
 
-    /// What a stream that waits says while the gateway stops: the stream of a session ends at once,
-    /// a call's when its time is over.
-    fn cut(&mut self) -> Option<Option<Event>> {
-        if self.cx.method() == Some(Method::OpenStream) {
-            if let Source::Events(events) = &mut self.source {
-                events.as_mut().stopping();
-            }
-            return Some(None);
+    /// What a stream that waits says while the gateway stops: that of a session or a subscription
+    /// ends at once, a call's when its time is over.
+    fn cut(&mut self, task: &mut TaskContext<'_>) -> Option<Option<Event>> {
+        if self.cx.is_endless() {
+            let Source::Events(events) = &mut self.source else { return Some(None) };
+            events.as_mut().stopping();
+            let last = events.as_mut().poll_event(task);
+            return Some(if let Poll::Ready(last) = last { last } else { None });
         }
         self.cx.lifecycle.is_over().then(|| Some(Event::Done(Err(stopping()))))
     }

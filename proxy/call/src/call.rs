@@ -26,6 +26,8 @@ pub struct Call {
     pub version: Version,
     /// The known members of `params._meta`.
     pub meta: Meta,
+    /// Arguments that a modern caller has sent beside the body too (`Mcp-Param-*`), unchecked.
+    pub mirrored: Vec<Mirrored>,
     /// The body as sent.
     pub frame: Frame,
     /// What the caller says it can do for a server: with each request of the modern era, and in
@@ -45,6 +47,15 @@ pub struct Call {
     pub ledger: Arc<Ledger>,
     /// Its place in a trace.
     pub trace: Arc<Trace>,
+}
+
+/// An argument that stands beside the body as well.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mirrored {
+    /// The name behind `Mcp-Param-`, in lower case.
+    pub name: Box<str>,
+    /// The value as sent; `None`: not plain ASCII.
+    pub value: Option<Box<str>>,
 }
 
 /// What a request says of its session.

@@ -7,6 +7,7 @@
 mod abilities;
 mod ask;
 mod frame;
+mod level;
 mod members;
 mod meta;
 mod method;
@@ -33,15 +34,16 @@ pub mod trace;
 
 pub use abilities::Abilities;
 pub use ask::{AskKind, MOST_OPEN, OpenQuestions, PATIENCE, Question, Respond, Said};
-pub use call::{Call, Session, SessionRef};
+pub use call::{Call, Mirrored, Session, SessionRef};
 pub use deadline::Deadline;
 pub use frame::{Frame, FrameParts, MetaEdit, Rewrite, Span};
 pub use ledger::{AttemptNote, Ledger, Phase, Phases};
+pub use level::LogLevel;
 pub use lifecycle::Lifecycle;
 pub use members::{Members, member, object};
 pub use meta::Meta;
 pub use method::Method;
-pub use outbound::{Listed, Op, Outbound};
+pub use outbound::{Listed, Op, Outbound, Uris};
 pub use outcome::Outcome;
 pub use plan::{Hint, Kind, Plan, RetryPlan};
 pub use policy::{Directory, Permitted, Policy, Resolving, Subject};

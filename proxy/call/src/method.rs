@@ -117,12 +117,6 @@ impl Method {
         matches!(self, Self::Initialized | Self::Cancelled | Self::Notification)
     }
 
-    /// Whether only the older era has it, although it is about something that a target offers.
-    #[must_use]
-    pub const fn is_older(self) -> bool {
-        matches!(self, Self::Subscribe | Self::Unsubscribe)
-    }
-
     /// Whether `Mcp-Name` must accompany the method (streamable-http, "Request Headers").
     #[must_use]
     pub const fn needs_name_header(self) -> bool {

@@ -3,6 +3,7 @@
 //! Enters: a permitted call, or something the gateway itself asks. Leaves: the unit that timeout,
 //! retry and breaker handle. Never: HTTP.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -48,6 +49,9 @@ pub enum Op {
     /// A cheap question that shows whether the target is alive.
     Probe,
 }
+
+/// The resources of a target of whose changes somebody wants to hear.
+pub type Uris = Arc<BTreeSet<Arc<str>>>;
 
 /// The lists that a target may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -7,7 +7,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use crate::{Call, Case, Kind, Plan, Principal, Refusal, Scopes};
+use crate::{Call, Case, Kind, LogLevel, Mirrored, Plan, Principal, Refusal, Scopes};
 
 /// What a decision is about.
 #[derive(Clone, Copy, Debug)]
@@ -32,6 +32,8 @@ pub struct Policy {
 pub struct Permitted {
     call: Call,
     plan: Option<Arc<Plan>>,
+    log_level: Option<LogLevel>,
+    mirrored: Vec<Mirrored>,
 }
 
 /// Something being looked up.
@@ -99,7 +101,8 @@ impl Policy {
     pub fn permit(&self, call: Call, plan: Option<Arc<Plan>>) -> Result<Permitted, Refusal> {
         let subject = plan.as_deref().map_or(Subject::Gateway, Subject::One);
         self.decide(&call.principal, subject)?;
-        Ok(Permitted { call, plan })
+        let log_level = call.meta.log_level;
+        Ok(Permitted { call, plan, log_level, mirrored: Vec::new() })
     }
 }
 
@@ -116,5 +119,27 @@ impl Permitted {
     #[must_use]
     pub const fn plan(&self) -> Option<&Arc<Plan>> {
         self.plan.as_ref()
+    }
+
+    /// Its caller wants log messages of that level and above.
+    pub const fn set_log_level(&mut self, log_level: Option<LogLevel>) {
+        self.log_level = log_level;
+    }
+
+    /// From which level on its caller wants log messages; `None`: it has not said.
+    #[must_use]
+    pub const fn log_level(&self) -> Option<LogLevel> {
+        self.log_level
+    }
+
+    /// These arguments stand beside the body, for a target that reads them there.
+    pub fn set_mirrored(&mut self, mirrored: Vec<Mirrored>) {
+        self.mirrored = mirrored;
+    }
+
+    /// Arguments that stand beside the body as well, decoded.
+    #[must_use]
+    pub fn mirrored(&self) -> &[Mirrored] {
+        &self.mirrored
     }
 }

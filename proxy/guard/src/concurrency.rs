@@ -41,7 +41,7 @@ pub struct Concurrency<S> {
 // === impl ConcurrencyLayer ===
 
 impl ConcurrencyLayer {
-    /// At most so many calls and, beside them, so many streams of sessions at once.
+    /// At most so many calls and, beside them, so many streams of sessions and subscriptions at once.
     #[must_use]
     pub fn new(calls: usize, streams: usize, telemetry: Arc<Telemetry>) -> Self {
         let (calls, streams) = (Bound::new("calls", calls), Bound::new("open streams", streams));
@@ -53,7 +53,7 @@ impl ConcurrencyLayer {
     fn bound(&self, method: Method) -> Option<&Bound> {
         match method {
             // It lives for hours and does nothing, so it takes no call's place.
-            Method::OpenStream => Some(&self.streams),
+            Method::OpenStream | Method::Listen => Some(&self.streams),
             Method::EndSession | Method::Ping | Method::Response => None,
             method if method.is_notification() => None,
             _ => Some(&self.calls),

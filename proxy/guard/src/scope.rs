@@ -79,7 +79,9 @@ where
         if let Err(refusal) = self.layer.enter(&call) {
             return refused(refusal);
         }
-        let Some(kind) = call.kind else {
+        // What is not wanted any more may be gone.
+        let sought = call.kind.filter(|_| call.method != Method::Unsubscribe);
+        let Some(kind) = sought else {
             return match self.layer.permit(call, None) {
                 Ok(permitted) => self.inner.call(permitted),
                 Err(refusal) => refused(refusal),

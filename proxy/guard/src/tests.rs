@@ -28,6 +28,7 @@ fn call(method: Method, name: Option<&str>, scopes: &[&str]) -> Call {
         cursor: None,
         version: Version::LATEST,
         meta: Meta::default(),
+        mirrored: Vec::new(),
         frame: Frame::new(Bytes::new(), FrameParts::default()),
         abilities: toolgate_call::Abilities::NONE,
         hears: true,
@@ -134,6 +135,20 @@ async fn a_call_needs_a_name_that_exists() {
 }
 
 #[tokio::test]
+async fn what_is_gone_can_be_let_go_of() {
+    let unsubscribe = |scopes: &[&str]| {
+        let mut call = call(Method::Unsubscribe, Some("gone://x"), scopes);
+        call.kind = Some(Kind::Resources);
+        call
+    };
+    assert_eq!(case(unsubscribe(&["gateway/invoke"])).await, Ok(()));
+    assert_eq!(case(unsubscribe(&[])).await, Err(Case::ScopeMissing));
+    let mut subscribe = unsubscribe(&["gateway/invoke"]);
+    subscribe.method = Method::Subscribe;
+    assert_eq!(case(subscribe).await, Err(Case::ToolUnknown), "it was looked for");
+}
+
+#[tokio::test]
 async fn a_permit_is_held_until_the_reply_is_gone() {
     let seen = Seen::default();
     let inner = service_fn(|_: Permitted| -> Replying {
@@ -166,7 +181,8 @@ async fn what_costs_nothing_passes_at_the_limit_and_streams_have_a_limit_of_thei
     for free in [Method::Cancelled, Method::Initialized, Method::EndSession, Method::Ping] {
         assert!(ask(free).await.is_ok(), "{free:?}");
     }
-    let streams = [ask(Method::OpenStream).await.unwrap(), ask(Method::OpenStream).await.unwrap()];
+    let streams = [ask(Method::OpenStream).await.unwrap(), ask(Method::Listen).await.unwrap()];
+    assert_eq!(ask(Method::Listen).await.unwrap_err().case(), Case::Overloaded);
     let refusal = ask(Method::OpenStream).await.unwrap_err();
     assert_eq!(refusal.case(), Case::Overloaded);
     assert!(refusal.message().contains("2 open streams"), "{}", refusal.message());

@@ -38,7 +38,7 @@ impl Identity {
         out.put_slice(br#"{"supportedVersions":"#);
         out.put_slice(json!(versions).to_string().as_bytes());
         out.put_slice(br#","capabilities":"#);
-        out.put_slice(capabilities(catalog, Era::Modern).to_string().as_bytes());
+        out.put_slice(capabilities(catalog).to_string().as_bytes());
         self.write_instructions(catalog, &mut out);
         let fields = ModernFields {
             ttl_ms: Some(60_000),
@@ -55,7 +55,7 @@ impl Identity {
         let mut out = BytesMut::new();
         out.put_slice(format!(r#"{{"protocolVersion":"{}""#, version.as_str()).as_bytes());
         out.put_slice(br#","capabilities":"#);
-        out.put_slice(capabilities(catalog, Era::Legacy).to_string().as_bytes());
+        out.put_slice(capabilities(catalog).to_string().as_bytes());
         out.put_slice(br#","serverInfo":"#);
         out.put_slice(self.server_info.as_bytes());
         self.write_instructions(catalog, &mut out);
@@ -72,19 +72,21 @@ impl Identity {
 }
 
 /// What the gateway and its targets can do together.
-fn capabilities(catalog: &Catalog, era: Era) -> Value {
+fn capabilities(catalog: &Catalog) -> Value {
     let any = |has: fn(&About) -> bool| catalog.abouts.iter().any(|(_, about)| has(about));
-    let tells = match era {
-        Era::Legacy => json!({ "listChanged": true }),
-        Era::Modern => json!({}),
-    };
+    let tells = json!({ "listChanged": true });
     let mut all = Map::new();
     all.insert("tools".into(), tells.clone());
     if any(|about| about.may_have(Listed::Prompts)) {
         all.insert("prompts".into(), tells.clone());
     }
     if any(|about| about.may_have(Listed::Resources)) {
-        all.insert("resources".into(), tells);
+        let subscribed = json!({ "listChanged": true, "subscribe": true });
+        let subscribe = any(|about| about.subscribe);
+        all.insert("resources".into(), if subscribe { subscribed } else { tells });
+    }
+    if any(|about| about.logging) {
+        all.insert("logging".into(), json!({}));
     }
     if any(|about| about.completions) {
         all.insert("completions".into(), json!({}));

@@ -12,6 +12,10 @@ mod naming;
 mod page;
 mod registry;
 
+mod feed;
+mod mirror;
+mod watches;
+
 mod discover;
 mod local;
 
@@ -26,6 +30,7 @@ pub use legacy::{SessionConfig, Sessions};
 pub use naming::Prefix;
 pub use registry::{Registry, TargetSpec, ToolRule};
 pub use router::{McpConfig, Router};
+pub use watches::Watches;
 
 use std::future::Future;
 use std::pin::Pin;

@@ -14,11 +14,11 @@ use std::time::{Duration, Instant};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use toolgate_call::{
-    Answer, Body, Deadline, Event, Ledger, Listed, Op, Outbound, RawJson, Reason, Refusal,
+    Answer, Body, Deadline, Era, Event, Ledger, Listed, Op, Outbound, RawJson, Reason, Refusal,
 };
 use tower::ServiceExt as _;
 
-use crate::TargetSvc;
+use crate::TargetSpec;
 pub(crate) use about::{About, cut};
 pub(crate) use item::Item;
 use item::Unusable;
@@ -44,7 +44,8 @@ pub(crate) struct Offer {
 
 /// One list.
 #[derive(Debug)]
-struct List {
+struct List<'a> {
+    spec: &'a TargetSpec,
     what: Listed,
     items: Vec<Item>,
     ttl: Option<Duration>,
@@ -52,8 +53,7 @@ struct List {
 
 /// Who is asked, and until when.
 struct Asking<'a> {
-    target: &'a Arc<str>,
-    svc: &'a TargetSvc,
+    spec: &'a TargetSpec,
     deadline: Deadline,
 }
 
@@ -76,12 +76,9 @@ struct Page<'a> {
 
 /// Fetches everything. A target without its list of tools counts as one that failed; of the other
 /// lists each may fail by itself.
-pub(crate) async fn fetch(
-    target: &Arc<str>,
-    svc: &TargetSvc,
-    limit: Duration,
-) -> Result<Offer, Refusal> {
-    let asking = Asking { target, svc, deadline: Deadline::after(Instant::now(), limit) };
+pub(crate) async fn fetch(spec: &TargetSpec, limit: Duration) -> Result<Offer, Refusal> {
+    let target = &spec.name;
+    let asking = Asking { spec, deadline: Deadline::after(Instant::now(), limit) };
     let about = asking.describe().await?;
     let mut offer = Offer { about, lists: [const { None }; 4], ttl: None };
     for (place, what) in offer.lists.iter_mut().zip(Listed::ALL) {
@@ -106,9 +103,9 @@ pub(crate) async fn fetch(
 
 // === impl Asking ===
 
-impl Asking<'_> {
+impl<'a> Asking<'a> {
     async fn describe(&self) -> Result<About, Refusal> {
-        match self.ask(Op::Describe).await? {
+        match self.ask(Op::Describe).await?.1 {
             Answer::Result { raw, .. } => Ok(About::read(&raw)),
             // Some lack `server/discover` although the operator says that they are modern.
             Answer::Error { .. } => Ok(About::default()),
@@ -116,14 +113,15 @@ impl Asking<'_> {
     }
 
     /// A list that was not promised may be missing.
-    async fn list(&self, what: Listed, promised: bool) -> Result<List, Refusal> {
-        let (target, method) = (self.target, what.method().label());
-        let mut list = List { what, items: Vec::new(), ttl: None };
+    async fn list(&self, what: Listed, promised: bool) -> Result<List<'a>, Refusal> {
+        let (target, method) = (&self.spec.name, what.method().label());
+        let mut list = List { spec: self.spec, what, items: Vec::new(), ttl: None };
         let (mut names, mut bytes) = (HashSet::new(), 0);
         let mut cursors: HashSet<RawJson> = HashSet::new();
         let mut cursor: Option<RawJson> = None;
         for _ in 0..PAGES {
-            let page = match self.ask(Op::List { what, cursor: cursor.clone() }).await? {
+            let (era, answer) = self.ask(Op::List { what, cursor: cursor.clone() }).await?;
+            let page = match answer {
                 Answer::Result { raw, .. } => raw,
                 Answer::Error { code: METHOD_UNKNOWN, .. } if !promised => return Ok(list),
                 Answer::Error { raw, code } => return Err(refused(target, method, (&raw, code))),
@@ -132,7 +130,7 @@ impl Asking<'_> {
             if bytes > BYTES {
                 return Err(garbage(target, method, "has more than 16 MiB"));
             }
-            cursor = list.read_page(target, &page, &mut names)?;
+            cursor = list.read_page(&page, era, &mut names)?;
             let Some(next) = &cursor else { return Ok(list) };
             if !cursors.insert(next.clone()) {
                 return Err(garbage(target, method, "gives the same cursor twice"));
@@ -145,8 +143,8 @@ impl Asking<'_> {
     }
 
     /// The answer behind whatever messages come first.
-    async fn ask(&self, op: Op) -> Result<Answer, Refusal> {
-        let target = self.target;
+    async fn ask(&self, op: Op) -> Result<(Era, Answer), Refusal> {
+        let target = &self.spec.name;
         let outbound = Outbound {
             op,
             deadline: self.deadline,
@@ -156,13 +154,15 @@ impl Asking<'_> {
             abilities: toolgate_call::Abilities::NONE,
             more: None,
         };
-        match self.svc.clone().oneshot(outbound).await?.body {
-            Body::One(answer) => Ok(answer),
+        let reply = self.spec.svc.clone().oneshot(outbound).await?;
+        let era = reply.era;
+        match reply.body {
+            Body::One(answer) => Ok((era, answer)),
             Body::Stream(mut events) => loop {
                 match std::future::poll_fn(|cx| events.as_mut().poll_event(cx)).await {
                     // A question that is dropped is answered: there is nobody to ask.
                     Some(Event::Notice(_) | Event::Ask(_)) => {}
-                    Some(Event::Done(done)) => break done,
+                    Some(Event::Done(done)) => break done.map(|answer| (era, answer)),
                     None => return Err(garbage(target, "its answer", "has no end")),
                 }
             },
@@ -184,14 +184,15 @@ fn garbage(target: &Arc<str>, method: &str, what: &str) -> Refusal {
 
 // === impl List ===
 
-impl List {
+impl List<'_> {
     /// Takes what is on one page; gives the cursor of the next.
     fn read_page(
         &mut self,
-        target: &Arc<str>,
         page: &RawJson,
+        era: Era,
         names: &mut HashSet<Arc<str>>,
     ) -> Result<Option<RawJson>, Refusal> {
+        let (target, headers) = (&self.spec.name, self.spec.http && era == Era::Modern);
         let method = self.what.method().label();
         let no_list = |error: String| {
             let what = format!("is not a list of {}", self.what.member());
@@ -200,7 +201,7 @@ impl List {
         let view: Page<'_> = page.parse().map_err(|error| no_list(error.to_string()))?;
         let items = view.of(self.what).ok_or_else(|| no_list("the list is missing".to_owned()))?;
         for raw in items {
-            match Item::read(self.what, page, raw) {
+            match Item::read((self.what, headers), page, raw) {
                 Ok(item) if names.insert(Arc::clone(&item.name)) => self.items.push(item),
                 Ok(item) => tracing::warn!(%target, method, name = %item.name, "listed twice"),
                 Err(Unusable::Name) => {
@@ -209,6 +210,10 @@ impl List {
                 Err(Unusable::InputSchema(tool)) => {
                     tracing::warn!(%target, tool, "a tool is left out: clients would refuse the \
                         whole list for its `inputSchema`, which is not that of an object");
+                }
+                Err(Unusable::Header(tool, why)) => {
+                    self.spec.metrics.tool_left_out();
+                    tracing::warn!(%target, tool, why, "a tool is left out: its arguments cannot be sent");
                 }
             }
         }

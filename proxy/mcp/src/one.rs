@@ -17,7 +17,7 @@ use crate::ask::{Wanted, may_ask};
 use crate::bridge::{Way, bridge};
 use crate::legacy::{Relayed, Rounds};
 use crate::park::{self, Caller, Live, Waiting};
-use crate::router::Inner;
+use crate::router::{Inner, is_mismatch};
 
 /// Who calls.
 #[derive(Clone, Copy, Debug)]
@@ -55,7 +55,7 @@ impl Inner {
     /// To one target.
     pub(crate) async fn one(
         &self,
-        permitted: Permitted,
+        mut permitted: Permitted,
         client: Client<'_>,
     ) -> Result<Reply, Refusal> {
         let Some(plan) = permitted.plan().map(Arc::clone) else {
@@ -71,11 +71,14 @@ impl Inner {
             return Box::pin(self.resume(permitted, claimed)).await;
         }
         let (way, abilities) = (way(call), client.abilities(call));
+        self.mirror(&mut permitted, &plan)?;
+        let permitted = Arc::new(permitted);
         // Most clients can do nothing: for the others there is a future of its own.
         if !abilities.is_none() {
             return Box::pin(self.able(target, permitted, (client, abilities))).await;
         }
-        let reply = target.oneshot(outbound(permitted, abilities)).await?;
+        let reply = target.oneshot(outbound(&permitted, abilities)).await?;
+        let reply = self.heeded(reply, &permitted, abilities).await?;
         self.bridged(reply, way)
     }
 
@@ -83,12 +86,13 @@ impl Inner {
     async fn able(
         &self,
         target: TargetSvc,
-        permitted: Permitted,
+        permitted: Arc<Permitted>,
         (client, abilities): (Client<'_>, Abilities),
     ) -> Result<Reply, Refusal> {
         let way = way(permitted.call());
-        let outbound = outbound(permitted, abilities);
+        let outbound = outbound(&permitted, abilities);
         let reply = target.clone().oneshot(outbound.clone()).await?;
+        let reply = self.heeded(reply, &permitted, abilities).await?;
         let (session, version) = match client {
             Client::Modern => return self.parkable(reply, &outbound, way).await,
             Client::Older { id, session } => (id.to_owned(), session.version),
@@ -108,6 +112,22 @@ impl Inner {
         let way = Way { from: reply.era, ..way };
         let (asks, telemetry) = (self.asks.clone(), Arc::clone(&self.telemetry));
         Ok(Rounds { asks, session, version, way, target, outbound, telemetry }.reply(reply))
+    }
+
+    /// The reply; or that to another try, if the target has looked at nothing because of what stands
+    /// beside the arguments.
+    async fn heeded(
+        &self,
+        reply: Reply,
+        permitted: &Arc<Permitted>,
+        abilities: Abilities,
+    ) -> Result<Reply, Refusal> {
+        match permitted.plan() {
+            Some(plan) if plan.is_tool() && is_mismatch(&reply) => {
+                Box::pin(self.once_more(permitted, plan, abilities)).await
+            }
+            _ => Ok(reply),
+        }
     }
 
     /// A modern client asked by a result, if the target is an older one.
@@ -187,14 +207,14 @@ impl Inner {
     }
 }
 
-fn outbound(permitted: Permitted, abilities: Abilities) -> Outbound {
+pub(crate) fn outbound(permitted: &Arc<Permitted>, abilities: Abilities) -> Outbound {
     let call = permitted.call();
     Outbound {
         deadline: call.deadline,
         ledger: Arc::clone(&call.ledger),
         request_id: Arc::clone(&call.request_id),
         trace: Some(call.trace.own),
-        op: Op::Call(Arc::new(permitted)),
+        op: Op::Call(Arc::clone(permitted)),
         abilities,
         more: None,
     }

@@ -8,6 +8,7 @@ mod catalog;
 mod changes;
 mod entry;
 mod owners;
+mod spec;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,15 +18,17 @@ use arc_swap::ArcSwap;
 use futures_util::future::join_all;
 use tokio::sync::watch;
 use toolgate_call::{
-    Case, Directory, Hint, Kind, Listed, Plan, Refusal, Resolving, RetryPlan, Scopes, name,
+    Case, Directory, Hint, Kind, Listed, Plan, Policy, Principal, Refusal, Resolving, name,
 };
-use toolgate_telemetry::{ListCause, TargetMetrics, Telemetry};
+use toolgate_telemetry::{ListCause, Telemetry};
 
 pub(crate) use catalog::{Catalog, Generations, Offered};
 use entry::Entry;
+pub use spec::{TargetSpec, ToolRule};
 
 use crate::list::cut;
-use crate::{Prefix, TargetSvc};
+use crate::mirror::Mirror;
+use crate::{Prefix, TargetSvc, Watches};
 
 /// How long a list waits for a target whose own list has grown old.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -45,46 +48,6 @@ const FIRST_WORDS: Duration = Duration::from_secs(1);
 /// The longest URI that is given back to whoever asked for it in vain, in bytes.
 const URI: usize = 4096;
 
-/// A target, as the registry needs to know it.
-#[derive(Clone, Debug)]
-pub struct TargetSpec {
-    /// Its configured name.
-    pub name: Arc<str>,
-    /// The way to it.
-    pub svc: TargetSvc,
-    /// Scopes that all it offers needs.
-    pub scopes: Scopes,
-    /// How long a call may take.
-    pub timeout: Duration,
-    /// How failed attempts are repeated.
-    pub retry: RetryPlan,
-    /// How long its list is good for.
-    pub list_ttl: Duration,
-    /// Whether its annotations are believed.
-    pub trust_annotations: bool,
-    /// Whether a list without its tools is an error.
-    pub required: bool,
-    /// Counts refreshes.
-    pub metrics: Arc<TargetMetrics>,
-}
-
-/// What the operator says of one tool; `None` leaves the target's value.
-#[derive(Clone, Debug, Default)]
-pub struct ToolRule {
-    /// Scopes beyond those of gateway and target.
-    pub scopes: Scopes,
-    /// Whether it changes nothing.
-    pub read_only: Option<bool>,
-    /// Whether calling it twice is the same as calling it once.
-    pub idempotent: Option<bool>,
-    /// How long a call may take.
-    pub timeout: Option<Duration>,
-    /// How failed attempts are repeated.
-    pub retry: Option<RetryPlan>,
-    /// Calls at once.
-    pub concurrency: Option<u32>,
-}
-
 /// All targets and their tools.
 #[derive(Debug)]
 pub struct Registry {
@@ -95,6 +58,7 @@ pub struct Registry {
     building: Mutex<()>,
     changes: watch::Sender<Generations>,
     changed: Mutex<Changed>,
+    watches: Arc<Watches>,
     telemetry: Arc<Telemetry>,
 }
 
@@ -115,6 +79,7 @@ impl Registry {
         targets: Vec<TargetSpec>,
         rules: HashMap<String, ToolRule>,
         prefix: Prefix,
+        watches: Arc<Watches>,
         telemetry: Arc<Telemetry>,
     ) -> Arc<Self> {
         let entries = targets.into_iter().map(|spec| Arc::new(Entry::new(spec))).collect();
@@ -127,6 +92,7 @@ impl Registry {
             building: Mutex::default(),
             changes,
             changed: Mutex::default(),
+            watches,
             telemetry,
         })
     }
@@ -160,11 +126,20 @@ impl Registry {
 
     /// Hears that a target's lists have changed.
     pub async fn changed(&self, target: &str) {
-        let Some(entry) = self.entries.iter().find(|entry| *entry.spec.name == *target) else {
-            return;
-        };
+        let Some(entry) = self.entry(target) else { return };
         entry.expire();
         self.refresh(entry, ListCause::Notify).await;
+    }
+
+    /// Asks a target for its lists because of what it said to a call; not a second after it was asked
+    /// for that.
+    pub(crate) async fn looked_again(&self, target: &str) {
+        let Some(entry) = self.entry(target) else { return };
+        if entry.may_look() {
+            self.changed(target).await;
+        } else {
+            entry.answered().await;
+        }
     }
 
     /// A receiver that sees another number whenever a list of the catalog has changed.
@@ -172,20 +147,31 @@ impl Registry {
         self.changes.subscribe()
     }
 
-    /// What somebody knows who has seen the catalog at that time: the numbers of today, but for
-    /// lists that have changed then or later. Whoever holds a receiver already and then asks this
-    /// misses nothing.
-    pub(crate) fn known_at(&self, time: SystemTime) -> Generations {
+    /// Who watches which resources.
+    pub(crate) const fn watches(&self) -> &Arc<Watches> {
+        &self.watches
+    }
+
+    /// The numbers of the lists, as far as somebody may see what is on them.
+    pub(crate) fn seen_by(&self, policy: &Policy, principal: &Principal) -> Generations {
+        self.catalog.load().seen_by(policy, principal)
+    }
+
+    /// What somebody knows who has seen the catalog at that time, and the numbers of today: the same
+    /// but for lists that have changed then or later. Whoever holds a receiver already and then asks
+    /// this misses nothing.
+    pub(crate) fn known_at(&self, time: SystemTime) -> (Generations, Generations) {
         let changed = *self.changed.lock().unwrap_or_else(PoisonError::into_inner);
         let now = *self.changes.borrow();
         let known = |number: u64, changed: Option<SystemTime>| {
             if changed.is_some_and(|changed| changed >= time) { !number } else { number }
         };
-        Generations {
+        let known = Generations {
             tools: known(now.tools, changed.tools),
             prompts: known(now.prompts, changed.prompts),
             resources: known(now.resources, changed.resources),
-        }
+        };
+        (known, now)
     }
 
     /// The catalog as it is, for whoever wants to know what kinds of things there are. Targets that
@@ -242,8 +228,26 @@ impl Registry {
     }
 
     pub(crate) fn target(&self, name: &str) -> Option<TargetSvc> {
-        let entry = self.entries.iter().find(|entry| *entry.spec.name == *name)?;
-        Some(entry.spec.svc.clone())
+        Some(self.entry(name)?.spec.svc.clone())
+    }
+
+    /// Whether a target tells of changes of single resources.
+    pub(crate) fn tells_of_resources(&self, name: &str) -> bool {
+        self.entry(name).is_some_and(|entry| entry.about().subscribe)
+    }
+
+    /// Whether any target sends log messages.
+    pub(crate) fn logs(&self) -> bool {
+        self.entries.iter().any(|entry| entry.about().logging)
+    }
+
+    /// The arguments of a tool that stand in headers as well, if there are any.
+    pub(crate) fn mirrors(&self, plan: &Plan) -> Option<Arc<[Mirror]>> {
+        self.catalog.load().mirrors(&plan.full)
+    }
+
+    fn entry(&self, name: &str) -> Option<&Arc<Entry>> {
+        self.entries.iter().find(|entry| *entry.spec.name == *name)
     }
 
     /// Asks a target, and takes its tools into the catalog.

@@ -2,20 +2,25 @@
 //!
 //! Enters: `Permitted`. Leaves: a `Reply` in the caller's era. Never: a decision about who may.
 
-use std::pin::Pin;
+mod listen;
+mod mirror;
+mod wishes;
+
+pub(crate) use mirror::is_mismatch;
+
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use toolgate_call::{
-    Abilities, Answer, Call, Case, Era, Events, Listed, Method, Permitted, Phase, Policy,
-    Principal, Refusal, Reply, Session, SessionRef, Version,
+    Abilities, Answer, Call, Case, Era, Listed, Method, Permitted, Phase, Policy, Principal,
+    Refusal, Reply, Session, SessionRef, Version,
 };
 use toolgate_telemetry::{SessionEvent, Telemetry};
 use tower::Service;
 
 use crate::discover::Identity;
-use crate::legacy::{self, Asks, Cancels, Sessions};
+use crate::legacy::{self, Asks, Cancels, Sessions, Table};
 use crate::local::ModernFields;
 use crate::one::Client;
 use crate::page::{self, Wanted};
@@ -49,6 +54,7 @@ pub(crate) struct Inner {
     cancels: Cancels,
     pub(crate) parked: Parked,
     pub(crate) asks: Asks,
+    table: Table,
     pub(crate) telemetry: Arc<Telemetry>,
 }
 
@@ -66,6 +72,7 @@ impl Router {
     ) -> Self {
         let identity = Identity::new(&config.name, &config.version, config.instructions);
         let parked = Parked::new(Arc::clone(sessions.states()), Arc::clone(&telemetry));
+        let table = Table::new(Arc::clone(registry.watches()));
         Self(Arc::new(Inner {
             identity,
             page: config.page.max(1),
@@ -75,8 +82,14 @@ impl Router {
             cancels: Cancels::default(),
             parked,
             asks: Asks::new(),
+            table,
             telemetry,
         }))
+    }
+
+    /// Forgets what sessions wished that have expired, as long as it is polled.
+    pub async fn keep(self) {
+        self.0.table.keep().await;
     }
 }
 
@@ -104,24 +117,19 @@ impl Service<Permitted> for Router {
         let call = permitted.call();
         // The common case has a future of its own: the others would make it several times as large,
         // and it is moved into its box as a whole.
-        if call.version.era() == Era::Modern && call.method == Method::ToolsCall {
-            return Box::pin(async move { inner.one(permitted, Client::Modern).await });
+        match call.version.era() {
+            Era::Modern if call.method == Method::ToolsCall => {
+                Box::pin(async move { inner.one(permitted, Client::Modern).await })
+            }
+            Era::Modern => Box::pin(async move { inner.modern(permitted).await }),
+            Era::Legacy => Box::pin(async move { inner.legacy(permitted).await }),
         }
-        Box::pin(async move { inner.route(permitted).await })
     }
 }
 
 // === impl Inner ===
 
 impl Inner {
-    async fn route(&self, permitted: Permitted) -> Result<Reply, Refusal> {
-        let call = permitted.call();
-        match call.version.era() {
-            Era::Modern => self.modern(permitted).await,
-            Era::Legacy => self.legacy(permitted).await,
-        }
-    }
-
     #[expect(clippy::wildcard_enum_match_arm, reason = "what is not served is not known here")]
     async fn modern(&self, permitted: Permitted) -> Result<Reply, Refusal> {
         let call = permitted.call();
@@ -135,6 +143,7 @@ impl Inner {
             Method::ToolsCall | Method::PromptsGet | Method::ResourcesRead | Method::Complete => {
                 self.one(permitted, Client::Modern).await
             }
+            Method::Listen => Box::pin(self.listen(call)).await,
             Method::Discover => {
                 let catalog = self.registry.introduced().await;
                 let said = self.identity.discover(&catalog);
@@ -145,7 +154,7 @@ impl Inner {
     }
 
     #[expect(clippy::wildcard_enum_match_arm, reason = "what is not served is not known here")]
-    async fn legacy(&self, permitted: Permitted) -> Result<Reply, Refusal> {
+    async fn legacy(&self, mut permitted: Permitted) -> Result<Reply, Refusal> {
         let call = permitted.call();
         let id = match &call.session {
             SessionRef::Wanted(version) => return self.initialize(call, *version).await,
@@ -161,6 +170,7 @@ impl Inner {
         }
         match call.method {
             Method::ToolsCall | Method::PromptsGet | Method::ResourcesRead | Method::Complete => {
+                self.set_its_level(&mut permitted);
                 let client = Client::Older { id: &id, session };
                 Box::pin(self.cancellable(client, &id, permitted)).await
             }
@@ -180,22 +190,17 @@ impl Inner {
             }
             Method::Initialized | Method::Notification => Ok(Reply::accepted(Era::Legacy)),
             Method::OpenStream => Ok(Reply::stream(Era::Legacy, self.changes(&id, call, session))),
+            Method::Subscribe => self.subscribe(&id, &permitted, session),
+            Method::Unsubscribe => self.unsubscribe(&id, call),
+            Method::SetLevel => self.set_level(&id, call, session),
             Method::EndSession => {
                 self.sessions.end(&id, &call.principal)?;
+                self.table.end(&id);
                 self.telemetry.gateway.session(SessionEvent::Closed);
                 Ok(Reply::accepted(Era::Legacy))
             }
             _ => Err(unknown_method(call)),
         }
-    }
-
-    /// What changes from the session's beginning on.
-    fn changes(&self, id: &str, call: &Call, session: Session) -> Pin<Box<dyn Events>> {
-        let changes = self.registry.changes();
-        let created = self.sessions.created(id, &call.principal);
-        let told = self.registry.known_at(created.unwrap_or_else(SystemTime::now));
-        let until = session.expires.min(call.principal.expires.unwrap_or(u64::MAX));
-        legacy::changes(changes, until, told, self.telemetry.gateway.stream_opened())
     }
 
     fn open(&self, id: &str, call: &Call) -> Result<Session, Refusal> {

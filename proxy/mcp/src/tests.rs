@@ -8,3 +8,4 @@ mod rounds;
 mod routing;
 mod sessions;
 mod streams;
+mod subscriptions;

@@ -87,6 +87,7 @@ fn outbound(plan: &Arc<Plan>) -> Outbound {
         cursor: None,
         version: Version::LATEST,
         meta: Meta::default(),
+        mirrored: Vec::new(),
         frame: Frame::new(bytes::Bytes::new(), FrameParts::default()),
         abilities: toolgate_call::Abilities::NONE,
         hears: true,

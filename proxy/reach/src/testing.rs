@@ -174,6 +174,7 @@ pub(crate) fn call_within(tool: Plan, left: Duration) -> Outbound {
         cursor: None,
         version: Version::LATEST,
         meta: Meta::default(),
+        mirrored: Vec::new(),
         frame: Frame::new(bytes::Bytes::new(), FrameParts::default()),
         abilities: toolgate_call::Abilities::NONE,
         hears: true,

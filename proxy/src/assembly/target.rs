@@ -9,11 +9,11 @@ use std::time::Duration;
 use anyhow::Context as _;
 use http::HeaderValue;
 use tokio::sync::Notify;
-use toolgate_mcp::{TargetSpec, TargetSvc};
+use toolgate_mcp::{TargetSpec, TargetSvc, Watches};
 use toolgate_reach::{BreakerConfig, Health, ReachConfig, reach};
 use toolgate_target::{
-    Builtin, EraChoice, HttpConfig, HttpTarget, NoticeSink, StdioConfig, StdioTarget, builtin,
-    stdio,
+    Builtin, EraChoice, HttpConfig, HttpTarget, NoticeSink, StdioConfig, StdioTarget, TargetNotice,
+    builtin, stdio,
 };
 use toolgate_telemetry::Telemetry;
 
@@ -73,10 +73,11 @@ impl Backend {
         target: &Target,
         telemetry: &Arc<Telemetry>,
         facts: &Arc<Facts>,
+        watches: &Arc<Watches>,
     ) -> anyhow::Result<Self> {
         let name: Arc<str> = Arc::from(target.name.as_str());
         let changed = Arc::new(Notify::new());
-        let (far_side, far) = far_side(target, &name, telemetry, facts, &changed)?;
+        let (far_side, far) = far_side(target, &name, telemetry, facts, (&changed, watches))?;
         let reached = reach(reach_config(target, &name), telemetry, far_side);
         let spec = TargetSpec {
             name: Arc::clone(&name),
@@ -87,6 +88,7 @@ impl Backend {
             list_ttl: target.list_ttl,
             trust_annotations: target.trust_annotations,
             required: target.required,
+            http: matches!(target.kind, TargetKind::Mcp { .. }),
             metrics: telemetry.target(&name),
         };
         Ok(Self { spec, health: reached.health, far, changed })
@@ -110,10 +112,9 @@ fn far_side(
     name: &Arc<str>,
     telemetry: &Arc<Telemetry>,
     facts: &Arc<Facts>,
-    changed: &Arc<Notify>,
+    (changed, watches): (&Arc<Notify>, &Arc<Watches>),
 ) -> anyhow::Result<(TargetSvc, Option<Far>)> {
-    let woken = Arc::clone(changed);
-    let notices: NoticeSink = Arc::new(move |_| woken.notify_one());
+    let notices = heard(name, changed, watches);
     match &target.kind {
         TargetKind::Builtin(kind) => {
             let kind = match kind {
@@ -132,6 +133,7 @@ fn far_side(
                 idle_timeout: target.idle_timeout,
                 max_response: target.max_response,
                 headers: credentials.iter().map(credential).collect::<anyhow::Result<_>>()?,
+                watched: watches.of(name),
             };
             let http = HttpTarget::new(config, Arc::clone(telemetry), notices)
                 .with_context(|| format!("target `{name}`"))?;
@@ -148,11 +150,25 @@ fn far_side(
                 hang_patience: HANG,
                 max_line: target.max_response,
                 era: EraChoice::Auto,
+                watched: watches.of(name),
             };
             let child = stdio(config, telemetry, notices);
             Ok((TargetSvc::new(child.clone()), Some(Far::Child(child))))
         }
     }
+}
+
+/// What becomes of a target's own words: changed lists are asked for, changed resources told of.
+fn heard(name: &Arc<str>, changed: &Arc<Notify>, watches: &Arc<Watches>) -> NoticeSink {
+    let (name, changed, watches) = (Arc::clone(name), Arc::clone(changed), Arc::clone(watches));
+    Arc::new(move |notice| match notice {
+        TargetNotice::ListsChanged => changed.notify_one(),
+        TargetNotice::Updated(uri) => watches.updated(&name, &uri),
+        TargetNotice::Restarted => {
+            changed.notify_one();
+            watches.missed(&name);
+        }
+    })
 }
 
 /// A header with the secret in it.

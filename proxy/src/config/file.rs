@@ -122,7 +122,7 @@ pub(crate) struct Limits {
     /// Calls in progress at once. Default `1024`.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub(crate) concurrency: Option<u32>,
-    /// Streams of sessions (GET) open at once. Default `1024`.
+    /// Streams of sessions (GET) and subscriptions open at once. Default `1024`.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub(crate) streams: Option<u32>,
     /// Longest bearer token, at most `48KiB`. Default `8KiB`.

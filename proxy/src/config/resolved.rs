@@ -99,7 +99,7 @@ pub struct Limits {
     pub connections: usize,
     /// Calls in progress at once.
     pub concurrency: usize,
-    /// Streams of sessions open at once.
+    /// Streams of sessions and subscriptions open at once.
     pub streams: usize,
     /// Longest bearer token in bytes.
     pub token_bytes: usize,

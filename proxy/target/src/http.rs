@@ -26,8 +26,8 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use http::{HeaderName, HeaderValue, Uri};
-use tokio::sync::Semaphore;
-use toolgate_call::{Answer, Era, Ledger, Op, Outbound, Phase, Refusal, Reply, Version};
+use tokio::sync::{Semaphore, watch};
+use toolgate_call::{Answer, Era, Ledger, Op, Outbound, Phase, Refusal, Reply, Uris, Version};
 use toolgate_telemetry::{Direction, TargetMetrics, Telemetry};
 use tower::{Service, service_fn};
 
@@ -58,6 +58,8 @@ pub struct HttpConfig {
     pub max_response: usize,
     /// Headers that go with every request: the target's credentials. Marked sensitive.
     pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// Of which of its resources it is to tell when they change.
+    pub watched: watch::Receiver<Uris>,
 }
 
 /// A target over HTTP.
@@ -88,6 +90,8 @@ type AfterThat = tokio::sync::watch::Receiver<()>;
 
 /// How many messages may be on their way aside at once, and bodies be read to their end.
 const ASIDE: usize = 32;
+/// How long a call waits until a target has taken note of a log level.
+const LEVEL_LIMIT: Duration = Duration::from_secs(2);
 /// How long the end of a session may take when the gateway stops; and how long what comes after a
 /// cancellation waits for it.
 const STOP_LIMIT: Duration = Duration::from_secs(2);
@@ -166,9 +170,16 @@ impl Inner {
             Some(known) => known,
             None => Box::pin(this.settle(&outbound.ledger)).await?,
         };
-        match Self::serve_in(this, known.era, outbound).await {
+        let served = match Self::serve_in(this, known.era, outbound).await {
             Err(Failure::WrongEra(why)) => {
                 Box::pin(Self::reconsider(this, known, *why, outbound)).await
+            }
+            served => served,
+        };
+        match served {
+            // Whoever made the headers knows what to do about it.
+            Err(Failure::Mismatch(answer)) if matches!(outbound.op, Op::Call(_)) => {
+                Ok(Reply::one(Era::Modern, answer))
             }
             served => served,
         }
@@ -217,6 +228,7 @@ impl Inner {
             // It has said that when the session was made.
             return Ok(Reply::one(Era::Legacy, Answer::result(session.about.clone())));
         }
+        this.raise_level(outbound, &session).await;
         let request = request::legacy(this, outbound, &session)?;
         let answered = reply::answered(this, request, outbound, Some(&session)).await;
         if !matches!(answered, Err(Failure::SessionLost(_))) {
@@ -225,8 +237,26 @@ impl Inner {
         this.slot(outbound).forget(&session);
         this.metrics.reestablished();
         let session = this.session(outbound).await?;
+        this.raise_level(outbound, &session).await;
         let request = request::legacy(this, outbound, &session)?;
         reply::answered(this, request, outbound, Some(&session)).await
+    }
+
+    /// Tells a target of the older era that somebody wants more of its log messages, before it is
+    /// asked for what they are about. If that fails, the call goes on without them.
+    async fn raise_level(&self, outbound: &Outbound, session: &Session) {
+        let Op::Call(permitted) = &outbound.op else { return };
+        let Some(level) = permitted.log_level().filter(|level| session.logs.raise(*level)) else {
+            return;
+        };
+        let (request, ledger) =
+            (request::set_level(self, session, level), Ledger::new(std::time::Instant::now()));
+        let said = async {
+            if let Ok(answer) = exchange::send(self, request, &ledger).await {
+                let _read = answer.body.read_all(exchange::ERROR_BODY, LEVEL_LIMIT).await;
+            }
+        };
+        let _in_time = tokio::time::timeout(LEVEL_LIMIT, Box::pin(said)).await;
     }
 
     async fn session(self: &Arc<Self>, outbound: &Outbound) -> Result<Arc<Session>, Failure> {

@@ -13,6 +13,7 @@ mod era;
 mod meta;
 mod progress;
 mod retry;
+mod session;
 mod wire;
 
 pub use builtin::{Builtin, BuiltinTarget, GatewayFacts, TargetFact, builtin};

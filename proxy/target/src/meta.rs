@@ -9,7 +9,7 @@ use std::borrow::Cow;
 
 use memchr::memmem;
 use toolgate_call::{
-    Abilities, Call, Era, Members, MetaEdit, Rewrite, SpanContext, Version, member,
+    Abilities, Era, LogLevel, Members, MetaEdit, Permitted, Rewrite, SpanContext, Version, member,
 };
 
 /// What every 2026-07-28 request carries; the gateway itself can do nothing for a server.
@@ -67,32 +67,34 @@ impl MetaChange {
     /// What a request needs for a target of that era, in that span.
     /// `abilities`: what a caller of the older era can do for a modern target.
     pub(crate) fn of(
-        (call, abilities): (&Call, Abilities),
+        (permitted, abilities): (&Permitted, Abilities),
         target: Era,
         trace: Option<SpanContext>,
     ) -> Self {
+        let call = permitted.call();
         let traceparent = trace.map(SpanContext::traceparent);
         let (from, stray) = (call.version.era(), call.meta.stray_trace);
         let claims = || {
             let meta = call.frame.meta().unwrap_or_default();
             memmem::find(meta, RESERVED.as_bytes()).is_some()
         };
+        // What an older session has set, a modern server is told in each request.
+        let level = permitted.log_level().filter(|_| from == Era::Legacy);
+        let own = || own_of(abilities, level);
         let rebuilt = || {
             let meta = call.frame.meta()?;
             Some(Others::Replace(rebuilt(
                 meta,
                 (from, target),
                 stray,
-                &own_of(abilities),
+                &own(),
                 text(traceparent.as_ref()),
             )?))
         };
         let members = match (from, target, stray) {
             (Era::Modern, Era::Modern, false) | (Era::Legacy, Era::Legacy, false) => Others::Keep,
-            (Era::Legacy, Era::Modern, false) if !claims() => Others::Own(own_of(abilities)),
-            (Era::Legacy, Era::Modern, _) => {
-                rebuilt().unwrap_or_else(|| Others::Own(own_of(abilities)))
-            }
+            (Era::Legacy, Era::Modern, false) if !claims() => Others::Own(own()),
+            (Era::Legacy, Era::Modern, _) => rebuilt().unwrap_or_else(|| Others::Own(own())),
             (_, _, true) | (Era::Modern, Era::Legacy, _) => rebuilt().unwrap_or(Others::Keep),
         };
         Self { members, traceparent }
@@ -109,14 +111,20 @@ impl MetaChange {
     }
 }
 
-/// The gateway's own members on behalf of a caller who can do so much.
-fn own_of(abilities: Abilities) -> Cow<'static, str> {
-    if abilities.is_none() {
+/// The gateway's own members on behalf of a caller who can do so much, and whose session has set
+/// that level.
+fn own_of(abilities: Abilities, level: Option<LogLevel>) -> Cow<'static, str> {
+    if abilities.is_none() && level.is_none() {
         return Cow::Borrowed(OWN);
     }
     let can = abilities.json();
+    let level = level.map(|level| {
+        let level = level.as_str();
+        format!(r#","io.modelcontextprotocol/logLevel":"{level}""#)
+    });
+    let level = level.unwrap_or_default();
     Cow::Owned(format!(
-        r#""io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{can}"#
+        r#""io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{can}{level}"#
     ))
 }
 
@@ -151,8 +159,8 @@ fn rebuilt(
 mod tests {
     //! What is kept.
 
-    use toolgate_call::Abilities;
     use toolgate_call::Era::{Legacy, Modern};
+    use toolgate_call::{Abilities, LogLevel};
 
     use super::{OWN, own_of, rebuilt};
 
@@ -181,11 +189,14 @@ mod tests {
 
     #[test]
     fn a_modern_target_hears_what_the_caller_can_do() {
-        assert_eq!(own_of(Abilities::NONE), OWN);
-        let own = own_of(Abilities::FORM.and(Abilities::ROOTS));
+        assert_eq!(own_of(Abilities::NONE, None), OWN);
+        let own = own_of(Abilities::FORM.and(Abilities::ROOTS), None);
         let can = r#"/clientCapabilities":{"elicitation":{"form":{}},"roots":{}}"#;
         assert!(own.ends_with(can), "{own}");
         assert!(own.starts_with(OWN.split_once(':').unwrap().0), "{own}");
+        let own = own_of(Abilities::NONE, Some(LogLevel::Warning));
+        let wanted = format!(r#"{OWN},"io.modelcontextprotocol/logLevel":"warning""#);
+        assert_eq!(own, wanted);
     }
 
     #[test]

@@ -4,14 +4,15 @@
 //! that the caller asked for, under its own token. Never: progress of somebody else's, and nothing
 //! that was not asked for.
 
-use std::collections::HashMap;
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
-use toolgate_call::{Call, Era, Op, Permitted, RawJson, Span};
+use toolgate_call::{Call, Era, LogLevel, Op, Permitted, RawJson, Span};
+
+use crate::TargetNotice;
 
 /// Where a message keeps its progress token.
 #[derive(Clone, Copy, Debug)]
@@ -52,6 +53,28 @@ struct Meta<'a> {
     token: Option<&'a RawValue>,
 }
 
+#[derive(Deserialize)]
+struct Updated {
+    params: UpdatedParams,
+}
+
+#[derive(Deserialize)]
+struct UpdatedParams {
+    uri: Arc<str>,
+}
+
+#[derive(Deserialize)]
+struct Logged<'a> {
+    #[serde(borrow)]
+    params: LoggedParams<'a>,
+}
+
+#[derive(Deserialize)]
+struct LoggedParams<'a> {
+    #[serde(borrow)]
+    level: Cow<'a, str>,
+}
+
 /// Notices for the gateway itself.
 const LISTS_CHANGED: [&str; 3] = [
     "notifications/tools/list_changed",
@@ -60,8 +83,9 @@ const LISTS_CHANGED: [&str; 3] = [
 ];
 const PROGRESS: &str = "notifications/progress";
 const MESSAGE: &str = "notifications/message";
-/// By which a modern caller asks for log messages (deprecated in 2026-07-28, but there).
-const LOG_LEVEL: &str = "io.modelcontextprotocol/logLevel";
+const UPDATED: &str = "notifications/resources/updated";
+/// The longest URI that is listened to, in bytes.
+const LONGEST_URI: usize = 4096;
 
 // === impl Wanted ===
 
@@ -94,15 +118,27 @@ impl Wanted {
                     Some(_) | None => None,
                 }
             }
-            MESSAGE => wants_messages(call).then_some(raw),
+            MESSAGE => wants_message(self.caller.as_ref()?, &raw).then_some(raw),
             _ => None,
         }
     }
 }
 
-/// Whether a notice says that one of the target's lists has changed.
-pub(crate) fn is_list_changed(method: &str) -> bool {
-    LISTS_CHANGED.contains(&method)
+/// What a notice says to the gateway itself: that a list or a resource of the target has changed.
+pub(crate) fn news(method: &str, raw: &RawJson) -> Option<TargetNotice> {
+    if LISTS_CHANGED.contains(&method) {
+        return Some(TargetNotice::ListsChanged);
+    }
+    if method != UPDATED {
+        return None;
+    }
+    let uri = raw.parse::<Updated>().ok()?.params.uri;
+    (uri.len() <= LONGEST_URI).then_some(TargetNotice::Updated(uri))
+}
+
+/// Whether a notice is a log message.
+pub(crate) fn is_message(method: &str) -> bool {
+    method == MESSAGE
 }
 
 /// A progress notification under the caller's own token.
@@ -153,11 +189,13 @@ fn is_same(one: &RawJson, other: &RawJson) -> bool {
     one.as_bytes() == other.as_bytes() || value(one) == value(other)
 }
 
-/// An older caller is sent what there is; a modern one asks for it in each request.
-fn wants_messages(call: &Call) -> bool {
-    let asks = |meta: &[u8]| {
-        let members = serde_json::from_slice::<HashMap<String, IgnoredAny>>(meta);
-        members.is_ok_and(|members| members.contains_key(LOG_LEVEL))
-    };
-    call.version.era() == Era::Legacy || call.frame.meta().is_some_and(asks)
+/// Whether a caller wants a log message. A modern one says so in each request; an older one that has
+/// said nothing is sent what is not for debugging. A message that names no level is passed on.
+pub(crate) fn wants_message(permitted: &Permitted, raw: &RawJson) -> bool {
+    let is_legacy = permitted.call().version.era() == Era::Legacy;
+    let unsaid = is_legacy.then_some(LogLevel::Info);
+    let Some(from) = permitted.log_level().or(unsaid) else { return false };
+    let logged = raw.parse::<Logged<'_>>().ok();
+    let level = logged.and_then(|logged| LogLevel::parse(&logged.params.level));
+    level.is_none_or(|level| level >= from)
 }

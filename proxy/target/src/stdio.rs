@@ -7,6 +7,7 @@
 mod house;
 mod supervisor;
 
+mod attend;
 mod backoff;
 mod chatter;
 mod child;
@@ -28,9 +29,10 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
-use toolgate_call::{Answer, Era, Event, Events, Op, Outbound, Phase, Refusal, Reply};
+use toolgate_call::{Answer, Era, Event, Events, Op, Outbound, Phase, Refusal, Reply, Uris};
 use toolgate_telemetry::{Direction, Telemetry};
 
 use self::house::{House, State};
@@ -74,13 +76,17 @@ pub struct StdioConfig {
     pub max_line: usize,
     /// The era it speaks.
     pub era: EraChoice,
+    /// Of which of its resources it is to tell when they change.
+    pub watched: watch::Receiver<Uris>,
 }
 
 /// What a target has to say to the gateway itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TargetNotice {
     /// One of its lists has changed.
     ListsChanged,
+    /// The resource of that URI has changed, or may have.
+    Updated(Arc<str>),
     /// It is ready: started again, so that whatever was known of it may have changed; or at last,
     /// after it was asked in vain.
     Restarted,
@@ -255,8 +261,12 @@ fn ask(link: &Arc<Link>, outbound: &Outbound) -> Result<Ticket, Refusal> {
             if era == Era::Legacy {
                 retry::check(call)?;
             }
+            if let Some(level) = permitted.log_level() {
+                link.raise(level);
+            }
             let (token, abilities) = (call.meta.progress_token.clone(), outbound.abilities);
-            let ask = Ask { asker: Asker::Caller, token, abilities, ..own };
+            let caller = Some(Arc::clone(permitted));
+            let ask = Ask { asker: Asker::Caller, token, abilities, caller, ..own };
             link.ask(ask, |id| request::call(outbound, permitted, id, era))
         }
         Op::List { what, cursor } => {

@@ -35,6 +35,7 @@ pub struct TargetMetrics {
     bytes: Counters<Flow>,
     lists: Pairs<Refresh, ListCause>,
     reestablished: Counter,
+    left_out: Counter,
     told: Told,
 }
 
@@ -88,6 +89,7 @@ impl TargetMetrics {
             bytes: Counters::new(store, &family::BYTES, labels),
             lists: Pairs::new(store, &family::LIST_REFRESH, labels),
             reestablished: store.counter(&family::REESTABLISHED, labels),
+            left_out: store.counter(&family::TOOLS_LEFT_OUT, labels),
             told: Told::default(),
         }
     }
@@ -220,6 +222,11 @@ impl TargetMetrics {
     /// A later list has so many tools that were changed in that way.
     pub fn tools_changed(&self, how: SchemaChange, tools: usize) {
         self.changes().add_many(how, tools as u64);
+    }
+
+    /// A tool was left out of its list, since its arguments cannot be sent.
+    pub fn tool_left_out(&self) {
+        self.left_out.increment(1);
     }
 
     /// Whether the target's process runs.

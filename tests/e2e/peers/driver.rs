@@ -61,6 +61,8 @@ pub(crate) struct Report {
     pub(crate) calls: Vec<Called>,
     /// The tools after the list had changed, if it waited for that.
     pub(crate) changed: Option<Vec<String>>,
+    /// The resources that have changed, if it waited for that.
+    pub(crate) updated: Option<Vec<String>>,
 }
 
 /// What became of one call.

@@ -52,9 +52,9 @@ pub(crate) struct Stage {
     _issuer: Issuer,
 }
 
-/// The reference server over HTTP.
+/// The reference server over HTTP, or another one.
 #[derive(Debug)]
-struct Everything {
+pub(crate) struct Everything {
     url: String,
     _process: Process,
     _scratch: Scratch,
@@ -63,6 +63,11 @@ struct Everything {
 impl Stage {
     /// Starts servers, issuer and gateway.
     pub(crate) async fn start() -> Result<Self> {
+        Box::pin(Self::with_first(EVERYTHING_STDIO)).await
+    }
+
+    /// The same with that target as the first, whose resources hide others of the same URIs.
+    pub(crate) async fn with_first(first: &str) -> Result<Self> {
         installed()?;
         let issuer = Issuer::start().await?;
         let (everything, modern, legacy) = tokio::try_join!(
@@ -70,6 +75,20 @@ impl Stage {
             Upstream::start("modern"),
             Upstream::start("legacy")
         )?;
+        let (stdio, http) = (script_yaml("everything-stdio"), &everything.url);
+        let child = |era| anyhow::Ok(format!("stdio: {{ command: {} }}", stdio_command(era)?));
+        let server = |url: &str| format!("mcp: {{ url: \"{url}\" }}");
+        let mut targets = [
+            (EVERYTHING_STDIO, format!("stdio: {{ command: {stdio} }}")),
+            (EVERYTHING_HTTP, server(http)),
+            (HTTP_MODERN, server(modern.url())),
+            (HTTP_LEGACY, server(legacy.url())),
+            (STDIO_MODERN, child("modern")?),
+            (STDIO_LEGACY, child("legacy")?),
+            (CLOCK, "builtin: clock".to_owned()),
+        ];
+        targets.sort_by_key(|(name, _)| *name != first);
+        let targets = targets.map(|(name, how)| format!("  {name}: {{ {how} }}\n")).concat();
         let config = format!(
             "auth:
   issuers:
@@ -77,21 +96,8 @@ impl Stage {
   scopes: [{SCOPE}]
 prefix: always
 targets:
-  {EVERYTHING_STDIO}: {{ stdio: {{ command: {stdio} }} }}
-  {EVERYTHING_HTTP}: {{ mcp: {{ url: \"{http}\" }} }}
-  {HTTP_MODERN}: {{ mcp: {{ url: \"{modern}\" }} }}
-  {HTTP_LEGACY}: {{ mcp: {{ url: \"{legacy}\" }} }}
-  {STDIO_MODERN}: {{ stdio: {{ command: {stdio_modern} }} }}
-  {STDIO_LEGACY}: {{ stdio: {{ command: {stdio_legacy} }} }}
-  {CLOCK}: {{ builtin: clock }}
-",
+{targets}",
             issuer = issuer.url(),
-            stdio = script_yaml("everything-stdio"),
-            http = everything.url,
-            modern = modern.url(),
-            legacy = legacy.url(),
-            stdio_modern = stdio_command("modern")?,
-            stdio_legacy = stdio_command("legacy")?,
         );
         let gateway = Gateway::start(&config).await?;
         let token = issuer.token(&[SCOPE]);
@@ -124,12 +130,27 @@ targets:
 
 impl Everything {
     async fn start() -> Result<Self> {
+        Self::run(&["everything-http"]).await
+    }
+
+    /// The server of the Python SDK.
+    pub(crate) async fn python() -> Result<Self> {
+        Self::run(&["python_server", "http"]).await
+    }
+
+    /// Its endpoint.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// A server of `run.sh`, on a port that is its last argument.
+    async fn run(args: &[&str]) -> Result<Self> {
         let scratch = Scratch::new()?;
         let address = free_address()?;
         let mut command = script_command();
-        command.args(["everything-http", &address.port().to_string()]);
-        let mut process = Process::start("everything", &mut command, &scratch)?;
-        until("the reference server listens", async || {
+        command.args(args).arg(address.port().to_string());
+        let mut process = Process::start("server", &mut command, &scratch)?;
+        until("the server listens", async || {
             process.check()?;
             Ok(TcpStream::connect(address).await.is_ok().then_some(()))
         })

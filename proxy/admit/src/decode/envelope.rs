@@ -53,6 +53,7 @@ pub(super) struct MetaView<'a> {
     pub(super) protocol_version: Option<Cow<'a, str>>,
     pub(super) capabilities: Option<&'a RawValue>,
     pub(super) client_info: Option<&'a RawValue>,
+    pub(super) log_level: Option<Cow<'a, str>>,
     pub(super) progress_token: Option<&'a RawValue>,
     pub(super) traceparent: Option<&'a RawValue>,
     pub(super) tracestate: Option<&'a RawValue>,
@@ -350,6 +351,10 @@ impl<'de> Visitor<'de> for MetaVisitor {
                 }
                 "io.modelcontextprotocol/clientInfo" => {
                     once(&mut out.client_info, map.next_value()?, &key)?;
+                }
+                "io.modelcontextprotocol/logLevel" => {
+                    let Text(text) = map.next_value()?;
+                    once(&mut out.log_level, text, &key)?;
                 }
                 "progressToken" => once(&mut out.progress_token, map.next_value()?, &key)?,
                 "traceparent" => once(&mut out.traceparent, map.next_value()?, &key)?,

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::{HeaderMap, HeaderName};
-use toolgate_call::{Case, Refusal};
+use toolgate_call::{Case, Mirrored, Refusal};
 
 /// `MCP-Protocol-Version`.
 pub(crate) const PROTOCOL_VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
@@ -18,6 +18,9 @@ pub(crate) const SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-i
 pub(super) const METHOD: HeaderName = HeaderName::from_static("mcp-method");
 /// `Mcp-Name`.
 const NAME: HeaderName = HeaderName::from_static("mcp-name");
+
+/// What the names of mirrored arguments begin with.
+const PARAM: &str = "mcp-param-";
 
 /// What surrounds a value that could not stand in a header as it is.
 const SENTINEL: (&str, &str) = ("=?base64?", "?=");
@@ -56,6 +59,16 @@ pub(super) fn require_name(headers: &HeaderMap, body: &str) -> Result<(), Refusa
         return Ok(());
     }
     Err(mismatch("the header mcp-name differs from the body"))
+}
+
+/// Arguments that stand in headers as well (`Mcp-Param-*`), as they came: which of them must agree
+/// with the body is known once the tool is.
+pub(super) fn mirrored(headers: &HeaderMap) -> Vec<Mirrored> {
+    let named = headers.iter().filter_map(|(name, value)| {
+        let value = value.to_str().ok().map(|text| text.trim_matches([' ', '\t']).into());
+        Some(Mirrored { name: name.as_str().strip_prefix(PARAM)?.into(), value })
+    });
+    named.collect()
 }
 
 /// Undoes the Base64 sentinel; a value that lacks either end of it is literal.

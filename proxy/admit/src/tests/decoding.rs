@@ -4,7 +4,9 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use proptest::prelude::{ProptestConfig, any, prop_assert, proptest};
 use toolgate_call::trace::Remote;
-use toolgate_call::{Case, MetaEdit, Method, Rewrite, SessionRef, Version};
+use toolgate_call::{
+    Case, Kind, LogLevel, MetaEdit, Method, Mirrored, Rewrite, SessionRef, Version,
+};
 
 use crate::decode::{Decoded, Rejected, decode};
 
@@ -184,6 +186,50 @@ fn the_older_era_is_known_by_its_handshake_and_its_headers() {
     assert_eq!(call.version, Version::V2025_06_18);
     let odd = headers(&[("mcp-protocol-version", "2024-01-01")]);
     assert_eq!(case(&odd, ping), Case::VersionUnsupported);
+}
+
+#[test]
+fn a_modern_request_names_the_log_messages_that_it_wants() {
+    let body = |level: &str| {
+        let meta =
+            META.replace("{\"io", &format!(r#"{{"io.modelcontextprotocol/logLevel":{level},"io"#));
+        format!(r#"{{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{{{meta}}}}}"#)
+    };
+    let modern = modern_headers("tools/list", None);
+    let level = |text: &str| read(&modern, &body(text)).unwrap().meta.log_level;
+    assert_eq!(level(r#""notice""#), Some(LogLevel::Notice));
+    for bad in [r#""Notice""#, r#""verbose""#, "7", "null"] {
+        assert_eq!(case(&modern, &body(bad)), Case::ParamsInvalid, "{bad}");
+    }
+    let older = r#"{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"_meta":{"io.modelcontextprotocol/logLevel":"verbose"}}}"#;
+    let older = read(&headers(&[("mcp-session-id", "s")]), older).unwrap();
+    assert_eq!(older.meta.log_level, None, "it has a request of its own for that");
+}
+
+#[test]
+fn mirrored_arguments_are_kept_as_they_came_for_whoever_knows_the_tool() {
+    let mut modern = modern_headers("tools/call", Some("a___b"));
+    modern.append("mcp-param-region", HeaderValue::from_static(" eu\t"));
+    modern.append("mcp-param-region", HeaderValue::from_bytes(b"\xfc").unwrap());
+    let mirrored = |name: &str, value: Option<&str>| Mirrored {
+        name: name.into(),
+        value: value.map(Box::from),
+    };
+    let found = read(&modern, &call(r#""a___b""#)).unwrap().mirrored;
+    assert_eq!(found, [mirrored("region", Some("eu")), mirrored("region", None)]);
+}
+
+#[test]
+fn what_2026_07_28_has_not_is_not_looked_for() {
+    let body = |meta: &str| {
+        format!(
+            r#"{{"jsonrpc":"2.0","id":1,"method":"resources/subscribe","params":{{"uri":"a://1"{meta}}}}}"#
+        )
+    };
+    let modern = read(&modern_headers("resources/subscribe", None), &body(&format!(",{META}")));
+    assert_eq!(modern.unwrap().kind, None);
+    let older = read(&headers(&[("mcp-session-id", "s")]), &body("")).unwrap();
+    assert_eq!(older.kind, Some(Kind::Resources));
 }
 
 #[test]

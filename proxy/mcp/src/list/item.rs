@@ -12,6 +12,7 @@ use serde_json::value::RawValue;
 use toolgate_call::{Listed, RawJson, Span};
 
 use crate::member::member_around;
+use crate::mirror::{self, Mirror};
 
 /// The longest name, and the longest URI, in bytes.
 const NAME: usize = 256;
@@ -23,6 +24,8 @@ pub(crate) struct Item {
     pub(crate) name: Arc<str>,
     pub(crate) read_only: Option<bool>,
     pub(crate) idempotent: Option<bool>,
+    /// Arguments that stand in headers as well.
+    pub(crate) mirrors: Arc<[Mirror]>,
     raw: RawJson,
     name_at: Span,
     /// Where an `outputSchema` is that the older era does not know: one of something else than an
@@ -35,6 +38,8 @@ pub(crate) struct Item {
 pub(super) enum Unusable {
     Name,
     InputSchema(String),
+    /// Its name, and what is wrong with its headers.
+    Header(String, String),
 }
 
 #[derive(Deserialize)]
@@ -84,7 +89,13 @@ impl<'a> View<'a> {
 // === impl Item ===
 
 impl Item {
-    pub(super) fn read(what: Listed, page: &RawJson, raw: &RawValue) -> Result<Self, Unusable> {
+    /// `headers`: whether its arguments may have to be sent as headers too. Where they have not, what
+    /// is wrong with them does not matter.
+    pub(super) fn read(
+        (what, headers): (Listed, bool),
+        page: &RawJson,
+        raw: &RawValue,
+    ) -> Result<Self, Unusable> {
         let raw = RawJson::borrowed(page.bytes(), raw);
         let view: View<'_> = raw.parse().map_err(|_| Unusable::Name)?;
         let (key, longest) = view.key(what);
@@ -96,6 +107,11 @@ impl Item {
         if what == Listed::Tools && !view.input_schema.is_some_and(is_of_object) {
             return Err(Unusable::InputSchema(name.into_owned()));
         }
+        let mirrors = view.input_schema.filter(|_| what == Listed::Tools).map(mirror::read);
+        let mirrors = match mirrors.transpose() {
+            Err(why) if headers => return Err(Unusable::Header(name.into_owned(), why)),
+            mirrors => mirrors.ok().flatten().unwrap_or_default().into(),
+        };
         let at = |part: &RawValue| Span::within(raw.as_bytes(), part.get());
         let name_at = at(key).ok_or(Unusable::Name)?;
         let odd_output = view.output_schema.filter(|schema| !is_of_object(schema)).and_then(at);
@@ -104,7 +120,7 @@ impl Item {
         let Annotations { read_only_hint, idempotent_hint } = hints.unwrap_or_default();
         let name = Arc::from(&*name);
         let (read_only, idempotent) = (read_only_hint, idempotent_hint);
-        Ok(Self { name, read_only, idempotent, raw, name_at, odd_output })
+        Ok(Self { name, read_only, idempotent, mirrors, raw, name_at, odd_output })
     }
 
     /// Whether the target describes it as it did before, to the letter.

@@ -115,6 +115,7 @@ fn call(subject: &str, arguments: &str, retry: Option<(&str, &str)>) -> Call {
         cursor: None,
         version: Version::LATEST,
         meta: Meta::default(),
+        mirrored: Vec::new(),
         frame: Frame::new(Bytes::from(body.clone()), parts),
         abilities: Abilities::ALL,
         hears: true,

@@ -6,11 +6,12 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use toolgate_call::{Kind, Listed, Plan, RawJson, name};
+use toolgate_call::{Kind, Listed, Plan, Policy, Principal, RawJson, Subject, name};
 
 use super::entry::Entry;
 use super::owners::Owners;
 use crate::list::{About, Item};
+use crate::mirror::Mirror;
 use crate::naming::{self, Prefix, Shared, fnv1a};
 
 /// Something on offer.
@@ -20,6 +21,8 @@ pub(crate) struct Offered {
     /// What callers of the older era are shown, where it is something else.
     pub(crate) for_legacy: Option<RawJson>,
     pub(crate) plan: Arc<Plan>,
+    /// A digest of it.
+    digest: u64,
 }
 
 /// One list, and a digest of it: another one means that something has changed.
@@ -39,6 +42,8 @@ pub(crate) struct Catalog {
     named: Named,
     prompts_named: Named,
     owners: Owners,
+    /// Arguments that stand in headers as well, by the full names of their tools.
+    mirrors: HashMap<Arc<str>, Arc<[Mirror]>>,
     /// What the targets say of themselves, in configuration order.
     pub(crate) abouts: Vec<(Arc<str>, Arc<About>)>,
 }
@@ -89,6 +94,7 @@ impl Catalog {
         let (prompts, prompts_named) = named(Listed::Prompts, Kind::Prompt);
         let mut catalog = Self { tools, prompts, named: by_name, prompts_named, ..Self::default() };
         for entry in entries {
+            catalog.mirror(entry);
             let about = entry.about();
             if about.may_have(Listed::Resources) {
                 catalog.own(entry, &Arc::new(plan(entry, Kind::Resources, None)));
@@ -125,6 +131,31 @@ impl Catalog {
         }
     }
 
+    /// The same as far as somebody may see what is on the lists.
+    pub(crate) fn seen_by(&self, policy: &Policy, principal: &Principal) -> Generations {
+        let seen = |offers: &Offers| {
+            let may = |item: &&Offered| policy.decide(principal, Subject::One(&item.plan)).is_ok();
+            offers.items.iter().filter(may).fold(0, |all, item| mixed(all, item.digest))
+        };
+        Generations {
+            tools: seen(&self.tools),
+            prompts: seen(&self.prompts),
+            resources: seen(&self.resources) ^ seen(&self.templates).rotate_left(1),
+        }
+    }
+
+    /// The arguments of a tool that stand in headers as well, if there are any.
+    pub(crate) fn mirrors(&self, full: &str) -> Option<Arc<[Mirror]>> {
+        if self.mirrors.is_empty() { None } else { self.mirrors.get(full).map(Arc::clone) }
+    }
+
+    fn mirror(&mut self, entry: &Entry) {
+        for tool in entry.list(Listed::Tools).iter().filter(|tool| !tool.mirrors.is_empty()) {
+            let full = name::join(&entry.spec.name, &tool.name);
+            self.mirrors.insert(full.into(), Arc::clone(&tool.mirrors));
+        }
+    }
+
     /// Takes a target's resources in. Of two with the same URI the first target's is offered.
     fn own(&mut self, entry: &Entry, plan: &Arc<Plan>) {
         for item in entry.list(Listed::Resources).iter() {
@@ -151,9 +182,14 @@ impl Catalog {
 
 impl Offers {
     fn add(&mut self, raw: RawJson, for_legacy: Option<RawJson>, plan: Arc<Plan>) {
-        self.generation = self.generation.rotate_left(5) ^ fnv1a(raw.as_bytes());
-        self.items.push(Offered { raw, for_legacy, plan });
+        let digest = fnv1a(raw.as_bytes());
+        self.generation = mixed(self.generation, digest);
+        self.items.push(Offered { raw, for_legacy, plan, digest });
     }
+}
+
+const fn mixed(all: u64, digest: u64) -> u64 {
+    all.rotate_left(5) ^ digest
 }
 
 // === impl Naming ===

@@ -53,6 +53,8 @@ struct State {
     asked: Option<Instant>,
     failure: Option<Refusal>,
     failures: u32,
+    /// When it was asked last because it had refused a call by its list.
+    looked: Option<Instant>,
 }
 
 /// A question on its way. However it ends, also by being dropped, it is on its way no more.
@@ -121,6 +123,17 @@ impl Entry {
         self.is_being_asked() || self.state().asked.is_none_or(|at| at.elapsed() >= ASK_AGAIN)
     }
 
+    /// Whether a call that was refused by its list is a reason to ask: not a second after another.
+    pub(super) fn may_look(&self) -> bool {
+        let now = Instant::now();
+        let mut state = self.state();
+        let may = state.looked.is_none_or(|at| at + ASK_AGAIN <= now);
+        if may {
+            state.looked = Some(now);
+        }
+        may
+    }
+
     /// Whether it has never answered, neither well nor badly.
     pub(super) fn is_new(&self) -> bool {
         self.state().asked.is_none()
@@ -163,7 +176,7 @@ impl Entry {
         }
         let _asking = Asking::begin(&self.is_being_asked);
         self.state().begun = Some(Instant::now());
-        let fetched = list::fetch(&self.spec.name, &self.spec.svc, self.patience()).await;
+        let fetched = list::fetch(&self.spec, self.patience()).await;
         self.spec.metrics.list_refreshed(cause, fetched.is_ok());
         publish(fetched);
     }

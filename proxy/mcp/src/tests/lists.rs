@@ -15,7 +15,7 @@ use toolgate_call::{
 use toolgate_telemetry::Telemetry;
 use tower::service_fn;
 
-use crate::{Prefix, Registry, TargetSpec, TargetSvc, ToolRule};
+use crate::{Prefix, Registry, TargetSpec, TargetSvc, ToolRule, Watches};
 
 /// What a scripted target lists: pages by cursor, or a failure.
 #[derive(Clone, Debug, Default)]
@@ -98,12 +98,17 @@ pub(super) fn spec(name: &str, script: &Script) -> TargetSpec {
         list_ttl: Duration::from_secs(3600),
         trust_annotations: false,
         required: false,
+        http: false,
         metrics: Telemetry::for_tests().target(name),
     }
 }
 
 pub(super) fn registry(specs: Vec<TargetSpec>, prefix: Prefix) -> Arc<Registry> {
-    Registry::new(specs, HashMap::new(), prefix, Telemetry::for_tests())
+    let watches = Arc::new(Watches::default());
+    for spec in &specs {
+        drop(watches.of(&spec.name));
+    }
+    Registry::new(specs, HashMap::new(), prefix, watches, Telemetry::for_tests())
 }
 
 /// A tool as JSON, with more members.
@@ -253,7 +258,8 @@ async fn annotations_are_believed_only_where_the_operator_does() {
     };
     for (rule, wanted) in [(None, Hint::Yes), (Some(false), Hint::No)] {
         let telemetry = Telemetry::for_tests();
-        let registry = Registry::new(vec![trusted.clone()], rules(rule), Prefix::Always, telemetry);
+        let (specs, watches) = (vec![trusted.clone()], Arc::default());
+        let registry = Registry::new(specs, rules(rule), Prefix::Always, watches, telemetry);
         registry.load().await;
         assert_eq!(registry.lookup(Kind::Tool, "t___x").unwrap().read_only, wanted);
     }

@@ -131,7 +131,11 @@ async fn the_gateway_can_do_what_its_targets_can_and_says_what_they_say() {
     let (registry, _) = two().await;
     let permitted = Policy::open().permit(call(Method::Discover, Version::LATEST), None).unwrap();
     let said = value(router_over(&registry).oneshot(permitted).await.unwrap());
-    let capabilities = json!({ "tools": {}, "prompts": {}, "resources": {}, "completions": {} });
+    let tells = json!({ "listChanged": true });
+    let resources = json!({ "listChanged": true, "subscribe": true });
+    let capabilities = json!({
+        "tools": tells, "prompts": tells, "resources": resources, "completions": {},
+    });
     assert_eq!(said["capabilities"], capabilities);
     let text = said["instructions"].as_str().unwrap();
     assert!(text.ends_with("## a\n\nbe kind\n\n## b\n\nbe kind"), "{text}");

@@ -131,6 +131,7 @@ pub(super) fn call(method: Method, version: Version) -> Call {
         cursor: None,
         version,
         meta: Meta::default(),
+        mirrored: Vec::new(),
         frame: Frame::new(Bytes::new(), FrameParts::default()),
         abilities: toolgate_call::Abilities::NONE,
         hears: true,

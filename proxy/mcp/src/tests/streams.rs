@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use toolgate_call::Events;
 use toolgate_telemetry::Telemetry;
 
-use crate::legacy::changes;
+use crate::feed::{Feed, Sources};
 use crate::registry::Generations;
 
 fn from_now(seconds: u64) -> u64 {
@@ -27,7 +27,11 @@ fn stream(
     receiver: watch::Receiver<Generations>,
     until: u64,
 ) -> Pin<Box<dyn Events>> {
-    changes(receiver, until, Generations::default(), telemetry.gateway.stream_opened())
+    let seen = receiver.clone();
+    let view = Box::new(move || *seen.borrow());
+    let sources = Sources { receiver, view, watcher: None };
+    let known = Default::default;
+    Feed::session(sources, until, known, telemetry.gateway.stream_opened())
 }
 
 async fn ends(events: &mut Pin<Box<dyn Events>>) -> u64 {

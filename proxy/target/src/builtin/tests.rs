@@ -72,6 +72,7 @@ fn call(tool: &str, params: &Value, progress_token: Option<RawJson>) -> Outbound
         cursor: None,
         version: Version::LATEST,
         meta: Meta { progress_token, ..Meta::default() },
+        mirrored: Vec::new(),
         frame: Frame::new(Bytes::from(body.to_string()), FrameParts::default()),
         abilities: toolgate_call::Abilities::NONE,
         hears: true,

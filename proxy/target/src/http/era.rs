@@ -159,6 +159,7 @@ mod tests {
             idle_timeout: Duration::from_secs(10),
             max_response: 1024,
             headers: Vec::new(),
+            watched: tokio::sync::watch::Sender::default().subscribe(),
         };
         let target = HttpTarget::new(config, Telemetry::for_tests(), Arc::new(|_| ())).unwrap();
         let now = Instant::now();

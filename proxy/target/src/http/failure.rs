@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use toolgate_call::{Case, Reason, Refusal};
+use toolgate_call::{Answer, Case, Reason, Refusal};
 
 /// One failed exchange.
 #[derive(Debug)]
@@ -39,6 +39,8 @@ pub(super) enum Failure {
     WrongEra(Box<Failure>),
     /// It cannot be sent to a target of that era; nothing was sent.
     Refused(Box<Refusal>),
+    /// A modern target takes the headers of the request for wrong, and has not looked at it.
+    Mismatch(Answer),
     /// The gateway's own fault.
     Internal(String),
 }
@@ -91,6 +93,10 @@ impl Failure {
                 refuse(Reason::UpstreamProtocol, "gave an answer that is not MCP")
                     .detail(detail)
                     .after_send()
+            }
+            Self::Mismatch(_) => {
+                refuse(Reason::UpstreamProtocol, "does not take the gateway's headers")
+                    .before_send()
             }
             Self::SessionLost(detail) => {
                 refuse(Reason::Upstream4xx, "does not keep the session it gave").detail(detail)

@@ -1,42 +1,42 @@
 //! What a target says without being asked.
 //!
 //! Enters: the target's era and session, once a call has shown them. Leaves: word that its lists
-//! have changed, or may have. Never: more than one stream, a call, or a reason to keep the target.
+//! or watched resources have changed, or may have. Never: more than one stream for long, a call, or a
+//! reason to keep the target.
 //! (2025-11-25 `basic/transports`, "Listening for Messages from the Server"; 2026-07-28
 //! `basic/patterns/subscriptions`.)
 
+mod open;
 mod pace;
+mod said;
+mod subscribe;
 mod wish;
 
-use std::future::poll_fn;
+use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock, Weak};
-use std::task::{Context, Poll, ready};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::Response;
-use http_body::Body as _;
-use serde::Deserialize;
 use tokio::runtime::Handle;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::task::AbortHandle;
-use toolgate_call::{Answer, Ledger, RawJson};
+use toolgate_call::{Answer, Ledger, Uris};
 
 use super::Inner;
-use super::conn::{Conn, broken};
 use super::failure::Failure;
-use super::reply::{Kind, is_ours};
-use super::sse::SseDecoder;
 use super::stream;
-use crate::progress::is_list_changed;
+use crate::progress::news;
 use crate::wire::{Incoming, read_message};
 use crate::{NoticeSink, TargetNotice};
+use open::Stream;
 use pace::Pace;
+use said::{acknowledged, answered};
 use wish::{Footing, Wish};
 
-const ACKNOWLEDGED: &str = "notifications/subscriptions/acknowledged";
-const METHOD_UNKNOWN: i64 = -32601;
+/// How long an answer may take without which nothing is lost: that to a handshake of the listener's
+/// own, and to a subscription that is to take the place of one that still goes on.
+const ANSWER: Duration = Duration::from_secs(10);
 
 /// The one listener of a target; it ends with the target.
 #[derive(Debug)]
@@ -50,6 +50,8 @@ pub(super) struct Listener {
 enum Ending {
     /// The target has none. Asked again when its session or era is another one.
     NotOffered(String),
+    /// The session is gone, on which somebody had subscribed to something.
+    Lost,
     /// It broke off, or could not be had this time.
     Over(String),
 }
@@ -60,39 +62,17 @@ struct Ear {
     name: Arc<str>,
     notices: NoticeSink,
     news: watch::Receiver<()>,
+    /// The resources of whose changes somebody wants to hear.
+    watched: watch::Receiver<Uris>,
     /// Whether there was a stream before: what happened since is not known.
     resumes: bool,
     /// Whether there was a stream, and no other has taken its place.
     listening: bool,
-}
-
-#[derive(Deserialize)]
-struct Acknowledged {
-    params: AcknowledgedParams,
-}
-
-#[derive(Deserialize)]
-struct AcknowledgedParams {
-    notifications: Accepted,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Accepted {
-    #[serde(default)]
-    tools_list_changed: bool,
-    #[serde(default)]
-    prompts_list_changed: bool,
-    #[serde(default)]
-    resources_list_changed: bool,
-}
-
-// === impl Accepted ===
-
-impl Accepted {
-    const fn is_some(&self) -> bool {
-        self.tools_list_changed || self.prompts_list_changed || self.resources_list_changed
-    }
+    /// The resources with which the target has taken no subscription at all: others, and its lists,
+    /// are not to suffer from that.
+    refused: Option<Uris>,
+    /// Whether the stream that there is has begun to tell of changes.
+    begun: bool,
 }
 
 // === impl Listener ===
@@ -136,8 +116,11 @@ impl Ear {
             name: Arc::clone(&target.config.target),
             notices: Arc::clone(&target.notices),
             news: target.listener.news.subscribe(),
+            watched: target.config.watched.clone(),
             resumes: false,
             listening: false,
+            begun: false,
+            refused: None,
         }
     }
 
@@ -145,18 +128,23 @@ impl Ear {
         let mut pace = Pace::default();
         loop {
             self.news.mark_unchanged();
+            self.watched.mark_unchanged();
             let Some(target) = self.target.upgrade() else { return };
-            let wish = Wish::of(&target);
+            let wish = Wish::but(&target, self.refused.as_ref());
             drop(target);
             let since = Instant::now();
-            match self.attend(wish).await {
+            match Box::pin(self.attend(wish)).await {
                 Ending::NotOffered(why) => {
                     tracing::debug!(target_name = &*self.name, why, "no stream of changes");
                     pace = Pace::default();
                     self.give_up();
-                    if self.news.changed().await.is_err() {
+                    if !self.may_ask_again().await {
                         return;
                     }
+                }
+                Ending::Lost => {
+                    self.begin_anew().await;
+                    tokio::time::sleep(pace.after(since.elapsed())).await;
                 }
                 Ending::Over(why) => {
                     let pause = pace.after(since.elapsed());
@@ -172,61 +160,91 @@ impl Ear {
         }
     }
 
-    /// One stream, from its beginning to its end.
+    /// Waits until asking for a stream again is of use; `false`: never.
+    async fn may_ask_again(&mut self) -> bool {
+        let watched = altered(&mut self.watched);
+        tokio::select! {
+            news = self.news.changed() => news.is_ok(),
+            () = watched => true,
+        }
+    }
+
+    /// The session is gone, and somebody waits for what was subscribed to on it: it is made again
+    /// without waiting for a call.
+    async fn begin_anew(&mut self) {
+        let Some(target) = self.target.upgrade() else { return };
+        if let Some(session) = target.session.current() {
+            target.session.forget(&session);
+            target.metrics.reestablished();
+        }
+        let (ledger, limit) = (Ledger::new(Instant::now()), target.config.connect_timeout + ANSWER);
+        let settled = tokio::time::timeout(limit, target.session.settle(&target, &ledger)).await;
+        if !matches!(settled, Ok(Ok(_))) {
+            tracing::debug!(target_name = &*self.name, "no session to listen on");
+        }
+    }
+
+    /// One stream, from its beginning to its end, and those that take its place.
     async fn attend(&mut self, wish: Option<Wish>) -> Ending {
         let Some(wish) = wish else {
             return Ending::NotOffered("neither a session nor a subscription to be had".to_owned());
         };
         let (target, footing) = (Weak::clone(&self.target), wish.footing.clone());
-        let mut news = self.news.clone();
+        let (mut news, watched) = (self.news.clone(), self.watched.clone());
+        let head = Notify::new();
         let stream = async {
-            let ended = Box::pin(self.follow(wish)).await;
-            ended.unwrap_or_else(|failure| Ending::Over(format!("{failure:?}")))
+            let ended = Box::pin(self.follow(wish, &head)).await;
+            ended.unwrap_or_else(|failure| Ending::of(&failure))
         };
+        let subscribed = subscribed((Weak::clone(&target), footing.clone()), watched, &head);
         tokio::select! {
             ending = stream => ending,
+            ending = subscribed => ending,
             () = moved(&mut news, &target, &footing) => {
                 Ending::Over("the target's session or era is another one".to_owned())
             }
         }
     }
 
-    /// Opens a stream on a connection of its own, and hears it out. A target may be quiet for
-    /// hours, and some send not even a head before their first event: nothing here has a limit but
-    /// the connecting.
-    async fn follow(&mut self, mut wish: Wish) -> Result<Ending, Failure> {
-        let io = wish.pool.connector.connect(&wish.metrics).await?;
-        let mut conn = Conn::new(io).await?;
-        let request = std::mem::take(&mut wish.request);
-        wish.metrics.sent(wish.size);
-        let head = conn.send(request, &Ledger::new(Instant::now())).await?;
-        if let Some(ending) = refused(&head) {
-            return Ok(ending);
-        }
-        if matches!(wish.footing, Footing::Legacy(_)) {
+    /// Opens a stream and hears it out. When other resources are watched, a modern target is asked
+    /// for another stream, and the first goes once that has begun.
+    async fn follow(&mut self, wish: Wish, head: &Notify) -> Result<Ending, Failure> {
+        let mut stream = match Stream::open(wish).await? {
+            Ok(stream) => stream,
+            Err(ending) => return Ok(ending),
+        };
+        head.notify_one();
+        self.begun = false;
+        let is_modern = matches!(stream.footing, Footing::Modern);
+        if !is_modern {
             self.opened();
         }
-        let mut body = head.into_body();
-        let mut decoder = SseDecoder::new(wish.limit);
+        let mut next: Option<Pin<Box<dyn Future<Output = Option<Stream>> + Send>>> = None;
         loop {
-            while let Some(data) = decoder.next().map_err(Failure::TooLarge)? {
-                if let Some(ending) = self.heed(&wish, data) {
-                    return Ok(ending);
+            let uris = Uris::clone(&stream.uris);
+            let may_follow = is_modern && self.begun && next.is_none();
+            tokio::select! {
+                data = stream.next() => match data? {
+                    Some(data) => {
+                        if let Some(ending) = self.heed(&stream, data) {
+                            return Ok(ending);
+                        }
+                    }
+                    None => return Ok(Ending::closed()),
+                },
+                other = settled(&mut next) => match other {
+                    Some(other) => (stream, next) = (other, None),
+                    None => return Ok(Ending::NotOffered("nothing is watched".to_owned())),
+                },
+                () = differs(&mut self.watched, &uris), if may_follow => {
+                    next = Some(Box::pin(Stream::successor(Weak::clone(&self.target))));
                 }
-            }
-            match poll_fn(|cx| poll_data(&mut conn, &mut body, cx)).await {
-                Some(data) => {
-                    let data = data?;
-                    wish.metrics.received(data.len());
-                    decoder.push(&data);
-                }
-                None => return Ok(Ending::Over("the target ended it".to_owned())),
             }
         }
     }
 
     /// Takes a message; says whether it was the last one.
-    fn heed(&mut self, wish: &Wish, data: Bytes) -> Option<Ending> {
+    fn heed(&mut self, stream: &Stream, data: Bytes) -> Option<Ending> {
         if data.is_empty() {
             return None;
         }
@@ -237,33 +255,38 @@ impl Ear {
                 return None;
             }
         };
-        match (message, &wish.footing) {
-            (Incoming::Notice { method, .. }, _) if is_list_changed(&method) => {
-                self.report();
-                None
+        match (message, &stream.footing) {
+            (Incoming::Notice { method, raw, .. }, footing) => {
+                if let Some(notice) = news(&method, &raw) {
+                    (self.notices)(notice);
+                    return None;
+                }
+                let said = acknowledged(&method, &raw);
+                said.filter(|_| matches!(footing, Footing::Modern))
+                    .and_then(|accepted| self.acknowledged(accepted))
             }
-            (Incoming::Notice { method, raw, .. }, Footing::Modern) if method == ACKNOWLEDGED => {
-                self.acknowledged(&raw)
+            (Incoming::Answer { id, answer }, Footing::Modern) => {
+                let ending = answered(stream.id, &id, &answer)?;
+                if matches!(answer, Answer::Error { .. }) && !stream.uris.is_empty() {
+                    self.refused = Some(Uris::clone(&stream.uris));
+                }
+                Some(ending)
             }
-            (Incoming::Answer { id, answer }, Footing::Modern) => answered(wish.id, &id, &answer),
             (Incoming::Request { id, method, .. }, Footing::Legacy(session)) => {
                 if let Some(target) = self.target.upgrade() {
                     stream::answer(&target, session, &id, &method);
                 }
                 None
             }
-            (
-                Incoming::Notice { .. } | Incoming::Answer { .. } | Incoming::Request { .. },
-                Footing::Modern | Footing::Legacy(_),
-            ) => None,
+            (Incoming::Answer { .. }, Footing::Legacy(_))
+            | (Incoming::Request { .. }, Footing::Modern) => None,
         }
     }
 
     /// A subscription counts from its acknowledgement on, for what that names.
-    fn acknowledged(&mut self, raw: &RawJson) -> Option<Ending> {
-        let said = raw.parse::<Acknowledged>();
-        if !said.is_ok_and(|said| said.params.notifications.is_some()) {
-            let why = "the target subscribes nobody to changes of its lists";
+    fn acknowledged(&mut self, accepted: bool) -> Option<Ending> {
+        if !accepted {
+            let why = "the target subscribes nobody to changes";
             return Some(Ending::NotOffered(why.to_owned()));
         }
         self.opened();
@@ -273,7 +296,7 @@ impl Ear {
     /// Changes are heard from now on; those since an earlier stream were not.
     fn opened(&mut self) {
         tracing::debug!(target_name = &*self.name, "listening for changes");
-        self.listening = true;
+        (self.listening, self.begun) = (true, true);
         if std::mem::replace(&mut self.resumes, true) {
             self.report();
         }
@@ -286,9 +309,59 @@ impl Ear {
         }
     }
 
+    /// Whatever could be told may have changed.
     fn report(&self) {
         (self.notices)(TargetNotice::ListsChanged);
+        for uri in self.watched.borrow().iter() {
+            (self.notices)(TargetNotice::Updated(Arc::clone(uri)));
+        }
     }
+}
+
+// === impl Ending ===
+
+impl Ending {
+    fn of(failure: &Failure) -> Self {
+        Self::Over(format!("{failure:?}"))
+    }
+
+    fn closed() -> Self {
+        Self::Over("the target ended it".to_owned())
+    }
+}
+
+/// The future there is, or nothing for ever.
+async fn settled<F: Future + Unpin>(next: &mut Option<F>) -> F::Output {
+    match next {
+        Some(next) => next.await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Waits until something else is watched than this.
+async fn differs(watched: &mut watch::Receiver<Uris>, uris: &Uris) {
+    while *watched.borrow_and_update() == *uris {
+        altered(watched).await;
+    }
+}
+
+/// Waits until something else is watched.
+async fn altered(watched: &mut watch::Receiver<Uris>) {
+    if watched.changed().await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
+/// Keeps a session of the older era subscribed, once its stream has begun. A modern target is told
+/// all that in the subscription itself.
+async fn subscribed(
+    (target, footing): (Weak<Inner>, Footing),
+    watched: watch::Receiver<Uris>,
+    head: &Notify,
+) -> Ending {
+    let Footing::Legacy(session) = footing else { return std::future::pending().await };
+    let _in_time = tokio::time::timeout(subscribe::HEAD, head.notified()).await;
+    subscribe::keep(target, session, watched).await
 }
 
 /// Waits until a stream would stand on something else.
@@ -297,54 +370,6 @@ async fn moved(news: &mut watch::Receiver<()>, target: &Weak<Inner>, footing: &F
         let Some(target) = target.upgrade() else { return };
         if !Footing::of(&target).is_some_and(|now| now.is(footing)) {
             return;
-        }
-    }
-}
-
-/// Why the head of an answer is not that of a stream.
-fn refused<B>(head: &Response<B>) -> Option<Ending> {
-    let status = head.status();
-    if status.is_success() {
-        let streams = Kind::of(head.headers()) == Kind::Sse;
-        let why = || Ending::NotOffered(format!("HTTP {status} without an event stream"));
-        return (!streams).then(why);
-    }
-    let why = format!("HTTP {status}");
-    // Some take a second stream only when they have noticed that the first is gone (409).
-    let passes = matches!(status.as_u16(), 401 | 403 | 408 | 409 | 425 | 429);
-    let broken = status.is_server_error() && status.as_u16() != 501;
-    Some(if passes || broken { Ending::Over(why) } else { Ending::NotOffered(why) })
-}
-
-/// The answer to a subscription is its end.
-fn answered(ours: u64, id: &RawJson, answer: &Answer) -> Option<Ending> {
-    if !is_ours(id, ours, answer) {
-        return None;
-    }
-    Some(match answer {
-        Answer::Error { code: METHOD_UNKNOWN, .. } => {
-            Ending::NotOffered("the target knows no subscriptions".to_owned())
-        }
-        Answer::Error { code, .. } => Ending::Over(format!("error {code}")),
-        Answer::Result { .. } => Ending::Over("the target ended the subscription".to_owned()),
-    })
-}
-
-/// The next bytes of a body, read with the connection it comes on.
-fn poll_data(
-    conn: &mut Conn,
-    body: &mut hyper::body::Incoming,
-    cx: &mut Context<'_>,
-) -> Poll<Option<Result<Bytes, Failure>>> {
-    loop {
-        conn.drive(cx);
-        let frame = match ready!(Pin::new(&mut *body).poll_frame(cx)) {
-            None => return Poll::Ready(None),
-            Some(Err(error)) => return Poll::Ready(Some(Err(broken(&error)))),
-            Some(Ok(frame)) => frame,
-        };
-        if let Ok(data) = frame.into_data() {
-            return Poll::Ready(Some(Ok(data)));
         }
     }
 }

@@ -25,7 +25,7 @@ use crate::wire::{Incoming, read_message};
 
 /// The codes that servers of the older era give for a session they do not know.
 const NO_SESSION: i64 = -32000;
-const SESSION_UNKNOWN: i64 = -32001;
+pub(super) const SESSION_UNKNOWN: i64 = -32001;
 const INVALID_PARAMS: i64 = -32602;
 /// How long the text of a refusal may take, whose status is known already.
 const REFUSAL: Duration = Duration::from_secs(2);
@@ -148,8 +148,9 @@ async fn refused(
         if on_session && (unknown || (status == 400 && nameless && code == NO_SESSION)) {
             return Err(Failure::SessionLost(format!("HTTP {status}, error {code}")));
         }
-        if code == HEADER_MISMATCH && mirrors_argument(&raw) {
-            return Err(failed);
+        if code == HEADER_MISMATCH && session.is_none() {
+            let why = Failure::Mismatch(Answer::Error { raw, code });
+            return Err(Failure::WrongEra(Box::new(why)));
         }
         if matches!(code, HEADER_MISMATCH | UNSUPPORTED_VERSION) {
             let why = Failure::Protocol(format!("HTTP {status}, error {code}"));
@@ -175,12 +176,6 @@ async fn refused(
 /// Whether an error is about what only requests of the modern era carry.
 fn misses_meta(error: &RawJson) -> bool {
     memmem::find(error.as_bytes(), b"_meta").is_some()
-}
-
-/// Whether an error is about a header that repeats an argument (`x-mcp-header`): that one call lacks
-/// it, which says nothing about the era, and nothing about how well the target is.
-fn mirrors_argument(error: &RawJson) -> bool {
-    memmem::find(&error.as_bytes().to_ascii_lowercase(), b"mcp-param-").is_some()
 }
 
 /// Reads what is left beside the call, so that the connection can be used again.

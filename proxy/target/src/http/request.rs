@@ -9,7 +9,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
-use toolgate_call::{Abilities, Era, Listed, Method, Op, Outbound, RawJson, Rewrite, Version};
+use serde_json::json;
+use toolgate_call::{
+    Abilities, Era, Listed, LogLevel, Method, Mirrored, Op, Outbound, RawJson, Rewrite, Uris,
+    Version,
+};
 
 use super::Inner;
 use super::connect::Connector;
@@ -18,6 +22,7 @@ use super::session::Session;
 use crate::meta::{self, MetaChange};
 use crate::progress::under_own_token;
 use crate::retry;
+use crate::session::wished;
 
 const PROTOCOL_VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
 const SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
@@ -63,7 +68,7 @@ pub(super) fn modern(target: &Inner, outbound: &Outbound) -> Result<Asked, Failu
         Op::Call(permitted) => {
             let plan = permitted.plan().ok_or_else(no_plan)?;
             let call = permitted.call();
-            let about = (call, outbound.abilities);
+            let about = (&**permitted, outbound.abilities);
             let change = MetaChange::of(about, Era::Modern, outbound.trace);
             let mut digits = itoa::Buffer::new();
             let own = change.rewrite(digits.format(id), plan.renamed());
@@ -79,6 +84,9 @@ pub(super) fn modern(target: &Inner, outbound: &Outbound) -> Result<Asked, Failu
         }
     };
     let mut headers = modern_headers(target, method, name);
+    if let Op::Call(permitted) = &outbound.op {
+        add_mirrored(&mut headers, permitted.mirrored());
+    }
     add_context(&mut headers, outbound);
     Ok(Asked { outgoing: Outgoing { headers, body }, id })
 }
@@ -95,7 +103,8 @@ pub(super) fn legacy(
             let plan = permitted.plan().ok_or_else(no_plan)?;
             let call = permitted.call();
             retry::check(call).map_err(|refusal| Failure::Refused(Box::new(refusal)))?;
-            let change = MetaChange::of((call, Abilities::NONE), Era::Legacy, outbound.trace);
+            let about = (&**permitted, Abilities::NONE);
+            let change = MetaChange::of(about, Era::Legacy, outbound.trace);
             let mut digits = itoa::Buffer::new();
             let body = call.frame.rewrite(&change.rewrite(digits.format(id), plan.renamed()));
             let body = retry::without(call, body);
@@ -118,13 +127,11 @@ pub(super) fn discover(target: &Inner) -> Asked {
     Asked { outgoing: Outgoing { headers, body }, id }
 }
 
-/// `subscriptions/listen` for changes of the lists (2026-07-28).
-pub(super) fn listen(target: &Inner) -> Asked {
+/// `subscriptions/listen` for changes of the lists, if they are announced, and of resources
+/// (2026-07-28).
+pub(super) fn listen(target: &Inner, lists: bool, uris: &Uris) -> Asked {
     let id = target.next_id();
-    let params = format!(
-        r#"{{"notifications":{{"toolsListChanged":true,"promptsListChanged":true,"resourcesListChanged":true}},{}}}"#,
-        meta::own()
-    );
+    let params = format!(r#"{{"notifications":{},{}}}"#, wished(lists, uris), meta::own());
     let body = format!(
         r#"{{"jsonrpc":"2.0","id":{id},"method":"subscriptions/listen","params":{params}}}"#
     );
@@ -155,7 +162,16 @@ pub(super) fn initialize(target: &Inner, abilities: Abilities) -> Asked {
     Asked { outgoing, id }
 }
 
-/// A notification, or an answer to a target's own question, on a session.
+/// `logging/setLevel` (older era).
+pub(super) fn set_level(target: &Inner, session: &Session, level: LogLevel) -> Outgoing {
+    let (id, level) = (target.next_id(), level.as_str());
+    let params = json!({ "level": level });
+    let message =
+        json!({ "jsonrpc": "2.0", "id": id, "method": "logging/setLevel", "params": params });
+    on_session(target, session, &message)
+}
+
+/// A message of the gateway's own, or an answer to a target's own question, on a session.
 pub(super) fn on_session(
     target: &Inner,
     session: &Session,
@@ -187,6 +203,17 @@ fn legacy_headers(target: &Inner, session: &Session) -> HeaderMap {
         headers.insert(SESSION_ID, id.clone());
     }
     headers
+}
+
+/// Arguments that the tool wants to find in headers as well.
+fn add_mirrored(headers: &mut HeaderMap, mirrored: &[Mirrored]) {
+    for Mirrored { name, value } in mirrored {
+        let name = HeaderName::try_from(format!("mcp-param-{name}"));
+        let value = value.as_deref().map(|value| HeaderValue::from_str(&header_text(value)));
+        if let (Ok(name), Some(Ok(value))) = (name, value) {
+            headers.append(name, value);
+        }
+    }
 }
 
 /// What ties the target's record to ours: the id of the request, and the span of the attempt.

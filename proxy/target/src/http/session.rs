@@ -3,6 +3,7 @@
 //! Enters: the first call, or one that found the session gone. Leaves: a session that all calls
 //! share whose callers can do the same for the target. Never: two handshakes at once; never a caller's session id.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
@@ -16,6 +17,7 @@ use super::aside::{Calls, Ear};
 use super::exchange;
 use super::failure::Failure;
 use super::{Inner, reply, request};
+use crate::session::Logs;
 use crate::wire::{Incoming, read_message};
 
 /// A session, as the target gave it.
@@ -30,6 +32,9 @@ pub(super) struct Session {
     pub(super) calls: Calls,
     /// Hears what the target asks beside the calls' streams.
     pub(super) ear: OnceCell<Ear>,
+    pub(super) logs: Logs,
+    /// The resources that were subscribed to on it.
+    watched: Mutex<BTreeSet<Arc<str>>>,
 }
 
 /// The place of a session.
@@ -49,6 +54,25 @@ pub(super) struct AbleSessions(Box<[OnceLock<Box<SessionSlot>>; Abilities::SETS]
 #[serde(rename_all = "camelCase")]
 struct Initialized {
     protocol_version: String,
+}
+
+// === impl Session ===
+
+impl Session {
+    /// The resources that were subscribed to on it.
+    pub(super) fn subscribed(&self) -> BTreeSet<Arc<str>> {
+        self.watched.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// A resource was subscribed to, or is not any more.
+    pub(super) fn note(&self, uri: &Arc<str>, is_watched: bool) {
+        let mut watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
+        if is_watched {
+            watched.insert(Arc::clone(uri));
+        } else {
+            watched.remove(uri);
+        }
+    }
 }
 
 // === impl SessionSlot ===
@@ -143,7 +167,9 @@ async fn handshake(target: &Inner, abilities: Abilities) -> Result<Session, Fail
     };
     let (version, about) = agreed(bytes)?;
     let (calls, ear) = (Calls::default(), OnceCell::new());
-    let session = Session { id, version, about, abilities, calls, ear };
+    let logs = Logs::of(&about);
+    let watched = Mutex::default();
+    let session = Session { id, version, about, abilities, calls, ear, logs, watched };
     initialized(target, &session, ledger).await?;
     Ok(session)
 }

@@ -23,9 +23,8 @@ use super::request;
 use super::session::Session;
 use super::sse::SseDecoder;
 use super::{AfterThat, Inner, Told};
-use crate::TargetNotice;
 use crate::ask::{Refused, Request};
-use crate::progress::{Wanted, is_list_changed};
+use crate::progress::{Wanted, news};
 use crate::wire::{Incoming, read_message};
 
 /// The stream.
@@ -144,11 +143,11 @@ impl TargetStream {
                 tracing::warn!(target = %self.target.config.target, "an answer nobody waits for");
                 None
             }
-            Incoming::Notice { method, .. } if is_list_changed(&method) => {
-                (self.target.notices)(TargetNotice::ListsChanged);
-                None
-            }
             Incoming::Notice { method, raw, progress_token } => {
+                if let Some(notice) = news(&method, &raw) {
+                    (self.target.notices)(notice);
+                    return None;
+                }
                 let passed = self.wanted.pass(&method, raw, progress_token.as_ref());
                 passed.map(|raw| Ok(Event::Notice(raw)))
             }

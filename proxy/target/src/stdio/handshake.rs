@@ -98,10 +98,8 @@ async fn legacy(link: &Arc<Link>) -> Result<Era, String> {
 fn settle(link: &Arc<Link>, verdict: &Verdict) -> Result<Era, String> {
     match verdict {
         Verdict::Modern { tells } => {
+            link.tells(*tells == Some(true));
             link.agree_on(Version::LATEST);
-            if *tells == Some(true) {
-                link.subscribe();
-            }
             Ok(Era::Modern)
         }
         Verdict::Stranger => {

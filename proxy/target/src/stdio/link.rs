@@ -4,6 +4,8 @@
 //! its request. Never: an id of a caller on the pipe, an entry that outlives its caller, or a
 //! message that waits for room.
 
+mod told;
+
 use std::collections::HashMap;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
@@ -15,15 +17,17 @@ use bytes::Bytes;
 use tokio::sync::{Notify, mpsc};
 use tokio::time::timeout;
 use toolgate_call::{
-    Abilities, Answer, Case, Era, Event, Events, Ledger, MOST_OPEN, Phase, RawJson, Reason,
-    Refusal, Said, Version,
+    Abilities, Answer, Case, Era, Event, Events, Ledger, MOST_OPEN, Permitted, Phase, RawJson,
+    Reason, Refusal, Said, Version,
 };
 use toolgate_telemetry::Telemetry;
 
+use super::attend::Subscriptions;
 use super::mailbox::Mailbox;
 use super::request;
 use crate::ask::{Refused, Request};
 use crate::progress::{id_number, reported};
+use crate::session::Logs;
 
 /// One child's pipe, shared by its callers.
 #[derive(Debug)]
@@ -34,6 +38,11 @@ pub(super) struct Link {
     version: OnceLock<Version>,
     /// The child's answer to `initialize`.
     about: OnceLock<RawJson>,
+    /// Whether it has said that it tells of changes of its lists (modern era).
+    tells: AtomicBool,
+    subscriptions: Subscriptions,
+    /// From which level on it sends log messages (older era).
+    logs: OnceLock<Logs>,
     queue: mpsc::Sender<Outgoing>,
     queued: AtomicUsize,
     calls: Mutex<Calls>,
@@ -58,6 +67,7 @@ struct Entry {
     token: Option<RawJson>,
     asker: Asker,
     abilities: Abilities,
+    caller: Option<Arc<Permitted>>,
 }
 
 /// A message on its way to the child.
@@ -91,12 +101,14 @@ pub(super) struct Ask {
     pub(super) token: Option<RawJson>,
     /// What the child may ask of the caller.
     pub(super) abilities: Abilities,
+    /// The caller's request, if it is one.
+    pub(super) caller: Option<Arc<Permitted>>,
 }
 
 impl Ask {
     /// A question of the gateway's own.
     pub(super) fn own(asker: Asker, ledger: Option<Arc<Ledger>>) -> Self {
-        Self { asker, ledger, token: None, abilities: Abilities::NONE }
+        Self { asker, ledger, token: None, abilities: Abilities::NONE, caller: None }
     }
 }
 
@@ -127,6 +139,9 @@ impl Link {
             era: OnceLock::new(),
             version: OnceLock::new(),
             about: OnceLock::new(),
+            tells: AtomicBool::new(false),
+            subscriptions: Subscriptions::default(),
+            logs: OnceLock::new(),
             queue,
             queued: AtomicUsize::new(0),
             calls: Mutex::default(),
@@ -161,6 +176,7 @@ impl Link {
 
     /// Keeps what the child said of itself. The first word counts.
     pub(super) fn introduce(&self, about: RawJson) {
+        self.logs.get_or_init(|| Logs::of(&about));
         self.about.get_or_init(|| about);
     }
 
@@ -217,13 +233,14 @@ impl Link {
         let Some(line) = body(id) else {
             return Err(Refusal::internal("the progress token of a request was not found again"));
         };
-        let Ask { asker, ledger, token, abilities } = ask;
+        let Ask { asker, ledger, token, abilities, caller } = ask;
         // As long as it waits for its turn on the pipe, it has not left.
         if let Some(ledger) = &ledger {
             ledger.enter(Phase::Connect);
         }
         let mail = Arc::new(Mailbox::new(ledger));
-        self.register(id, Entry { mail: Arc::clone(&mail), token, asker, abilities })?;
+        let entry = Entry { mail: Arc::clone(&mail), token, asker, abilities, caller };
+        self.register(id, entry)?;
         let ticket = Ticket { link: Arc::clone(self), id, mail: Arc::clone(&mail), asker };
         // On failure the ticket is dropped, which frees the place; the child knows of nothing.
         self.send(Outgoing { line, mail: Some(mail) })?;
@@ -237,11 +254,6 @@ impl Link {
         }
     }
 
-    /// Asks a modern child to tell of changes of its list. What it answers is of no interest.
-    pub(super) fn subscribe(&self) {
-        self.say(request::listen(self.next.fetch_add(1, Relaxed)));
-    }
-
     /// The writer has taken a message out of the queue.
     pub(super) fn taken(&self, bytes: usize) {
         self.queued.fetch_sub(bytes, Relaxed);
@@ -249,8 +261,13 @@ impl Link {
 
     /// The child answered. An id that nobody waits for is late, and ignored.
     pub(super) fn answered(&self, id: &RawJson, answer: Answer) {
-        let entry = id_number(id.as_bytes()).and_then(|id| self.calls().open.remove(&id));
+        let number = id_number(id.as_bytes());
+        let entry = number.and_then(|id| self.calls().open.remove(&id));
         let Some(entry) = entry else {
+            // A child that knows no subscriptions is not asked again.
+            if let (Some(id), Answer::Result { .. }) = (number, &answer) {
+                self.subscriptions.ended(id);
+            }
             tracing::debug!(server = %self.target, "an answer that nobody waits for");
             return;
         };

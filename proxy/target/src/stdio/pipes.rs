@@ -13,15 +13,15 @@ use tokio::io::{AsyncWriteExt, BufWriter};
 use tokio::process::{ChildStderr, ChildStdin, ChildStdout};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
-use toolgate_call::{Era, Reason, Refusal};
+use toolgate_call::{Era, RawJson, Reason, Refusal};
 
 use super::house::House;
 use super::lines::{Limits, Line, Lines};
 use super::link::{Link, Outgoing};
+use super::request;
 use super::salvage::{answered_id, looks_like_json};
-use super::{TargetNotice, request};
 use crate::ask::Request;
-use crate::progress::is_list_changed;
+use crate::progress::{is_message, news};
 use crate::wire::{Incoming, WireError, read_message};
 
 /// Messages written with one flush.
@@ -102,10 +102,7 @@ fn hear(link: &Arc<Link>, house: &House, line: &Bytes) {
         Ok(Incoming::Notice { progress_token: Some(token), raw, .. }) => {
             link.progressed(&token, &raw);
         }
-        Ok(Incoming::Notice { method, .. }) if is_list_changed(&method) => {
-            (house.notices)(TargetNotice::ListsChanged);
-        }
-        Ok(Incoming::Notice { .. }) => {}
+        Ok(Incoming::Notice { method, raw, .. }) => told(link, house, (&method, raw)),
         Ok(Incoming::Request { id, method, raw }) => match link.era() {
             Era::Legacy if method == "ping" => link.say(request::pong(&id)),
             Era::Legacy => {
@@ -119,6 +116,19 @@ fn hear(link: &Arc<Link>, house: &House, line: &Bytes) {
             }
         },
         Err(error) => unreadable(link, house, (line, error)),
+    }
+}
+
+/// Takes what a child says of its own accord.
+fn told(link: &Link, house: &House, (method, raw): (&str, RawJson)) {
+    if let Some(notice) = news(method, &raw) {
+        (house.notices)(notice);
+    } else if method == request::ACKNOWLEDGED {
+        link.acknowledged(&raw);
+    } else if method == request::CANCELLED {
+        link.cancelled(&raw);
+    } else if is_message(method) {
+        link.logged(raw);
     }
 }
 

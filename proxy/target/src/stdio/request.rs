@@ -5,11 +5,26 @@
 
 use bytes::{BufMut, Bytes, BytesMut};
 use memchr::memchr2;
-use toolgate_call::{Abilities, Era, Listed, Outbound, Permitted, RawJson, Rewrite};
+use serde::Deserialize;
+use toolgate_call::{
+    Abilities, Era, Listed, LogLevel, Outbound, Permitted, RawJson, Rewrite, Uris,
+};
 
 use crate::meta::{self, MetaChange};
 use crate::progress::under_own_token;
 use crate::retry;
+use crate::session::wished;
+
+#[derive(Deserialize)]
+struct Cancelled {
+    params: CancelledParams,
+}
+
+#[derive(Deserialize)]
+struct CancelledParams {
+    #[serde(rename = "requestId")]
+    id: u64,
+}
 
 /// A caller's request under our id and, if it wants progress, our token.
 ///
@@ -17,7 +32,7 @@ use crate::retry;
 pub(super) fn call(outbound: &Outbound, permitted: &Permitted, id: u64, era: Era) -> Option<Bytes> {
     let call = permitted.call();
     let name = permitted.plan().and_then(|plan| plan.renamed());
-    let change = MetaChange::of((call, outbound.abilities), era, outbound.trace);
+    let change = MetaChange::of((permitted, outbound.abilities), era, outbound.trace);
     let (id_text, more) = (id.to_string(), outbound.more.as_deref());
     let body = call.frame.rewrite(&Rewrite { more, ..change.rewrite(&id_text, name) });
     let body = if era == Era::Legacy { retry::without(call, body) } else { body };
@@ -55,11 +70,31 @@ pub(super) fn discover(id: u64) -> Bytes {
         .into()
 }
 
-/// `subscriptions/listen` for changes of the lists (2026-07-28).
-pub(super) fn listen(id: u64) -> Bytes {
-    let meta = meta::own();
+/// `subscriptions/listen` for changes of the lists, if they are announced, and of resources
+/// (2026-07-28).
+pub(super) fn listen(id: u64, lists: bool, uris: &Uris) -> Bytes {
+    let (filter, meta) = (wished(lists, uris), meta::own());
     format!(
-        r#"{{"jsonrpc":"2.0","id":{id},"method":"subscriptions/listen","params":{{"notifications":{{"toolsListChanged":true,"promptsListChanged":true,"resourcesListChanged":true}},{meta}}}}}"#
+        r#"{{"jsonrpc":"2.0","id":{id},"method":"subscriptions/listen","params":{{"notifications":{filter},{meta}}}}}"#
+    )
+    .into()
+}
+
+/// How a modern server says that it has accepted a subscription.
+pub(super) const ACKNOWLEDGED: &str = "notifications/subscriptions/acknowledged";
+
+/// `resources/subscribe` or `resources/unsubscribe` (older era).
+pub(super) fn watch(id: u64, method: &str, uri: &str) -> Bytes {
+    let uri = RawJson::string(uri);
+    let uri = String::from_utf8_lossy(uri.as_bytes());
+    format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"{method}","params":{{"uri":{uri}}}}}"#).into()
+}
+
+/// `logging/setLevel` (older era).
+pub(super) fn set_level(id: u64, level: LogLevel) -> Bytes {
+    let level = level.as_str();
+    format!(
+        r#"{{"jsonrpc":"2.0","id":{id},"method":"logging/setLevel","params":{{"level":"{level}"}}}}"#
     )
     .into()
 }
@@ -83,6 +118,14 @@ pub(super) fn cancelled(id: u64) -> Bytes {
         r#"{{"jsonrpc":"2.0","method":"notifications/cancelled","params":{{"requestId":{id},"reason":"nobody waits for the answer any more"}}}}"#
     )
     .into()
+}
+
+/// By which a modern child ends a subscription of its own accord.
+pub(super) const CANCELLED: &str = "notifications/cancelled";
+
+/// The request that such a message is about.
+pub(super) fn cancelled_id(raw: &RawJson) -> Option<u64> {
+    Some(raw.parse::<Cancelled>().ok()?.params.id)
 }
 
 /// The answer to a child's `ping` (older era).

@@ -19,7 +19,7 @@ use super::backoff::{Backoff, Life, Pause};
 use super::child::{self, Group, Pipes};
 use super::house::{House, State};
 use super::link::Link;
-use super::{handshake, pipes};
+use super::{attend, handshake, pipes};
 
 /// A child that lives.
 struct Living {
@@ -145,9 +145,12 @@ impl Living {
         self.ready = Some(Instant::now());
         self.house.ready(&link, self.group.id());
         let patience = self.house.config.hang_patience;
+        let watched = self.house.config.watched.clone();
+        let notices = Arc::clone(&self.house.notices);
         tokio::select! {
             end = self.broken() => end,
             () = link.hung(patience) => End::Hung,
+            never = attend::attend(&link, watched, &notices) => match never {},
             _ = stop.wait_for(|stop| *stop) => End::Stop,
         }
     }

@@ -102,6 +102,8 @@ words! {
         Target = "target",
         /// The limit of one tool.
         Tool = "tool",
+        /// The limit of what callers may be told of without asking.
+        Subscription = "subscription",
     }
 }
 

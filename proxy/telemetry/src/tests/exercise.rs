@@ -151,4 +151,5 @@ fn target(target: &TargetMetrics) {
     target.process_up(true);
     target.process_restarted(Restart::Hang);
     target.reestablished();
+    target.tool_left_out();
 }

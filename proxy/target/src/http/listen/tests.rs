@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use http::Response;
 use serde_json::json;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
-use toolgate_call::Era;
+use toolgate_call::{Era, Uris};
 
-use super::{Ending, Wish, refused};
+use super::said::refused;
+use super::{Ending, Wish};
 use crate::TargetNotice;
-use peer::{Opened, Peer, target};
+use peer::{Opened, Peer, target, target_watching};
 
 const LONG: Duration = Duration::from_secs(10);
 const CHANGED: &str = r#"{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}"#;
@@ -219,4 +220,119 @@ fn a_status_tells_whether_asking_again_is_of_use() {
     for status in [401, 403, 408, 409, 429, 500, 502, 503, 504] {
         assert!(matches!(ending(status, ""), Some(Ending::Over(_))), "{status}");
     }
+}
+
+fn uris(uris: &[&str]) -> Uris {
+    std::sync::Arc::new(uris.iter().map(|uri| std::sync::Arc::from(*uri)).collect())
+}
+
+fn update(uri: &str) -> String {
+    let params = json!({ "uri": uri, "_meta": { "io.modelcontextprotocol/subscriptionId": 7 } });
+    let method = "notifications/resources/updated";
+    json!({ "jsonrpc": "2.0", "method": method, "params": params }).to_string()
+}
+
+/// Waits for word of a resource.
+async fn updated(notices: &mut Notices, uri: &str) {
+    let notice = timeout(LONG, notices.recv()).await.expect("no update was reported");
+    assert_eq!(notice, Some(TargetNotice::Updated(uri.into())));
+}
+
+#[tokio::test]
+async fn another_subscription_takes_over_before_the_first_one_goes() {
+    let mut peer = Peer::start(Era::Modern).await;
+    peer.announces_nothing();
+    let watched = watch::Sender::new(Uris::default());
+    let (caller, mut notices) = target_watching(&peer, watched.subscribe());
+    caller.list().await.unwrap();
+    watched.send_replace(uris(&["t://x"]));
+    let first = peer.opened().await;
+    let filter = |opened: &Opened| opened.body["params"]["notifications"].clone();
+    assert_eq!(
+        filter(&first),
+        json!({ "resourceSubscriptions": ["t://x"] }),
+        "lists were not promised"
+    );
+    first.acknowledge(filter(&first)).await;
+    first.say(&update("t://x")).await;
+    updated(&mut notices, "t://x").await;
+    watched.send_replace(uris(&["t://x", "t://y"]));
+    let second = peer.opened().await;
+    assert_eq!(filter(&second), json!({ "resourceSubscriptions": ["t://x", "t://y"] }));
+    first.say(&update("t://x")).await;
+    updated(&mut notices, "t://x").await;
+    second.acknowledge(filter(&second)).await;
+    first.closed().await;
+    second.say(&update("t://y")).await;
+    updated(&mut notices, "t://y").await;
+    assert!(notices.try_recv().is_err(), "nothing was missed, so that nothing may have changed");
+    drop(second);
+    let third = peer.opened().await;
+    third.acknowledge(filter(&third)).await;
+    changed(&mut notices).await;
+    updated(&mut notices, "t://x").await;
+    updated(&mut notices, "t://y").await;
+}
+
+#[tokio::test]
+async fn an_older_target_is_asked_for_each_resource_on_each_session() {
+    let mut peer = Peer::start(Era::Legacy).await;
+    let watched = watch::Sender::new(uris(&["t://x"]));
+    let (caller, mut notices) = target_watching(&peer, watched.subscribe());
+    caller.list().await.unwrap();
+    let opened = peer.opened().await;
+    let asked = |said: serde_json::Value| (said["method"].clone(), said["params"]["uri"].clone());
+    let subscribe = |uri: &str| (json!("resources/subscribe"), json!(uri));
+    assert_eq!(asked(peer.answer().await), subscribe("t://x"));
+    opened.say(&update("t://x")).await;
+    updated(&mut notices, "t://x").await;
+    watched.send_replace(uris(&["t://y"]));
+    assert_eq!(asked(peer.answer().await), subscribe("t://y"));
+    let gone = (json!("resources/unsubscribe"), json!("t://x"));
+    assert_eq!(asked(peer.answer().await), gone);
+    // Another stream of the same session carries what was subscribed to already.
+    drop(opened);
+    let opened = peer.opened().await;
+    assert_eq!(opened.header("mcp-session-id"), "session-1");
+    changed(&mut notices).await;
+    updated(&mut notices, "t://y").await;
+    watched.send_replace(uris(&["t://y", "t://z"]));
+    assert_eq!(asked(peer.answer().await), subscribe("t://z"), "and not `t://y` again");
+    watched.send_replace(uris(&["t://y"]));
+    assert_eq!(asked(peer.answer().await).1, json!("t://z"));
+    // The target is another one now; nobody calls it.
+    peer.loses_its_session();
+    peer.offers(404);
+    drop(opened);
+    let refused = peer.opened().await;
+    assert_eq!(refused.header("mcp-session-id"), "session-1");
+    peer.offers(200);
+    assert_eq!(peer.opened().await.header("mcp-session-id"), "session-2");
+    assert_eq!(asked(peer.answer().await), subscribe("t://y"), "again, on the new session");
+    changed(&mut notices).await;
+    updated(&mut notices, "t://y").await;
+}
+
+#[tokio::test]
+async fn a_resource_that_a_target_does_not_take_costs_no_word_of_its_lists() {
+    let mut peer = Peer::start(Era::Modern).await;
+    let watched = watch::Sender::new(uris(&["t://gone"]));
+    let (caller, mut notices) = target_watching(&peer, watched.subscribe());
+    caller.list().await.unwrap();
+    let first = peer.opened().await;
+    let filter = |opened: &Opened| opened.body["params"]["notifications"].clone();
+    assert_eq!(filter(&first)["resourceSubscriptions"], json!(["t://gone"]));
+    let error = json!({ "code": -32602, "message": "no such resource" });
+    let refusal = json!({ "jsonrpc": "2.0", "id": first.body["id"], "error": error });
+    first.say(&refusal.to_string()).await;
+    let second = peer.opened().await;
+    assert_eq!(filter(&second).get("resourceSubscriptions"), None);
+    second.acknowledge(filter(&second)).await;
+    second.say(CHANGED).await;
+    changed(&mut notices).await;
+    // It is asked for beside that, in case the target takes it by now.
+    let third = peer.opened().await;
+    assert_eq!(filter(&third)["resourceSubscriptions"], json!(["t://gone"]));
+    third.acknowledge(filter(&third)).await;
+    second.closed().await;
 }

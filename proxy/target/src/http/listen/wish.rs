@@ -8,7 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::Request;
 use http_body_util::Full;
-use toolgate_call::Era;
+use toolgate_call::{Era, Uris};
 use toolgate_telemetry::TargetMetrics;
 
 use crate::http::pool::Pool;
@@ -26,6 +26,8 @@ pub(super) enum Footing {
 pub(super) struct Wish {
     pub(super) footing: Footing,
     pub(super) id: u64,
+    /// The resources of whose changes it is to tell.
+    pub(super) uris: Uris,
     pub(super) request: Request<Full<Bytes>>,
     /// Of the request's body, in bytes.
     pub(super) size: usize,
@@ -40,7 +42,10 @@ impl Footing {
     /// `None` when there is nothing to listen on.
     pub(super) fn of(target: &Inner) -> Option<Self> {
         match target.era.known()?.era {
-            Era::Modern => (!target.era.is_quiet()).then_some(Self::Modern),
+            Era::Modern => {
+                let wanted = !target.era.is_quiet() || !target.config.watched.borrow().is_empty();
+                wanted.then_some(Self::Modern)
+            }
             Era::Legacy => {
                 target.session.current().filter(|session| session.id.is_some()).map(Self::Legacy)
             }
@@ -59,12 +64,24 @@ impl Footing {
 // === impl Wish ===
 
 impl Wish {
+    /// Whether a session that is not there any more would be missed.
+    pub(super) fn is_missed(&self) -> bool {
+        matches!(self.footing, Footing::Legacy(_)) && !self.uris.is_empty()
+    }
+
     pub(super) fn of(target: &Inner) -> Option<Self> {
+        Self::but(target, None)
+    }
+
+    /// The same without these resources, with which the target has taken no subscription at all.
+    pub(super) fn but(target: &Inner, refused: Option<&Uris>) -> Option<Self> {
         let footing = Footing::of(target)?;
+        let uris = Uris::clone(&target.config.watched.borrow());
+        let uris = if refused == Some(&uris) { Uris::default() } else { uris };
         let path = target.pool.connector.uri().clone();
         let (id, how, outgoing) = match &footing {
             Footing::Modern => {
-                let asked = request::listen(target);
+                let asked = request::listen(target, !target.era.is_quiet(), &uris);
                 (asked.id, Request::post(path), asked.outgoing)
             }
             // Nothing is answered on this stream, so that it needs no id.
@@ -75,6 +92,6 @@ impl Wish {
         *request.headers_mut() = outgoing.headers;
         let limit = target.config.max_response;
         let (pool, metrics) = (Arc::clone(&target.pool), Arc::clone(&target.metrics));
-        Some(Self { footing, id, request, size, limit, pool, metrics })
+        Some(Self { footing, id, uris, request, size, limit, pool, metrics })
     }
 }

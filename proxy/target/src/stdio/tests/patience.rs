@@ -22,6 +22,7 @@ fn house() -> House {
         start_timeout: Duration::from_secs(10),
         hang_patience: Duration::from_secs(10),
         max_line: 1024,
+        watched: tokio::sync::watch::Sender::default().subscribe(),
         era: EraChoice::Auto,
     };
     House::new(config, &Telemetry::for_tests(), Arc::new(|_| ()))

@@ -52,6 +52,7 @@ impl Peer {
             hang_patience: Duration::from_secs(20),
             max_line: 1024 * 1024,
             era: EraChoice::Auto,
+            watched: tokio::sync::watch::Sender::default().subscribe(),
         };
         change(&mut config);
         let (sink, notices) = mpsc::unbounded_channel();
@@ -173,6 +174,7 @@ fn of_body(tool: &str, body: String, said: Said<'_>) -> Outbound {
         cursor: None,
         version: said.version,
         meta: Meta { progress_token, ..Meta::default() },
+        mirrored: Vec::new(),
         frame: Frame::new(Bytes::from(body), parts),
         abilities: toolgate_call::Abilities::NONE,
         hears: true,

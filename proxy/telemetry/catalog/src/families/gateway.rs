@@ -166,7 +166,7 @@ families! {
     /// Calls shed.
     SHED = Metric::counter(
         "toolgate_shed_total",
-        "Calls refused at once because a limit of concurrency was met.",
+        "Calls refused at once because a limit of concurrency, or of subscriptions, was met; each resource that is left out of a subscription counts.",
     )
     .by(&[Label::of(Key::Scope, Shed::TEXTS)])
     .published(&[Published::count("Throttles", "Calls refused because a limit was met.")]);

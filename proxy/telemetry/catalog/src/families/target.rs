@@ -95,6 +95,13 @@ families! {
     )
     .by(&[Label::TARGET, Label::of(Key::Kind, SchemaChange::TEXTS)]);
 
+    /// Tools left out.
+    TOOLS_LEFT_OUT = Metric::counter(
+        "toolgate_target_tools_left_out_total",
+        "Tools left out of a list that was fetched, because their `x-mcp-header` annotations are wrong.",
+    )
+    .by(&[Label::TARGET]);
+
     /// The child process.
     PROCESS_UP = Metric::gauge(
         "toolgate_target_process_up",

@@ -19,9 +19,9 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
-use toolgate_call::{Deadline, Era, Ledger, Listed, Op, Outbound, Refusal, Reply};
+use toolgate_call::{Deadline, Era, Ledger, Listed, Op, Outbound, Refusal, Reply, Uris};
 use toolgate_telemetry::Telemetry;
 use tower::ServiceExt as _;
 
@@ -62,6 +62,11 @@ struct Script {
 
 /// A target of that peer's; nothing is known of its era.
 pub(super) fn target(peer: &Peer) -> (Caller, Notices) {
+    target_watching(peer, watch::Sender::default().subscribe())
+}
+
+/// The same, some of whose resources are watched.
+pub(super) fn target_watching(peer: &Peer, watched: watch::Receiver<Uris>) -> (Caller, Notices) {
     let mut secret = HeaderValue::from_static("Bearer of the gateway");
     secret.set_sensitive(true);
     let config = HttpConfig {
@@ -72,6 +77,7 @@ pub(super) fn target(peer: &Peer) -> (Caller, Notices) {
         idle_timeout: LONG,
         max_response: 64 * 1024,
         headers: vec![(HeaderName::from_static("authorization"), secret)],
+        watched,
     };
     let (heard, notices) = mpsc::unbounded_channel();
     let sink = Arc::new(move |notice| {
@@ -216,6 +222,10 @@ impl Script {
             }
             (Era::Legacy, "notifications/initialized") => return status(202),
             (_, "tools/list") => json!({ "tools": [] }),
+            (Era::Legacy, "resources/subscribe" | "resources/unsubscribe") => {
+                self.answers.send(body.clone()).unwrap();
+                json!({})
+            }
             (era, other) => panic!("{era:?}: {other}"),
         };
         json_response(&body, &result)

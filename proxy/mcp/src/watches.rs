@@ -1,0 +1,368 @@
+//! Who wants to hear of changes of which resource.
+//!
+//! Enters: watchers (the stream of a subscription, or a session of the older era), what each of them
+//! watches, and word from targets. Leaves: to every target all that is watched of it, and to each
+//! watcher what has changed. Never: one target's word about another's resource; more than a bounded
+//! number of URIs; anything of it in another replica.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Waker};
+
+use tokio::sync::watch;
+use toolgate_call::Uris;
+
+/// The most that one watcher may watch.
+pub(crate) const OF_ONE: usize = 256;
+/// The most that may be watched in all.
+const OF_ALL: usize = 16_384;
+/// The most streams of one session that wait; the others look from time to time.
+const WAITING: usize = 16;
+/// The most parts of resources of which one watcher has heard and not taken word.
+const UNTAKEN: usize = 1024;
+
+/// All that is watched, by target. See the module.
+#[derive(Debug, Default)]
+pub struct Watches(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    targets: HashMap<Arc<str>, Target>,
+    /// Pairs of watcher and URI.
+    count: usize,
+    next: u64,
+}
+
+#[derive(Debug)]
+struct Target {
+    watchers: BTreeMap<Arc<str>, HashMap<u64, Arc<Ear>>>,
+    union: watch::Sender<Uris>,
+}
+
+/// Somebody who watches. Dropped, it watches nothing any more.
+#[derive(Debug)]
+pub(crate) struct Watcher {
+    watches: Arc<Watches>,
+    number: u64,
+    ear: Arc<Ear>,
+}
+
+/// What a watcher has heard and not taken yet.
+#[derive(Debug, Default)]
+struct Ear(Mutex<Heard>);
+
+#[derive(Debug, Default)]
+struct Heard {
+    /// What it watches, and whose that is.
+    watched: BTreeMap<Arc<str>, Arc<str>>,
+    updated: BTreeSet<Arc<str>>,
+    /// A session may have several streams.
+    wakers: Vec<Waker>,
+}
+
+/// No room for another URI.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Full;
+
+// === impl Watches ===
+
+impl Watches {
+    /// What is watched of a target, now and whenever it changes. Targets that were never asked for
+    /// here have nothing that can be watched.
+    pub fn of(&self, target: &Arc<str>) -> watch::Receiver<Uris> {
+        let new = || Target { watchers: BTreeMap::new(), union: watch::Sender::default() };
+        self.state().targets.entry(Arc::clone(target)).or_insert_with(new).union.subscribe()
+    }
+
+    /// A target says that one of its resources has changed.
+    pub fn updated(&self, target: &str, uri: &str) {
+        let told: Arc<str> = Arc::from(uri);
+        self.tell(target, |watchers| {
+            let watched = wholes(uri).filter_map(|whole| watchers.get_key_value(whole));
+            watched.flat_map(|(whole, ears)| tell((whole, &told), ears)).collect()
+        });
+    }
+
+    /// What a target may have said for a while was not heard: any of its resources may have changed.
+    pub fn missed(&self, target: &str) {
+        self.tell(target, |watchers| {
+            watchers.iter().flat_map(|(uri, ears)| tell((uri, uri), ears)).collect()
+        });
+    }
+
+    /// Somebody who watches nothing yet.
+    pub(crate) fn watcher(self: &Arc<Self>) -> Watcher {
+        let mut state = self.state();
+        state.next += 1;
+        Watcher { watches: Arc::clone(self), number: state.next, ear: Arc::default() }
+    }
+
+    /// Wakes outside the lock whoever was told of something.
+    fn tell(
+        &self,
+        target: &str,
+        told: impl FnOnce(&BTreeMap<Arc<str>, HashMap<u64, Arc<Ear>>>) -> Vec<Waker>,
+    ) {
+        let state = self.state();
+        let wakers = state.targets.get(target).map(|target| told(&target.watchers));
+        drop(state);
+        wakers.into_iter().flatten().for_each(Waker::wake);
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Tells those who watch `whole` that `uri`, it or a part of it, has changed; of the whole
+/// instead, whoever has not taken many others.
+fn tell((whole, uri): (&Arc<str>, &Arc<str>), ears: &HashMap<u64, Arc<Ear>>) -> Vec<Waker> {
+    let told = ears.values().flat_map(|ear| {
+        let mut heard = ear.heard();
+        let uri = if heard.updated.len() < UNTAKEN { uri } else { whole };
+        heard.updated.insert(Arc::clone(uri));
+        std::mem::take(&mut heard.wakers)
+    });
+    told.collect()
+}
+
+/// A resource, and those of which it may be a part by its path: whoever subscribes to one may be told
+/// of its parts (2025-11-25 `schema`, `ResourceUpdatedNotification`).
+fn wholes(uri: &str) -> impl Iterator<Item = &str> {
+    let ends = uri.char_indices().filter(|(_, c)| matches!(c, '/' | '?' | '#'));
+    let ends = ends.flat_map(|(at, _)| [at, at + 1]);
+    let parts = ends.filter_map(move |end| uri.get(..end).filter(|whole| whole.len() < uri.len()));
+    std::iter::once(uri).chain(parts)
+}
+
+// === impl State ===
+
+impl State {
+    fn add(&mut self, target: &str, uri: &Arc<str>, watcher: (u64, &Arc<Ear>)) -> Result<(), Full> {
+        if self.count >= OF_ALL {
+            return Err(Full);
+        }
+        let Some(target) = self.targets.get_mut(target) else { return Err(Full) };
+        let ears = target.watchers.entry(Arc::clone(uri)).or_default();
+        let is_first = ears.is_empty();
+        if ears.insert(watcher.0, Arc::clone(watcher.1)).is_none() {
+            self.count += 1;
+        }
+        if is_first {
+            target.publish();
+        }
+        Ok(())
+    }
+
+    /// Takes out what one watcher watches of one target.
+    fn remove(&mut self, target: &str, uris: &[Arc<str>], number: u64) {
+        let Some(target) = self.targets.get_mut(target) else { return };
+        let mut gone = false;
+        for uri in uris {
+            let Some(ears) = target.watchers.get_mut(uri) else { continue };
+            if ears.remove(&number).is_some() {
+                self.count = self.count.saturating_sub(1);
+            }
+            if ears.is_empty() {
+                target.watchers.remove(uri);
+                gone = true;
+            }
+        }
+        if gone {
+            target.publish();
+        }
+    }
+}
+
+// === impl Target ===
+
+impl Target {
+    fn publish(&self) {
+        let uris: BTreeSet<_> = self.watchers.keys().map(Arc::clone).collect();
+        self.union.send_replace(Arc::new(uris));
+    }
+}
+
+// === impl Watcher ===
+
+impl Watcher {
+    /// Watches a target's resource.
+    pub(crate) fn add(&self, target: &Arc<str>, uri: &Arc<str>) -> Result<(), Full> {
+        let mut state = self.watches.state();
+        let mut heard = self.ear.heard();
+        if heard.watched.contains_key(uri) {
+            return Ok(());
+        }
+        if heard.watched.len() >= OF_ONE {
+            return Err(Full);
+        }
+        heard.watched.insert(Arc::clone(uri), Arc::clone(target));
+        drop(heard);
+        let added = state.add(target, uri, (self.number, &self.ear));
+        if added.is_err() {
+            self.ear.heard().watched.remove(uri);
+        }
+        added
+    }
+
+    /// Does not watch it any more.
+    pub(crate) fn remove(&self, uri: &str) {
+        let mut state = self.watches.state();
+        let mut heard = self.ear.heard();
+        heard.updated.remove(uri);
+        let Some((uri, target)) = heard.watched.remove_entry(uri) else { return };
+        drop(heard);
+        state.remove(&target, &[uri], self.number);
+    }
+
+    /// Watches nothing any more.
+    pub(crate) fn clear(&self) {
+        let mut state = self.watches.state();
+        let watched = {
+            let mut heard = self.ear.heard();
+            heard.updated.clear();
+            std::mem::take(&mut heard.watched)
+        };
+        let mut by_target: BTreeMap<Arc<str>, Vec<Arc<str>>> = BTreeMap::new();
+        for (uri, target) in watched {
+            by_target.entry(target).or_default().push(uri);
+        }
+        for (target, uris) in by_target {
+            state.remove(&target, &uris, self.number);
+        }
+    }
+
+    /// Whether it watches nothing.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.ear.heard().watched.is_empty()
+    }
+
+    /// Whether something has changed. If not, whoever asks is woken when it does.
+    pub(crate) fn has_news(&self, cx: &Context<'_>) -> bool {
+        let mut heard = self.ear.heard();
+        if heard.updated.is_empty() {
+            heard.wait(cx.waker());
+            return false;
+        }
+        true
+    }
+
+    /// Takes what has changed since it was last taken, each URI once.
+    pub(crate) fn take(&self) -> BTreeSet<Arc<str>> {
+        std::mem::take(&mut self.ear.heard().updated)
+    }
+}
+
+impl Drop for Watcher {
+    fn drop(&mut self) {
+        self.clear();
+    }
+}
+
+// === impl Heard ===
+
+impl Heard {
+    /// Wakes this one as well, once there is something to tell.
+    fn wait(&mut self, waker: &Waker) {
+        if self.wakers.iter().any(|have| have.will_wake(waker)) {
+            return;
+        }
+        if self.wakers.len() >= WAITING {
+            self.wakers.remove(0);
+        }
+        self.wakers.push(waker.clone());
+    }
+}
+
+// === impl Ear ===
+
+impl Ear {
+    fn heard(&self) -> MutexGuard<'_, Heard> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    //! Who hears what.
+
+    use std::sync::Arc;
+    use std::task::{Context, Waker};
+
+    use super::{Full, OF_ONE, Watcher, Watches};
+
+    fn news(watcher: &Watcher) -> Vec<String> {
+        let _nothing = watcher.has_news(&Context::from_waker(Waker::noop()));
+        watcher.take().iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn each_watcher_hears_what_it_watches_of_the_target_whose_it_is() {
+        let watches = Arc::new(Watches::default());
+        let (a, b): (Arc<str>, Arc<str>) = ("a".into(), "b".into());
+        let (x, y): (Arc<str>, Arc<str>) = ("t://x".into(), "t://y".into());
+        let mut of_a = watches.of(&a);
+        let _of_b = watches.of(&b);
+        let (one, other) = (watches.watcher(), watches.watcher());
+        one.add(&a, &x).unwrap();
+        one.add(&a, &y).unwrap();
+        other.add(&a, &x).unwrap();
+        assert_eq!(of_a.borrow_and_update().len(), 2, "each once");
+        watches.updated("b", "t://x");
+        assert_eq!(news(&one), [""; 0], "it is not `b`'s");
+        for _ in 0..3 {
+            watches.updated("a", "t://x");
+        }
+        assert_eq!((news(&one), news(&other)), (vec!["t://x".into()], vec!["t://x".into()]));
+        one.remove("t://x");
+        assert!(!of_a.has_changed().unwrap(), "another watches it");
+        watches.missed("a");
+        assert_eq!((news(&one), news(&other)), (vec!["t://y".into()], vec!["t://x".into()]));
+        drop(other);
+        drop(one);
+        assert!(of_a.borrow_and_update().is_empty());
+        assert_eq!(watches.state().count, 0);
+    }
+
+    #[test]
+    fn whoever_watches_a_resource_hears_of_its_parts_but_not_of_others_that_begin_alike() {
+        let watches = Arc::new(Watches::default());
+        let a: Arc<str> = "a".into();
+        let _of_a = watches.of(&a);
+        let watcher = watches.watcher();
+        for uri in ["t://x/y", "t://folder/"] {
+            watcher.add(&a, &uri.into()).unwrap();
+        }
+        for other in ["t://x/yz", "t://x", "t://x/", "t://folder"] {
+            watches.updated("a", other);
+            assert_eq!(news(&watcher), [""; 0], "{other}");
+        }
+        for part in ["t://x/y", "t://x/y/z", "t://x/y?a=b", "t://folder/1", "t://folder/1/2#e"] {
+            watches.updated("a", part);
+            assert_eq!(news(&watcher), [part]);
+        }
+        for n in 0..3000 {
+            watches.updated("a", &format!("t://x/y/{n}"));
+        }
+        let kept = news(&watcher);
+        assert_eq!((kept.len(), &*kept[0]), (1025, "t://x/y"), "and of the whole, for the rest");
+    }
+
+    #[test]
+    fn nobody_watches_without_bounds() {
+        let watches = Arc::new(Watches::default());
+        let a: Arc<str> = "a".into();
+        let _of_a = watches.of(&a);
+        let watcher = watches.watcher();
+        for n in 0..OF_ONE {
+            watcher.add(&a, &format!("t://{n}").into()).unwrap();
+        }
+        assert_eq!(watcher.add(&a, &"t://more".into()), Err(Full));
+        assert_eq!(watcher.add(&a, &"t://0".into()), Ok(()), "that is watched already");
+        watcher.remove("t://0");
+        assert_eq!(watcher.add(&a, &"t://more".into()), Ok(()));
+        let other = watches.watcher();
+        assert_eq!(other.add(&"nobody".into(), &"t://x".into()), Err(Full));
+        assert!(other.is_idle());
+    }
+}

@@ -1,0 +1,84 @@
+//! What both ways to a server of the older era keep of it, and what both ask a modern one for.
+//!
+//! Enters: what the server has said of itself, and what callers want. Leaves: a log level to be set, or
+//! none; the filter of a subscription. Never: a lower level than somebody has asked for.
+
+use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
+
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde_json::{Map, Value};
+use toolgate_call::{LogLevel, RawJson, Uris};
+
+/// No level was set.
+const UNSET: u8 = u8::MAX;
+
+/// From which level on a server sends log messages. One setting serves all callers: it is the most
+/// talkative that any has asked for since the session was made, and what is too much for a caller is
+/// left out on its way.
+#[derive(Debug)]
+pub(crate) struct Logs {
+    offered: bool,
+    level: AtomicU8,
+}
+
+#[derive(Deserialize)]
+struct About {
+    #[serde(default)]
+    capabilities: Capabilities,
+}
+
+#[derive(Default, Deserialize)]
+struct Capabilities {
+    logging: Option<IgnoredAny>,
+}
+
+// === impl Logs ===
+
+impl Logs {
+    /// Of a server that has answered `initialize` so.
+    pub(crate) fn of(about: &RawJson) -> Self {
+        let about = about.parse::<About>();
+        let offered = about.is_ok_and(|about| about.capabilities.logging.is_some());
+        Self { offered, level: AtomicU8::new(UNSET) }
+    }
+
+    /// Whether the server must be told of that level: it sends messages, but not those.
+    pub(crate) fn raise(&self, level: LogLevel) -> bool {
+        let wanted = level as u8;
+        self.offered && self.level.fetch_min(wanted, Relaxed) > wanted
+    }
+}
+
+/// The `notifications` of a `subscriptions/listen`.
+pub(crate) fn wished(lists: bool, uris: &Uris) -> Value {
+    let mut filter = Map::new();
+    if lists {
+        for list in ["toolsListChanged", "promptsListChanged", "resourcesListChanged"] {
+            filter.insert(list.to_owned(), true.into());
+        }
+    }
+    if !uris.is_empty() {
+        let uris: Vec<&str> = uris.iter().map(|uri| &**uri).collect();
+        filter.insert("resourceSubscriptions".to_owned(), uris.into());
+    }
+    filter.into()
+}
+
+#[cfg(test)]
+mod tests {
+    //! How far the level goes up.
+
+    use toolgate_call::{LogLevel, RawJson};
+
+    use super::Logs;
+
+    #[test]
+    fn the_level_is_set_when_somebody_wants_more_and_never_back() {
+        let logs = Logs::of(&RawJson::literal(r#"{"capabilities":{"logging":{}}}"#));
+        let wanted = [LogLevel::Error, LogLevel::Info, LogLevel::Warning, LogLevel::Debug];
+        assert_eq!(wanted.map(|level| logs.raise(level)), [true, true, false, true]);
+        let mute = Logs::of(&RawJson::literal(r#"{"capabilities":{}}"#));
+        assert!(!mute.raise(LogLevel::Debug), "it has nothing to set");
+    }
+}
