@@ -162,7 +162,7 @@ async fn a_call_that_lacks_a_header_of_its_arguments_closes_the_target_to_nobody
     sick.then(std::iter::repeat_n(refused, CALLS));
     for _ in 0..CALLS {
         let answer = gateway.client().tool("sick___write", json!({})).await?;
-        assert_eq!(answer.message()?["error"]["data"]["reason"], "upstream_4xx");
+        assert_eq!(answer.message()?["error"]["data"]["reason"], "upstream_protocol");
     }
     assert_eq!(sick.calls("write"), CALLS, "each was sent once");
     fine(&gateway, &gateway.client().tool("sick___write", json!({})).await?).await?;
