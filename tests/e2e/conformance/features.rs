@@ -13,9 +13,6 @@ const FEATURES: &[(&str, &str, &str)] = &[
     ("", "resources-unsubscribe:", WATCH),
     ("", "logging-", LOGGING),
     ("", "tools-call-with-logging:", LOGGING),
-    ("", "tools-call-sampling:", ASK_OLDER),
-    ("", "tools-call-elicitation:", ASK_OLDER),
-    ("", "elicitation-", ASK_OLDER),
     ("older-", "input-required-", ASK_MODERN),
     ("older-", "server-stateless:sep-2575-missing-capability", ASK_MODERN),
     ("older-", "server-stateless:sep-2575-server-rejects-undeclared", ASK_MODERN),
@@ -27,7 +24,6 @@ const FEATURES: &[(&str, &str, &str)] = &[
 
 const WATCH: &str = "subscriptions to resources are not federated";
 const LOGGING: &str = "the level of a session, and log messages, are not passed on";
-const ASK_OLDER: &str = "a target cannot ask a client of the older era";
 const ASK_MODERN: &str = "a target of the older era cannot ask a modern client";
 const PARAM: &str = "Mcp-Param-* headers are neither checked nor made nor passed on";
 const LISTEN: &str = "subscriptions/listen is not served, and no change is announced";
