@@ -7,26 +7,18 @@ const FEATURES: &[(&str, &str, &str)] = &[
     ("", "tasks-status-notifications:", "the suite has no driver for it yet"),
     ("older-", "tasks-", "never: a target of the older era has no such tasks"),
     ("", "tasks-", "tasks are not routed, and the extension is not offered"),
-    ("", "http-custom-header", PARAM),
-    ("", "http-invalid-tool-headers:", "tools with invalid x-mcp-header stay in the list"),
-    ("", "resources-subscribe:", WATCH),
-    ("", "resources-unsubscribe:", WATCH),
     ("", "logging-", LOGGING),
     ("", "tools-call-with-logging:", LOGGING),
     ("older-", "input-required-", ASK_MODERN),
     ("older-", "server-stateless:sep-2575-missing-capability", ASK_MODERN),
     ("older-", "server-stateless:sep-2575-server-rejects-undeclared", ASK_MODERN),
     ("older-", "server-stateless:sep-2575-http-server-no-independent", ASK_MODERN),
-    ("", "server-stateless:sep-2575-server-", LISTEN),
     ("", "sse-retry:", "an answer that breaks off is not resumed with Last-Event-ID"),
     ("client-", "request-metadata:sep-2575-client-declares", "never: the caller declares none"),
 ];
 
-const WATCH: &str = "subscriptions to resources are not federated";
 const LOGGING: &str = "the level of a session, and log messages, are not passed on";
 const ASK_MODERN: &str = "a target of the older era cannot ask a modern client";
-const PARAM: &str = "Mcp-Param-* headers are neither checked nor made nor passed on";
-const LISTEN: &str = "subscriptions/listen is not served, and no change is announced";
 
 /// What the check waits for in that run, when it is known.
 pub(crate) fn missing(run: &str, check: &str) -> Option<&'static str> {
