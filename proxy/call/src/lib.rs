@@ -6,6 +6,7 @@
 
 mod abilities;
 mod ask;
+mod ends;
 mod frame;
 mod level;
 mod members;
@@ -36,6 +37,7 @@ pub use abilities::Abilities;
 pub use ask::{AskKind, MOST_OPEN, OpenQuestions, PATIENCE, Question, Respond, Said};
 pub use call::{Call, Mirrored, Session, SessionRef};
 pub use deadline::Deadline;
+pub use ends::id_at_ends;
 pub use frame::{Frame, FrameParts, MetaEdit, Rewrite, Span};
 pub use ledger::{AttemptNote, Ledger, Phase, Phases};
 pub use level::LogLevel;

@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 
 use crate::RawJson;
 
-/// The members of an object, in order.
+/// The members of an object, in order, also those that are there twice.
 #[derive(Debug, Default)]
 pub struct Members<'a>(pub Vec<(Cow<'a, str>, &'a RawValue)>);
 
