@@ -60,6 +60,28 @@ pub(crate) struct Known {
     pub(crate) session: bool,
 }
 
+// === impl Decoded ===
+
+impl Decoded {
+    /// Something that is asked without a request.
+    pub(crate) fn bare(method: Method, version: Version, session: SessionRef) -> Self {
+        Self {
+            method,
+            id: None,
+            name: None,
+            kind: None,
+            cursor: None,
+            version,
+            meta: Meta::default(),
+            mirrored: Vec::new(),
+            said: None,
+            abilities: Abilities::NONE,
+            frame: Frame::new(Bytes::new(), FrameParts::default()),
+            session,
+        }
+    }
+}
+
 // === impl Rejected ===
 
 impl From<Refusal> for Rejected {
@@ -170,21 +192,9 @@ fn response(headers: &HeaderMap, body: &Bytes) -> Result<Decoded, Refusal> {
     if version.era() == Era::Modern || session == SessionRef::None {
         return Err(envelope::unasked());
     }
-    Ok(Decoded {
-        method: Method::Response,
-        // The id is the question's, and the answer to this has none.
-        id: None,
-        name: None,
-        kind: None,
-        cursor: None,
-        version,
-        meta: Meta::default(),
-        mirrored: Vec::new(),
-        said: None,
-        abilities: Abilities::NONE,
-        frame: Frame::new(body.clone(), FrameParts::default()),
-        session,
-    })
+    // The id is the question's, and the answer to this has none.
+    let frame = Frame::new(body.clone(), FrameParts::default());
+    Ok(Decoded { frame, ..Decoded::bare(Method::Response, version, session) })
 }
 
 /// Where the pieces lie in the body.

@@ -16,8 +16,7 @@ use std::time::{Duration, Instant};
 use http::{HeaderMap, HeaderValue, Method as HttpMethod, Request, Response, header};
 use hyper::body::Incoming;
 use toolgate_call::{
-    Abilities, Call, Case, Deadline, Era, Frame, FrameParts, Lifecycle, Meta, Method, Phase,
-    Refusal, Reply, SessionRef,
+    Call, Case, Deadline, Era, Lifecycle, Method, Phase, Refusal, Reply, SessionRef,
 };
 use toolgate_telemetry::{Shed, Telemetry};
 use tower::{Layer, Service};
@@ -322,21 +321,7 @@ fn bodiless(headers: &HeaderMap, method: Method) -> Result<Arrived, Rejected> {
         let message = "2026-07-28 has no sessions: only POST is served";
         return Err(rejected(Refusal::new(Case::HttpMethod, message)));
     }
-    let decoded = Decoded {
-        method,
-        id: None,
-        name: None,
-        kind: None,
-        cursor: None,
-        version,
-        meta: Meta::default(),
-        mirrored: Vec::new(),
-        said: None,
-        abilities: Abilities::NONE,
-        frame: Frame::new(bytes::Bytes::new(), FrameParts::default()),
-        session,
-    };
-    Ok(Arrived::One(decoded, None))
+    Ok(Arrived::One(Decoded::bare(method, version, session), None))
 }
 
 /// Whether JSON, and whether an event stream, is accepted. A missing header accepts both.
