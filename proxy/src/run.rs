@@ -107,7 +107,7 @@ impl Gateway {
             assembly::assemble(config, &callers, &telemetry, given.inherited)?;
         let exporter = telemetry.exporter().map_err(anyhow::Error::msg)?;
         let exporting = exporter.map(|task| toolgate_telemetry::spawn("export", task));
-        let (cloudwatch, publishing) = publish(config, &telemetry).await?.unzip();
+        let (cloudwatch, publishing) = publish(config, &cloud, &telemetry)?.unzip();
         let mut background = background(&parts, &backends);
         cloud.start(&telemetry, &mut background);
         let (stop_admin, stopped) = oneshot::channel();
@@ -184,11 +184,12 @@ impl Gateway {
 }
 
 /// Starts to publish to CloudWatch. Gives back what the operator is told of it.
-async fn publish(
+fn publish(
     config: &Config,
+    cloud: &Cloud,
     telemetry: &Telemetry,
 ) -> anyhow::Result<Option<(String, JoinHandle<()>)>> {
-    let Some(sink) = Box::pin(assembly::cloudwatch::sink(config)).await? else { return Ok(None) };
+    let Some(sink) = assembly::cloudwatch::sink(config, cloud)? else { return Ok(None) };
     let Some(task) = telemetry.publisher(Arc::clone(&sink.sink)) else { return Ok(None) };
     // No list of tools has come yet.
     let line = sink.line(telemetry.cloud_estimate(config.targets.len(), None));

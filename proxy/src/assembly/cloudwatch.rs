@@ -9,6 +9,7 @@ use std::sync::Arc;
 use toolgate_telemetry::catalog::Dimension;
 use toolgate_telemetry::{CloudConfig, CloudSink, Emf, EmfTo, Estimate};
 
+use crate::cloud::Cloud;
 use crate::config::{CloudDimension, CloudMode, CloudWatch, Config, EmfFile};
 
 /// Distinct values of a distribution that `PutMetricData` has room for.
@@ -40,13 +41,13 @@ pub(crate) fn kept(cloudwatch: &CloudWatch) -> CloudConfig {
 /// The sink of the configuration; `None` when CloudWatch is off.
 ///
 /// # Errors
-/// When no region is known, or the file for lines cannot be opened.
-pub(crate) async fn sink(config: &Config) -> anyhow::Result<Option<Sink>> {
+/// When the file for lines cannot be opened.
+pub(crate) fn sink(config: &Config, cloud: &Cloud) -> anyhow::Result<Option<Sink>> {
     let Some(cloudwatch) = &config.cloudwatch else { return Ok(None) };
     let namespace = &cloudwatch.namespace;
     match cloudwatch.mode {
         CloudMode::Off => Ok(None),
-        CloudMode::Put => put(config, namespace).await.map(Some),
+        CloudMode::Put => put(config, cloud, namespace).map(Some),
         CloudMode::Emf => {
             let (to, place) = match &cloudwatch.to {
                 EmfFile::Stdout => (EmfTo::Stdout, "standard output".to_owned()),
@@ -58,28 +59,14 @@ pub(crate) async fn sink(config: &Config) -> anyhow::Result<Option<Sink>> {
     }
 }
 
-#[cfg(feature = "aws")]
-async fn put(config: &Config, namespace: &str) -> anyhow::Result<Sink> {
-    use toolgate_telemetry_aws::{Aws, AwsConfig};
-    let written = &config.aws;
-    let known = AwsConfig {
-        region: written.region.clone(),
-        endpoint: written.endpoint.as_ref().map(ToString::to_string),
-    };
-    let aws = Box::pin(Aws::load(&known)).await?;
-    let mut place = format!("put every minute to {namespace} in {}", aws.region());
-    if let Some(endpoint) = &written.endpoint {
+fn put(config: &Config, cloud: &Cloud, namespace: &str) -> anyhow::Result<Sink> {
+    let (sink, region) = cloud.metrics_to(namespace)?;
+    let mut place = format!("put every minute to {namespace} in {region}");
+    if let Some(endpoint) = &config.aws.endpoint {
         // Writing to a String cannot fail.
         let _written = write!(place, " at {endpoint}");
     }
-    let sink = Arc::new(toolgate_telemetry_aws::CloudWatch::new(&aws, namespace));
     Ok(Sink { sink, place })
-}
-
-#[cfg(not(feature = "aws"))]
-#[expect(clippy::unused_async, reason = "as with the feature")]
-async fn put(_config: &Config, _namespace: &str) -> anyhow::Result<Sink> {
-    anyhow::bail!("`cloudwatch.mode: put` needs a build with the feature `aws`")
 }
 
 // === impl Sink ===

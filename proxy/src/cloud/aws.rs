@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use tokio::task::JoinSet;
-use toolgate_telemetry::{OtlpConfig, Protocol, Sampler, SpansTo, Telemetry};
-use toolgate_telemetry_aws::{Aws, AwsConfig, Rules, Xray};
+use toolgate_telemetry::{CloudSink, OtlpConfig, Protocol, Sampler, SpansTo, Telemetry};
+use toolgate_telemetry_aws::{Aws, AwsConfig, CloudWatch, Rules, Xray};
 
-use crate::config::{Config, XrayMode};
+use crate::config::{self, CloudMode, Config, XrayMode};
 
 /// How long one attempt at a batch may take.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -19,6 +19,7 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 /// What is used of AWS.
 #[derive(Debug)]
 pub struct Cloud {
+    aws: Option<Aws>,
     xray: Option<Traced>,
 }
 
@@ -40,27 +41,26 @@ impl Cloud {
     /// # Errors
     /// When no region is known.
     pub async fn find(config: &Config) -> anyhow::Result<Self> {
-        let Some(wanted) = &config.traces.xray else { return Ok(Self { xray: None }) };
-        let aws = AwsConfig {
+        let put = config.cloudwatch.as_ref().is_some_and(|cloud| cloud.mode == CloudMode::Put);
+        if config.traces.xray.is_none() && !put {
+            return Ok(Self { aws: None, xray: None });
+        }
+        let known = AwsConfig {
             region: config.aws.region.clone(),
             endpoint: config.aws.endpoint.as_ref().map(ToString::to_string),
         };
-        let xray = Xray::new(&Aws::load(&aws).await?);
-        let to = match wanted.mode {
-            XrayMode::Otlp => SpansTo::Otlp(Box::new(OtlpConfig {
-                endpoint: xray.otlp_url().parse().context("the address of X-Ray")?,
-                protocol: Protocol::Http,
-                headers: Vec::new(),
-                timeout: TIMEOUT,
-                service: wanted.service.clone(),
-                gzip: true,
-                signer: Some(Arc::new(xray.signer())),
-            })),
-            XrayMode::Segments => SpansTo::Sink(Arc::new(xray.segments(&wanted.service))),
-        };
-        let rules = wanted.rules.then(|| Arc::new(Rules::new(&wanted.service)));
-        let doubtful = wanted.mode == XrayMode::Otlp;
-        Ok(Self { xray: Some(Traced { xray, to, rules, doubtful }) })
+        let aws = Box::pin(Aws::load(&known)).await?;
+        let xray = config.traces.xray.as_ref().map(|wanted| Traced::new(&aws, wanted));
+        Ok(Self { xray: xray.transpose()?, aws: Some(aws) })
+    }
+
+    /// Where metrics go, and the region of that.
+    ///
+    /// # Errors
+    /// When the configuration does not ask for it.
+    pub fn metrics_to(&self, namespace: &str) -> anyhow::Result<(Arc<dyn CloudSink>, String)> {
+        let aws = self.aws.as_ref().context("nobody asked for AWS")?;
+        Ok((Arc::new(CloudWatch::new(aws, namespace)), aws.region().to_owned()))
     }
 
     /// Where spans go, if they go to AWS.
@@ -87,5 +87,28 @@ impl Cloud {
             let refreshes = telemetry.rule_refreshes();
             tasks.spawn(async move { xray.keep(rules, refreshes).await });
         }
+    }
+}
+
+// === impl Traced ===
+
+impl Traced {
+    fn new(aws: &Aws, wanted: &config::Xray) -> anyhow::Result<Self> {
+        let xray = Xray::new(aws);
+        let to = match wanted.mode {
+            XrayMode::Otlp => SpansTo::Otlp(Box::new(OtlpConfig {
+                endpoint: xray.otlp_url().parse().context("the address of X-Ray")?,
+                protocol: Protocol::Http,
+                headers: Vec::new(),
+                timeout: TIMEOUT,
+                service: wanted.service.clone(),
+                gzip: true,
+                signer: Some(Arc::new(xray.signer())),
+            })),
+            XrayMode::Segments => SpansTo::Sink(Arc::new(xray.segments(&wanted.service))),
+        };
+        let rules = wanted.rules.then(|| Arc::new(Rules::new(&wanted.service)));
+        let doubtful = wanted.mode == XrayMode::Otlp;
+        Ok(Self { xray, to, rules, doubtful })
     }
 }

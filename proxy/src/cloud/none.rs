@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use tokio::task::JoinSet;
-use toolgate_telemetry::{Sampler, SpansTo, Telemetry};
+use toolgate_telemetry::{CloudSink, Sampler, SpansTo, Telemetry};
 
 use crate::config::Config;
 
@@ -24,6 +24,14 @@ impl Cloud {
     pub async fn find(config: &Config) -> anyhow::Result<Self> {
         anyhow::ensure!(config.traces.xray.is_none(), "this build has no AWS in it");
         Ok(Self)
+    }
+
+    /// Metrics do not go to AWS.
+    ///
+    /// # Errors
+    /// Always.
+    pub fn metrics_to(&self, _namespace: &str) -> anyhow::Result<(Arc<dyn CloudSink>, String)> {
+        anyhow::bail!("`cloudwatch.mode: put` needs a build with the feature `aws`")
     }
 
     /// Spans do not go to AWS.
