@@ -40,6 +40,8 @@ const CALLER: &str = "stdio";
 
 /// `toolgate stdio`.
 #[derive(Args, Debug)]
+#[group(skip)]
+#[command(group = clap::ArgGroup::new("gateway").required(true))]
 #[command(after_help = "Examples:\n  toolgate stdio --config toolgate.yaml\n  \
     toolgate stdio --config toolgate.yaml --scopes k8s/write\n  \
     toolgate stdio --url https://gateway.example.com/mcp --token-file ~/.toolgate-token\n\n\
@@ -51,10 +53,10 @@ const CALLER: &str = "stdio";
     At the end of standard input, or at SIGTERM, calls in flight are answered, then exit 0.")]
 pub struct StdioArgs {
     /// The configuration of the gateway, which runs within this process.
-    #[arg(long, short, value_name = "FILE", required_unless_present = "url")]
+    #[arg(long, short, value_name = "FILE", group = "gateway")]
     pub config: Option<PathBuf>,
     /// The MCP endpoint of a gateway that runs elsewhere.
-    #[arg(long, conflicts_with = "config")]
+    #[arg(long, group = "gateway")]
     pub url: Option<String>,
     /// The environment variable that holds the bearer token for --url.
     #[arg(long, value_name = "NAME", conflicts_with = "config")]
