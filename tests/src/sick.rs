@@ -6,6 +6,7 @@
 
 mod act;
 mod http;
+mod polled;
 mod speak;
 
 use std::collections::VecDeque;
@@ -64,6 +65,8 @@ struct State {
     /// Tools that it lists besides its own two.
     more: AtomicUsize,
     seen: Mutex<Vec<Seen>>,
+    /// An answer that is kept for whoever takes its stream up.
+    kept: Mutex<Option<polled::Kept>>,
     /// Permits to answer for [`Act::Hold`].
     release: Semaphore,
     /// Callers that closed their connection before they were answered.
@@ -83,6 +86,7 @@ impl Sick {
             acts: Mutex::default(),
             more: AtomicUsize::new(0),
             seen: Mutex::default(),
+            kept: Mutex::default(),
             release: Semaphore::new(0),
             hung_up: AtomicUsize::new(0),
             sessions: AtomicUsize::new(0),

@@ -11,6 +11,7 @@ mod pool;
 mod aside;
 mod era;
 mod request;
+mod resume;
 mod session;
 
 mod reply;

@@ -13,7 +13,6 @@ const FEATURES: &[(&str, &str, &str)] = &[
     ("older-", "server-stateless:sep-2575-missing-capability", ASK_MODERN),
     ("older-", "server-stateless:sep-2575-server-rejects-undeclared", ASK_MODERN),
     ("older-", "server-stateless:sep-2575-http-server-no-independent", ASK_MODERN),
-    ("", "sse-retry:", "an answer that breaks off is not resumed with Last-Event-ID"),
     ("client-", "request-metadata:sep-2575-client-declares", "never: the caller declares none"),
 ];
 

@@ -138,6 +138,11 @@ impl Everything {
         Self::run(&["python_server", "http"]).await
     }
 
+    /// The same with events that are kept for older callers who come back.
+    pub(crate) async fn polled() -> Result<Self> {
+        Self::run(&["python_server", "polled"]).await
+    }
+
     /// Its endpoint.
     pub(crate) fn url(&self) -> &str {
         &self.url

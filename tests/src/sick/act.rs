@@ -77,6 +77,16 @@ pub enum Shape {
     Progress,
     /// The answer, and then the end of the stream but not of the connection.
     Whole,
+    /// The id of an event and nothing else, so often, each on a stream of its own that is taken up
+    /// behind the last one; then the answer (older era).
+    Polled {
+        /// How many streams end without it.
+        cuts: usize,
+        /// What the caller is told to wait before each next one.
+        retry: Duration,
+        /// Whether there is a next one; otherwise what was kept is gone.
+        kept: bool,
+    },
 }
 
 impl Act {

@@ -13,10 +13,11 @@ use tokio::net::TcpStream;
 
 use super::act::{Act, Pace, Shape};
 use super::http::{Received, Wire};
+use super::polled::Kept;
 use super::{Era, Seen, State, lock};
 
 const JSON: &str = "Content-Type: application/json";
-const SSE: &str = "Content-Type: text/event-stream";
+pub(super) const SSE: &str = "Content-Type: text/event-stream";
 const DISCOVERED: &str = r#""supportedVersions":["2026-07-28"],"capabilities":{"tools":{}},"ttlMs":0,"cacheScope":"private""#;
 
 /// What matters of a message.
@@ -45,9 +46,9 @@ struct Meta {
 }
 
 /// One exchange at a time.
-struct Talk {
-    wire: Wire,
-    state: Arc<State>,
+pub(super) struct Talk {
+    pub(super) wire: Wire,
+    pub(super) state: Arc<State>,
 }
 
 /// Serves one connection to its end. What breaks it is the gateway's business.
@@ -64,6 +65,9 @@ pub(super) async fn connection(stream: TcpStream, state: Arc<State>) {
                 talk.refuse(&message.id).await
             }
             "tools/call" => talk.call(&message).await,
+            "" if received.verb == "GET" && received.after().is_some() => {
+                talk.take_up(&received).await
+            }
             _ => talk.other(&received.verb, &message).await,
         };
         match next {
@@ -75,7 +79,7 @@ pub(super) async fn connection(stream: TcpStream, state: Arc<State>) {
 }
 
 /// What happens to the connection after an act.
-enum Next {
+pub(super) enum Next {
     On,
     Over,
     Reset,
@@ -101,7 +105,7 @@ impl State {
         }
     }
 
-    fn good_result(&self) -> String {
+    pub(super) fn good_result(&self) -> String {
         self.result(r#""content":[{"type":"text","text":"done"}]"#)
     }
 
@@ -278,6 +282,9 @@ impl Talk {
                 self.wire.write(event(&answer).as_bytes()).await?;
             }
             Shape::Whole => {}
+            Shape::Polled { cuts, retry, kept } => {
+                self.cut(Kept { id: id.clone(), cuts, retry, kept }).await?
+            }
             Shape::Long(size) => {
                 self.wire.write(b"data: ").await?;
                 self.wire.write("x".repeat(size).as_bytes()).await?;
@@ -329,11 +336,11 @@ impl State {
     }
 }
 
-fn reply(id: &Value, member: &str, value: &str) -> String {
+pub(super) fn reply(id: &Value, member: &str, value: &str) -> String {
     format!(r#"{{"jsonrpc":"2.0","id":{id},"{member}":{value}}}"#)
 }
 
-fn event(data: &str) -> String {
+pub(super) fn event(data: &str) -> String {
     format!("event: message\ndata: {data}\n\n")
 }
 

@@ -26,6 +26,7 @@ use crate::session::wished;
 
 const PROTOCOL_VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
 const SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
+const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 const METHOD: HeaderName = HeaderName::from_static("mcp-method");
 const NAME: HeaderName = HeaderName::from_static("mcp-name");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -145,6 +146,13 @@ pub(super) fn open(target: &Inner, session: &Session) -> Outgoing {
     headers.remove(header::CONTENT_TYPE);
     headers.insert(header::ACCEPT, HeaderValue::from_static("text/event-stream"));
     Outgoing { headers, body: Bytes::new() }
+}
+
+/// GET: a stream taken up behind an event (2025-11-25 `basic/transports`, "Resumability").
+pub(super) fn resume(target: &Inner, session: &Session, after: &[u8]) -> Option<Outgoing> {
+    let mut outgoing = open(target, session);
+    outgoing.headers.insert(LAST_EVENT_ID, HeaderValue::from_bytes(after).ok()?);
+    Some(outgoing)
 }
 
 /// DELETE: the end of a session.

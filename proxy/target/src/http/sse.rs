@@ -1,11 +1,16 @@
 //! `text/event-stream` (HTML, "Server-sent events"), read as it arrives.
 //!
-//! Enters: bytes, cut anywhere. Leaves: the data of each event. Never: more than the limit held;
-//! event names, ids and retry times are passed over, since MCP gives them no meaning here.
+//! Enters: bytes, cut anywhere. Leaves: the data of each event, and where the stream can be taken up
+//! again. Never: more than the limit held; event names are passed over, since MCP gives them no
+//! meaning here.
+
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 
 const BOM: &[u8] = b"\xEF\xBB\xBF";
+/// The longest id of an event that is kept, in bytes. After a longer one, nothing can be taken up.
+const ID: usize = 1024;
 
 /// A decoder of one stream.
 #[derive(Debug)]
@@ -16,6 +21,18 @@ pub(super) struct SseDecoder {
     has_data: bool,
     started: bool,
     limit: usize,
+    /// The id that the event being read gives; empty: takes the last one back.
+    fresh_id: Option<Vec<u8>>,
+    place: Place,
+}
+
+/// Where a stream can be taken up again (HTML: "last event ID" and "reconnection time").
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Place {
+    /// The id of the last event, unless it is empty or none had any.
+    pub(super) id: Option<Vec<u8>>,
+    /// How long to wait first, if the other side has said it.
+    pub(super) retry: Option<Duration>,
 }
 
 // === impl SseDecoder ===
@@ -30,7 +47,20 @@ impl SseDecoder {
             has_data: false,
             started: false,
             limit,
+            fresh_id: None,
+            place: Place::default(),
         }
+    }
+
+    /// A decoder of what comes after that place.
+    pub(super) fn from(place: Place, limit: usize) -> Self {
+        Self { place, ..Self::new(limit) }
+    }
+
+    /// Where the stream can be taken up again, if nothing more comes of it. What has come of an
+    /// event whose end has not is lost with it.
+    pub(super) const fn place(&self) -> &Place {
+        &self.place
     }
 
     /// Takes bytes.
@@ -48,6 +78,9 @@ impl SseDecoder {
         }
         while let Some(line) = self.take_line() {
             if line.is_empty() {
+                if let Some(id) = self.fresh_id.take() {
+                    self.place.id = Some(id).filter(|id| !id.is_empty());
+                }
                 if std::mem::take(&mut self.has_data) {
                     return Ok(Some(std::mem::take(&mut self.data).into()));
                 }
@@ -98,12 +131,26 @@ impl SseDecoder {
     }
 
     fn field(&mut self, line: &[u8]) {
-        let Some(value) = line.strip_prefix(b"data") else { return };
-        let value = match value.split_first() {
-            None => value,
-            Some((b':', rest)) => rest.strip_prefix(b" ").unwrap_or(rest),
-            Some(_) => return,
-        };
+        let colon = memchr::memchr(b':', line).unwrap_or(line.len());
+        let (name, rest) = line.split_at(colon);
+        let value = rest.strip_prefix(b":").unwrap_or(rest);
+        let value = value.strip_prefix(b" ").unwrap_or(value);
+        match name {
+            b"data" => self.more_data(value),
+            b"id" if memchr::memchr(0, value).is_none() => {
+                self.fresh_id = Some(if value.len() > ID { Vec::new() } else { value.to_vec() });
+            }
+            b"retry" => {
+                let digits = value.iter().all(u8::is_ascii_digit);
+                let number = std::str::from_utf8(value).ok().filter(|_| digits);
+                let milliseconds = number.and_then(|text| text.parse().ok());
+                self.place.retry = milliseconds.map(Duration::from_millis).or(self.place.retry);
+            }
+            _ => {}
+        }
+    }
+
+    fn more_data(&mut self, value: &[u8]) {
         if self.has_data {
             self.data.push(b'\n');
         }
@@ -111,3 +158,6 @@ impl SseDecoder {
         self.data.extend_from_slice(value);
     }
 }
+
+#[cfg(test)]
+mod tests;

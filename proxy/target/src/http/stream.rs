@@ -6,7 +6,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use serde_json::json;
@@ -20,8 +20,8 @@ use super::exchange::AnswerBody;
 use super::failure::Failure;
 use super::reply::{is_ours, receiving};
 use super::request;
+use super::resume::Source;
 use super::session::Session;
-use super::sse::SseDecoder;
 use super::{AfterThat, Inner, Told};
 use crate::ask::{Refused, Request};
 use crate::progress::{Wanted, news};
@@ -30,8 +30,7 @@ use crate::wire::{Incoming, read_message};
 /// The stream.
 pub(super) struct TargetStream {
     target: Arc<Inner>,
-    body: Option<AnswerBody>,
-    decoder: SseDecoder,
+    source: Source,
     id: u64,
     cancel: Cancel,
     ledger: Arc<Ledger>,
@@ -72,13 +71,12 @@ impl TargetStream {
         cancel: Cancel,
         outbound: &Outbound,
     ) -> Self {
-        let decoder = SseDecoder::new(target.config.max_response);
+        let source = Source::new(body, target.config.max_response);
         // Callers share a session of the older era, so that their tokens were replaced by ours.
         let wanted = Wanted::of(&outbound.op, cancel.session.as_ref().map(|_| id));
         let (target, ledger) = (Arc::clone(target), Arc::clone(&outbound.ledger));
-        let (body, abilities) = (Some(body), outbound.abilities);
-        let (kept, asked) = (None, None);
-        Self { target, body, decoder, id, cancel, ledger, wanted, kept, abilities, asked }
+        let (kept, asked, abilities) = (None, None, outbound.abilities);
+        Self { target, source, id, cancel, ledger, wanted, kept, abilities, asked }
     }
 
     /// Puts the first message back, after it was looked at.
@@ -93,34 +91,26 @@ impl TargetStream {
     ) -> Poll<Option<Result<Event, Failure>>> {
         let this = &mut *self;
         loop {
-            match this.decoder.next() {
+            match this.source.next() {
                 Ok(Some(data)) => {
                     let Some(event) = this.read(data) else { continue };
-                    if let Ok(Event::Done(_)) = &event
-                        && let Some(body) = this.body.take()
-                    {
-                        body.wind_up(&this.target, cx);
+                    if let Ok(Event::Done(_)) = &event {
+                        this.source.wind_up(&this.target, cx);
                     }
                     return Poll::Ready(Some(event));
                 }
                 Ok(None) => {}
-                Err(limit) => return Poll::Ready(Some(Err(this.fail(Failure::TooLarge(limit))))),
+                Err(failure) => return Poll::Ready(Some(Err(this.fail(failure)))),
             }
             if let Some(question) = this.poll_aside(cx) {
                 return Poll::Ready(Some(Ok(Event::Ask(question))));
             }
             let patience = this.patience(cx);
-            let Some(body) = &mut this.body else { return Poll::Ready(None) };
-            match body.poll_data(cx, patience) {
-                Poll::Pending => return Poll::Pending,
-                Poll::Ready(Some(Ok(data))) => this.decoder.push(&data),
-                Poll::Ready(Some(Err(failure))) => {
-                    return Poll::Ready(Some(Err(this.fail(failure))));
-                }
-                Poll::Ready(None) => {
-                    let early = "the event stream ended without an answer".to_owned();
-                    return Poll::Ready(Some(Err(this.fail(Failure::Broken(early)))));
-                }
+            let far = (&this.target, this.cancel.session.as_ref());
+            match ready!(this.source.poll_more(cx, patience, far)) {
+                None => return Poll::Ready(None),
+                Some(Ok(())) => {}
+                Some(Err(failure)) => return Poll::Ready(Some(Err(this.fail(failure)))),
             }
         }
     }
@@ -206,10 +196,8 @@ impl TargetStream {
         let idle = self.target.config.idle_timeout;
         let Some(asked) = &mut self.asked else { return idle };
         let open = !asked.questions.poll_closed(cx);
-        if open != asked.open
-            && let Some(body) = &mut self.body
-        {
-            body.wait_anew();
+        if open != asked.open {
+            self.source.wait_anew();
         }
         asked.open = open;
         if open { PATIENCE } else { idle }
@@ -218,7 +206,7 @@ impl TargetStream {
     /// Gives up, and says so to a target that would not notice.
     fn fail(&mut self, failure: Failure) -> Failure {
         self.cancel.fire();
-        self.body = None;
+        self.source.close();
         failure
     }
 }
