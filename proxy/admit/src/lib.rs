@@ -41,5 +41,7 @@ use std::pin::Pin;
 pub(crate) type Answering =
     Pin<Box<dyn Future<Output = Result<http::Response<Body>, Infallible>> + Send>>;
 
+#[cfg(any(fuzzing, test))]
+pub mod fuzzing;
 #[cfg(test)]
 mod tests;

@@ -4,6 +4,7 @@ mod asking;
 mod decoding;
 mod doors;
 mod panics;
+mod splicing;
 mod streaming;
 mod writing;
 

@@ -86,3 +86,30 @@ fn offset(cursor: &str, generation: u64) -> Result<usize, Refusal> {
     }
     usize::try_from(at).map_err(|_| bad("`cursor` is not one of this gateway's"))
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::{any, prop_assert, prop_assert_eq, proptest};
+
+    use super::{cursor, offset};
+
+    proptest! {
+        #[test]
+        fn a_cursor_leads_back_to_its_place_in_its_list_and_in_no_other(
+            at in any::<u32>(),
+            generation in any::<u64>(),
+            other in any::<u64>(),
+        ) {
+            let at = at as usize;
+            let text = cursor(at, generation);
+            prop_assert!(text.bytes().all(|byte| byte.is_ascii_graphic()));
+            prop_assert_eq!(offset(&text, generation).ok(), Some(at));
+            prop_assert!(other == generation || offset(&text, other).is_err());
+        }
+
+        #[test]
+        fn what_is_no_cursor_is_refused(text in "\\PC{0,40}") {
+            prop_assert!(offset(&text, 7).is_err());
+        }
+    }
+}

@@ -41,6 +41,8 @@ use failure::Failure;
 use listen::Listener;
 use pool::Pool;
 use session::{AbleSessions, Session, SessionSlot};
+#[cfg(fuzzing)]
+pub(crate) use sse::fuzzed_events;
 
 /// How a target is reached.
 #[derive(Clone, Debug)]

@@ -22,3 +22,6 @@ pub use stdio::lines::{Limits as LineLimits, Line, Lines};
 pub use stdio::{
     EraChoice, INHERITED, NoticeSink, StdioConfig, StdioStatus, StdioTarget, TargetNotice, stdio,
 };
+
+#[cfg(fuzzing)]
+pub mod fuzzing;

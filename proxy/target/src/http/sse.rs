@@ -28,7 +28,7 @@ pub(super) struct SseDecoder {
 
 /// Where a stream can be taken up again (HTML: "last event ID" and "reconnection time").
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Place {
+pub(crate) struct Place {
     /// The id of the last event, unless it is empty or none had any.
     pub(super) id: Option<Vec<u8>>,
     /// How long to wait first, if the other side has said it.
@@ -157,6 +157,22 @@ impl SseDecoder {
         self.has_data = true;
         self.data.extend_from_slice(value);
     }
+}
+
+/// All events of a stream that comes in these pieces; `None` if one is beyond the limit.
+#[cfg(fuzzing)]
+pub(crate) fn fuzzed_events<'a>(
+    pieces: impl Iterator<Item = &'a [u8]>,
+    limit: usize,
+) -> Option<(Vec<Bytes>, Place)> {
+    let (mut decoder, mut events) = (SseDecoder::new(limit), Vec::new());
+    for piece in pieces {
+        decoder.push(piece);
+        while let Some(event) = decoder.next().ok()? {
+            events.push(event);
+        }
+    }
+    Some((events, decoder.place().clone()))
 }
 
 #[cfg(test)]
