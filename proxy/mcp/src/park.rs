@@ -4,13 +4,17 @@
 //! caller, and the call again when the caller repeats it with the answers (2026-07-28
 //! `basic/patterns/mrtr`). Never: more of them than a limit, in all and of one principal; one that
 //! is taken up twice, by somebody else, or for something else than was called; one that waits for
-//! ever: it ends as a call ends whose caller has left.
+//! ever: it ends as a call ends whose caller has left. A call that ends at its target meanwhile
+//! counts as parked no more; its end is kept for the caller.
 
 mod course;
 mod state;
 
 use std::collections::HashMap;
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::task::Poll;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use aws_lc_rs::digest::{Context, SHA256};
@@ -27,7 +31,7 @@ pub(crate) use state::States;
 use crate::ask::input_required;
 use crate::bridge::Way;
 
-/// Parked calls in all.
+/// Parked calls in all; and so many ends of calls that are over.
 const MOST: usize = 1024;
 /// Of one principal.
 const EACH: usize = 64;
@@ -55,10 +59,14 @@ struct Entries {
 struct Entry {
     round: u64,
     owner: String,
-    waiting: Waiting,
+    waiting: Cell,
     timer: Timer,
-    gauge: ParkedCall,
+    /// `None` once the call is over at its target.
+    gauge: Option<ParkedCall>,
 }
+
+/// A call that waits, until it is taken up.
+type Cell = Arc<Mutex<Option<Waiting>>>;
 
 /// A call that waits, with what it waits for.
 #[derive(Debug)]
@@ -78,7 +86,7 @@ pub(crate) struct Caller {
     way: Way,
 }
 
-/// Ends a call whose time is up.
+/// Hears what becomes of a call at its target, and ends it when its time is up.
 #[derive(Debug)]
 struct Timer(JoinHandle<()>);
 
@@ -116,8 +124,9 @@ impl Parked {
         let owner = caller.principal.key();
         let round = fastrand::u64(..);
         let mut entries = self.0.entries();
-        let own = entries.parked.values().filter(|entry| entry.owner == owner).count();
-        if own >= EACH || entries.parked.len() >= MOST {
+        let parked = || entries.parked.values().filter(|entry| entry.gauge.is_some());
+        let own = parked().filter(|entry| entry.owner == owner).count();
+        if own >= EACH || parked().count() >= MOST {
             return Err(Box::new(waiting));
         }
         entries.next += 1;
@@ -129,9 +138,13 @@ impl Parked {
             return Err(Box::new(waiting));
         };
         let answer = Answer::result(input_required(&waiting.questions, &text));
-        let (timer, gauge) = (Timer::start(&self.0, number), self.0.telemetry.gateway.parked());
-        let entry = Entry { round, owner, waiting, timer, gauge };
-        entries.parked.insert(number, entry);
+        let waiting = Arc::new(Mutex::new(Some(waiting)));
+        let timer = Timer::start(&self.0, number, Arc::clone(&waiting));
+        let gauge = Some(self.0.telemetry.gateway.parked());
+        let forgotten = entries.make_room();
+        entries.parked.insert(number, Entry { round, owner, waiting, timer, gauge });
+        drop(entries);
+        drop(forgotten);
         Ok(answer)
     }
 
@@ -150,7 +163,8 @@ impl Parked {
             return Err(another());
         }
         let entry = self.0.take(&state).filter(|_| state.expires > seconds());
-        entry.map(|entry| Some(entry.waiting)).ok_or_else(spent)
+        let waiting = entry.and_then(|entry| lock(&entry.waiting).take());
+        waiting.map(Some).ok_or_else(spent)
     }
 }
 
@@ -164,21 +178,49 @@ impl Table {
         fits.then(|| entries.parked.remove(&state.number)).flatten()
     }
 
+    /// The call is over at its target.
+    fn over(&self, number: u64) {
+        let mut entries = self.entries();
+        let gauge = entries.parked.get_mut(&number).and_then(|entry| entry.gauge.take());
+        drop(entries);
+        drop(gauge);
+    }
+
     /// The caller has not come back.
     fn expire(&self, number: u64) {
         let entry = self.entries().parked.remove(&number);
         let Some(Entry { waiting, timer, gauge, .. }) = entry else { return };
-        let Waiting { live, questions } = waiting;
-        for (_, question) in questions {
-            question.respond.say(Said::Expired);
+        if let Some(Waiting { live, questions }) = lock(&waiting).take() {
+            for (_, question) in questions {
+                question.respond.say(Said::Expired);
+            }
+            // Which cancels the call at the target.
+            drop(live);
         }
-        // Which cancels the call at the target.
-        drop((live, gauge, timer));
+        drop((gauge, timer));
     }
 
     fn entries(&self) -> MutexGuard<'_, Entries> {
-        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.entries)
     }
+}
+
+// === impl Entries ===
+
+impl Entries {
+    /// Takes out the oldest of the calls that are over, if there are many.
+    fn make_room(&mut self) -> Option<Entry> {
+        if self.parked.len() < 2 * MOST {
+            return None;
+        }
+        let over = self.parked.iter().filter(|(_, entry)| entry.gauge.is_none());
+        let oldest = over.map(|(number, _)| *number).min()?;
+        self.parked.remove(&oldest)
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 // === impl Waiting ===
@@ -190,6 +232,9 @@ impl Waiting {
 
     /// Hands the answers to the target, if all are there; else the call as it is.
     pub(crate) fn answer(self, responses: Option<&[u8]>) -> Result<Live, Box<Self>> {
+        if self.live.is_over() {
+            return Ok(self.live);
+        }
         let Members(given) = Members::of(responses.unwrap_or_default());
         let find = |key: &str| {
             let found = given.iter().find(|(name, _)| name == key).map(|(_, value)| value.get());
@@ -213,10 +258,23 @@ impl Waiting {
 // === impl Timer ===
 
 impl Timer {
-    fn start(table: &Arc<Table>, number: u64) -> Self {
+    fn start(table: &Arc<Table>, number: u64, cell: Cell) -> Self {
         let table: Weak<Table> = Arc::downgrade(table);
         Self(tokio::spawn(async move {
-            tokio::time::sleep(PATIENCE).await;
+            let over = poll_fn(|cx| match &mut *lock(&cell) {
+                Some(waiting) => waiting.live.poll_over(cx),
+                None => Poll::Ready(()),
+            });
+            let mut late = pin!(tokio::time::sleep(PATIENCE));
+            tokio::select! {
+                () = &mut late => {}
+                () = over => {
+                    if let Some(table) = table.upgrade() {
+                        table.over(number);
+                    }
+                    late.await;
+                }
+            }
             if let Some(table) = table.upgrade() {
                 table.expire(number);
             }

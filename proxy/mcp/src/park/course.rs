@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use memchr::memmem;
 use toolgate_call::{
@@ -19,12 +19,14 @@ use crate::bridge::answer_for;
 
 /// How often a target may ask in one call.
 const ROUNDS: u32 = 10;
-/// Events that are looked at for more questions before the caller is asked.
+/// Events that are looked at for more questions before the caller is asked, and that are kept of
+/// what is said while it is.
 const LOOK: usize = 64;
 
 /// A call at its target.
 pub(crate) struct Live {
-    events: Pin<Box<dyn Events>>,
+    /// `None` once the call is over.
+    events: Option<Pin<Box<dyn Events>>>,
     /// Above all the permits at the target: a call that waits counts as one in flight.
     guards: Guards,
     /// The progress token with which it was begun.
@@ -33,6 +35,8 @@ pub(crate) struct Live {
     asked: u32,
     /// How often the caller was asked.
     rounds: u32,
+    /// What was said while it was parked.
+    early: VecDeque<Event>,
 }
 
 /// The call with its caller.
@@ -74,7 +78,41 @@ fn unfinished() -> Refusal {
 impl Live {
     /// A call whose answer is such a stream.
     pub(crate) fn new(events: Pin<Box<dyn Events>>, guards: Guards, caller: &Caller) -> Self {
-        Self { events, guards, token: caller.token.clone(), asked: 0, rounds: 0 }
+        let (events, token, early) = (Some(events), caller.token.clone(), VecDeque::new());
+        Self { events, guards, token, asked: 0, rounds: 0, early }
+    }
+
+    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Option<Event>> {
+        match (self.early.pop_front(), &mut self.events) {
+            (Some(event), _) => Poll::Ready(Some(event)),
+            (None, Some(events)) => events.as_mut().poll_event(cx),
+            (None, None) => Poll::Ready(None),
+        }
+    }
+
+    /// Hears the target while the call is parked. Ready once the call is over there: then nothing of
+    /// the target's is held any more, and its end waits for the caller.
+    pub(super) fn poll_over(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            let Some(events) = &mut self.events else { return Poll::Ready(()) };
+            match ready!(events.as_mut().poll_event(cx)) {
+                Some(Event::Notice(_)) if self.early.len() >= LOOK => {}
+                Some(Event::Ask(question)) if self.early.len() >= LOOK => {
+                    question.respond.say(Said::Overloaded);
+                }
+                Some(event @ (Event::Notice(_) | Event::Ask(_))) => self.early.push_back(event),
+                end @ (Some(Event::Done(_)) | None) => {
+                    self.early.extend(end);
+                    self.events = None;
+                    self.guards = Guards::default();
+                }
+            }
+        }
+    }
+
+    /// Whether the target waits for nothing any more.
+    pub(super) const fn is_over(&self) -> bool {
+        self.events.is_none()
     }
 }
 
@@ -92,7 +130,7 @@ impl Course {
         let mut questions = Vec::new();
         let Some(live) = &mut self.live else { return questions };
         for _ in 0..LOOK {
-            match live.events.as_mut().poll_event(cx) {
+            match live.poll_event(cx) {
                 Poll::Pending => return questions,
                 Poll::Ready(Some(Event::Ask(question))) => questions.push(question),
                 Poll::Ready(Some(Event::Notice(raw))) => {

@@ -1,5 +1,6 @@
 //! Calls that wait, and who may take them further.
 
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::{Arc, mpsc};
 use std::task::{Context, Poll};
@@ -9,8 +10,8 @@ use bytes::Bytes;
 use serde_json::Value;
 use toolgate_call::{
     Abilities, Answer, AskKind, Body, Call, Case, Deadline, Era, Event, Events, Frame, FrameParts,
-    Guards, Kind, Ledger, Meta, Method, PATIENCE, Principal, Question, RawJson, Refusal, Reply,
-    Respond, Said, SessionRef, Span, Trace, Version,
+    Guards, Kind, Ledger, Meta, Method, PATIENCE, Principal, Question, RawJson, Reason, Refusal,
+    Reply, Respond, Said, SessionRef, Span, Trace, Version,
 };
 use toolgate_telemetry::Telemetry;
 
@@ -228,6 +229,38 @@ async fn a_call_whose_caller_does_not_come_back_is_given_up() {
     assert!(!scene.parked_now());
     let refusal = scene.claim(&call("a", "{}", Some((&text, ANSWER)))).unwrap_err();
     assert!(refusal.message().contains("expired"), "{refusal}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_ends_while_it_is_parked_holds_nothing_but_its_end() {
+    let telemetry = Telemetry::for_tests();
+    let parked = Parked::new(states(), Arc::clone(&telemetry));
+    let mut ended = Vec::new();
+    // More than one principal may park at once: those that are over do not count.
+    for _ in 0..=EACH {
+        let (scene, reply) = Scene::over(parked.clone(), Arc::clone(&telemetry), 1).await;
+        let broken = Refusal::target(Reason::OutcomeUnknown, &Arc::from("t"), "broke off");
+        scene.says.send(Event::Notice(RawJson::literal("{}"))).unwrap();
+        scene.says.send(Event::Done(Err(broken))).unwrap();
+        scene.says.closed().await;
+        assert!(telemetry.render().contains("\ntoolgate_parked_calls 0"));
+        ended.push((scene, state(&reply)));
+    }
+    for (scene, text) in &ended {
+        let retry = call("a", "{}", Some((text, ANSWER)));
+        let caller = Caller::of(&retry, WAY);
+        let waiting = scene.claim(&retry).unwrap().unwrap();
+        let live = waiting.answer(retry.frame.responses()).unwrap();
+        assert!(!matches!(scene.said.try_recv(), Ok(Said::Result(_))), "nobody is there to hear");
+        let reply = follow(&parked, live, caller).await.unwrap();
+        let Body::Stream(mut events) = reply.body else { panic!("{reply:?}") };
+        let mut next =
+            || futures_util::FutureExt::now_or_never(poll_fn(|cx| events.as_mut().poll_event(cx)));
+        assert!(matches!(next(), Some(Some(Event::Notice(_)))));
+        let Some(Some(Event::Done(Err(refusal)))) = next() else { panic!("no end") };
+        assert_eq!(refusal.reason(), Reason::OutcomeUnknown);
+        assert!(scene.claim(&retry).is_err(), "once");
+    }
 }
 
 #[tokio::test(start_paused = true)]
