@@ -6,6 +6,7 @@
 //! calls that all end well.
 
 use std::borrow::Cow;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -23,13 +24,18 @@ use crate::watch::{Watcher, watch};
 mod calm;
 mod state;
 
+/// For how long a target that was well is expected back, once it cannot be reached: the time of a
+/// restart. Calls of which nothing was sent wait for it so long.
+const RETURN: Duration = Duration::from_secs(2);
+
 /// When a target is left alone.
 #[derive(Clone, Copy, Debug)]
 pub struct BreakerConfig {
     /// Failures in a row that open the circuit; 0: it never opens.
     pub failures: u32,
     /// For how long, until one call is let through on trial. Each trial that fails doubles it, up
-    /// to eight times.
+    /// to eight times. For a target that cannot be connected to it is the longest: the first trial
+    /// comes after 250 ms.
     pub open: Duration,
 }
 
@@ -38,6 +44,8 @@ pub(crate) struct Circuit {
     target: Arc<str>,
     /// What the machine says while all is well, for those who need not ask it.
     calm: Calm,
+    /// Whether the target has ever been well.
+    was_well: AtomicBool,
     machine: Mutex<Machine>,
     metrics: Arc<TargetMetrics>,
 }
@@ -69,6 +77,7 @@ impl Circuit {
         Arc::new(Self {
             target: Arc::clone(&config.target),
             calm: Calm::new(&machine),
+            was_well: AtomicBool::new(false),
             machine: Mutex::new(machine),
             metrics,
         })
@@ -84,6 +93,14 @@ impl Circuit {
     pub(crate) fn is_open_at(&self, then: std::time::Instant) -> bool {
         let is_open = |left: Duration| !left.is_zero();
         self.calm.admit().is_none() && self.lock().opens_again_in(then).is_some_and(is_open)
+    }
+
+    /// Until when it is worth waiting for a target that was well and cannot be reached just now.
+    pub(crate) fn expected_until(&self) -> Option<std::time::Instant> {
+        if self.calm.admit().is_some() || !self.was_well.load(Relaxed) {
+            return None;
+        }
+        self.lock().gone_since()?.checked_add(RETURN)
     }
 
     pub(crate) const fn metrics(&self) -> &Arc<TargetMetrics> {
@@ -108,7 +125,11 @@ impl Circuit {
     }
 
     fn settle(&self, pass: &Pass, signal: Signal) {
-        if signal != Signal::Failing && self.calm.has_given(pass) {
+        // All cores read it; it is written once.
+        if signal == Signal::Well && !self.was_well.load(Relaxed) {
+            self.was_well.store(true, Relaxed);
+        }
+        if matches!(signal, Signal::Well | Signal::Silent) && self.calm.has_given(pass) {
             return;
         }
         let now = Instant::now().into_std();
@@ -214,7 +235,9 @@ impl Watcher for Ticket<'_> {
     }
 
     fn refused(mut self, refusal: Refusal) -> Refusal {
-        let signal = if Outcome::of(Err(&refusal)).counts_against_target() {
+        let signal = if matches!(refusal.reason(), Reason::ConnectRefused | Reason::Reset) {
+            Signal::Away
+        } else if Outcome::of(Err(&refusal)).counts_against_target() {
             Signal::Failing
         } else if refusal.reason() == Reason::Upstream4xx {
             Signal::Well

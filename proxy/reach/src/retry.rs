@@ -2,8 +2,9 @@
 //!
 //! Enters: an operation with its deadline. Leaves: the first reply, or the last refusal, which says
 //! whether the caller may repeat the call and, if nobody can know whether it was carried out, says
-//! that. Never: a second sending of something that may have been carried out, unless doing it
-//! twice is the same as doing it once; never a pause past the deadline.
+//! that. A call of which nothing was sent waits a little for a target that is just being restarted;
+//! that is no retry, and costs no budget. Never: a second sending of something that may have been
+//! carried out, unless doing it twice is the same as doing it once; never a pause past the deadline.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -23,6 +24,11 @@ use crate::watch::{Watcher, watch};
 
 pub(crate) mod budget;
 mod verdict;
+
+/// How soon a target that is expected back is looked for again, the first time; and how often that
+/// doubles.
+const LOOK: Duration = Duration::from_millis(20);
+const MOST_DOUBLINGS: u32 = 3;
 
 /// The stage.
 pub(crate) struct Retry<S> {
@@ -104,6 +110,23 @@ impl<S> Retry<S> {
         }
     }
 
+    /// How long to wait before looking again for a target that is expected back, after so many
+    /// looks; `None`: it is not waited for.
+    fn awaits(&self, trip: Trip<'_>, refusal: &Refusal, looks: u32) -> Option<Duration> {
+        let is_unsent_call = trip.outbound.plan().is_some() && !may_have_been_sent(refusal);
+        if !is_unsent_call
+            || !matches!(refusal.reason(), Reason::ConnectRefused | Reason::CircuitOpen)
+        {
+            return None;
+        }
+        let until = self.circuit.expected_until()?;
+        let whole = LOOK.saturating_mul(1 << looks.min(MOST_DOUBLINGS));
+        let pause = whole.mul_f64(0.5 + self.draw() / 2.0);
+        let now = Instant::now().into_std();
+        let is_worth = now + pause < until && trip.deadline.left(now) > pause * 2;
+        is_worth.then_some(pause)
+    }
+
     fn suppress(&self, why: Suppressed) -> Option<Duration> {
         self.metrics.retry_suppressed(why);
         None
@@ -118,6 +141,7 @@ impl<S: Stage> Stage for Retry<S> {
     async fn send(&self, mut trip: Trip<'_>) -> Result<Reply, Refusal> {
         self.deposit(trip.now);
         let mut tries = Tries { metrics: &self.metrics, made: 0, cause: None };
+        let mut looks = 0;
         let ending = loop {
             tries.made += 1;
             let refusal = match self.inner.send(trip).await {
@@ -125,14 +149,22 @@ impl<S: Stage> Stage for Retry<S> {
                     tries.ended(true);
                     break Ok(reply);
                 }
-                Err(refusal) if refusal.reason() == Reason::CircuitOpen => {
-                    if tries.cause.is_some() {
-                        self.budget.refund(Instant::now());
-                    }
-                    break Err(tries.held_back(refusal));
-                }
                 Err(refusal) => refusal,
             };
+            if let Some(pause) = self.awaits(trip, &refusal, looks) {
+                looks += 1;
+                tries.made -= 1;
+                trip.outbound.ledger.enter(Phase::Backoff);
+                tokio::time::sleep(pause).await;
+                trip = trip.again();
+                continue;
+            }
+            if refusal.reason() == Reason::CircuitOpen {
+                if tries.cause.is_some() {
+                    self.budget.refund(Instant::now());
+                }
+                break Err(tries.held_back(refusal));
+            }
             tries.ended(false);
             let now = Instant::now().into_std();
             let failure = Failure { attempt: tries.made, refusal: &refusal, now };

@@ -10,6 +10,10 @@ use toolgate_telemetry::Circuit as Shown;
 /// By how much the open time may grow, as a power of two: eightfold.
 const MOST_DOUBLINGS: u32 = 3;
 
+/// For how long it opens the first time for a target that cannot be connected to: to try that costs
+/// next to nothing, and a restart is over soon.
+const AWAY: Duration = Duration::from_millis(250);
+
 /// How long a caller waits while somebody else's trial is under way; nobody knows for how long.
 const TRIAL: Duration = Duration::from_secs(1);
 
@@ -23,6 +27,8 @@ pub(crate) struct Machine {
     state: State,
     /// Trials in a row that have failed.
     failed_trials: u32,
+    /// Since when the target breaks connections off or takes none, if that is all that is wrong.
+    gone_since: Option<Instant>,
     /// Changes of state so far. A pass from before a change says nothing about what is now.
     epoch: u64,
 }
@@ -47,6 +53,8 @@ pub(crate) enum Signal {
     Well,
     /// It is not.
     Failing,
+    /// Its connection broke off, or there was none to be had.
+    Away,
     /// Nothing.
     Silent,
 }
@@ -56,7 +64,7 @@ pub(crate) enum Signal {
 impl Machine {
     pub(crate) const fn new(threshold: u32, open: Duration) -> Self {
         let state = State::Closed { failures: 0 };
-        Self { threshold, open, state, failed_trials: 0, epoch: 0 }
+        Self { threshold, open, state, failed_trials: 0, gone_since: None, epoch: 0 }
     }
 
     /// A pass, or how long to wait for one.
@@ -76,11 +84,18 @@ impl Machine {
         if pass.epoch != self.epoch {
             return;
         }
+        self.gone_since = match signal {
+            Signal::Well | Signal::Failing => None,
+            Signal::Away => self.gone_since.or(Some(now)),
+            Signal::Silent => self.gone_since,
+        };
         match (self.state, signal) {
             (State::Closed { .. }, Signal::Well) => self.state = State::Closed { failures: 0 },
-            (State::Closed { failures }, Signal::Failing) => self.count(failures + 1, now),
+            (State::Closed { failures }, Signal::Failing | Signal::Away) => {
+                self.count(failures + 1, now);
+            }
             (State::HalfOpen { .. }, Signal::Well) => self.close(),
-            (State::HalfOpen { .. }, Signal::Failing) => {
+            (State::HalfOpen { .. }, Signal::Failing | Signal::Away) => {
                 self.failed_trials += 1;
                 self.open_at(now);
             }
@@ -114,6 +129,11 @@ impl Machine {
         }
     }
 
+    /// Since when the target cannot be reached, if that is all that is wrong with it.
+    pub(crate) const fn gone_since(&self) -> Option<Instant> {
+        self.gone_since
+    }
+
     /// How long it stays open; `None` when it is not open.
     pub(crate) fn opens_again_in(&self, now: Instant) -> Option<Duration> {
         match self.state {
@@ -140,9 +160,12 @@ impl Machine {
     }
 
     fn open_at(&mut self, now: Instant) {
-        let factor = 1 << self.failed_trials.min(MOST_DOUBLINGS);
-        let until = now.checked_add(self.open.saturating_mul(factor)).unwrap_or(now);
-        self.change(State::Open { until });
+        let factor = |most: u32| 1 << self.failed_trials.min(most);
+        let length = match self.gone_since {
+            None => self.open.saturating_mul(factor(MOST_DOUBLINGS)),
+            Some(_) => AWAY.saturating_mul(factor(16)).min(self.open),
+        };
+        self.change(State::Open { until: now.checked_add(length).unwrap_or(now) });
     }
 
     fn close(&mut self) {

@@ -280,3 +280,71 @@ proptest! {
         proptest::prop_assert!(sendings <= 1, "sent {sendings} times");
     }
 }
+
+/// A target that answers once, and is away for so many attempts; five in a row open its circuit.
+fn restarting(away: usize) -> Rig {
+    let breaker = BreakerConfig { failures: 5, open: Duration::from_secs(5) };
+    let mut steps = vec![Step::Answers];
+    steps.extend((0..away).map(|_| refuse(Reason::ConnectRefused)));
+    Rig::with(ReachConfig { breaker, ..config() }, steps)
+}
+
+fn once() -> Plan {
+    Plan { retry: retry(1), ..tool() }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_target_that_was_well_is_waited_for_while_it_is_restarted() {
+    let rig = restarting(6);
+    rig.send(call(once())).await.unwrap();
+    let start = Instant::now();
+    rig.send(call(once())).await.unwrap();
+    let took = start.elapsed();
+    // Five attempts open the circuit; it lets one through after 250 ms, and one after 500 more.
+    assert!(took > Duration::from_millis(750) && took < Duration::from_secs(2), "{took:?}");
+    assert_eq!(rig.attempts(), 1 + 7);
+    assert_eq!(rig.metric("toolgate_call_attempts_sum", &[]), 2.0, "looking is no attempt");
+    assert_eq!(rig.metric("toolgate_retries_total", &[]), 0.0);
+    assert_eq!(rig.metric(SUPPRESSED, &[]), 0.0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_target_that_stays_away_is_waited_for_no_longer_than_a_restart_takes() {
+    let rig = restarting(1_000);
+    rig.send(call(once())).await.unwrap();
+    let start = Instant::now();
+    let refusal = rig.refused(call(once())).await;
+    assert!(refusal.is_retry_safe());
+    let took = start.elapsed();
+    assert!(took > Duration::from_millis(1_500) && took <= Duration::from_secs(2), "{took:?}");
+    let start = Instant::now();
+    rig.refused(call(once())).await;
+    assert_eq!(start.elapsed(), Duration::ZERO, "it is not expected any more");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_target_that_never_was_there_is_not_waited_for() {
+    let rig = Rig::new((0..9).map(|_| refuse(Reason::ConnectRefused)));
+    let start = Instant::now();
+    rig.refused(call(once())).await;
+    assert_eq!((rig.attempts(), start.elapsed()), (1, Duration::ZERO));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_was_sent_does_not_wait_for_its_target() {
+    let rig = Rig::new([Step::Answers, fail(Reason::Reset), refuse(Reason::ConnectRefused)]);
+    rig.send(call(once())).await.unwrap();
+    let refusal = rig.refused(call(once())).await;
+    assert_eq!(refusal.reason(), Reason::OutcomeUnknown);
+    assert_eq!(rig.attempts(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn waiting_for_a_target_ends_with_the_deadline() {
+    let rig = restarting(1_000);
+    rig.send(call(once())).await.unwrap();
+    let start = Instant::now();
+    let refusal = rig.refused(call_within(once(), Duration::from_millis(300))).await;
+    assert!(matches!(refusal.reason(), Reason::ConnectRefused | Reason::CircuitOpen), "{refusal}");
+    assert!(start.elapsed() < Duration::from_millis(300));
+}

@@ -100,6 +100,28 @@ fn what_began_before_a_change_says_nothing_after_it() {
 }
 
 #[test]
+fn a_target_that_cannot_be_reached_is_tried_again_soon() {
+    let (mut machine, mut now) = machine();
+    let began = now;
+    for _ in 0..3 {
+        let pass = machine.admit(now).unwrap();
+        machine.settle(&pass, Signal::Away, now);
+    }
+    for millis in [250, 500, 1_000, 2_000, 4_000, 5_000, 5_000] {
+        let length = Duration::from_millis(millis);
+        assert_eq!(machine.admit(now), Err(length));
+        assert_eq!(machine.gone_since(), Some(began));
+        now += length;
+        let trial = machine.admit(now).unwrap();
+        machine.settle(&trial, Signal::Away, now);
+    }
+    now += OPEN;
+    let trial = machine.admit(now).unwrap();
+    machine.settle(&trial, Signal::Well, now);
+    assert_eq!((machine.shown(), machine.gone_since()), (Shown::Closed, None));
+}
+
+#[test]
 fn a_threshold_of_none_never_opens() {
     let now = Instant::now();
     let mut machine = Machine::new(0, OPEN);
@@ -119,6 +141,7 @@ fn signals() -> impl Strategy<Value = Signal> {
     prop_oneof![
         proptest::strategy::Just(Signal::Well),
         proptest::strategy::Just(Signal::Failing),
+        proptest::strategy::Just(Signal::Away),
         proptest::strategy::Just(Signal::Silent),
     ]
 }
@@ -173,8 +196,9 @@ impl Model {
             self.end_trial(now, signal);
         } else if !self.trying && self.opened.is_none() && signal != Signal::Silent {
             self.history.push(signal);
-            if self.history.ends_with(&[Signal::Failing; 3]) {
-                self.open(now);
+            let bad = |signal: &&Signal| matches!(signal, Signal::Failing | Signal::Away);
+            if self.history.iter().rev().take_while(bad).count() >= 3 {
+                self.open(now, signal);
             }
         }
     }
@@ -185,18 +209,23 @@ impl Model {
                 self.history.clear();
                 (self.trying, self.failed_trials) = (false, 0);
             }
-            Signal::Failing => {
+            Signal::Failing | Signal::Away => {
                 self.failed_trials += 1;
                 self.trying = false;
-                self.open(now);
+                self.open(now, signal);
             }
             Signal::Silent => {}
         }
     }
 
-    fn open(&mut self, now: u64) {
+    fn open(&mut self, now: u64, last: Signal) {
         self.history.clear();
-        self.opened = Some((now, 5_000 * [1, 2, 4, 8][self.failed_trials.min(3) as usize]));
+        let lasts = if last == Signal::Away {
+            (250 << self.failed_trials.min(9)).min(5_000)
+        } else {
+            5_000 * [1, 2, 4, 8][self.failed_trials.min(3) as usize]
+        };
+        self.opened = Some((now, lasts));
     }
 }
 
