@@ -12,6 +12,8 @@ use tokio::time::Instant;
 #[derive(Debug, Default)]
 pub(super) struct Backoff {
     step: u32,
+    /// The last pause.
+    waited: Duration,
     ends: VecDeque<Instant>,
     looping: bool,
 }
@@ -38,6 +40,9 @@ const FIRST: Duration = Duration::from_millis(100);
 const LONGEST: Duration = Duration::from_secs(30);
 /// A child that was ready for so long starts afresh.
 const HEALTHY: Duration = Duration::from_secs(60);
+/// And so does one that has answered calls, and was ready for so many times as long as it had been
+/// waited for: whoever restarts it now and then does not pay more each time.
+const EARNED: u32 = 10;
 /// So many endings within [`WINDOW`] are a loop.
 pub(super) const LOOP: usize = 5;
 const WINDOW: Duration = Duration::from_secs(30);
@@ -52,7 +57,8 @@ impl Backoff {
 
     /// The pause after a life that ended at `now`.
     pub(super) fn after(&mut self, now: Instant, life: Life) -> Pause {
-        if life.healthy >= HEALTHY {
+        let earned = life.served && life.healthy >= self.waited.max(FIRST) * EARNED;
+        if life.healthy >= HEALTHY || earned {
             *self = Self::default();
         }
         if life.served {
@@ -65,6 +71,7 @@ impl Backoff {
         let doubled = FIRST.saturating_mul(2_u32.saturating_pow(self.step));
         self.step = self.step.saturating_add(1);
         let wait = if self.looping { LONGEST } else { doubled.min(LONGEST) };
+        self.waited = wait;
         Pause { wait, looping: self.looping }
     }
 }

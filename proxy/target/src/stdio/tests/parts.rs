@@ -70,6 +70,20 @@ fn five_endings_in_half_a_minute_are_a_loop_unless_a_call_was_answered() {
 }
 
 #[test]
+fn a_child_that_serves_and_dies_now_and_then_is_always_back_soon() {
+    let mut backoff = Backoff::default();
+    let start = Instant::now();
+    let life = |healthy: f64| Life { healthy: seconds(healthy), served: true };
+    let mut after = |n: u32, life| backoff.after(start + seconds(8.0) * n, life).wait;
+    assert!((0..9).all(|n| after(n, life(7.5)) == seconds(0.1)));
+    // One that hardly lives is left alone for longer and longer, until it lives long enough again.
+    let waits: Vec<_> = (9..12).map(|n| after(n, life(0.5))).collect();
+    assert_eq!(waits, [0.2, 0.4, 0.8].map(seconds));
+    assert_eq!(after(12, life(7.9)), seconds(1.6), "less than ten times the last pause");
+    assert_eq!(after(13, life(16.0)), seconds(0.1));
+}
+
+#[test]
 fn a_child_may_not_flood_the_log_and_silence_is_counted() {
     let chatter = Chatter::default();
     let now = Instant::now();
