@@ -51,6 +51,8 @@ mod recorder;
 #[cfg(test)]
 mod recover;
 #[cfg(test)]
+mod replicas;
+#[cfg(test)]
 mod resume;
 #[cfg(test)]
 mod secrets;

@@ -8,6 +8,7 @@ use std::fs::{self, File};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -111,7 +112,9 @@ impl Scratch {
     /// Makes a directory for this process.
     pub(crate) fn new() -> Result<Self> {
         use std::os::unix::fs::DirBuilderExt as _;
-        let path = env::temp_dir().join(format!("toolgate-load-{}", std::process::id()));
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let path = env::temp_dir().join(format!("toolgate-load-{}-{number}", std::process::id()));
         fs::DirBuilder::new()
             .mode(0o700)
             .create(&path)

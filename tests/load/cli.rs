@@ -30,6 +30,12 @@ pub(crate) enum Role {
         /// Keep tool calls open until `POST /release`.
         #[arg(long)]
         hold: bool,
+        /// Answer calls as event streams.
+        #[arg(long)]
+        sse: bool,
+        /// How many tools to list: `echo`, and others that are only listed.
+        #[arg(long, default_value_t = 1)]
+        tools: u16,
     },
     /// The collector that takes the spans of `traced`, and those of `--faults` as it is told to.
     #[command(hide = true)]
@@ -92,6 +98,10 @@ pub(crate) struct Options {
     /// unwilling, stalled or full, and account for every span and line.
     #[arg(long, conflicts_with = "count")]
     pub(crate) faults: bool,
+    /// Instead: measure the gateway in every pair of eras, with JSON and event streams, and with 1,
+    /// 10 and 100 targets of ten tools each, beside the relay; and the list of 1,000 tools.
+    #[arg(long, conflicts_with_all = ["count", "faults", "inflight"])]
+    pub(crate) cells: bool,
     /// Connections used by `--count`.
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) clients: u16,

@@ -15,6 +15,7 @@ use serde::Serialize;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
+use crate::cli::Era;
 use crate::ground::Subject;
 use crate::mcp::{Client, Door, FIRST_ID};
 
@@ -64,10 +65,21 @@ struct Shared {
 
 /// Measures `subject` under `clients` connections for `length`.
 pub(crate) async fn measure(subject: &Subject, clients: u16, length: Duration) -> Result<Measured> {
+    measure_as(subject, subject.door.era, clients, length).await
+}
+
+/// The same by clients of that era.
+pub(crate) async fn measure_as(
+    subject: &Subject,
+    era: Era,
+    clients: u16,
+    length: Duration,
+) -> Result<Measured> {
     let shared = Arc::new(Shared::new());
     let mut workers = JoinSet::new();
-    for client in enter(&subject.door, clients).await? {
-        workers.spawn(work(client, subject.door.clone(), Arc::clone(&shared)));
+    let door = Door { era, ..subject.door.clone() };
+    for client in enter(&door, clients).await? {
+        workers.spawn(work(client, door.clone(), Arc::clone(&shared)));
     }
     sleep(WARM_UP).await;
     // One thread runs everything here, so no call ends between these lines.

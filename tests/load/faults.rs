@@ -18,7 +18,7 @@ use crate::cli::{Kind, Options};
 use crate::drive::{self, Measured};
 use crate::ground::{Ground, Subject, wait_listed};
 use crate::report::{Books, Row, SickReport};
-use crate::toolgate::{Setup, metrics};
+use crate::toolgate::{Setup, metrics, one_target};
 
 /// A batch is given up after four attempts of a second each, and pauses.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -128,7 +128,8 @@ impl Patient {
         let traces = format!(
             "traces: {{ sample: 0, otlp: {{ endpoint: \"http://{address}\", timeout: 1s }} }}\n"
         );
-        let setup = Setup { name, access_log, traces, quiet: false };
+        let targets = one_target(ground);
+        let setup = Setup { name, access_log, traces, quiet: false, targets };
         let (start, mut gateway) = (Instant::now(), setup.start(ground, options)?);
         wait_listed(name, &gateway.door, Some(&mut gateway.child)).await?;
         let (ready, mut door) = (start.elapsed(), gateway.door);

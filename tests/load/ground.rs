@@ -63,9 +63,14 @@ pub(crate) struct Subject {
 impl Ground {
     /// Starts stub and issuer for up to `width` calls at once, which the stub keeps if `hold`.
     pub(crate) async fn prepare(era: Era, width: usize, hold: bool) -> Result<Self> {
-        let scratch = Scratch::new()?;
         let arguments: &[&str] = if hold { &["stub", "--hold"] } else { &["stub"] };
-        let (child, stub) = Child::start_role("stub", arguments, &scratch).await?;
+        Self::before(arguments, era, width).await
+    }
+
+    /// The same with a stub that is told something else.
+    pub(crate) async fn before(stub: &[&str], era: Era, width: usize) -> Result<Self> {
+        let scratch = Scratch::new()?;
+        let (child, stub) = Child::start_role("stub", stub, &scratch).await?;
         let collector = Child::start_role("collector", &["collector"], &scratch).await?;
         let issuer = Issuer::start().await?;
         let bearer = issuer.token(&[SCOPE]);

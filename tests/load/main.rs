@@ -4,6 +4,7 @@
 //! any answer was wrong. Everything runs on loopback; nothing is left behind.
 
 mod bench;
+mod cells;
 mod child;
 mod cli;
 mod drive;
@@ -47,7 +48,9 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let outcome = match cli.role {
-        Some(Role::Stub { hold }) => on_one_thread(stub::run(hold)).map(|()| true),
+        Some(Role::Stub { hold, sse, tools }) => {
+            on_one_thread(stub::run(hold, sse, tools)).map(|()| true)
+        }
         Some(Role::Collector { pause, refuse, stall }) => {
             let pause = Duration::from_millis(pause);
             on_one_thread(collect(pause, refuse, stall)).map(|()| true)
@@ -73,6 +76,9 @@ async fn measure(options: &Options) -> Result<bool> {
     }
     if options.faults {
         return faults::run(options).await;
+    }
+    if options.cells {
+        return cells::run(options).await;
     }
     match options.inflight {
         Some(calls) => inflight::run(options, usize::from(calls)).await,

@@ -8,6 +8,7 @@ mod tests;
 
 use std::borrow::Cow;
 use std::net::SocketAddr;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use memchr::memmem;
@@ -107,6 +108,27 @@ impl Door {
         ensure!(answer.status == 200, "tools/list: {}", describe(&answer));
         let quoted = format!("\"{}\"", self.tool);
         Ok(memmem::find(&answer.body, quoted.as_bytes()).is_some())
+    }
+
+    /// How long a page of the list takes over a connection that is open, so many times, and how many
+    /// tools are on it.
+    pub(crate) async fn times_list(&self, times: usize) -> Result<(Vec<Duration>, usize)> {
+        let mut connection = Connection::open(self.address).await?;
+        let session = match self.era {
+            Era::Modern => None,
+            Era::Legacy => self.handshake(&mut connection).await?,
+        };
+        let body = self.message("tools/list", Some(FIRST_ID), json!({}));
+        let request = self.post("tools/list", None, session.as_deref(), &body);
+        let (mut took, mut tools) = (Vec::with_capacity(times), 0);
+        for _ in 0..times {
+            let start = Instant::now();
+            let answer = connection.exchange(&request).await?;
+            took.push(start.elapsed());
+            ensure!(answer.status == 200, "tools/list: {}", describe(&answer));
+            tools = memmem::find_iter(&answer.body, b"\"inputSchema\"").count();
+        }
+        Ok((took, tools))
     }
 
     /// Whether the subject answers 401 to a token whose signature is wrong.

@@ -15,6 +15,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use serde::Serialize;
 
+use crate::cells::Cells;
 use crate::cli::{Kind, Options, Output};
 use crate::drive::{Faults, Measured};
 use crate::ground::Subject;
@@ -173,6 +174,12 @@ impl Row {
         }
         Self { subject, level, all: Numbers::of(&mut sum), rounds: each }
     }
+
+    /// Processor time and middle latency, with those of the floor as 1.
+    pub(crate) fn beside(&self, floor: &Self) -> (Option<f64>, f64) {
+        let cpu = self.all.cpu_us_per_call.zip(floor.all.cpu_us_per_call);
+        (cpu.map(|(mine, theirs)| mine / theirs), self.all.p50_us / floor.all.p50_us)
+    }
 }
 
 impl Numbers {
@@ -235,6 +242,11 @@ pub(crate) fn print_held(rows: &[Held], output: Output) -> Result<()> {
 /// Prints the outcome of `--count`.
 pub(crate) fn print_counts(counts: &Counts, output: Output) -> Result<()> {
     emit(output, counts, || table::counts(counts))
+}
+
+/// Prints the outcome of `--cells`.
+pub(crate) fn print_cells(cells: &Cells, output: Output) -> Result<()> {
+    emit(output, cells, || table::cells(cells))
 }
 
 fn emit<T: Serialize + ?Sized>(

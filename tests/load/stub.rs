@@ -37,13 +37,17 @@ struct Stub {
     /// Calls that are kept open; nobody is kept unless told at the start.
     held: watch::Sender<usize>,
     open: watch::Sender<bool>,
+    /// Whether calls are answered as event streams.
+    sse: bool,
+    /// How many tools are listed.
+    tools: u16,
 }
 
 /// Serves until the parent process goes away.
-pub(crate) async fn run(hold: bool) -> Result<()> {
+pub(crate) async fn run(hold: bool, sse: bool, tools: u16) -> Result<()> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.context("binding")?;
     announce(listener.local_addr()?)?;
-    let stub = Arc::new(Stub::new(hold));
+    let stub = Arc::new(Stub::new(hold, sse, tools));
     tokio::select! {
         () = child::parent_gone() => Ok(()),
         outcome = accept(listener, stub) => outcome,
@@ -68,8 +72,10 @@ async fn serve(stream: TcpStream, stub: Arc<Stub>) {
 }
 
 impl Stub {
-    fn new(hold: bool) -> Self {
+    fn new(hold: bool, sse: bool, tools: u16) -> Self {
         Self {
+            sse,
+            tools,
             calls: AtomicU64::new(0),
             held: watch::Sender::new(0),
             open: watch::Sender::new(!hold),
@@ -113,8 +119,10 @@ impl Stub {
             self.calls.fetch_add(1, Ordering::Relaxed);
             self.hold().await;
         }
-        let mut response = match ask.reply() {
+        let streams = self.sse && ask.method == "tools/call";
+        let mut response = match ask.reply(self.tools) {
             Reply::Accepted => return status(StatusCode::ACCEPTED),
+            Reply::Json(json) if streams => Response::new(Full::new(event(&json))),
             Reply::Json(json) => Response::new(Full::new(json)),
             Reply::NotFound(json) => {
                 let mut response = Response::new(Full::new(json));
@@ -122,7 +130,8 @@ impl Stub {
                 response
             }
         };
-        let kind = HeaderValue::from_static("application/json");
+        let kind = if streams { "text/event-stream" } else { "application/json" };
+        let kind = HeaderValue::from_static(kind);
         response.headers_mut().insert(http::header::CONTENT_TYPE, kind);
         if ask.method == "initialize" {
             response.headers_mut().insert("mcp-session-id", SESSION);
@@ -138,6 +147,11 @@ impl Stub {
         // The sender lives as long as this server.
         drop(self.open.subscribe().wait_for(|open| *open).await);
     }
+}
+
+/// A message as the only event of a stream.
+fn event(json: &[u8]) -> Bytes {
+    [b"data: ", json, b"\n\n"].concat().into()
 }
 
 fn text(text: String) -> Response<Full<Bytes>> {

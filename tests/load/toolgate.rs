@@ -50,7 +50,8 @@ pub(crate) fn start(ground: &Ground, kind: Kind, options: &Options) -> Result<Ga
         String::new()
     };
     let access_log = ground.scratch.path().join(format!("{name}-access.log"));
-    let setup = Setup { name, access_log, traces, quiet: kind == Kind::Quiet };
+    let quiet = kind == Kind::Quiet;
+    let setup = Setup { name, access_log, traces, quiet, targets: one_target(ground) };
     setup.start(ground, options)
 }
 
@@ -65,6 +66,14 @@ pub(crate) struct Setup {
     pub(crate) traces: String,
     /// Whether it has neither access log nor admin server.
     pub(crate) quiet: bool,
+    /// Its targets, as YAML.
+    pub(crate) targets: String,
+}
+
+/// The stub as the only target, in the era that everyone speaks.
+pub(crate) fn one_target(ground: &Ground) -> String {
+    let (stub, era) = (ground.stub, ground.era.name());
+    format!("  stub: {{ mcp: {{ url: \"http://{stub}/mcp\", era: {era} }} }}\n")
 }
 
 impl Setup {
@@ -72,14 +81,14 @@ impl Setup {
     pub(crate) fn start(self, ground: &Ground, options: &Options) -> Result<Gateway> {
         let binary = binary(options.toolgate.as_deref())?;
         let (listen, admin) = (free_address()?, free_address()?);
-        let Self { name, access_log, traces, quiet } = self;
+        let Self { name, access_log, traces, quiet, targets } = self;
         let seen = if quiet {
             "admin: off\nlog: { access: off, level: error }\n".to_owned()
         } else {
             let log = access_log.display();
             format!("admin: {admin}\nlog: {{ access: \"file:{log}\", level: info }}\n")
         };
-        let config = config(ground, listen) + &seen + &traces;
+        let config = config(ground, listen) + &targets + &seen + &traces;
         let config = ground.scratch.write(&format!("{name}.yaml"), &config)?;
         let mut command = Command::new(&binary);
         command.arg("serve").arg("--config").arg(&config);
@@ -132,7 +141,6 @@ fn sum(metrics: &str) -> Result<u64> {
 
 fn config(ground: &Ground, listen: SocketAddr) -> String {
     let issuer = ground.issuer.url();
-    let (stub, era) = (ground.stub, ground.era.name());
     // Room for a level's connections, those of the level before, and the looks in between.
     let room = ground.width * 2 + 64;
     format!(
@@ -144,7 +152,6 @@ auth:
 limits: {{ connections: {room}, concurrency: {room} }}
 defaults: {{ timeout: 60s, concurrency: {room} }}
 targets:
-  stub: {{ mcp: {{ url: \"http://{stub}/mcp\", era: {era} }} }}
 "
     )
 }

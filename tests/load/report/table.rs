@@ -4,6 +4,7 @@
 
 use super::verdict::{HELD_MIB, Stands};
 use super::{Counts, Held, Report};
+use crate::cells::{Cells, List};
 
 /// The main series.
 pub(super) fn report(report: &Report) -> String {
@@ -74,6 +75,54 @@ pub(super) fn counts(counts: &Counts) -> String {
         line(&mut text, format_args!("  {error}"));
     }
     text.push_str(if counts.agree() { "all counts agree\n" } else { "the counts differ\n" });
+    text
+}
+
+/// The outcome of `--cells`.
+pub(super) fn cells(cells: &Cells) -> String {
+    let mut text = format!(
+        "{:<8} {:<8} {:<6} {:>7} {:>10} {:>10} {:>12} {:>10} {:>10}\n",
+        "client",
+        "target",
+        "answer",
+        "targets",
+        "calls/s",
+        "p50 us",
+        "CPU us/call",
+        "CPU/relay",
+        "p50/relay"
+    );
+    for cell in &cells.rows {
+        let all = &cell.row.all;
+        line(
+            &mut text,
+            format_args!(
+                "{:<8} {:<8} {:<6} {:>7} {:>10.0} {:>10.0} {:>12} {:>10} {:>10.2}",
+                cell.client,
+                cell.target,
+                cell.shape,
+                cell.targets,
+                all.calls_per_s,
+                all.p50_us,
+                number(all.cpu_us_per_call, 1),
+                number(cell.cpu_to_relay, 2),
+                cell.p50_to_relay,
+            ),
+        );
+    }
+    for list in &cells.lists {
+        let List { client, tools, p50_ms, p99_ms } = list;
+        line(
+            &mut text,
+            format_args!(
+                "tools/list, {client}, {tools} tools: p50 {p50_ms:.2} ms, p99 {p99_ms:.2} ms"
+            ),
+        );
+    }
+    line(&mut text, format_args!("wrong answers: {}", cells.faults.count));
+    for sample in &cells.faults.samples {
+        line(&mut text, format_args!("  {sample}"));
+    }
     text
 }
 

@@ -82,12 +82,12 @@ struct Text<'a> {
 }
 
 impl Ask<'_> {
-    /// The answer to this message.
-    pub(super) fn reply(&self) -> Reply {
+    /// The answer to this message of a stub that lists so many tools.
+    pub(super) fn reply(&self, tools: u16) -> Reply {
         let Some(id) = self.id else { return Reply::Accepted };
         match &*self.method {
             "tools/call" => self.call(id),
-            "tools/list" => self.success(id, list()),
+            "tools/list" => self.success(id, list(tools)),
             "server/discover" => self.success(id, discovery()),
             "initialize" => self.success(id, self.welcome()),
             "ping" => self.success(id, json!({})),
@@ -147,10 +147,10 @@ impl Ask<'_> {
     }
 }
 
-fn list() -> Value {
-    json!({
-        "tools": [{
-            "name": TOOL,
+fn list(tools: u16) -> Value {
+    let tool = |name: &str| {
+        json!({
+            "name": name,
             "description": "Gives back the first 256 bytes of a text.",
             "inputSchema": {
                 "type": "object",
@@ -158,10 +158,11 @@ fn list() -> Value {
                 "required": ["text"],
             },
             "annotations": { "readOnlyHint": true },
-        }],
-        "ttlMs": 60_000,
-        "cacheScope": "public",
-    })
+        })
+    };
+    let others = (1..tools).map(|number| tool(&format!("listed_{number}")));
+    let tools: Vec<Value> = std::iter::once(tool(TOOL)).chain(others).collect();
+    json!({ "tools": tools, "ttlMs": 60_000, "cacheScope": "public" })
 }
 
 fn discovery() -> Value {

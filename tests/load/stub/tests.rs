@@ -12,7 +12,7 @@ fn meta() -> Value {
 
 fn reply(message: &Value) -> Reply {
     let text = message.to_string();
-    serde_json::from_str::<Ask<'_>>(&text).unwrap().reply()
+    serde_json::from_str::<Ask<'_>>(&text).unwrap().reply(1)
 }
 
 fn result(message: &Value) -> Value {
@@ -81,7 +81,7 @@ fn notifications_are_accepted_and_unknown_methods_are_not_found() {
 
 #[tokio::test]
 async fn a_held_call_waits_until_it_is_released() {
-    let stub = Arc::new(Stub::new(true));
+    let stub = Arc::new(Stub::new(true, false, 1));
     let waiting = tokio::spawn({
         let stub = Arc::clone(&stub);
         async move { stub.hold().await }
