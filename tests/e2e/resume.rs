@@ -7,7 +7,7 @@ use anyhow::{Result, ensure};
 use serde_json::json;
 use toolgate_tests::client::Ask;
 use toolgate_tests::gateway::Gateway;
-use toolgate_tests::sick::{Act, Era, Seen, Shape, Sick};
+use toolgate_tests::sick::{Act, Era, Keeps, Seen, Shape, Sick};
 use toolgate_tests::wait::until;
 
 use crate::expect::{OPEN, Refused, fine};
@@ -21,7 +21,7 @@ async fn before(url: &str, era: &str) -> Result<Gateway> {
     Gateway::start(&format!("{OPEN}targets:\n  far: {target}\n")).await
 }
 
-fn polled(cuts: usize, kept: bool) -> Act {
+fn polled(cuts: usize, kept: Keeps) -> Act {
     Act::Stream(Shape::Polled { cuts, retry: RETRY, kept })
 }
 
@@ -36,7 +36,7 @@ async fn an_answer_that_breaks_off_is_taken_up_behind_its_last_event() -> Result
     let sick = Sick::start(Era::Legacy).await?;
     let gateway = before(&sick.url(), "legacy").await?;
     fine(&gateway, &gateway.client().tool("far___write", json!({})).await?).await?;
-    sick.then([polled(3, true)]);
+    sick.then([polled(3, Keeps::Answer)]);
     let start = Instant::now();
     let answer = gateway.client().tool("far___write", json!({})).await?;
     fine(&gateway, &answer).await?;
@@ -53,25 +53,29 @@ async fn an_answer_that_breaks_off_is_taken_up_behind_its_last_event() -> Result
 
 #[tokio::test]
 async fn an_answer_that_is_not_kept_is_of_unknown_outcome() -> Result<()> {
-    let sick = Sick::start(Era::Legacy).await?;
-    let gateway = before(&sick.url(), "legacy").await?;
-    sick.then([polled(1, false)]);
-    let answer = gateway.client().tool("far___write", json!({})).await?;
-    let unknown = "may or may not have been carried out";
-    Refused::target("outcome_unknown", "target", false, unknown).check(&gateway, &answer).await?;
-    ensure!(taken_up(&sick) == ["cut-1"], "{:?}", taken_up(&sick));
-    ensure!(sick.calls("write") == 1, "sent again");
-    until("the target is told", async || {
-        Ok((sick.asked("notifications/cancelled") == 1).then_some(()))
-    })
-    .await
+    for (kept, looks) in [(Keeps::Nothing, 1), (Keeps::Stream, 3)] {
+        let sick = Sick::start(Era::Legacy).await?;
+        let gateway = before(&sick.url(), "legacy").await?;
+        sick.then([polled(1, kept)]);
+        let answer = gateway.client().tool("far___write", json!({})).await?;
+        let unknown = "may or may not have been carried out";
+        let expected = Refused::target("outcome_unknown", "target", false, unknown);
+        expected.check(&gateway, &answer).await?;
+        ensure!(taken_up(&sick) == vec!["cut-1"; looks], "{kept:?}: {:?}", taken_up(&sick));
+        ensure!(sick.calls("write") == 1, "sent again");
+        until("the target is told", async || {
+            Ok((sick.asked("notifications/cancelled") == 1).then_some(()))
+        })
+        .await?;
+    }
+    Ok(())
 }
 
 #[tokio::test]
 async fn a_modern_answer_that_breaks_off_is_lost() -> Result<()> {
     let sick = Sick::start(Era::Modern).await?;
     let gateway = before(&sick.url(), "modern").await?;
-    sick.then([polled(1, true)]);
+    sick.then([polled(1, Keeps::Answer)]);
     let answer = gateway.client().tool("far___write", json!({})).await?;
     let unknown = "may or may not have been carried out";
     Refused::target("outcome_unknown", "target", false, unknown).check(&gateway, &answer).await?;

@@ -21,7 +21,7 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::task::{JoinHandle, JoinSet};
 
-pub use act::{Act, Pace, Page, Shape};
+pub use act::{Act, Keeps, Pace, Page, Shape};
 
 use crate::wait::until;
 

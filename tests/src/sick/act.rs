@@ -84,9 +84,20 @@ pub enum Shape {
         cuts: usize,
         /// What the caller is told to wait before each next one.
         retry: Duration,
-        /// Whether there is a next one; otherwise what was kept is gone.
-        kept: bool,
+        /// What whoever takes it up finds.
+        kept: Keeps,
     },
+}
+
+/// What a target has kept of an answer that was not heard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keeps {
+    /// All of it.
+    Answer,
+    /// Not even the stream: 404.
+    Nothing,
+    /// The stream, without anything on it.
+    Stream,
 }
 
 impl Act {

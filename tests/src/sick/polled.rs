@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::Result;
 use serde_json::Value;
 
+use super::act::Keeps;
 use super::http::Received;
 use super::lock;
 use super::speak::{Next, SSE, Talk, event, reply};
@@ -21,8 +22,8 @@ pub(super) struct Kept {
     /// How many streams still end without it.
     pub(super) cuts: usize,
     pub(super) retry: Duration,
-    /// Whether it can be taken up at all.
-    pub(super) kept: bool,
+    /// What is found.
+    pub(super) kept: Keeps,
 }
 
 impl Received {
@@ -47,14 +48,16 @@ impl Talk {
         let after = received.after().unwrap_or_default();
         let kept = lock(&self.state.kept)
             .take()
-            .filter(|kept| kept.kept && after == format!("cut-{}", kept.cuts));
+            .filter(|kept| kept.kept != Keeps::Nothing && after == format!("cut-{}", kept.cuts));
         let Some(kept) = kept else {
             self.wire.answer("404 Not Found", &[], "").await?;
             return Ok(Next::On);
         };
         let head = format!("HTTP/1.1 200 OK\r\n{SSE}\r\nConnection: close\r\n\r\n");
         self.wire.write(head.as_bytes()).await?;
-        if kept.cuts > 1 {
+        if kept.kept == Keeps::Stream {
+            *lock(&self.state.kept) = Some(kept);
+        } else if kept.cuts > 1 {
             self.cut(Kept { cuts: kept.cuts - 1, ..kept }).await?;
         } else {
             let answer = reply(&kept.id, "result", &self.state.good_result());

@@ -26,12 +26,19 @@ const PAUSE: Duration = Duration::from_secs(1);
 const LEAST: Duration = Duration::from_millis(50);
 /// How often in a row it may fail before the call does.
 const ATTEMPTS: u32 = 4;
+/// And how many streams in a row may end without a single event: some targets keep no answer that
+/// came while nobody was connected.
+const FRUITLESS: u32 = 3;
 
 /// Where the bytes of an answer come from.
 pub(super) struct Source {
     state: State,
     decoder: SseDecoder,
     limit: usize,
+    /// Behind which event the last stream was taken up.
+    taken_up: Option<Vec<u8>>,
+    /// How many streams in a row have brought nothing.
+    fruitless: u32,
 }
 
 enum State {
@@ -47,7 +54,8 @@ type Resuming = Pin<Box<dyn Future<Output = Option<AnswerBody>> + Send>>;
 
 impl Source {
     pub(super) fn new(body: AnswerBody, limit: usize) -> Self {
-        Self { state: State::Reading(body), decoder: SseDecoder::new(limit), limit }
+        let (state, decoder) = (State::Reading(body), SseDecoder::new(limit));
+        Self { state, decoder, limit, taken_up: None, fruitless: 0 }
     }
 
     /// The data of the next event, if it is there.
@@ -85,10 +93,14 @@ impl Source {
             },
         };
         let place = self.decoder.place().clone();
+        let is_fruitless = place.id == self.taken_up;
+        self.fruitless = if is_fruitless { self.fruitless + 1 } else { 0 };
+        let session = session.filter(|_| self.fruitless < FRUITLESS);
         let Some(resuming) = session.and_then(|session| resuming(target, session, &place)) else {
             self.state = State::Over;
             return Poll::Ready(Some(Err(failure)));
         };
+        self.taken_up.clone_from(&place.id);
         self.state = State::Resuming(resuming, failure);
         self.decoder = SseDecoder::from(place, self.limit);
         Poll::Ready(Some(Ok(())))
