@@ -125,7 +125,7 @@ fn open_pages(raw: &RawJson, abilities: Abilities) -> Result<Answer, Refusal> {
 
 /// Adds `"resultType":"complete"` as the first member; and, to a result of the kind that is cached,
 /// that this one is not to be (`utilities/caching`): the older era says nothing of that.
-fn completed(raw: &RawJson, cached: bool) -> RawJson {
+pub(crate) fn completed(raw: &RawJson, cached: bool) -> RawJson {
     let bytes = raw.as_bytes();
     if find_type(bytes).is_some() {
         return raw.clone();

@@ -50,7 +50,7 @@ pub(crate) struct Inner {
     page: usize,
     pub(crate) registry: Arc<Registry>,
     policy: Arc<Policy>,
-    sessions: Sessions,
+    pub(crate) sessions: Sessions,
     cancels: Cancels,
     pub(crate) parked: Parked,
     pub(crate) asks: Asks,
@@ -94,6 +94,10 @@ impl Router {
 }
 
 impl Router {
+    pub(crate) fn inner(&self) -> &Inner {
+        &self.0
+    }
+
     /// The revision that a session of that caller has agreed on.
     ///
     /// # Errors
@@ -143,6 +147,9 @@ impl Inner {
             Method::ToolsCall | Method::PromptsGet | Method::ResourcesRead | Method::Complete => {
                 self.one(permitted, Client::Modern).await
             }
+            method if method.is_of_task() && permitted.plan().is_some() => {
+                Box::pin(self.task(permitted, Client::Modern)).await
+            }
             Method::Listen => Box::pin(self.listen(call)).await,
             Method::Discover => {
                 let catalog = self.registry.introduced().await;
@@ -173,6 +180,9 @@ impl Inner {
                 self.set_its_level(&mut permitted);
                 let client = Client::Older { id: &id, session };
                 Box::pin(self.cancellable(client, &id, permitted)).await
+            }
+            method if method.is_of_task() && permitted.plan().is_some() => {
+                Box::pin(self.task(permitted, Client::Older { id: &id, session })).await
             }
             Method::Ping => {
                 let empty = toolgate_call::RawJson::literal("{}");
