@@ -75,6 +75,8 @@ pub(crate) struct Called {
     pub(crate) structured: Option<Value>,
     /// How many notifications of progress came, if they were counted.
     pub(crate) progress: Option<u64>,
+    /// What the task was called that it became.
+    task: Option<String>,
 }
 
 /// More than the minute that the drivers grant themselves.
@@ -179,6 +181,15 @@ impl Driver {
         ended
             .with_context(|| format!("{:?} did not end within {PATIENCE:?}", self.peer))?
             .with_context(|| format!("starting {:?}", self.peer))
+    }
+}
+
+// === impl Called ===
+
+impl Called {
+    /// Whether it became a task.
+    pub(crate) const fn is_task(&self) -> bool {
+        self.task.is_some()
     }
 }
 
