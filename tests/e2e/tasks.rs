@@ -1,11 +1,13 @@
 //! Calls that become tasks (`io.modelcontextprotocol/tasks`): whose they are, what the target hears of
 //! them, and that no record holds a target's own id.
 
+mod older;
+
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use toolgate_tests::client::{Answer, Ask, Client, MODERN, Opened};
 use toolgate_tests::gateway::Gateway;
-use toolgate_tests::herald::{Era, Herald, tool};
+use toolgate_tests::herald::{Era, Heard, Herald, tool};
 use toolgate_tests::issuer::{CLIENT_ID, Issuer};
 use toolgate_tests::process::{Scratch, binary};
 use toolgate_tests::upstream::{Upstream, stdio_everything};
@@ -219,10 +221,8 @@ async fn whoever_listens_hears_of_its_tasks_under_its_own_ids() -> Result<()> {
     herald.until_followed(&json!([OWN])).await?;
     // Whoever wants to hear of tasks has said that it knows them.
     let heard = herald.heard("subscriptions/listen");
-    let asked = heard
-        .iter()
-        .filter(|heard| heard.body["params"]["notifications"]["taskIds"] == json!([OWN]));
-    let asked = asked.last().context("a subscription")?;
+    let follows = |heard: &&Heard| heard.body["params"]["notifications"]["taskIds"] == json!([OWN]);
+    let asked = heard.iter().rfind(follows).context("a subscription")?;
     let can = &asked.body["params"]["_meta"]["io.modelcontextprotocol/clientCapabilities"];
     assert_eq!(*can, json!({ "extensions": { TASKS: {} } }));
     herald.works_on(&json!({ "taskId": "another" }));

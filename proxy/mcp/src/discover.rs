@@ -72,7 +72,7 @@ impl Identity {
 }
 
 /// What the gateway and its targets can do together.
-fn capabilities(catalog: &Catalog) -> Value {
+fn capabilities(catalog: &Catalog) -> Map<String, Value> {
     let any = |has: fn(&About) -> bool| catalog.abouts.iter().any(|(_, about)| has(about));
     let tells = json!({ "listChanged": true });
     let mut all = Map::new();
@@ -91,25 +91,26 @@ fn capabilities(catalog: &Catalog) -> Value {
     if any(|about| about.completions) {
         all.insert("completions".into(), json!({}));
     }
-    Value::Object(all)
+    all
 }
 
 /// The same with what only 2026-07-28 has words for.
 fn modern(catalog: &Catalog) -> Value {
     let mut all = capabilities(catalog);
     if has_tasks(catalog, Era::Modern) {
-        all["extensions"] = json!({ TASKS: {} });
+        all.insert("extensions".into(), json!({ TASKS: {} }));
     }
-    all
+    Value::Object(all)
 }
 
 /// The same with what only that revision has words for. There is no list of the tasks of all targets.
 fn older(catalog: &Catalog, version: Version) -> Value {
     let mut all = capabilities(catalog);
     if version == Version::V2025_11_25 && has_tasks(catalog, Era::Legacy) {
-        all["tasks"] = json!({ "cancel": {}, "requests": { "tools": { "call": {} } } });
+        let tasks = json!({ "cancel": {}, "requests": { "tools": { "call": {} } } });
+        all.insert("tasks".into(), tasks);
     }
-    all
+    Value::Object(all)
 }
 
 fn has_tasks(catalog: &Catalog, era: Era) -> bool {

@@ -201,7 +201,7 @@ impl List<'_> {
         let view: Page<'_> = page.parse().map_err(|error| no_list(error.to_string()))?;
         let items = view.of(self.what).ok_or_else(|| no_list("the list is missing".to_owned()))?;
         for raw in items {
-            match Item::read((self.what, headers), page, raw) {
+            match Item::read((self.what, headers, era), page, raw) {
                 Ok(item) if names.insert(Arc::clone(&item.name)) => self.items.push(item),
                 Ok(item) => tracing::warn!(%target, method, name = %item.name, "listed twice"),
                 Err(Unusable::Name) => {

@@ -21,7 +21,7 @@ use tower::ServiceExt as _;
 use crate::Router;
 use crate::bridge::Way;
 use crate::one::{Client, outbound, way};
-use crate::router::Inner;
+use crate::router::{Inner, is_mismatch};
 
 impl Directory for Router {
     fn lookup(&self, kind: Kind, exposed: &str) -> Option<Arc<Plan>> {
@@ -82,6 +82,9 @@ impl Inner {
             Client::Older { session, .. } => outbound(&permitted, session.abilities),
         };
         let reply = target.oneshot(asked.clone()).await?;
+        if is_mismatch(&reply) {
+            return Err(answer::misnamed(&permitted, "does not take the headers of its own task"));
+        }
         // The caller's own id for it: what it has asked for is what it is told of.
         let id = permitted.call().name.clone().unwrap_or_default();
         let reply = answer::changed(reply, move |answer| Ok(answer::under(answer, &id)))?;

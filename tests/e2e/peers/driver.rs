@@ -22,6 +22,8 @@ pub(crate) enum Peer {
     PythonSdk,
     FastMcp,
     TsSdk,
+    /// Version 1 of it, which knows the older era only.
+    TsSdkV1,
     Inspector,
     Rmcp,
 }
@@ -112,6 +114,7 @@ impl Peer {
             Self::PythonSdk => "python_sdk",
             Self::FastMcp => "fastmcp_client",
             Self::TsSdk => "ts_sdk",
+            Self::TsSdkV1 => "ts_sdk_v1",
             Self::Inspector => "inspector",
             Self::Rmcp => {
                 return Ok(Command::new(binary("fixture-rmcp-client", "toolgate-tests")?));

@@ -72,8 +72,8 @@ impl State {
                 json_body(400, &json!({ "jsonrpc": "2.0", "id": body["id"], "error": error }))
             }
             "tools/call" if at(body, "/params/name") == Some(&"job".into()) => {
-                let mut task = lock(&self.task).clone();
-                task["resultType"] = "task".into();
+                let mut task = lock(&self.task).as_object().cloned().unwrap_or_default();
+                task.insert("resultType".to_owned(), "task".into());
                 json_body(200, &json!({ "jsonrpc": "2.0", "id": body["id"], "result": task }))
             }
             "tools/call" => called(body, at(body, LOG_LEVEL).is_some()),
@@ -83,17 +83,15 @@ impl State {
     }
 
     fn about(&self) -> Value {
-        let mut about = json!({
+        let tasks = lock(&self.task).is_object();
+        let tasks = if tasks { json!({ "io.modelcontextprotocol/tasks": {} }) } else { json!({}) };
+        json!({
             "supportedVersions": ["2026-07-28"], "ttlMs": 0, "cacheScope": "public",
             "capabilities": {
-                "tools": { "listChanged": true }, "logging": {},
+                "tools": { "listChanged": true }, "logging": {}, "extensions": tasks,
                 "resources": { "listChanged": true, "subscribe": true },
             },
-        });
-        if lock(&self.task).is_object() {
-            about["capabilities"]["extensions"] = json!({ "io.modelcontextprotocol/tasks": {} });
-        }
-        about
+        })
     }
 
     /// What is asked of its task.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use bytes::{BufMut, BytesMut};
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use toolgate_call::{Listed, RawJson, Span};
+use toolgate_call::{Era, Listed, RawJson, Span};
 
 use crate::member::member_around;
 use crate::mirror::{self, Mirror};
@@ -33,7 +33,7 @@ pub(crate) struct Item {
     /// Where an `outputSchema` is that the older era does not know: one of something else than an
     /// object.
     odd_output: Option<Span>,
-    /// Where `execution` is, of which 2026-07-28 knows nothing.
+    /// Where an older target's `execution` is, of which 2026-07-28 knows nothing.
     execution: Option<Span>,
 }
 
@@ -105,7 +105,7 @@ impl Item {
     /// `headers`: whether its arguments may have to be sent as headers too. Where they have not, what
     /// is wrong with them does not matter.
     pub(super) fn read(
-        (what, headers): (Listed, bool),
+        (what, headers, era): (Listed, bool, Era),
         page: &RawJson,
         raw: &RawValue,
     ) -> Result<Self, Unusable> {
@@ -128,7 +128,8 @@ impl Item {
         let at = |part: &RawValue| Span::within(raw.as_bytes(), part.get());
         let name_at = at(key).ok_or(Unusable::Name)?;
         let odd_output = view.output_schema.filter(|schema| !is_of_object(schema)).and_then(at);
-        let execution = view.execution.filter(|_| what == Listed::Tools);
+        let older = what == Listed::Tools && era == Era::Legacy;
+        let execution = view.execution.filter(|_| older);
         let only_task = execution.is_some_and(is_required);
         let execution = execution.and_then(at);
         // Hints that cannot be read are no reason to do without the tool.

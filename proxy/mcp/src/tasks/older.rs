@@ -6,9 +6,11 @@
 
 use std::future::poll_fn;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use tokio::time::timeout;
 use toolgate_call::{
     Abilities, Answer, Body, Era, Event, Frame, Members, Method, Outbound, Permitted, Plan,
     RawJson, Refusal, Reply, Span, member, object,
@@ -26,6 +28,9 @@ use crate::router::Inner;
 const TASK: &str = r#""task":{}"#;
 /// What a target says to a cancellation of a task that has ended, and of one that never was.
 const INVALID_PARAMS: i64 = -32602;
+
+/// How long a target has to ask what it wants to ask of the caller of a task, which is refused.
+const REFUSING: Duration = Duration::from_secs(1);
 
 /// What an older target says of a task.
 #[derive(Deserialize)]
@@ -105,11 +110,12 @@ impl Inner {
         }
         let strange = || misnamed(permitted, "tells of a task in a way that cannot be read");
         let task: Task<'_> = raw.parse().map_err(|_| strange())?;
+        let result = asked(&target, permitted, Method::TasksResult);
         let ended = match task.status {
-            Status::Completed | Status::Failed => {
-                Some(asked(&target, permitted, Method::TasksResult).await?)
-            }
-            Status::Working | Status::InputRequired | Status::Cancelled => None,
+            Status::Completed | Status::Failed => Some(result.await?),
+            // What it asks comes with its result, and is refused there: then it goes on.
+            Status::InputRequired => timeout(REFUSING, result).await.ok().transpose()?,
+            Status::Working | Status::Cancelled => None,
         };
         let id = permitted.call().name.as_deref().unwrap_or_default();
         let flat = flat(raw.as_bytes(), (id, "complete"), ended.as_ref());
@@ -264,8 +270,8 @@ mod tests {
 
     const TASK: &str = r#"{"taskId":"t","status":"working","createdAt":"c","lastUpdatedAt":"u","ttl":60000,"pollInterval":500,"x":1.0}"#;
 
-    fn said(task: &str, kind: &str, ended: Option<Answer>) -> String {
-        let flat = flat(task.as_bytes(), ("own", kind), ended.as_ref());
+    fn said(task: &str, kind: &str, ended: Option<&Answer>) -> String {
+        let flat = flat(task.as_bytes(), ("own", kind), ended);
         String::from_utf8(flat.as_bytes().to_vec()).unwrap()
     }
 
@@ -286,10 +292,10 @@ mod tests {
         );
         let wanted = r#"{"resultType":"complete","taskId":"own","status":"completed","ttlMs":null,"result":{"resultType":"complete","content":[],"isError":true,"_meta":{"k":1}}}"#;
         let ended = Answer::Result { raw: result, is_error: true };
-        assert_eq!(said(failed, "complete", Some(ended)), wanted);
+        assert_eq!(said(failed, "complete", Some(&ended)), wanted);
         let error = RawJson::literal(r#"{"code":-32603,"message":"m"}"#);
         let wanted = r#"{"resultType":"complete","taskId":"own","status":"failed","ttlMs":null,"error":{"code":-32603,"message":"m"}}"#;
         let ended = Answer::Error { raw: error, code: -32603 };
-        assert_eq!(said(failed, "complete", Some(ended)), wanted);
+        assert_eq!(said(failed, "complete", Some(&ended)), wanted);
     }
 }
