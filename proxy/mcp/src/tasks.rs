@@ -14,7 +14,8 @@ pub(crate) use id::{Bound, TaskIds};
 use std::sync::Arc;
 
 use toolgate_call::{
-    Abilities, Call, Case, Directory, Era, Kind, Method, Permitted, Plan, Refusal, Reply, Resolving,
+    Abilities, Body, Call, Case, Directory, Era, Kind, Method, Permitted, Plan, Refusal, Reply,
+    Resolving,
 };
 use tower::ServiceExt as _;
 
@@ -87,7 +88,10 @@ impl Inner {
         }
         // The caller's own id for it: what it has asked for is what it is told of.
         let id = permitted.call().name.clone().unwrap_or_default();
-        let reply = answer::changed(reply, move |answer| Ok(answer::under(answer, &id)))?;
+        let reply = match client {
+            Client::Modern => answer::changed(reply, move |answer| Ok(answer::under(answer, &id)))?,
+            Client::Older { .. } => older::named(reply, id),
+        };
         match client {
             Client::Older { id, session } if reply.era == Era::Legacy => {
                 Ok(self.relayed(reply, &asked, (id, session.version)))
@@ -98,14 +102,19 @@ impl Inner {
 
     /// A target's reply to a caller of its own era: if it is a task, under an id that is the caller's.
     pub(crate) fn bound(&self, reply: Reply, permitted: &Arc<Permitted>) -> Result<Reply, Refusal> {
-        if reply.era != permitted.call().version.era() {
+        // Almost every reply is an answer at once, and none of that kind.
+        let is_none = matches!(&reply.body, Body::One(answer) if !answer::may_be_task(answer));
+        if is_none || reply.era != permitted.call().version.era() {
             return Ok(reply);
         }
-        if reply.era == Era::Legacy {
-            return self.bound_older(reply, permitted);
+        let has_older =
+            |plan: &Arc<Plan>| plan.is_tool() && self.registry.has_older_tasks(&plan.target);
+        if reply.era == Era::Legacy && !permitted.plan().is_some_and(has_older) {
+            return Ok(reply);
         }
+        let bind = if reply.era == Era::Modern { answer::bound } else { older::bound };
         let (ids, permitted) = (Arc::clone(self.sessions.tasks()), Arc::clone(permitted));
-        answer::changed(reply, move |answer| answer::bound(answer, &permitted, &ids))
+        answer::changed(reply, move |answer| bind(answer, &permitted, &ids))
     }
 }
 

@@ -17,8 +17,11 @@ use toolgate_call::{
 use super::{Bound, TaskIds};
 use crate::bridge::completed;
 
+/// How most modern results begin.
+const COMPLETE: &[u8] = br#"{"resultType":"complete""#;
+
 /// By which an older result says whose it is.
-const RELATED: &str = "io.modelcontextprotocol/related-task";
+pub(super) const RELATED: &str = "io.modelcontextprotocol/related-task";
 
 /// The members of a result that say of which kind it is.
 #[derive(Deserialize)]
@@ -68,7 +71,8 @@ pub(super) fn bound(
     ids: &TaskIds,
 ) -> Result<Answer, Refusal> {
     let Answer::Result { raw, .. } = &answer else { return Ok(answer) };
-    let Some(top) = task(raw) else { return Ok(answer) };
+    let top = if may_be_task(&answer) { task(raw) } else { None };
+    let Some(top) = top else { return Ok(answer) };
     let (call, Some(plan)) = (permitted.call(), permitted.plan()) else { return Ok(answer) };
     let wrong = |what: &str| misnamed(permitted, &format!("answers with a task {what}"));
     if call.method != Method::ToolsCall {
@@ -138,10 +142,16 @@ pub(crate) fn told(message: &RawJson, id: &str, tag: &str) -> Option<RawJson> {
     Some(RawJson::built(text.into()))
 }
 
+/// Whether an answer has the word that a task cannot do without. Most say at their beginning that they
+/// are complete, and of the others almost all lack it: then there is nothing to parse.
+pub(super) fn may_be_task(answer: &Answer) -> bool {
+    let Answer::Result { raw, .. } = answer else { return false };
+    let bytes = raw.as_bytes();
+    !bytes.starts_with(COMPLETE) && memmem::find(bytes, br#""task""#).is_some()
+}
+
 /// The members of a result that is a task.
 fn task(raw: &RawJson) -> Option<Top<'_>> {
-    // Almost every result lacks the word: then there is nothing to parse.
-    memmem::find(raw.as_bytes(), br#""task""#)?;
     let top: Top<'_> = raw.parse().ok()?;
     (top.result_type.map(RawValue::get) == Some(r#""task""#)).then_some(top)
 }
@@ -152,7 +162,7 @@ mod tests {
 
     use toolgate_call::{Answer, RawJson};
 
-    use super::{task, told, under};
+    use super::{may_be_task, task, told, under};
 
     #[test]
     fn only_the_id_at_the_top_changes() {
@@ -168,9 +178,14 @@ mod tests {
 
     #[test]
     fn a_task_is_told_by_its_kind_and_not_by_its_words() {
-        let is_task = |text| task(&RawJson::literal(text)).is_some();
+        let is_task = |text| {
+            let raw = RawJson::literal(text);
+            may_be_task(&Answer::result(raw.clone())) && task(&raw).is_some()
+        };
         assert!(is_task(r#"{"resultType":"task","taskId":"t"}"#));
+        assert!(is_task(r#"{"content":["complete"],"resultType" : "task","taskId":"t"}"#));
         assert!(!is_task(r#"{"resultType":"complete","content":["task"]}"#));
+        assert!(!is_task(r#"{"content":["task"],"resultType":"complete"}"#));
         assert!(!is_task(r#"{"content":[{"resultType":"task"}]}"#));
     }
 

@@ -5,19 +5,21 @@
 //! under its own id. Never: a task that could ask its caller something: that has no carrier here.
 
 use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio::time::timeout;
 use toolgate_call::{
-    Abilities, Answer, Body, Era, Event, Frame, Members, Method, Outbound, Permitted, Plan,
-    RawJson, Refusal, Reply, Span, member, object,
+    Abilities, Answer, Body, Era, Event, Events, Frame, Members, Method, Outbound, Permitted,
+    Question, RawJson, Refusal, Reply, Span, member, object,
 };
 use tower::ServiceExt as _;
 
-use super::answer::{self, misnamed, without_trace_of_task};
+use super::answer::{self, RELATED, misnamed, without_trace_of_task};
 use super::{Bound, TaskIds, undeclared};
 use crate::TargetSvc;
 use crate::bridge::{Way, bridge};
@@ -49,6 +51,25 @@ enum Status {
     Completed,
     Failed,
     Cancelled,
+}
+
+#[derive(Deserialize)]
+struct Belongs<'a> {
+    #[serde(borrow, rename = "_meta")]
+    meta: Option<BelongsMeta<'a>>,
+}
+
+#[derive(Deserialize)]
+struct BelongsMeta<'a> {
+    #[serde(borrow, rename = "io.modelcontextprotocol/related-task")]
+    related: Option<Related<'a>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Related<'a> {
+    #[serde(borrow)]
+    task_id: &'a RawValue,
 }
 
 #[derive(Deserialize)]
@@ -121,23 +142,6 @@ impl Inner {
         let flat = flat(raw.as_bytes(), (id, "complete"), ended.as_ref());
         Ok(Reply::one(Era::Modern, Answer::result(flat)))
     }
-
-    /// An older target's reply to an older caller: if it is a task, under an id that is the caller's.
-    pub(super) fn bound_older(
-        &self,
-        reply: Reply,
-        permitted: &Arc<Permitted>,
-    ) -> Result<Reply, Refusal> {
-        let plan = permitted.plan().filter(|plan| plan.is_tool());
-        let has_tasks = |plan: &Arc<Plan>| self.registry.has_older_tasks(&plan.target);
-        if !plan.is_some_and(has_tasks) {
-            return Ok(reply);
-        }
-        let (ids, permitted) = (Arc::clone(self.sessions.tasks()), Arc::clone(permitted));
-        answer::changed(reply, move |answer| {
-            Ok(renamed(&answer, &permitted, &ids)?.unwrap_or(answer))
-        })
-    }
 }
 
 /// The answer to that method, asked about the same task on behalf of the same caller.
@@ -193,23 +197,67 @@ fn created(
     Ok(Answer::result(flat(task.get().as_bytes(), (&own, "task"), None)))
 }
 
-/// The answer that names a task, if it does, under the caller's own id of it.
-fn renamed(
-    answer: &Answer,
+/// An answer to an older caller: if it is a task, under an id that is bound to the caller.
+pub(super) fn bound(
+    answer: Answer,
     permitted: &Permitted,
     ids: &TaskIds,
-) -> Result<Option<Answer>, Refusal> {
-    let Answer::Result { raw, is_error } = answer else { return Ok(None) };
-    if memchr::memmem::find(raw.as_bytes(), br#""task""#).is_none() {
-        return Ok(None);
-    }
-    let Ok(Created { task }) = raw.parse::<Created<'_>>() else { return Ok(None) };
+) -> Result<Answer, Refusal> {
+    let Answer::Result { raw, is_error } = &answer else { return Ok(answer) };
+    let Ok(Created { task }) = raw.parse::<Created<'_>>() else { return Ok(answer) };
     let named = serde_json::from_str::<Task<'_>>(task.get()).ok();
     let at = named.and_then(|named| Span::within(raw.as_bytes(), named.task_id.get()));
-    let Some(at) = at else { return Ok(None) };
+    let Some(at) = at else { return Ok(answer) };
     let own = sealed(task.get(), permitted, ids)?;
-    let raw = answer::replaced(raw, at, &own);
-    Ok(Some(Answer::Result { raw, is_error: *is_error }))
+    Ok(Answer::Result { raw: answer::replaced(raw, at, &own), is_error: *is_error })
+}
+
+/// An older target's reply to an older caller about a task, which is called that wherever it is named:
+/// in the answer, by what the answer says that it belongs to, and by what is asked on the way to it.
+pub(super) fn named(reply: Reply, id: String) -> Reply {
+    let body = match reply.body {
+        Body::One(answer) => Body::One(under(answer, &id)),
+        Body::Stream(events) => Body::Stream(Box::pin(Named { events, id })),
+        Body::Accepted => Body::Accepted,
+    };
+    Reply { body, ..reply }
+}
+
+/// The messages of a reply about a task.
+struct Named {
+    events: Pin<Box<dyn Events>>,
+    id: String,
+}
+
+impl Events for Named {
+    fn poll_event(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Event>> {
+        let event = self.events.as_mut().poll_event(cx);
+        event.map(|event| match event {
+            Some(Event::Done(Ok(answer))) => Some(Event::Done(Ok(under(answer, &self.id)))),
+            Some(Event::Ask(question)) => {
+                let params = belonging(&question.params, &self.id);
+                Some(Event::Ask(Question { params, ..question }))
+            }
+            other => other,
+        })
+    }
+}
+
+fn under(answer: Answer, id: &str) -> Answer {
+    match answer::under(answer, id) {
+        Answer::Result { raw, is_error } => Answer::Result { raw: belonging(&raw, id), is_error },
+        error @ Answer::Error { .. } => error,
+    }
+}
+
+/// The same that says to belong to the task of that id, if it says so of any.
+fn belonging(raw: &RawJson, id: &str) -> RawJson {
+    let said = memchr::memmem::find(raw.as_bytes(), RELATED.as_bytes());
+    let related = said.and_then(|_| {
+        let Belongs { meta } = raw.parse().ok()?;
+        Span::within(raw.as_bytes(), meta?.related?.task_id.get())
+    });
+    related.map_or_else(|| raw.clone(), |at| answer::replaced(raw, at, id))
 }
 
 /// The caller's own id of a task.
@@ -266,7 +314,7 @@ mod tests {
 
     use toolgate_call::{Answer, RawJson};
 
-    use super::flat;
+    use super::{belonging, flat};
 
     const TASK: &str = r#"{"taskId":"t","status":"working","createdAt":"c","lastUpdatedAt":"u","ttl":60000,"pollInterval":500,"x":1.0}"#;
 
@@ -282,6 +330,17 @@ mod tests {
         let wanted = r#"{"resultType":"complete","taskId":"own","status":"working","ttlMs":null}"#;
         let asking = r#"{"taskId":"t","status":"input_required"}"#;
         assert_eq!(said(asking, "complete", None), wanted);
+    }
+
+    #[test]
+    fn whatever_belongs_to_a_task_says_so_by_the_callers_id() {
+        let result = RawJson::literal(
+            r#"{"content":[{"taskId":"t"}],"_meta":{"io.modelcontextprotocol/related-task":{"taskId":"t"},"k":1.0}}"#,
+        );
+        let wanted = r#"{"content":[{"taskId":"t"}],"_meta":{"io.modelcontextprotocol/related-task":{"taskId":"own"},"k":1.0}}"#;
+        assert_eq!(belonging(&result, "own").as_bytes(), wanted.as_bytes());
+        let other = RawJson::literal(r#"{"_meta":{"x":"io.modelcontextprotocol/related-task"}}"#);
+        assert_eq!(belonging(&other, "own"), other);
     }
 
     #[test]
