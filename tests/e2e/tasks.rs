@@ -311,6 +311,14 @@ async fn any_replica_with_the_key_serves_a_task_and_so_does_the_next_process() -
     Ok(())
 }
 
+/// The same client with `toolgate stdio` as its child.
+fn front(words: &[&str]) -> Result<Driver> {
+    let toolgate = binary("toolgate", "toolgate")?;
+    let toolgate = toolgate.to_str().context("a path")?;
+    let words = [toolgate, "stdio"].into_iter().chain(words.iter().copied());
+    Ok(Driver::of_child(Peer::Rmcp, Speaks::Modern, words.map(str::to_owned).collect()))
+}
+
 #[tokio::test]
 async fn a_client_that_others_wrote_waits_for_its_tasks() -> Result<()> {
     let server = Upstream::start_everything("modern").await?;
@@ -339,12 +347,10 @@ async fn a_client_that_others_wrote_waits_for_its_tasks() -> Result<()> {
         let over_http = Driver::new(Peer::Rmcp, Speaks::Modern, gateway.mcp_url());
         let scratch = Scratch::new()?;
         let file = scratch.write("toolgate.yaml", &config)?;
-        let toolgate = binary("toolgate", "toolgate")?;
-        let words =
-            [toolgate.to_str(), Some("stdio"), Some("--no-admin"), Some("--config"), file.to_str()];
-        let words = words.into_iter().flatten().map(str::to_owned).collect();
-        let as_child = Driver::of_child(Peer::Rmcp, Speaks::Modern, words);
-        for driver in [over_http, as_child] {
+        let file = file.to_str().context("a path")?;
+        let as_child = front(&["--no-admin", "--config", file])?;
+        let by_child = front(&["--url", &gateway.mcp_url()])?;
+        for driver in [over_http, as_child, by_child] {
             let report = driver.report(&arguments).await?;
             let [slow, failing, confirmed, greeted] = &report.calls[..] else {
                 anyhow::bail!("four calls: {report:?}");

@@ -153,8 +153,7 @@ fn plain(raw: &RawJson) -> Result<RawJson, Refusal> {
         None => raw.clone(),
         Some((_, COMPLETE)) => without(raw, MEMBER, |top| top.result_type),
         Some((_, value)) => {
-            let message =
-                "the tool asks for input in a way that this client's protocol does not have";
+            let message = "the tool answers in a way that this client's protocol does not have";
             return Err(Refusal::new(Case::Target(Reason::UpstreamProtocol), message)
                 .detail(format!("resultType {value} for a client of the older era"))
                 .after_send());

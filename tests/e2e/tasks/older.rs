@@ -100,7 +100,7 @@ async fn an_older_caller_has_them_as_they_are_under_its_own_ids() -> Result<()> 
     let required = json!({ "taskSupport": "required" });
     assert_eq!(execution(&gateway, &list)?, Some(required));
     let call = json!({ "name": TOOL, "arguments": { "topic": "x" }, "task": { "ttl": 60_000 } });
-    let created = session.request("tools/call", call).await?.message()?;
+    let created = session.request("tools/call", call.clone()).await?.message()?;
     let task = &created["result"]["task"];
     let id = task["taskId"].as_str().context("an id")?.to_owned();
     ensure!(id.starts_with("tt1.") && task.get("ttl").is_some(), "{created}");
@@ -111,6 +111,12 @@ async fn an_older_caller_has_them_as_they_are_under_its_own_ids() -> Result<()> 
     );
     let cancelled = session.request("tasks/cancel", json!({ "taskId": id })).await?.message()?;
     assert_eq!(cancelled["result"]["status"], "cancelled", "{cancelled}");
+    // Another one, until it is done: what it comes to says by the same id whose it is.
+    let created = session.request("tools/call", call).await?.message()?;
+    let id = created["result"]["task"]["taskId"].as_str().context("an id")?;
+    let done = session.request("tasks/result", json!({ "taskId": id })).await?.message()?;
+    let related = &done["result"]["_meta"]["io.modelcontextprotocol/related-task"];
+    assert_eq!(*related, json!({ "taskId": id }), "{done}");
     for (method, code) in [("tasks/list", -32601), ("tasks/update", -32601), ("tasks/get", -32602)]
     {
         let answer = session.request(method, json!({ "taskId": "strange" })).await?;
