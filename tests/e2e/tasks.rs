@@ -14,7 +14,7 @@ use toolgate_tests::upstream::{Upstream, stdio_everything};
 use toolgate_tests::wait::until;
 
 use crate::expect::{OPEN, Refused};
-use crate::peers::driver::{Driver, Era as Speaks, Peer};
+use crate::peers::driver::{Driver, Era as Speaks, Peer, installed};
 
 const TASKS: &str = "io.modelcontextprotocol/tasks";
 /// The herald's own id of its task.
@@ -364,4 +364,21 @@ async fn a_client_that_others_wrote_waits_for_its_tasks() -> Result<()> {
         gateway.books_agree().await?;
     }
     Ok(())
+}
+
+#[tokio::test]
+async fn the_official_client_of_the_extension_finds_nothing_wrong() -> Result<()> {
+    installed()?;
+    let child = stdio_everything("modern")?;
+    let config = format!("{OPEN}targets:\n  t: {{ stdio: {{ command: {child} }} }}\n");
+    let gateway = Gateway::start(&config).await?;
+    listed(&gateway.client(), "t___slow_compute").await?;
+    let driver = Driver::new(Peer::TsSdk, Speaks::Modern, gateway.mcp_url());
+    let slow = ["--tasks", "--call", "t___slow_compute", r#"{"seconds":1}"#];
+    let others = ["--call", "t___failing_job", "{}", "--call", "t___greet", r#"{"name":"x"}"#];
+    let arguments: Vec<String> = slow.into_iter().chain(others).map(str::to_owned).collect();
+    let report = driver.report(&arguments).await?;
+    let seen: Vec<_> = report.calls.iter().map(|call| (call.is_task(), call.is_error)).collect();
+    assert_eq!(seen, [(true, false), (true, true), (false, false)], "{report:?}");
+    gateway.books_agree().await
 }

@@ -182,7 +182,8 @@ impl Inner {
                 Box::pin(self.cancellable(client, &id, permitted)).await
             }
             method if method.is_of_task() && permitted.plan().is_some() => {
-                Box::pin(self.task(permitted, Client::Older { id: &id, session })).await
+                let client = Client::Older { id: &id, session };
+                Box::pin(self.cancellable(client, &id, permitted)).await
             }
             Method::Ping => {
                 let empty = toolgate_call::RawJson::literal("{}");
@@ -239,12 +240,20 @@ impl Inner {
     ) -> Result<Reply, Refusal> {
         let id = permitted.call().id.clone();
         let Some(noted) = id.and_then(|id| self.cancels.note(session, &id)) else {
-            return self.one(permitted, client).await;
+            return self.to_one(permitted, client).await;
         };
         tokio::select! {
-            reply = self.one(permitted, client) => reply.map(|reply| noted.follow(reply)),
+            reply = self.to_one(permitted, client) => reply.map(|reply| noted.follow(reply)),
             () = noted.cancelled() => Err(legacy::cancelled()),
         }
+    }
+
+    /// To one target: something of it, or a task of its.
+    async fn to_one(&self, permitted: Permitted, client: Client<'_>) -> Result<Reply, Refusal> {
+        if permitted.call().method.is_of_task() {
+            return Box::pin(self.task(permitted, client)).await;
+        }
+        self.one(permitted, client).await
     }
 
     /// What all targets offer, as far as this caller may use it.

@@ -46,6 +46,10 @@ fn execution(gateway: &Gateway, list: &Value) -> Result<Option<Value>> {
     Ok(tool.get("execution").cloned())
 }
 
+fn message_without_id(method: &str, params: &Value) -> String {
+    json!({ "jsonrpc": "2.0", "method": method, "params": params }).to_string()
+}
+
 #[tokio::test]
 async fn a_modern_caller_has_them_in_the_extensions_words() -> Result<()> {
     let (gateway, _server) = reference(true).await?;
@@ -111,6 +115,18 @@ async fn an_older_caller_has_them_as_they_are_under_its_own_ids() -> Result<()> 
     );
     let cancelled = session.request("tasks/cancel", json!({ "taskId": id })).await?.message()?;
     assert_eq!(cancelled["result"]["status"], "cancelled", "{cancelled}");
+    // Another one, and whoever waits for it changes its mind.
+    let created = session.request("tools/call", call.clone()).await?.message()?;
+    let id = created["result"]["task"]["taskId"].as_str().context("an id")?.to_owned();
+    let never_mind = message_without_id("notifications/cancelled", &json!({ "requestId": 7 }));
+    let waited = tokio::select! {
+        waited = session.request("tasks/result", json!({ "taskId": id })) => waited?.message()?,
+        other = until("it is cancelled", async || {
+            session.send(never_mind.clone()).await?;
+            Ok(None::<()>)
+        }) => anyhow::bail!("it goes on: {other:?}"),
+    };
+    assert_eq!(waited["error"]["data"]["reason"], "client_cancelled", "{waited}");
     // Another one, until it is done: what it comes to says by the same id whose it is.
     let created = session.request("tools/call", call).await?.message()?;
     let id = created["result"]["task"]["taskId"].as_str().context("an id")?;
@@ -128,7 +144,9 @@ async fn an_older_caller_has_them_as_they_are_under_its_own_ids() -> Result<()> 
 #[tokio::test]
 async fn clients_that_others_wrote_wait_for_them_in_both_eras() -> Result<()> {
     let (gateway, _server) = reference(true).await?;
-    for (peer, era) in [(Peer::Rmcp, Era::Modern), (Peer::TsSdkV1, Era::Legacy)] {
+    let peers =
+        [(Peer::Rmcp, Era::Modern), (Peer::TsSdk, Era::Modern), (Peer::TsSdkV1, Era::Legacy)];
+    for (peer, era) in peers {
         let driver = Driver::new(peer, era, gateway.mcp_url());
         let args = ["--tasks", "--call", TOOL, r#"{"topic":"geese"}"#].map(str::to_owned);
         let report = driver.report(&args).await?;
