@@ -54,9 +54,9 @@ pub fn stack(
 + Send
 + Sync
 + 'static {
-    let Parts { telemetry, origin, auth, rpc, policy, registry, router, lifecycle, .. } = parts;
+    let Parts { telemetry, origin, auth, rpc, policy, router, lifecycle, .. } = parts;
     let Parts { concurrency, streams, .. } = parts;
-    let sessions = router.clone();
+    let (sessions, directory) = (router.clone(), Arc::new(router.clone()));
     let negotiated = Negotiated::new(move |id, caller| sessions.negotiated(id, caller));
     ServiceBuilder::new()
         // Names the request, starts its ledger; writes its record when the last byte is out.
@@ -74,7 +74,7 @@ pub fn stack(
             negotiated,
         })
         // May this principal use the gateway, and this tool? Call → Permitted.
-        .layer(ScopeLayer::new(policy, registry, Arc::clone(&telemetry)))
+        .layer(ScopeLayer::new(policy, directory, Arc::clone(&telemetry)))
         // Is there room? The permit is held until the last byte.
         .layer(ConcurrencyLayer::new(concurrency, streams, telemetry))
         // To one target, to all, or answered here. Behind each target: `reach`, then `target`.

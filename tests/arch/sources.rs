@@ -25,7 +25,7 @@ const CONTRACT: [&str; 3] = ["enters", "leaves", "never"];
 const READS_ENVIRONMENT: [&str; 2] = ["proxy/src/commands.rs", "proxy/src/main.rs"];
 
 /// Whose pauses are not a wait for something to become true, which is what a test may not sleep for.
-const PAUSES: [&str; 7] = [
+const PAUSES: [&str; 8] = [
     "tests/src/wait.rs",
     // Backends and targets that are slow on purpose.
     "tests/src/collector.rs",
@@ -33,6 +33,8 @@ const PAUSES: [&str; 7] = [
     "tests/fixtures/rmcp_server.rs",
     "tests/fixtures/everything/jobs.rs",
     "tests/fixtures/everything/talk.rs",
+    // A client that asks again as often as its server wishes.
+    "tests/fixtures/rmcp_client.rs",
     // The length of a measurement.
     "tests/load/drive.rs",
 ];

@@ -63,6 +63,8 @@ mod stdio;
 #[cfg(test)]
 mod subscribe;
 #[cfg(test)]
+mod tasks;
+#[cfg(test)]
 mod trace;
 #[cfg(test)]
 mod xray;

@@ -21,6 +21,7 @@ function arguments_() {
         token: { type: "string" },
         era: { type: "string", default: "auto" },
         tools: { type: "boolean", default: false },
+        tasks: { type: "boolean", default: false },
         call: { type: "string", multiple: true, default: [] },
     };
     const { values, positionals } = parseArgs({ options, allowPositionals: true });

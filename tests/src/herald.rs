@@ -1,8 +1,8 @@
 //! A target that tells of changes, writes log messages and wants arguments in headers.
 //!
 //! In: what it is told to say. Out: an MCP server of one era on a loopback port with the tool `echo`
-//! and the resources `herald://a` and `herald://b`, and a record of all it was sent. It says nothing
-//! that the test did not ask for.
+//! and the resources `herald://a` and `herald://b`, one task at most, and a record of all it was sent.
+//! It says nothing that the test did not ask for.
 
 mod speak;
 
@@ -47,6 +47,8 @@ struct State {
     wanted: Mutex<Option<(String, String)>>,
     sessions: Mutex<usize>,
     streams: Mutex<Vec<Stream>>,
+    /// The task that calls of `job` become (modern era); null: it has none.
+    task: Mutex<Value>,
 }
 
 /// A stream of changes that is open.
@@ -74,6 +76,7 @@ impl Herald {
             wanted: Mutex::default(),
             sessions: Mutex::new(0),
             streams: Mutex::default(),
+            task: Mutex::default(),
         });
         let server = tokio::spawn(speak::accept(listener, Arc::clone(&state)));
         Ok(Self { state, address, server })
@@ -108,6 +111,30 @@ impl Herald {
             let uris = at(filter, "/resourceSubscriptions").and_then(Value::as_array);
             uris.is_some_and(|uris| uris.iter().any(|have| have == uri))
         });
+    }
+
+    /// Has this task from now on, which any call of `job` becomes, and tells whoever follows it.
+    pub fn works_on(&self, task: &Value) {
+        *lock(&self.state.task) = task.clone();
+        self.tell("tasks", task, |filter| {
+            let ids = at(filter, "/taskIds").and_then(Value::as_array);
+            ids.is_some_and(|ids| ids.iter().any(|id| *id == task["taskId"]))
+        });
+    }
+
+    /// Waits until a stream is open that tells of these tasks.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub async fn until_followed(&self, tasks: &Value) -> Result<()> {
+        until(format!("a stream tells of {tasks}"), async || {
+            let streams = lock(&self.state.streams);
+            let tells = |stream: &Stream| {
+                !stream.say.is_closed() && at(&stream.filter, "/taskIds") == Some(tasks)
+            };
+            Ok(streams.iter().any(tells).then_some(()))
+        })
+        .await
     }
 
     /// Forgets its sessions and ends every stream, as after a restart.

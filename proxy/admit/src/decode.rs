@@ -166,6 +166,7 @@ fn read(headers: &HeaderMap, body: &Bytes, envelope: &Envelope<'_>) -> Result<De
             progress_token: meta.progress_token.map(|raw| RawJson::borrowed(body, raw)),
             log_level,
             stray_trace: meta.is_trace_astray(),
+            stray_extensions: is_modern && meta.has_stray_extensions(),
         },
         mirrored: if mirrors { headers::mirrored(headers) } else { Vec::new() },
         said: meta.said(),
@@ -317,7 +318,7 @@ pub(crate) fn claimed_session(headers: &HeaderMap) -> Result<SessionRef, Refusal
 }
 
 const fn is_older(method: Method) -> bool {
-    matches!(method, Method::Subscribe | Method::Unsubscribe)
+    matches!(method, Method::Subscribe | Method::Unsubscribe | Method::TasksResult)
 }
 
 fn level(text: &str) -> Result<LogLevel, Refusal> {

@@ -1,12 +1,16 @@
 //! What a caller can do for a server, and so what a server may ask of it.
 //!
 //! Enters: a `clientCapabilities` object. Leaves: one byte, and the same object with just those
-//! members. Never: a capability that nobody asks for by a request (extensions, tasks).
+//! members; and whether the extension of tasks is declared. Never: another capability by which nobody
+//! is asked for anything.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::{RawJson, Version};
+
+/// The extension of tasks (SEP-2663), by which a tool's answer may be a task.
+pub const TASKS: &str = "io.modelcontextprotocol/tasks";
 
 /// A set of abilities (2026-07-28 `client/elicitation`, `client/sampling`, `client/roots`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -21,6 +25,14 @@ struct Declared<'a> {
     sampling: Option<&'a RawValue>,
     #[serde(borrow)]
     roots: Option<&'a RawValue>,
+    #[serde(borrow)]
+    extensions: Option<&'a RawValue>,
+}
+
+#[derive(Default, Deserialize)]
+struct Extensions<'a> {
+    #[serde(borrow, rename = "io.modelcontextprotocol/tasks")]
+    tasks: Option<&'a RawValue>,
 }
 
 #[derive(Default, Deserialize)]
@@ -56,9 +68,12 @@ impl Abilities {
     pub const SAMPLING_CONTEXT: Self = Self(1 << 4);
     /// `roots`: say which folders it works in.
     pub const ROOTS: Self = Self(1 << 5);
-    /// All of it.
+    /// `extensions["io.modelcontextprotocol/tasks"]`: take a task for an answer. Nothing that a server
+    /// asks for, and so not among [`Abilities::ALL`].
+    pub const TASKS: Self = Self(1 << 6);
+    /// All that a server may ask for.
     pub const ALL: Self = Self(0b11_1111);
-    /// How many sets there are.
+    /// How many sets of those there are.
     pub const SETS: usize = 64;
 
     /// Reads a `clientCapabilities` object. What has another shape than it should is not there.
@@ -68,7 +83,8 @@ impl Abilities {
         if capabilities.len() <= 2 {
             return Self::NONE;
         }
-        let Declared { elicitation, sampling, roots } = capabilities.parse().unwrap_or_default();
+        let Declared { elicitation, sampling, roots, extensions } =
+            capabilities.parse().unwrap_or_default();
         let mut all = Self::NONE;
         if let Some(modes) = object::<Modes<'_>>(elicitation) {
             let url = modes.url.is_some();
@@ -83,8 +99,13 @@ impl Abilities {
             all = if extras.tools.is_some() { all.and(Self::SAMPLING_TOOLS) } else { all };
             all = if extras.context.is_some() { all.and(Self::SAMPLING_CONTEXT) } else { all };
         }
-        if roots.is_some_and(|roots| roots.get().starts_with('{')) {
+        let is_object = |raw: &RawValue| raw.get().starts_with('{');
+        if roots.is_some_and(is_object) {
             all = all.and(Self::ROOTS);
+        }
+        if object::<Extensions<'_>>(extensions).is_some_and(|all| all.tasks.is_some_and(is_object))
+        {
+            all = all.and(Self::TASKS);
         }
         all
     }
@@ -104,7 +125,9 @@ impl Abilities {
         let elicitation = (!modes.is_empty()).then(|| format!(r#""elicitation":{{{modes}}}"#));
         let sampling = self.has(Self::SAMPLING).then(|| format!(r#""sampling":{{{extras}}}"#));
         let roots = self.has(Self::ROOTS).then(|| r#""roots":{}"#.to_owned());
-        let all: Vec<String> = [elicitation, sampling, roots].into_iter().flatten().collect();
+        let tasks = self.has(Self::TASKS).then(|| format!(r#""extensions":{{"{TASKS}":{{}}}}"#));
+        let all = [elicitation, sampling, roots, tasks];
+        let all: Vec<String> = all.into_iter().flatten().collect();
         format!("{{{}}}", all.join(","))
     }
 
@@ -142,13 +165,13 @@ impl Abilities {
         self.0 == 0
     }
 
-    /// As a byte: below [`Abilities::SETS`].
+    /// As a byte: below [`Abilities::SETS`] for what is within [`Abilities::ALL`].
     #[must_use]
     pub const fn bits(self) -> u8 {
         self.0
     }
 
-    /// Of a byte; bits without a meaning are left out.
+    /// Of a byte; what is not among [`Abilities::ALL`] is left out.
     #[must_use]
     pub const fn of_bits(bits: u8) -> Self {
         Self(bits & Self::ALL.0)
@@ -180,6 +203,9 @@ mod tests {
             (r#"{"sampling":{},"roots":{"listChanged":true}}"#, A::SAMPLING.and(A::ROOTS)),
             (r#"{"sampling":{"tools":{}}}"#, A::SAMPLING.and(A::SAMPLING_TOOLS)),
             (r#"{"roots":{},"roots":{}}"#, A::NONE),
+            (r#"{"extensions":{"io.modelcontextprotocol/tasks":{},"x/y":{}}}"#, A::TASKS),
+            (r#"{"extensions":{"io.modelcontextprotocol/tasks":null}}"#, A::NONE),
+            (r#"{"extensions":{"io.modelcontextprotocol/ui":{}}}"#, A::NONE),
         ];
         for (text, wanted) in cases {
             assert_eq!(A::declared(&RawJson::literal(text)), wanted, "{text}");
@@ -198,6 +224,8 @@ mod tests {
             assert_eq!(A::declared(&json), wanted, "{json:?} {bits:06b}");
         }
         assert_eq!(A::of_bits(0xff), A::ALL);
+        let tasks = RawJson::built(A::TASKS.json().into());
+        assert_eq!(A::declared(&tasks), A::TASKS);
     }
 
     #[test]

@@ -16,7 +16,7 @@ pub struct Call {
     pub method: Method,
     /// The JSON-RPC id exactly as sent; `None` for a notification.
     pub id: Option<RawJson>,
-    /// `params.name` or `params.uri`, or what `params.ref` names.
+    /// `params.name`, `params.uri` or `params.taskId`, or what `params.ref` names.
     pub name: Option<String>,
     /// What goes by that name.
     pub kind: Option<Kind>,

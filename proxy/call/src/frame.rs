@@ -24,7 +24,7 @@ pub struct FrameParts {
     pub id: Option<Span>,
     /// The value of `method`.
     pub method: Option<Span>,
-    /// The value of `params.name` (or `params.uri`, or what `params.ref` names).
+    /// The value of `params.name` (or `params.uri`, or `params.taskId`, or what `params.ref` names).
     pub name: Option<Span>,
     /// The value of a member of `params`, behind which others can be put.
     pub member: Option<Span>,
@@ -105,6 +105,20 @@ impl Frame {
     #[must_use]
     pub const fn new(bytes: Bytes, parts: FrameParts) -> Self {
         Self { bytes, parts }
+    }
+
+    /// A message of the gateway's own, in which the id is `0` and the name `""`, each the first of its
+    /// kind.
+    #[must_use]
+    pub fn of_own(text: String) -> Self {
+        let find = |what: &str, value: usize| {
+            let start = text.find(what)? + what.len() - value;
+            Some(Span { start, end: start + value })
+        };
+        let name = find(r#":"""#, 2);
+        let parts =
+            FrameParts { id: find(r#""id":0"#, 1), name, member: name, ..FrameParts::default() };
+        Self { bytes: text.into(), parts }
     }
 
     /// The length of the body in bytes.

@@ -33,7 +33,7 @@ mod principal;
 pub mod name;
 pub mod trace;
 
-pub use abilities::Abilities;
+pub use abilities::{Abilities, TASKS};
 pub use ask::{AskKind, MOST_OPEN, OpenQuestions, PATIENCE, Question, Respond, Said};
 pub use call::{Call, Mirrored, Session, SessionRef};
 pub use deadline::Deadline;
@@ -45,7 +45,7 @@ pub use lifecycle::Lifecycle;
 pub use members::{Members, member, object};
 pub use meta::Meta;
 pub use method::Method;
-pub use outbound::{Listed, Op, Outbound, Uris};
+pub use outbound::{Listed, Op, Outbound, Watch, Watched};
 pub use outcome::Outcome;
 pub use plan::{Hint, Kind, Plan, RetryPlan};
 pub use policy::{Directory, Permitted, Policy, Resolving, Subject};

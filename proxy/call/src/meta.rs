@@ -19,4 +19,6 @@ pub struct Meta {
     /// Whether there are members about a trace that must not travel on: `baggage`, or a
     /// `tracestate` that belongs to no trace.
     pub stray_trace: bool,
+    /// Whether a modern caller has declared extensions that cannot be had through the gateway.
+    pub stray_extensions: bool,
 }

@@ -42,6 +42,8 @@ pub enum Method {
     TasksUpdate,
     /// `tasks/cancel` (extension).
     TasksCancel,
+    /// `tasks/result` (2025-11-25 only).
+    TasksResult,
     /// `notifications/initialized` (older era).
     Initialized,
     /// `notifications/cancelled`.
@@ -59,7 +61,7 @@ pub enum Method {
 }
 
 /// Spelling on the wire, method. Responses, GET and DELETE have no spelling there.
-const WIRE: [(&str, Method); 20] = [
+const WIRE: [(&str, Method); 21] = [
     ("tools/call", Method::ToolsCall),
     ("tools/list", Method::ToolsList),
     ("initialize", Method::Initialize),
@@ -78,6 +80,7 @@ const WIRE: [(&str, Method); 20] = [
     ("tasks/get", Method::TasksGet),
     ("tasks/update", Method::TasksUpdate),
     ("tasks/cancel", Method::TasksCancel),
+    ("tasks/result", Method::TasksResult),
     ("notifications/initialized", Method::Initialized),
     ("notifications/cancelled", Method::Cancelled),
 ];
@@ -120,7 +123,21 @@ impl Method {
     /// Whether `Mcp-Name` must accompany the method (streamable-http, "Request Headers").
     #[must_use]
     pub const fn needs_name_header(self) -> bool {
-        matches!(self, Self::ToolsCall | Self::PromptsGet | Self::ResourcesRead)
+        matches!(
+            self,
+            Self::ToolsCall
+                | Self::PromptsGet
+                | Self::ResourcesRead
+                | Self::TasksGet
+                | Self::TasksUpdate
+                | Self::TasksCancel
+        )
+    }
+
+    /// Whether it is about a task.
+    #[must_use]
+    pub const fn is_of_task(self) -> bool {
+        matches!(self, Self::TasksGet | Self::TasksUpdate | Self::TasksCancel | Self::TasksResult)
     }
 
     /// Every label value the metrics may carry.

@@ -50,8 +50,17 @@ pub enum Op {
     Probe,
 }
 
-/// The resources of a target of whose changes somebody wants to hear.
-pub type Uris = Arc<BTreeSet<Arc<str>>>;
+/// What somebody wants to hear of from a target.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Watch {
+    /// The resources of whose changes it is to tell.
+    pub uris: BTreeSet<Arc<str>>,
+    /// The tasks of whose course it is to tell, by the target's own ids.
+    pub tasks: BTreeSet<Arc<str>>,
+}
+
+/// The same, shared.
+pub type Watched = Arc<Watch>;
 
 /// The lists that a target may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -64,6 +73,16 @@ pub enum Listed {
     Resources,
     /// `resources/templates/list`.
     Templates,
+}
+
+// === impl Watch ===
+
+impl Watch {
+    /// Whether nobody wants to hear of anything.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.uris.is_empty() && self.tasks.is_empty()
+    }
 }
 
 // === impl Listed ===

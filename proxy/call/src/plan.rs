@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::Scopes;
+use crate::{Scopes, name};
 
 /// A yes or no that may be unknown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -30,6 +30,8 @@ pub enum Kind {
     Prompt,
     /// Its resources, all of them: they go by their URIs, which nobody renames.
     Resources,
+    /// A task that a call of a tool has become.
+    Task,
 }
 
 /// How often, and how patiently, a failed attempt is repeated.
@@ -52,10 +54,11 @@ pub struct Plan {
     pub kind: Kind,
     /// The target's configured name.
     pub target: Arc<str>,
-    /// Its name at the target; the target's own name for [`Kind::Resources`].
+    /// Its name at the target; the target's own name for [`Kind::Resources`]; for [`Kind::Task`]
+    /// the target's id of it, which no record shows.
     pub name: Arc<str>,
     /// `target___tool`: the name in configuration, policy and metrics; the target's own name for
-    /// [`Kind::Resources`].
+    /// [`Kind::Resources`], that of the tool for [`Kind::Task`].
     pub full: Arc<str>,
     /// Scopes that the call needs beyond those of the gateway.
     pub scopes: Scopes,
@@ -78,13 +81,24 @@ impl Plan {
     /// Prompts and resources are only read.
     #[must_use]
     pub fn repeatable(&self) -> bool {
-        self.kind != Kind::Tool || self.read_only == Hint::Yes || self.idempotent == Hint::Yes
+        let read = matches!(self.kind, Kind::Prompt | Kind::Resources);
+        read || self.read_only == Hint::Yes || self.idempotent == Hint::Yes
     }
 
     /// Whether it is a tool.
     #[must_use]
     pub fn is_tool(&self) -> bool {
         self.kind == Kind::Tool
+    }
+
+    /// The target's name of the tool, also of that which has become a task.
+    #[must_use]
+    pub fn tool(&self) -> Option<&str> {
+        match self.kind {
+            Kind::Tool => Some(&self.name),
+            Kind::Task => name::split(&self.full).map(|(_, tool)| tool),
+            Kind::Prompt | Kind::Resources => None,
+        }
     }
 
     /// What takes the place of the caller's name for it; `None`: the caller's own stays.

@@ -7,7 +7,9 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use crate::{Call, Case, Kind, LogLevel, Mirrored, Plan, Principal, Refusal, Scopes};
+use crate::{
+    Call, Case, Frame, Kind, LogLevel, Meta, Method, Mirrored, Plan, Principal, Refusal, Scopes,
+};
 
 /// What a decision is about.
 #[derive(Clone, Copy, Debug)]
@@ -46,6 +48,17 @@ pub trait Directory: Send + Sync + std::fmt::Debug {
 
     /// What goes by that name, asking targets whose lists are not at hand.
     fn resolve<'a>(&'a self, kind: Kind, exposed: &'a str) -> Resolving<'a>;
+
+    /// The task that a call is about, as what may be done with it.
+    ///
+    /// # Errors
+    /// Why there is none for that caller: what is another's is as unknown to it as what never was.
+    fn task(&self, call: &Call) -> Result<Arc<Plan>, Refusal> {
+        Err(Refusal::new(
+            Case::MethodUnknown,
+            format!("`{}` is not served here", call.method.label()),
+        ))
+    }
 }
 
 // === impl Policy ===
@@ -113,6 +126,15 @@ impl Permitted {
     #[must_use]
     pub const fn call(&self) -> &Call {
         &self.call
+    }
+
+    /// Another message about the same thing for the same caller, which the gateway sends on the way
+    /// to what was allowed.
+    #[must_use]
+    pub fn instead(&self, method: Method, frame: Frame) -> Self {
+        let call = Call { method, frame, meta: Meta::default(), ..self.call.clone() };
+        let plan = self.plan.as_ref().map(Arc::clone);
+        Self { call, plan, log_level: None, mirrored: Vec::new() }
     }
 
     /// What it is for, if it is for something that a target offers.

@@ -196,6 +196,16 @@ fn members_of_meta_find_a_place_in_every_shape_of_request() {
 }
 
 #[test]
+fn a_message_of_the_gateways_own_takes_id_and_name() {
+    let text = r#"{"jsonrpc":"2.0","id":0,"method":"m","params":{"taskId":""}}"#;
+    let frame = Frame::of_own(text.to_owned());
+    let out =
+        frame.rewrite(&Rewrite { traceparent: Some("p"), ..rewrite("7", "n", MetaEdit::Keep) });
+    let wanted = r#"{"jsonrpc":"2.0","id":7,"method":"m","params":{"taskId":"n","_meta":{"traceparent":"p"}}}"#;
+    assert_eq!(std::str::from_utf8(&out).unwrap(), wanted);
+}
+
+#[test]
 fn a_tool_needs_the_scopes_of_the_gateway_and_its_own() {
     let policy = Policy::scoped(["gateway/invoke"].into_iter().collect());
     let mut caller = Principal::anonymous();

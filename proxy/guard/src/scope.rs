@@ -87,7 +87,16 @@ where
                 Err(refusal) => refused(refusal),
             };
         };
-        let known = call.name.as_deref().and_then(|name| self.layer.directory.lookup(kind, name));
+        let directory = &self.layer.directory;
+        let known = match kind {
+            Kind::Task => match directory.task(&call) {
+                Ok(plan) => Some(plan),
+                Err(refusal) => return refused(refusal),
+            },
+            Kind::Tool | Kind::Prompt | Kind::Resources => {
+                call.name.as_deref().and_then(|name| directory.lookup(kind, name))
+            }
+        };
         if let Some(plan) = known {
             return match self.layer.permit(call, Some(plan)) {
                 Ok(permitted) => self.inner.call(permitted),

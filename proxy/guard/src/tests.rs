@@ -81,6 +81,12 @@ impl Directory for Book {
         };
         Box::pin(ready(found))
     }
+
+    fn task(&self, call: &Call) -> Result<Arc<Plan>, Refusal> {
+        let unknown = || Refusal::new(Case::ParamsInvalid, "no such task");
+        let known = call.name.as_deref() == Some("mine");
+        known.then(|| plan("write", &["k8s/write"])).ok_or_else(unknown)
+    }
 }
 
 type Seen = Arc<AtomicUsize>;
@@ -104,6 +110,19 @@ async fn case(call: Call) -> Result<(), Case> {
     let result = gate(&seen).oneshot(call).await;
     assert_eq!(seen.load(SeqCst), usize::from(result.is_ok()), "passed on exactly if allowed");
     result.map(|_| ()).map_err(|refusal| refusal.case())
+}
+
+#[tokio::test]
+async fn a_task_needs_the_scopes_of_its_tool_each_time() {
+    let get = |name, scopes: &[&str]| {
+        let call = call(Method::TasksGet, Some(name), scopes);
+        case(Call { kind: Some(Kind::Task), ..call })
+    };
+    assert_eq!(get("mine", &["gateway/invoke", "k8s/write"]).await, Ok(()));
+    assert_eq!(get("mine", &["gateway/invoke"]).await, Err(Case::ScopeMissing));
+    assert_eq!(get("mine", &["k8s/write"]).await, Err(Case::ScopeMissing));
+    let strange = get("another's", &["gateway/invoke", "k8s/write"]).await;
+    assert_eq!(strange, Err(Case::ParamsInvalid));
 }
 
 #[tokio::test]

@@ -125,7 +125,7 @@ fn open_pages(raw: &RawJson, abilities: Abilities) -> Result<Answer, Refusal> {
 
 /// Adds `"resultType":"complete"` as the first member; and, to a result of the kind that is cached,
 /// that this one is not to be (`utilities/caching`): the older era says nothing of that.
-fn completed(raw: &RawJson, cached: bool) -> RawJson {
+pub(crate) fn completed(raw: &RawJson, cached: bool) -> RawJson {
     let bytes = raw.as_bytes();
     if find_type(bytes).is_some() {
         return raw.clone();
@@ -153,8 +153,7 @@ fn plain(raw: &RawJson) -> Result<RawJson, Refusal> {
         None => raw.clone(),
         Some((_, COMPLETE)) => without(raw, MEMBER, |top| top.result_type),
         Some((_, value)) => {
-            let message =
-                "the tool asks for input in a way that this client's protocol does not have";
+            let message = "the tool answers in a way that this client's protocol does not have";
             return Err(Refusal::new(Case::Target(Reason::UpstreamProtocol), message)
                 .detail(format!("resultType {value} for a client of the older era"))
                 .after_send());

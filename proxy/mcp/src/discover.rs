@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use bytes::{BufMut, BytesMut};
 use serde_json::{Map, Value, json};
-use toolgate_call::{Era, Listed, RawJson, Version};
+use toolgate_call::{Era, Listed, RawJson, TASKS, Version};
 
 use crate::list::{About, cut};
 use crate::local::ModernFields;
@@ -38,7 +38,7 @@ impl Identity {
         out.put_slice(br#"{"supportedVersions":"#);
         out.put_slice(json!(versions).to_string().as_bytes());
         out.put_slice(br#","capabilities":"#);
-        out.put_slice(capabilities(catalog).to_string().as_bytes());
+        out.put_slice(modern(catalog).to_string().as_bytes());
         self.write_instructions(catalog, &mut out);
         let fields = ModernFields {
             ttl_ms: Some(60_000),
@@ -55,7 +55,7 @@ impl Identity {
         let mut out = BytesMut::new();
         out.put_slice(format!(r#"{{"protocolVersion":"{}""#, version.as_str()).as_bytes());
         out.put_slice(br#","capabilities":"#);
-        out.put_slice(capabilities(catalog).to_string().as_bytes());
+        out.put_slice(older(catalog, version).to_string().as_bytes());
         out.put_slice(br#","serverInfo":"#);
         out.put_slice(self.server_info.as_bytes());
         self.write_instructions(catalog, &mut out);
@@ -72,7 +72,7 @@ impl Identity {
 }
 
 /// What the gateway and its targets can do together.
-fn capabilities(catalog: &Catalog) -> Value {
+fn capabilities(catalog: &Catalog) -> Map<String, Value> {
     let any = |has: fn(&About) -> bool| catalog.abouts.iter().any(|(_, about)| has(about));
     let tells = json!({ "listChanged": true });
     let mut all = Map::new();
@@ -91,7 +91,30 @@ fn capabilities(catalog: &Catalog) -> Value {
     if any(|about| about.completions) {
         all.insert("completions".into(), json!({}));
     }
+    all
+}
+
+/// The same with what only 2026-07-28 has words for.
+fn modern(catalog: &Catalog) -> Value {
+    let mut all = capabilities(catalog);
+    if has_tasks(catalog, Era::Modern) {
+        all.insert("extensions".into(), json!({ TASKS: {} }));
+    }
     Value::Object(all)
+}
+
+/// The same with what only that revision has words for. There is no list of the tasks of all targets.
+fn older(catalog: &Catalog, version: Version) -> Value {
+    let mut all = capabilities(catalog);
+    if version == Version::V2025_11_25 && has_tasks(catalog, Era::Legacy) {
+        let tasks = json!({ "cancel": {}, "requests": { "tools": { "call": {} } } });
+        all.insert("tasks".into(), tasks);
+    }
+    Value::Object(all)
+}
+
+fn has_tasks(catalog: &Catalog, era: Era) -> bool {
+    catalog.abouts.iter().any(|(_, about)| about.tasks.are_for(era))
 }
 
 /// What models are told: the gateway's own words, and each target's under its name.

@@ -18,6 +18,7 @@ use toolgate_call::{Answer, Event, Events, RawJson};
 use toolgate_telemetry::{ActiveStream, StreamEnd};
 
 use crate::registry::Generations;
+use crate::tasks::told;
 use crate::watches::Watcher;
 
 /// How long changes are gathered before a subscription tells of them.
@@ -155,12 +156,21 @@ impl Feed {
             self.owe(before, now);
         }
         let updated = self.watcher.as_ref().map(|watcher| watcher.take()).unwrap_or_default();
+        self.follow();
         for uri in updated {
             let uri = RawJson::string(&uri);
             let uri = String::from_utf8_lossy(uri.as_bytes());
             let notice = self.notice("resources/updated", &format!(r#""uri":{uri}"#));
             self.owed.push_back(notice);
         }
+    }
+
+    /// Owes word of the tasks that have got on. Only subscriptions follow any.
+    fn follow(&mut self) {
+        let words = self.watcher.as_ref().map(|watcher| watcher.take_tasks());
+        let Some(tag) = self.subscription.as_ref().map(tag) else { return };
+        let notices = words.unwrap_or_default().into_iter();
+        self.owed.extend(notices.filter_map(|(id, word)| told(&word, &id, &tag)));
     }
 
     fn notice(&self, method: &str, params: &str) -> RawJson {

@@ -23,6 +23,9 @@ mod ask;
 mod bridge;
 mod park;
 mod script;
+mod tasks;
+
+mod sealed;
 
 mod legacy;
 

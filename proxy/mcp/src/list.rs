@@ -19,7 +19,7 @@ use toolgate_call::{
 use tower::ServiceExt as _;
 
 use crate::TargetSpec;
-pub(crate) use about::{About, cut};
+pub(crate) use about::{About, Tasks, cut};
 pub(crate) use item::Item;
 use item::Unusable;
 
@@ -105,10 +105,10 @@ pub(crate) async fn fetch(spec: &TargetSpec, limit: Duration) -> Result<Offer, R
 
 impl<'a> Asking<'a> {
     async fn describe(&self) -> Result<About, Refusal> {
-        match self.ask(Op::Describe).await?.1 {
-            Answer::Result { raw, .. } => Ok(About::read(&raw)),
+        match self.ask(Op::Describe).await? {
+            (era, Answer::Result { raw, .. }) => Ok(About::read(&raw, era)),
             // Some lack `server/discover` although the operator says that they are modern.
-            Answer::Error { .. } => Ok(About::default()),
+            (_, Answer::Error { .. }) => Ok(About::default()),
         }
     }
 
@@ -201,7 +201,7 @@ impl List<'_> {
         let view: Page<'_> = page.parse().map_err(|error| no_list(error.to_string()))?;
         let items = view.of(self.what).ok_or_else(|| no_list("the list is missing".to_owned()))?;
         for raw in items {
-            match Item::read((self.what, headers), page, raw) {
+            match Item::read((self.what, headers, era), page, raw) {
                 Ok(item) if names.insert(Arc::clone(&item.name)) => self.items.push(item),
                 Ok(item) => tracing::warn!(%target, method, name = %item.name, "listed twice"),
                 Err(Unusable::Name) => {

@@ -40,7 +40,7 @@ impl Client<'_> {
     fn abilities(&self, call: &Call) -> Abilities {
         match self {
             _ if !may_ask(call.method) => Abilities::NONE,
-            Self::Modern => call.abilities,
+            Self::Modern => call.abilities.within(Abilities::ALL),
             // It is asked on an event stream; and what it sends by itself of the modern era's
             // answers would be there twice.
             Self::Older { .. } if !call.hears || call.frame.is_retry() => Abilities::NONE,
@@ -72,6 +72,9 @@ impl Inner {
         }
         let (way, abilities) = (way(call), client.abilities(call));
         self.mirror(&mut permitted, &plan)?;
+        if matches!(client, Client::Modern) && self.registry.runs_as_task_only(&plan) {
+            return Box::pin(self.only_as_task(target, permitted, way)).await;
+        }
         let permitted = Arc::new(permitted);
         // Most clients can do nothing: for the others there is a future of its own.
         if !abilities.is_none() {
@@ -79,7 +82,7 @@ impl Inner {
         }
         let reply = target.oneshot(outbound(&permitted, abilities)).await?;
         let reply = self.heeded(reply, &permitted, abilities).await?;
-        self.bridged(reply, way)
+        self.bridged(self.bound(reply, &permitted)?, way)
     }
 
     /// For a client who can be asked something.
@@ -93,6 +96,7 @@ impl Inner {
         let outbound = outbound(&permitted, abilities);
         let reply = target.clone().oneshot(outbound.clone()).await?;
         let reply = self.heeded(reply, &permitted, abilities).await?;
+        let reply = self.bound(reply, &permitted)?;
         let (session, version) = match client {
             Client::Modern => return self.parkable(reply, &outbound, way).await,
             Client::Older { id, session } => (id.to_owned(), session.version),
@@ -150,7 +154,12 @@ impl Inner {
     }
 
     /// An older client asked on the stream of an older target.
-    fn relayed(&self, reply: Reply, outbound: &Outbound, session: (&str, Version)) -> Reply {
+    pub(crate) fn relayed(
+        &self,
+        reply: Reply,
+        outbound: &Outbound,
+        session: (&str, Version),
+    ) -> Reply {
         let body = match reply.body {
             Body::Stream(events) => {
                 let relayed = Relayed::new(events, &self.asks, session, &outbound.ledger);
@@ -192,7 +201,7 @@ impl Inner {
         reply
     }
 
-    fn bridged(&self, reply: Reply, way: Way) -> Result<Reply, Refusal> {
+    pub(crate) fn bridged(&self, reply: Reply, way: Way) -> Result<Reply, Refusal> {
         if reply.era != way.to {
             self.translated();
         }
@@ -201,7 +210,7 @@ impl Inner {
     }
 
     /// The request on its way there, and the answer on its way back.
-    fn translated(&self) {
+    pub(crate) fn translated(&self) {
         self.telemetry.gateway.translated(Direction::Target);
         self.telemetry.gateway.translated(Direction::Client);
     }
@@ -221,7 +230,7 @@ pub(crate) fn outbound(permitted: &Arc<Permitted>, abilities: Abilities) -> Outb
 }
 
 /// From where the answer comes is known when it is there.
-fn way(call: &Call) -> Way {
+pub(crate) fn way(call: &Call) -> Way {
     let to = call.version.era();
     Way { from: to, to, method: call.method, abilities: call.abilities }
 }

@@ -9,6 +9,7 @@ mod changes;
 mod entry;
 mod owners;
 mod spec;
+mod task;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -393,6 +394,7 @@ fn unknown(kind: Kind, exposed: &str) -> Refusal {
             let message = format!("unknown prompt `{shown}`; prompts/list has the names");
             Refusal::new(Case::PromptUnknown, message)
         }
+        Kind::Task => Refusal::new(Case::ParamsInvalid, "no such task"),
         Kind::Resources => {
             let message = format!("no target has the resource `{shown}`");
             Refusal::new(Case::ResourceUnknown, message).requested(cut(exposed, URI))

@@ -50,7 +50,7 @@ pub(crate) struct Inner {
     page: usize,
     pub(crate) registry: Arc<Registry>,
     policy: Arc<Policy>,
-    sessions: Sessions,
+    pub(crate) sessions: Sessions,
     cancels: Cancels,
     pub(crate) parked: Parked,
     pub(crate) asks: Asks,
@@ -94,6 +94,10 @@ impl Router {
 }
 
 impl Router {
+    pub(crate) fn inner(&self) -> &Inner {
+        &self.0
+    }
+
     /// The revision that a session of that caller has agreed on.
     ///
     /// # Errors
@@ -143,6 +147,9 @@ impl Inner {
             Method::ToolsCall | Method::PromptsGet | Method::ResourcesRead | Method::Complete => {
                 self.one(permitted, Client::Modern).await
             }
+            method if method.is_of_task() && permitted.plan().is_some() => {
+                Box::pin(self.task(permitted, Client::Modern)).await
+            }
             Method::Listen => Box::pin(self.listen(call)).await,
             Method::Discover => {
                 let catalog = self.registry.introduced().await;
@@ -171,6 +178,10 @@ impl Inner {
         match call.method {
             Method::ToolsCall | Method::PromptsGet | Method::ResourcesRead | Method::Complete => {
                 self.set_its_level(&mut permitted);
+                let client = Client::Older { id: &id, session };
+                Box::pin(self.cancellable(client, &id, permitted)).await
+            }
+            method if method.is_of_task() && permitted.plan().is_some() => {
                 let client = Client::Older { id: &id, session };
                 Box::pin(self.cancellable(client, &id, permitted)).await
             }
@@ -229,12 +240,20 @@ impl Inner {
     ) -> Result<Reply, Refusal> {
         let id = permitted.call().id.clone();
         let Some(noted) = id.and_then(|id| self.cancels.note(session, &id)) else {
-            return self.one(permitted, client).await;
+            return self.to_one(permitted, client).await;
         };
         tokio::select! {
-            reply = self.one(permitted, client) => reply.map(|reply| noted.follow(reply)),
+            reply = self.to_one(permitted, client) => reply.map(|reply| noted.follow(reply)),
             () = noted.cancelled() => Err(legacy::cancelled()),
         }
+    }
+
+    /// To one target: something of it, or a task of its.
+    async fn to_one(&self, permitted: Permitted, client: Client<'_>) -> Result<Reply, Refusal> {
+        if permitted.call().method.is_of_task() {
+            return Box::pin(self.task(permitted, client)).await;
+        }
+        self.one(permitted, client).await
     }
 
     /// What all targets offer, as far as this caller may use it.

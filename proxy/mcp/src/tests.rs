@@ -9,3 +9,4 @@ mod routing;
 mod sessions;
 mod streams;
 mod subscriptions;
+mod tasks;

@@ -1,16 +1,18 @@
-//! Who wants to hear of changes of which resource.
+//! Who wants to hear of changes of which resource, and of the course of which task.
 //!
 //! Enters: watchers (the stream of a subscription, or a session of the older era), what each of them
 //! watches, and word from targets. Leaves: to every target all that is watched of it, and to each
-//! watcher what has changed. Never: one target's word about another's resource; more than a bounded
-//! number of URIs; anything of it in another replica.
+//! watcher what has changed. Never: one target's word about another's resource or task; more than a
+//! bounded number of them; anything of it in another replica.
+
+mod tasks;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Waker};
 
 use tokio::sync::watch;
-use toolgate_call::Uris;
+use toolgate_call::{Watch, Watched};
 
 /// The most that one watcher may watch.
 pub(crate) const OF_ONE: usize = 256;
@@ -33,10 +35,15 @@ struct State {
     next: u64,
 }
 
+/// Who wants to hear of each of them.
+type Ears = BTreeMap<Arc<str>, HashMap<u64, Arc<Ear>>>;
+
 #[derive(Debug)]
 struct Target {
-    watchers: BTreeMap<Arc<str>, HashMap<u64, Arc<Ear>>>,
-    union: watch::Sender<Uris>,
+    watchers: Ears,
+    /// The same of tasks, by the target's ids.
+    tasks: Ears,
+    union: watch::Sender<Watched>,
 }
 
 /// Somebody who watches. Dropped, it watches nothing any more.
@@ -56,11 +63,19 @@ struct Heard {
     /// What it watches, and whose that is.
     watched: BTreeMap<Arc<str>, Arc<str>>,
     updated: BTreeSet<Arc<str>>,
+    tasks: tasks::Followed,
     /// A session may have several streams.
     wakers: Vec<Waker>,
 }
 
-/// No room for another URI.
+/// Of what somebody wants to hear.
+#[derive(Clone, Copy, Debug)]
+enum Of {
+    Resource,
+    Task,
+}
+
+/// No room for another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Full;
 
@@ -69,8 +84,12 @@ pub(crate) struct Full;
 impl Watches {
     /// What is watched of a target, now and whenever it changes. Targets that were never asked for
     /// here have nothing that can be watched.
-    pub fn of(&self, target: &Arc<str>) -> watch::Receiver<Uris> {
-        let new = || Target { watchers: BTreeMap::new(), union: watch::Sender::default() };
+    pub fn of(&self, target: &Arc<str>) -> watch::Receiver<Watched> {
+        let new = || Target {
+            watchers: BTreeMap::new(),
+            tasks: BTreeMap::new(),
+            union: watch::Sender::default(),
+        };
         self.state().targets.entry(Arc::clone(target)).or_insert_with(new).union.subscribe()
     }
 
@@ -98,11 +117,7 @@ impl Watches {
     }
 
     /// Wakes outside the lock whoever was told of something.
-    fn tell(
-        &self,
-        target: &str,
-        told: impl FnOnce(&BTreeMap<Arc<str>, HashMap<u64, Arc<Ear>>>) -> Vec<Waker>,
-    ) {
+    fn tell(&self, target: &str, told: impl FnOnce(&Ears) -> Vec<Waker>) {
         let state = self.state();
         let wakers = state.targets.get(target).map(|target| told(&target.watchers));
         drop(state);
@@ -138,12 +153,17 @@ fn wholes(uri: &str) -> impl Iterator<Item = &str> {
 // === impl State ===
 
 impl State {
-    fn add(&mut self, target: &str, uri: &Arc<str>, watcher: (u64, &Arc<Ear>)) -> Result<(), Full> {
+    fn add(
+        &mut self,
+        target: &str,
+        (of, one): (Of, &Arc<str>),
+        watcher: (u64, &Arc<Ear>),
+    ) -> Result<(), Full> {
         if self.count >= OF_ALL {
             return Err(Full);
         }
         let Some(target) = self.targets.get_mut(target) else { return Err(Full) };
-        let ears = target.watchers.entry(Arc::clone(uri)).or_default();
+        let ears = target.ears(of).entry(Arc::clone(one)).or_default();
         let is_first = ears.is_empty();
         if ears.insert(watcher.0, Arc::clone(watcher.1)).is_none() {
             self.count += 1;
@@ -155,16 +175,17 @@ impl State {
     }
 
     /// Takes out what one watcher watches of one target.
-    fn remove(&mut self, target: &str, uris: &[Arc<str>], number: u64) {
+    fn remove(&mut self, target: &str, (of, all): (Of, &[Arc<str>]), number: u64) {
         let Some(target) = self.targets.get_mut(target) else { return };
         let mut gone = false;
-        for uri in uris {
-            let Some(ears) = target.watchers.get_mut(uri) else { continue };
+        for one in all {
+            let watchers = target.ears(of);
+            let Some(ears) = watchers.get_mut(one) else { continue };
             if ears.remove(&number).is_some() {
                 self.count = self.count.saturating_sub(1);
             }
             if ears.is_empty() {
-                target.watchers.remove(uri);
+                watchers.remove(one);
                 gone = true;
             }
         }
@@ -177,9 +198,17 @@ impl State {
 // === impl Target ===
 
 impl Target {
+    const fn ears(&mut self, of: Of) -> &mut Ears {
+        match of {
+            Of::Resource => &mut self.watchers,
+            Of::Task => &mut self.tasks,
+        }
+    }
+
     fn publish(&self) {
-        let uris: BTreeSet<_> = self.watchers.keys().map(Arc::clone).collect();
-        self.union.send_replace(Arc::new(uris));
+        let all = |ears: &Ears| ears.keys().map(Arc::clone).collect();
+        let watch = Watch { uris: all(&self.watchers), tasks: all(&self.tasks) };
+        self.union.send_replace(Arc::new(watch));
     }
 }
 
@@ -193,12 +222,12 @@ impl Watcher {
         if heard.watched.contains_key(uri) {
             return Ok(());
         }
-        if heard.watched.len() >= OF_ONE {
+        if heard.count() >= OF_ONE {
             return Err(Full);
         }
         heard.watched.insert(Arc::clone(uri), Arc::clone(target));
         drop(heard);
-        let added = state.add(target, uri, (self.number, &self.ear));
+        let added = state.add(target, (Of::Resource, uri), (self.number, &self.ear));
         if added.is_err() {
             self.ear.heard().watched.remove(uri);
         }
@@ -212,35 +241,38 @@ impl Watcher {
         heard.updated.remove(uri);
         let Some((uri, target)) = heard.watched.remove_entry(uri) else { return };
         drop(heard);
-        state.remove(&target, &[uri], self.number);
+        state.remove(&target, (Of::Resource, &[uri]), self.number);
     }
 
     /// Watches nothing any more.
     pub(crate) fn clear(&self) {
         let mut state = self.watches.state();
-        let watched = {
+        let (watched, tasks) = {
             let mut heard = self.ear.heard();
             heard.updated.clear();
-            std::mem::take(&mut heard.watched)
+            (std::mem::take(&mut heard.watched), std::mem::take(&mut heard.tasks))
         };
+        for (target, task) in tasks.all() {
+            state.remove(&target, (Of::Task, &[task]), self.number);
+        }
         let mut by_target: BTreeMap<Arc<str>, Vec<Arc<str>>> = BTreeMap::new();
         for (uri, target) in watched {
             by_target.entry(target).or_default().push(uri);
         }
         for (target, uris) in by_target {
-            state.remove(&target, &uris, self.number);
+            state.remove(&target, (Of::Resource, &uris), self.number);
         }
     }
 
     /// Whether it watches nothing.
     pub(crate) fn is_idle(&self) -> bool {
-        self.ear.heard().watched.is_empty()
+        self.ear.heard().count() == 0
     }
 
     /// Whether something has changed. If not, whoever asks is woken when it does.
     pub(crate) fn has_news(&self, cx: &Context<'_>) -> bool {
         let mut heard = self.ear.heard();
-        if heard.updated.is_empty() {
+        if heard.updated.is_empty() && !heard.tasks.has_news() {
             heard.wait(cx.waker());
             return false;
         }
@@ -262,6 +294,11 @@ impl Drop for Watcher {
 // === impl Heard ===
 
 impl Heard {
+    /// How much is watched.
+    fn count(&self) -> usize {
+        self.watched.len() + self.tasks.count()
+    }
+
     /// Wakes this one as well, once there is something to tell.
     fn wait(&mut self, waker: &Waker) {
         if self.wakers.iter().any(|have| have.will_wake(waker)) {
@@ -283,86 +320,4 @@ impl Ear {
 }
 
 #[cfg(test)]
-mod tests {
-    //! Who hears what.
-
-    use std::sync::Arc;
-    use std::task::{Context, Waker};
-
-    use super::{Full, OF_ONE, Watcher, Watches};
-
-    fn news(watcher: &Watcher) -> Vec<String> {
-        let _nothing = watcher.has_news(&Context::from_waker(Waker::noop()));
-        watcher.take().iter().map(ToString::to_string).collect()
-    }
-
-    #[test]
-    fn each_watcher_hears_what_it_watches_of_the_target_whose_it_is() {
-        let watches = Arc::new(Watches::default());
-        let (a, b): (Arc<str>, Arc<str>) = ("a".into(), "b".into());
-        let (x, y): (Arc<str>, Arc<str>) = ("t://x".into(), "t://y".into());
-        let mut of_a = watches.of(&a);
-        let _of_b = watches.of(&b);
-        let (one, other) = (watches.watcher(), watches.watcher());
-        one.add(&a, &x).unwrap();
-        one.add(&a, &y).unwrap();
-        other.add(&a, &x).unwrap();
-        assert_eq!(of_a.borrow_and_update().len(), 2, "each once");
-        watches.updated("b", "t://x");
-        assert_eq!(news(&one), [""; 0], "it is not `b`'s");
-        for _ in 0..3 {
-            watches.updated("a", "t://x");
-        }
-        assert_eq!((news(&one), news(&other)), (vec!["t://x".into()], vec!["t://x".into()]));
-        one.remove("t://x");
-        assert!(!of_a.has_changed().unwrap(), "another watches it");
-        watches.missed("a");
-        assert_eq!((news(&one), news(&other)), (vec!["t://y".into()], vec!["t://x".into()]));
-        drop(other);
-        drop(one);
-        assert!(of_a.borrow_and_update().is_empty());
-        assert_eq!(watches.state().count, 0);
-    }
-
-    #[test]
-    fn whoever_watches_a_resource_hears_of_its_parts_but_not_of_others_that_begin_alike() {
-        let watches = Arc::new(Watches::default());
-        let a: Arc<str> = "a".into();
-        let _of_a = watches.of(&a);
-        let watcher = watches.watcher();
-        for uri in ["t://x/y", "t://folder/"] {
-            watcher.add(&a, &uri.into()).unwrap();
-        }
-        for other in ["t://x/yz", "t://x", "t://x/", "t://folder"] {
-            watches.updated("a", other);
-            assert_eq!(news(&watcher), [""; 0], "{other}");
-        }
-        for part in ["t://x/y", "t://x/y/z", "t://x/y?a=b", "t://folder/1", "t://folder/1/2#e"] {
-            watches.updated("a", part);
-            assert_eq!(news(&watcher), [part]);
-        }
-        for n in 0..3000 {
-            watches.updated("a", &format!("t://x/y/{n}"));
-        }
-        let kept = news(&watcher);
-        assert_eq!((kept.len(), &*kept[0]), (1025, "t://x/y"), "and of the whole, for the rest");
-    }
-
-    #[test]
-    fn nobody_watches_without_bounds() {
-        let watches = Arc::new(Watches::default());
-        let a: Arc<str> = "a".into();
-        let _of_a = watches.of(&a);
-        let watcher = watches.watcher();
-        for n in 0..OF_ONE {
-            watcher.add(&a, &format!("t://{n}").into()).unwrap();
-        }
-        assert_eq!(watcher.add(&a, &"t://more".into()), Err(Full));
-        assert_eq!(watcher.add(&a, &"t://0".into()), Ok(()), "that is watched already");
-        watcher.remove("t://0");
-        assert_eq!(watcher.add(&a, &"t://more".into()), Ok(()));
-        let other = watches.watcher();
-        assert_eq!(other.add(&"nobody".into(), &"t://x".into()), Err(Full));
-        assert!(other.is_idle());
-    }
-}
+mod tests;

@@ -15,7 +15,7 @@ use toolgate_target::{
     Builtin, EraChoice, HttpConfig, HttpTarget, NoticeSink, StdioConfig, StdioTarget, TargetNotice,
     builtin, stdio,
 };
-use toolgate_telemetry::Telemetry;
+use toolgate_telemetry::{Shed, Telemetry};
 
 use super::retry;
 use crate::config::{self, Target, TargetKind};
@@ -114,7 +114,7 @@ fn far_side(
     facts: &Arc<Facts>,
     (changed, watches): (&Arc<Notify>, &Arc<Watches>),
 ) -> anyhow::Result<(TargetSvc, Option<Far>)> {
-    let notices = heard(name, changed, watches);
+    let notices = heard(name, changed, watches, telemetry);
     match &target.kind {
         TargetKind::Builtin(kind) => {
             let kind = match kind {
@@ -159,11 +159,22 @@ fn far_side(
 }
 
 /// What becomes of a target's own words: changed lists are asked for, changed resources told of.
-fn heard(name: &Arc<str>, changed: &Arc<Notify>, watches: &Arc<Watches>) -> NoticeSink {
+fn heard(
+    name: &Arc<str>,
+    changed: &Arc<Notify>,
+    watches: &Arc<Watches>,
+    telemetry: &Arc<Telemetry>,
+) -> NoticeSink {
+    let telemetry = Arc::clone(telemetry);
     let (name, changed, watches) = (Arc::clone(name), Arc::clone(changed), Arc::clone(watches));
     Arc::new(move |notice| match notice {
         TargetNotice::ListsChanged => changed.notify_one(),
         TargetNotice::Updated(uri) => watches.updated(&name, &uri),
+        TargetNotice::Task(id, message) => {
+            if !watches.task(&name, &id, &message) {
+                telemetry.gateway.shed(Shed::Subscription);
+            }
+        }
         TargetNotice::Restarted => {
             changed.notify_one();
             watches.missed(&name);

@@ -139,7 +139,7 @@ pub(crate) struct Limits {
 pub(crate) struct Sessions {
     /// How long a session lives. Default `8h`.
     pub(crate) lifetime: Option<Text<Duration>>,
-    /// Secret that seals session ids, 32 characters or more, shared by all replicas. Absent: random per process.
+    /// Secret that seals session ids and the ids of tasks, 32 characters or more, shared by all replicas. Absent: random per process.
     pub(crate) key: Option<Text<SecretRef>>,
 }
 

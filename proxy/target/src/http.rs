@@ -28,7 +28,7 @@ use std::time::Duration;
 
 use http::{HeaderName, HeaderValue, Uri};
 use tokio::sync::{Semaphore, watch};
-use toolgate_call::{Answer, Era, Ledger, Op, Outbound, Phase, Refusal, Reply, Uris, Version};
+use toolgate_call::{Answer, Era, Ledger, Op, Outbound, Phase, Refusal, Reply, Version, Watched};
 use toolgate_telemetry::{Direction, TargetMetrics, Telemetry};
 use tower::{Service, service_fn};
 
@@ -62,7 +62,7 @@ pub struct HttpConfig {
     /// Headers that go with every request: the target's credentials. Marked sensitive.
     pub headers: Vec<(HeaderName, HeaderValue)>,
     /// Of which of its resources it is to tell when they change.
-    pub watched: watch::Receiver<Uris>,
+    pub watched: watch::Receiver<Watched>,
 }
 
 /// A target over HTTP.

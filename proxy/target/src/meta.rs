@@ -9,7 +9,8 @@ use std::borrow::Cow;
 
 use memchr::memmem;
 use toolgate_call::{
-    Abilities, Era, LogLevel, Members, MetaEdit, Permitted, Rewrite, SpanContext, Version, member,
+    Abilities, Era, LogLevel, Members, MetaEdit, Permitted, Rewrite, SpanContext, TASKS, Version,
+    Watched, member, object,
 };
 
 /// What every 2026-07-28 request carries; the gateway itself can do nothing for a server.
@@ -24,7 +25,16 @@ pub(crate) const IDENTITY: &str =
 
 /// `"_meta":{…}` of what the gateway itself asks of a modern server.
 pub(crate) fn own() -> String {
-    format!(r#""_meta":{{{OWN},"io.modelcontextprotocol/clientInfo":{IDENTITY}}}"#)
+    with_own(OWN)
+}
+
+/// The same of a subscription: whoever wants to hear of tasks declares that it knows them.
+pub(crate) fn own_listening(watched: &Watched) -> String {
+    if watched.tasks.is_empty() { own() } else { with_own(&own_of(Abilities::TASKS, None)) }
+}
+
+fn with_own(own: &str) -> String {
+    format!(r#""_meta":{{{own},"io.modelcontextprotocol/clientInfo":{IDENTITY}}}"#)
 }
 
 /// `initialize` (older era) on behalf of callers who can do so much.
@@ -38,6 +48,9 @@ pub(crate) fn initialize(id: u64, abilities: Abilities) -> String {
 /// What 2026-07-28 keeps for itself. A server of the older era may take it for a claim to speak
 /// that revision, and refuse.
 const RESERVED: &str = "io.modelcontextprotocol/";
+
+/// What a caller can do.
+const CAPABILITIES: &str = "io.modelcontextprotocol/clientCapabilities";
 
 /// Members about a trace. The gateway writes `traceparent` itself, baggage is the caller's own
 /// matter, and a state without its trace means nothing.
@@ -74,6 +87,7 @@ impl MetaChange {
         let call = permitted.call();
         let traceparent = trace.map(SpanContext::traceparent);
         let (from, stray) = (call.version.era(), call.meta.stray_trace);
+        let odd = call.meta.stray_extensions && target == Era::Modern;
         let claims = || {
             let meta = call.frame.meta().unwrap_or_default();
             memmem::find(meta, RESERVED.as_bytes()).is_some()
@@ -83,6 +97,8 @@ impl MetaChange {
         let own = || own_of(abilities, level);
         let rebuilt = || {
             let meta = call.frame.meta()?;
+            let routable = odd.then(|| routable(meta));
+            let meta = routable.as_deref().unwrap_or(meta);
             Some(Others::Replace(rebuilt(
                 meta,
                 (from, target),
@@ -91,7 +107,7 @@ impl MetaChange {
                 text(traceparent.as_ref()),
             )?))
         };
-        let members = match (from, target, stray) {
+        let members = match (from, target, stray || odd) {
             (Era::Modern, Era::Modern, false) | (Era::Legacy, Era::Legacy, false) => Others::Keep,
             (Era::Legacy, Era::Modern, false) if !claims() => Others::Own(own()),
             (Era::Legacy, Era::Modern, _) => rebuilt().unwrap_or_else(|| Others::Own(own())),
@@ -132,6 +148,26 @@ fn text(traceparent: Option<&[u8; SpanContext::TEXT]>) -> Option<&str> {
     traceparent.and_then(|text| std::str::from_utf8(text).ok())
 }
 
+/// The same object that declares no other extension than that of tasks: what others add to the
+/// protocol would not find its way.
+fn routable(meta: &[u8]) -> Vec<u8> {
+    let within = |text: &[u8], key: &str, change: &dyn Fn(&[u8]) -> String| {
+        let Members(all) = Members::of(text);
+        let all = all.iter().map(|(name, value)| {
+            let changed = (name == key).then(|| change(value.get().as_bytes()));
+            member(name, changed.as_deref().unwrap_or(value.get()))
+        });
+        object(all)
+    };
+    let ours = |all: &[u8]| {
+        let Members(all) = Members::of(all);
+        let ours = all.iter().filter(|(name, _)| name == TASKS);
+        object(ours.map(|(name, value)| member(name, value.get())))
+    };
+    let declared = |all: &[u8]| within(all, "extensions", &ours);
+    within(meta, CAPABILITIES, &declared).into_bytes()
+}
+
 /// The object anew: with the gateway's own members for a modern target, without those reserved for
 /// the modern era for an older one, and without what else is said about a trace if that is astray.
 fn rebuilt(
@@ -162,7 +198,7 @@ mod tests {
     use toolgate_call::Era::{Legacy, Modern};
     use toolgate_call::{Abilities, LogLevel};
 
-    use super::{OWN, own_of, rebuilt};
+    use super::{OWN, own_of, rebuilt, routable};
 
     const PARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
@@ -197,6 +233,13 @@ mod tests {
         let own = own_of(Abilities::NONE, Some(LogLevel::Warning));
         let wanted = format!(r#"{OWN},"io.modelcontextprotocol/logLevel":"warning""#);
         assert_eq!(own, wanted);
+    }
+
+    #[test]
+    fn only_the_extension_of_tasks_is_declared_any_further() {
+        let meta = br#"{"a":1.0,"io.modelcontextprotocol/clientCapabilities":{"roots":{},"extensions":{"io.modelcontextprotocol/ui":{},"io.modelcontextprotocol/tasks":{ "x":1}}}}"#;
+        let wanted = r#"{"a":1.0,"io.modelcontextprotocol/clientCapabilities":{"roots":{},"extensions":{"io.modelcontextprotocol/tasks":{ "x":1}}}}"#;
+        assert_eq!(String::from_utf8(routable(meta)).unwrap(), wanted);
     }
 
     #[test]

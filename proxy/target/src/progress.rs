@@ -64,6 +64,17 @@ struct UpdatedParams {
 }
 
 #[derive(Deserialize)]
+struct TaskMessage {
+    params: TaskParams,
+}
+
+#[derive(Deserialize)]
+struct TaskParams {
+    #[serde(rename = "taskId")]
+    task_id: Arc<str>,
+}
+
+#[derive(Deserialize)]
 struct Logged<'a> {
     #[serde(borrow)]
     params: LoggedParams<'a>,
@@ -84,6 +95,7 @@ const LISTS_CHANGED: [&str; 3] = [
 const PROGRESS: &str = "notifications/progress";
 const MESSAGE: &str = "notifications/message";
 const UPDATED: &str = "notifications/resources/updated";
+const TASK: &str = "notifications/tasks";
 /// The longest URI that is listened to, in bytes.
 const LONGEST_URI: usize = 4096;
 
@@ -128,6 +140,10 @@ impl Wanted {
 pub(crate) fn news(method: &str, raw: &RawJson) -> Option<TargetNotice> {
     if LISTS_CHANGED.contains(&method) {
         return Some(TargetNotice::ListsChanged);
+    }
+    if method == TASK {
+        let id = raw.parse::<TaskMessage>().ok()?.params.task_id;
+        return Some(TargetNotice::Task(id, raw.clone()));
     }
     if method != UPDATED {
         return None;

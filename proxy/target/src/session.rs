@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
-use toolgate_call::{LogLevel, RawJson, Uris};
+use toolgate_call::{LogLevel, RawJson, Watched};
 
 /// No level was set.
 const UNSET: u8 = u8::MAX;
@@ -51,16 +51,17 @@ impl Logs {
 }
 
 /// The `notifications` of a `subscriptions/listen`.
-pub(crate) fn wished(lists: bool, uris: &Uris) -> Value {
+pub(crate) fn wished(lists: bool, watched: &Watched) -> Value {
     let mut filter = Map::new();
     if lists {
         for list in ["toolsListChanged", "promptsListChanged", "resourcesListChanged"] {
             filter.insert(list.to_owned(), true.into());
         }
     }
-    if !uris.is_empty() {
-        let uris: Vec<&str> = uris.iter().map(|uri| &**uri).collect();
-        filter.insert("resourceSubscriptions".to_owned(), uris.into());
+    let single = [("resourceSubscriptions", &watched.uris), ("taskIds", &watched.tasks)];
+    for (member, all) in single.into_iter().filter(|(_, all)| !all.is_empty()) {
+        let all: Vec<&str> = all.iter().map(|one| &**one).collect();
+        filter.insert(member.to_owned(), all.into());
     }
     filter.into()
 }

@@ -32,7 +32,9 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
-use toolgate_call::{Answer, Era, Event, Events, Op, Outbound, Phase, Refusal, Reply, Uris};
+use toolgate_call::{
+    Answer, Era, Event, Events, Op, Outbound, Phase, RawJson, Refusal, Reply, Watched,
+};
 use toolgate_telemetry::{Direction, Telemetry};
 
 use self::house::{House, State};
@@ -77,7 +79,7 @@ pub struct StdioConfig {
     /// The era it speaks.
     pub era: EraChoice,
     /// Of which of its resources it is to tell when they change.
-    pub watched: watch::Receiver<Uris>,
+    pub watched: watch::Receiver<Watched>,
 }
 
 /// What a target has to say to the gateway itself.
@@ -87,6 +89,8 @@ pub enum TargetNotice {
     ListsChanged,
     /// The resource of that URI has changed, or may have.
     Updated(Arc<str>),
+    /// One of its tasks has got on: the target's own id of it, and its message.
+    Task(Arc<str>, RawJson),
     /// It is ready: started again, so that whatever was known of it may have changed; or at last,
     /// after it was asked in vain.
     Restarted,

@@ -6,7 +6,6 @@
 const FEATURES: &[(&str, &str, &str)] = &[
     ("", "tasks-status-notifications:", "the suite has no driver for it yet"),
     ("older-", "tasks-", "never: a target of the older era has no such tasks"),
-    ("", "tasks-", "tasks are not routed, and the extension is not offered"),
     ("", "logging-", LOGGING),
     ("", "tools-call-with-logging:", LOGGING),
     ("older-", "input-required-", ASK_MODERN),

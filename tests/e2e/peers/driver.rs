@@ -22,6 +22,8 @@ pub(crate) enum Peer {
     PythonSdk,
     FastMcp,
     TsSdk,
+    /// Version 1 of it, which knows the older era only.
+    TsSdkV1,
     Inspector,
     Rmcp,
 }
@@ -75,6 +77,8 @@ pub(crate) struct Called {
     pub(crate) structured: Option<Value>,
     /// How many notifications of progress came, if they were counted.
     pub(crate) progress: Option<u64>,
+    /// What the task was called that it became.
+    task: Option<String>,
 }
 
 /// More than the minute that the drivers grant themselves.
@@ -110,6 +114,7 @@ impl Peer {
             Self::PythonSdk => "python_sdk",
             Self::FastMcp => "fastmcp_client",
             Self::TsSdk => "ts_sdk",
+            Self::TsSdkV1 => "ts_sdk_v1",
             Self::Inspector => "inspector",
             Self::Rmcp => {
                 return Ok(Command::new(binary("fixture-rmcp-client", "toolgate-tests")?));
@@ -179,6 +184,15 @@ impl Driver {
         ended
             .with_context(|| format!("{:?} did not end within {PATIENCE:?}", self.peer))?
             .with_context(|| format!("starting {:?}", self.peer))
+    }
+}
+
+// === impl Called ===
+
+impl Called {
+    /// Whether it became a task.
+    pub(crate) const fn is_task(&self) -> bool {
+        self.task.is_some()
     }
 }
 

@@ -129,7 +129,8 @@ targets:
 }
 
 impl Everything {
-    async fn start() -> Result<Self> {
+    /// The reference server.
+    pub(crate) async fn start() -> Result<Self> {
         Self::run(&["everything-http"]).await
     }
 

@@ -65,24 +65,43 @@ impl State {
     fn modern(&self, heard: &Heard) -> Answered {
         let body = &heard.body;
         match body["method"].as_str().unwrap_or_default() {
-            "server/discover" => result(
-                body,
-                json!({
-                    "supportedVersions": ["2026-07-28"], "ttlMs": 0, "cacheScope": "public",
-                    "capabilities": {
-                        "tools": { "listChanged": true }, "logging": {},
-                        "resources": { "listChanged": true, "subscribe": true },
-                    },
-                }),
-            ),
+            "server/discover" => result(body, self.about()),
             "subscriptions/listen" => self.subscribed(body),
             "tools/call" if !self.fits(heard) => {
                 let error = json!({ "code": -32020, "message": "a header is missing" });
                 json_body(400, &json!({ "jsonrpc": "2.0", "id": body["id"], "error": error }))
             }
+            "tools/call" if at(body, "/params/name") == Some(&"job".into()) => {
+                let mut task = lock(&self.task).as_object().cloned().unwrap_or_default();
+                task.insert("resultType".to_owned(), "task".into());
+                json_body(200, &json!({ "jsonrpc": "2.0", "id": body["id"], "result": task }))
+            }
             "tools/call" => called(body, at(body, LOG_LEVEL).is_some()),
+            method if method.starts_with("tasks/") => self.task(method, body),
             method => self.listed(method, body),
         }
+    }
+
+    fn about(&self) -> Value {
+        let tasks = lock(&self.task).is_object();
+        let tasks = if tasks { json!({ "io.modelcontextprotocol/tasks": {} }) } else { json!({}) };
+        json!({
+            "supportedVersions": ["2026-07-28"], "ttlMs": 0, "cacheScope": "public",
+            "capabilities": {
+                "tools": { "listChanged": true }, "logging": {}, "extensions": tasks,
+                "resources": { "listChanged": true, "subscribe": true },
+            },
+        })
+    }
+
+    /// What is asked of its task.
+    fn task(&self, method: &str, body: &Value) -> Answered {
+        let task = lock(&self.task).clone();
+        if at(body, "/params/taskId") != task.get("taskId") {
+            let error = json!({ "code": -32602, "message": "no such task" });
+            return json_body(200, &json!({ "jsonrpc": "2.0", "id": body["id"], "error": error }));
+        }
+        result(body, if method == "tasks/get" { task } else { json!({}) })
     }
 
     fn legacy(&self, verb: &Method, heard: &Heard) -> Answered {

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use toolgate_call::trace::{self, Remote, Said};
-use toolgate_call::{Case, Kind, Method, Refusal};
+use toolgate_call::{Case, Kind, Members, Method, Refusal, TASKS};
 
 /// A JSON-RPC request or notification.
 #[derive(Debug, Default)]
@@ -28,6 +28,7 @@ pub(super) struct Envelope<'a> {
 pub(super) struct ParamsView<'a> {
     pub(super) name: Option<&'a RawValue>,
     pub(super) uri: Option<&'a RawValue>,
+    task_id: Option<&'a RawValue>,
     reference: Option<&'a RawValue>,
     about: Reference<'a>,
     pub(super) meta: Option<&'a RawValue>,
@@ -152,6 +153,7 @@ impl<'a> ParamsView<'a> {
             Kind::Prompt if method == Method::Complete => self.about.name,
             Kind::Resources => self.uri,
             Kind::Tool | Kind::Prompt => self.name,
+            Kind::Task => self.task_id,
         }
     }
 
@@ -166,6 +168,7 @@ impl<'a> ParamsView<'a> {
         match method {
             Method::ToolsCall => Some(Kind::Tool),
             Method::PromptsGet => Some(Kind::Prompt),
+            method if method.is_of_task() => Some(Kind::Task),
             Method::ResourcesRead | Method::Subscribe | Method::Unsubscribe => {
                 Some(Kind::Resources)
             }
@@ -186,6 +189,7 @@ impl<'a> ParamsView<'a> {
                 (Method::Complete, Some(Kind::Resources)) => "ref.uri",
                 (Method::Complete, _) => "ref.name",
                 (_, Some(Kind::Resources)) => "uri",
+                (_, Some(Kind::Task)) => "taskId",
                 _ => "name",
             };
             Refusal::new(Case::ParamsInvalid, format!("`params.{member}` must be a string"))
@@ -214,6 +218,7 @@ impl<'de> Visitor<'de> for ParamsVisitor {
             match &*key {
                 "name" => once(&mut out.name, map.next_value()?, "params.name")?,
                 "uri" => once(&mut out.uri, map.next_value()?, "params.uri")?,
+                "taskId" => once(&mut out.task_id, map.next_value()?, "params.taskId")?,
                 "_meta" => once(&mut out.meta, map.next_value()?, "params._meta")?,
                 "ref" => {
                     let raw: &RawValue = map.next_value()?;
@@ -301,6 +306,18 @@ impl MetaView<'_> {
     pub(super) fn said(&self) -> Option<Said> {
         let remote = Remote::from_traceparent(&plain(self.traceparent)?)?;
         Some((remote, plain(self.tracestate).and_then(|text| trace::state(&text))))
+    }
+
+    /// Whether the caller declares other extensions than that of tasks.
+    pub(super) fn has_stray_extensions(&self) -> bool {
+        let declared = self.capabilities.map(RawValue::get).unwrap_or_default();
+        // Most callers declare none: then there is nothing to parse.
+        if !declared.contains("extensions") {
+            return false;
+        }
+        let all = Members::of(declared.as_bytes()).get("extensions").map(RawValue::get);
+        let Members(all) = Members::of(all.unwrap_or_default().as_bytes());
+        all.iter().any(|(name, _)| name != TASKS)
     }
 
     /// Whether there are members about a trace that must not travel on.

@@ -50,6 +50,42 @@ fn case(headers: &HeaderMap, body: &str) -> Case {
 }
 
 #[test]
+fn a_task_goes_by_its_id_which_stands_in_a_header_as_well() {
+    let body = |params: &str| {
+        format!(r#"{{"jsonrpc":"2.0","id":1,"method":"tasks/get","params":{{{params}{META}}}}}"#)
+    };
+    let one = body(r#""name":"n","taskId":"t\u0031","uri":"u","#);
+    let headers = modern_headers("tasks/get", Some("t1"));
+    let call = read(&headers, &one).unwrap();
+    assert_eq!((call.kind, call.name.as_deref()), (Some(Kind::Task), Some("t1")));
+    let change =
+        Rewrite { id: "9", name: Some("raw"), meta: MetaEdit::Keep, traceparent: None, more: None };
+    let wanted = one.replace(r#""id":1"#, r#""id":9"#).replace(r#"t\u0031"#, "raw");
+    assert_eq!(std::str::from_utf8(&call.frame.rewrite(&change)).unwrap(), wanted);
+    assert_eq!(case(&modern_headers("tasks/get", Some("t2")), &one), Case::HeaderMismatch);
+    assert_eq!(case(&modern_headers("tasks/get", None), &one), Case::HeaderMismatch);
+    let twice = body(r#""taskId":"t1","taskId":"t2","#);
+    assert_eq!(case(&headers, &twice), Case::BodyNotRequest);
+    assert_eq!(case(&headers, &body(r#""taskId":1,"#)), Case::ParamsInvalid);
+}
+
+#[test]
+fn extensions_that_cannot_be_had_are_told_from_that_of_tasks() {
+    for (declared, stray) in [
+        ("{}", false),
+        (r#"{"extensions":{}}"#, false),
+        (r#"{"extensions":{"io.modelcontextprotocol/tasks":{}}}"#, false),
+        (r#"{"extensions":{"io.modelcontextprotocol/tasks":{},"x/y":{}}}"#, true),
+        (r#"{"sampling":{"extensions":1}}"#, false),
+    ] {
+        let body = call(r#""x""#)
+            .replace("clientCapabilities\":{}", &format!("clientCapabilities\":{declared}"));
+        let call = read(&modern_headers("tools/call", Some("x")), &body).unwrap();
+        assert_eq!(call.meta.stray_extensions, stray, "{declared}");
+    }
+}
+
+#[test]
 fn a_modern_call_is_taken_apart_and_can_be_put_together_again() {
     let headers = modern_headers("tools/call", Some("a___b"));
     let call = read(&headers, &call(r#""a___b""#)).unwrap();

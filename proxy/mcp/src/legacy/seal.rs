@@ -15,6 +15,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use toolgate_call::{Abilities, Case, Principal, Refusal, Session, Version};
 
 use crate::park::States;
+use crate::tasks::TaskIds;
 
 /// How many ended sessions are remembered.
 const ENDED: usize = 10_000;
@@ -36,6 +37,7 @@ pub struct Sessions {
     lifetime: Duration,
     ended: Mutex<HashMap<String, u64>>,
     states: Arc<States>,
+    tasks: Arc<TaskIds>,
 }
 
 /// What an id says.
@@ -58,12 +60,18 @@ impl Sessions {
         let key = RandomizedNonceKey::new(&AES_256_GCM, digest(&SHA256, &config.key).as_ref())
             .map_err(|_| Refusal::internal("the session key is not usable"))?;
         let states = Arc::new(States::new(&config.key)?);
-        Ok(Self { key, lifetime: config.lifetime, ended: Mutex::default(), states })
+        let tasks = Arc::new(TaskIds::new(&config.key)?);
+        Ok(Self { key, lifetime: config.lifetime, ended: Mutex::default(), states, tasks })
     }
 
     /// What seals the states of calls: by the same key, in another context.
     pub(crate) const fn states(&self) -> &Arc<States> {
         &self.states
+    }
+
+    /// What seals the ids of tasks: by the same key, in another context.
+    pub(crate) const fn tasks(&self) -> &Arc<TaskIds> {
+        &self.tasks
     }
 
     /// Makes a session with a client who can do so much for servers.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
-use toolgate_call::{Listed, RawJson};
+use toolgate_call::{Era, Listed, RawJson};
 
 /// The longest text for models that is kept of one target, in bytes.
 const INSTRUCTIONS: usize = 16 * 1024;
@@ -24,8 +24,33 @@ pub(crate) struct About {
     pub(crate) completions: bool,
     /// Whether it sends log messages.
     pub(crate) logging: bool,
+    /// In which form it has tasks.
+    pub(crate) tasks: Tasks,
     /// What models are told about it.
     pub(crate) instructions: Option<Arc<str>>,
+}
+
+/// In which form a target's calls can become tasks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Tasks {
+    /// In none.
+    #[default]
+    None,
+    /// The extension of 2026-07-28.
+    Extension,
+    /// The experiment of 2025-11-25, which is another protocol.
+    Older,
+}
+
+impl Tasks {
+    /// Whether a caller of that era can have them: older ones are put into the extension's words, but
+    /// not the other way round.
+    pub(crate) const fn are_for(self, era: Era) -> bool {
+        match era {
+            Era::Modern => !matches!(self, Self::None),
+            Era::Legacy => matches!(self, Self::Older),
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -43,6 +68,33 @@ struct Capabilities {
     resources: Option<Resources>,
     completions: Option<IgnoredAny>,
     logging: Option<IgnoredAny>,
+    #[serde(default)]
+    extensions: Extensions,
+    #[serde(default)]
+    tasks: OlderTasks,
+}
+
+#[derive(Default, Deserialize)]
+struct Extensions {
+    #[serde(rename = "io.modelcontextprotocol/tasks")]
+    tasks: Option<IgnoredAny>,
+}
+
+#[derive(Default, Deserialize)]
+struct OlderTasks {
+    #[serde(default)]
+    requests: OlderRequests,
+}
+
+#[derive(Default, Deserialize)]
+struct OlderRequests {
+    #[serde(default)]
+    tools: OlderTools,
+}
+
+#[derive(Default, Deserialize)]
+struct OlderTools {
+    call: Option<IgnoredAny>,
 }
 
 #[derive(Deserialize)]
@@ -55,9 +107,14 @@ struct Resources {
 
 impl About {
     /// Of what cannot be read nothing is believed.
-    pub(super) fn read(raw: &RawJson) -> Self {
+    pub(super) fn read(raw: &RawJson, era: Era) -> Self {
         let Ok(View { capabilities, instructions }) = raw.parse::<View>() else {
             return Self::default();
+        };
+        let tasks = match era {
+            Era::Modern if capabilities.extensions.tasks.is_some() => Tasks::Extension,
+            Era::Legacy if capabilities.tasks.requests.tools.call.is_some() => Tasks::Older,
+            Era::Modern | Era::Legacy => Tasks::None,
         };
         let said = instructions.filter(|text| !text.trim().is_empty());
         Self {
@@ -67,6 +124,7 @@ impl About {
             subscribe: capabilities.resources.is_some_and(|resources| resources.subscribe),
             completions: capabilities.completions.is_some(),
             logging: capabilities.logging.is_some(),
+            tasks,
             instructions: said.map(|text| cut(&text, INSTRUCTIONS).into()),
         }
     }

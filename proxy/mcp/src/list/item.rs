@@ -9,7 +9,7 @@ use std::sync::Arc;
 use bytes::{BufMut, BytesMut};
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use toolgate_call::{Listed, RawJson, Span};
+use toolgate_call::{Era, Listed, RawJson, Span};
 
 use crate::member::member_around;
 use crate::mirror::{self, Mirror};
@@ -26,11 +26,15 @@ pub(crate) struct Item {
     pub(crate) idempotent: Option<bool>,
     /// Arguments that stand in headers as well.
     pub(crate) mirrors: Arc<[Mirror]>,
+    /// Whether it says that it can be called as a task only (2025-11-25).
+    pub(crate) only_task: bool,
     raw: RawJson,
     name_at: Span,
     /// Where an `outputSchema` is that the older era does not know: one of something else than an
     /// object.
     odd_output: Option<Span>,
+    /// Where an older target's `execution` is, of which 2026-07-28 knows nothing.
+    execution: Option<Span>,
 }
 
 /// Why something is left out.
@@ -57,6 +61,15 @@ struct View<'a> {
     input_schema: Option<&'a RawValue>,
     #[serde(borrow, default)]
     output_schema: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    execution: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Execution<'a> {
+    #[serde(borrow)]
+    task_support: Cow<'a, str>,
 }
 
 /// The root of a schema.
@@ -92,7 +105,7 @@ impl Item {
     /// `headers`: whether its arguments may have to be sent as headers too. Where they have not, what
     /// is wrong with them does not matter.
     pub(super) fn read(
-        (what, headers): (Listed, bool),
+        (what, headers, era): (Listed, bool, Era),
         page: &RawJson,
         raw: &RawValue,
     ) -> Result<Self, Unusable> {
@@ -115,12 +128,27 @@ impl Item {
         let at = |part: &RawValue| Span::within(raw.as_bytes(), part.get());
         let name_at = at(key).ok_or(Unusable::Name)?;
         let odd_output = view.output_schema.filter(|schema| !is_of_object(schema)).and_then(at);
+        let older = what == Listed::Tools && era == Era::Legacy;
+        let execution = view.execution.filter(|_| older);
+        let only_task = execution.is_some_and(is_required);
+        let execution = execution.and_then(at);
         // Hints that cannot be read are no reason to do without the tool.
         let hints = view.annotations.and_then(|raw| serde_json::from_str(raw.get()).ok());
         let Annotations { read_only_hint, idempotent_hint } = hints.unwrap_or_default();
         let name = Arc::from(&*name);
         let (read_only, idempotent) = (read_only_hint, idempotent_hint);
-        Ok(Self { name, read_only, idempotent, mirrors, raw, name_at, odd_output })
+        let placed = Self {
+            name,
+            read_only,
+            idempotent,
+            mirrors,
+            only_task,
+            raw,
+            name_at,
+            odd_output,
+            execution,
+        };
+        Ok(placed)
     }
 
     /// Whether the target describes it as it did before, to the letter.
@@ -135,19 +163,22 @@ impl Item {
 
     /// It, as the target describes it, under another name.
     pub(crate) fn renamed(&self, name: &str) -> RawJson {
-        self.edited(name, self.name_at.end..self.name_at.end)
+        self.edited(name, self.execution, "execution")
     }
 
     /// The same for callers of the older era, if it must differ.
     pub(crate) fn renamed_for_legacy(&self, name: &str) -> Option<RawJson> {
-        let odd = self.odd_output?;
-        let member = member_around(self.raw.as_bytes(), odd, "outputSchema")?;
-        Some(self.edited(name, member.start..member.end))
+        let differs = self.odd_output.is_some() || self.execution.is_some();
+        differs.then(|| self.edited(name, self.odd_output, "outputSchema"))
     }
 
-    /// Another name, and without some bytes.
-    fn edited(&self, name: &str, without: std::ops::Range<usize>) -> RawJson {
+    /// Another name, and without a member, if it is there.
+    fn edited(&self, name: &str, without: Option<Span>, key: &str) -> RawJson {
         let bytes = self.raw.as_bytes();
+        let nothing = Span { start: self.name_at.end, end: self.name_at.end };
+        let without = without.and_then(|value| member_around(bytes, value, key));
+        let without = without.unwrap_or(nothing);
+        let without = without.start..without.end;
         let name = RawJson::string(name);
         let named = (self.name_at.start..self.name_at.end, name.as_bytes());
         let mut edits = [named, (without, b"".as_slice())];
@@ -174,6 +205,12 @@ impl PartialEq for Item {
     fn eq(&self, other: &Self) -> bool {
         self.raw == other.raw
     }
+}
+
+/// Whether a tool must be called as a task.
+fn is_required(execution: &RawValue) -> bool {
+    let execution = serde_json::from_str::<Execution<'_>>(execution.get());
+    execution.is_ok_and(|execution| execution.task_support == "required")
 }
 
 /// Whether a schema is one of an object, at its root.

@@ -10,7 +10,7 @@ use toolgate_call::{Kind, Listed, Plan, Policy, Principal, RawJson, Subject, nam
 
 use super::entry::Entry;
 use super::owners::Owners;
-use crate::list::{About, Item};
+use crate::list::{About, Item, Tasks};
 use crate::mirror::Mirror;
 use crate::naming::{self, Prefix, Shared, fnv1a};
 
@@ -44,6 +44,8 @@ pub(crate) struct Catalog {
     owners: Owners,
     /// Arguments that stand in headers as well, by the full names of their tools.
     mirrors: HashMap<Arc<str>, Arc<[Mirror]>>,
+    /// The full names of tools that older targets run as tasks only.
+    only_tasks: HashSet<Arc<str>>,
     /// What the targets say of themselves, in configuration order.
     pub(crate) abouts: Vec<(Arc<str>, Arc<About>)>,
 }
@@ -96,6 +98,9 @@ impl Catalog {
         for entry in entries {
             catalog.mirror(entry);
             let about = entry.about();
+            if about.tasks == Tasks::Older {
+                catalog.note_tasks(entry);
+            }
             if about.may_have(Listed::Resources) {
                 catalog.own(entry, &Arc::new(plan(entry, Kind::Resources, None)));
             }
@@ -120,6 +125,7 @@ impl Catalog {
             Kind::Tool => self.named.get(exposed).map(Arc::clone),
             Kind::Prompt => self.prompts_named.get(exposed).map(Arc::clone),
             Kind::Resources => self.owners.of(exposed),
+            Kind::Task => None,
         }
     }
 
@@ -147,6 +153,17 @@ impl Catalog {
     /// The arguments of a tool that stand in headers as well, if there are any.
     pub(crate) fn mirrors(&self, full: &str) -> Option<Arc<[Mirror]>> {
         if self.mirrors.is_empty() { None } else { self.mirrors.get(full).map(Arc::clone) }
+    }
+
+    /// Whether an older target runs that tool as a task only.
+    pub(crate) fn runs_as_task_only(&self, full: &str) -> bool {
+        !self.only_tasks.is_empty() && self.only_tasks.contains(full)
+    }
+
+    fn note_tasks(&mut self, entry: &Entry) {
+        for tool in entry.list(Listed::Tools).iter().filter(|tool| tool.only_task) {
+            self.only_tasks.insert(name::join(&entry.spec.name, &tool.name).into());
+        }
     }
 
     fn mirror(&mut self, entry: &Entry) {

@@ -9,7 +9,8 @@ use std::time::SystemTime;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use toolgate_call::{
-    Call, Case, Directory as _, Era, Events, Kind, RawJson, Refusal, Reply, Session, Span, Subject,
+    Abilities, Call, Case, Directory as _, Era, Events, Kind, RawJson, Refusal, Reply, Session,
+    Span, Subject,
 };
 use toolgate_telemetry::Shed;
 
@@ -35,6 +36,7 @@ struct Filter {
     prompts_list_changed: bool,
     resources_list_changed: bool,
     resource_subscriptions: Vec<Arc<str>>,
+    task_ids: Vec<Arc<str>>,
 }
 
 impl Inner {
@@ -89,15 +91,38 @@ impl Inner {
         for (name, _) in lists.into_iter().filter(|(_, asked)| *asked) {
             accepted.insert(name.to_owned(), true.into());
         }
+        let tasks = !filter.task_ids.is_empty() && call.abilities.has(Abilities::TASKS);
+        if tasks || !filter.resource_subscriptions.is_empty() {
+            drop(self.registry.introduced().await);
+        }
+        if tasks {
+            let followed = |id: &&Arc<str>| self.follow_one(call, watcher, id);
+            let ids = filter.task_ids.iter().filter(followed);
+            let ids: Vec<Value> = ids.map(|id| Value::from(&**id)).collect();
+            accepted.insert("taskIds".to_owned(), ids.into());
+        }
         if filter.resource_subscriptions.is_empty() {
             return accepted.into();
         }
-        drop(self.registry.introduced().await);
         let watched = |uri: &&Arc<str>| self.watch_one(call, watcher, uri);
         let uris = filter.resource_subscriptions.iter().filter(watched);
         let uris: Vec<Value> = uris.map(|uri| Value::from(&**uri)).collect();
         accepted.insert("resourceSubscriptions".to_owned(), uris.into());
         accepted.into()
+    }
+
+    /// Follows a task that is the caller's, and of which its target tells.
+    fn follow_one(&self, call: &Call, watcher: &Watcher, id: &Arc<str>) -> bool {
+        let Some(plan) = self.task_of(id, call) else { return false };
+        let may = self.policy.decide(&call.principal, Subject::One(&plan)).is_ok();
+        if !may || !self.registry.tells_of_tasks(&plan.target) {
+            return false;
+        }
+        let followed = watcher.follow(&plan.target, &plan.name, id).is_ok();
+        if !followed {
+            self.no_room();
+        }
+        followed
     }
 
     fn watch_one(&self, call: &Call, watcher: &Watcher, uri: &Arc<str>) -> bool {
@@ -125,8 +150,8 @@ impl Filter {
             Refusal::new(Case::ParamsInvalid, message)
         })?;
         let filter = message.params.notifications;
-        if filter.resource_subscriptions.len() > OF_ONE {
-            let message = format!("one subscription takes at most {OF_ONE} resources");
+        if filter.resource_subscriptions.len() + filter.task_ids.len() > OF_ONE {
+            let message = format!("one subscription takes at most {OF_ONE} resources and tasks");
             return Err(Refusal::new(Case::ParamsInvalid, message));
         }
         Ok(filter)

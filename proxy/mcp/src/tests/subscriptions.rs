@@ -90,7 +90,7 @@ impl Rig {
 
     fn watched(&self, target: &str) -> Vec<String> {
         let uris = self.registry.watches().of(&Arc::from(target)).borrow().clone();
-        uris.iter().map(ToString::to_string).collect()
+        uris.uris.iter().map(ToString::to_string).collect()
     }
 }
 

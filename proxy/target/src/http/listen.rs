@@ -21,7 +21,7 @@ use bytes::Bytes;
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, watch};
 use tokio::task::AbortHandle;
-use toolgate_call::{Answer, Ledger, Uris};
+use toolgate_call::{Answer, Ledger, Watched};
 
 use super::Inner;
 use super::failure::Failure;
@@ -63,14 +63,14 @@ struct Ear {
     notices: NoticeSink,
     news: watch::Receiver<()>,
     /// The resources of whose changes somebody wants to hear.
-    watched: watch::Receiver<Uris>,
+    watched: watch::Receiver<Watched>,
     /// Whether there was a stream before: what happened since is not known.
     resumes: bool,
     /// Whether there was a stream, and no other has taken its place.
     listening: bool,
     /// The resources with which the target has taken no subscription at all: others, and its lists,
     /// are not to suffer from that.
-    refused: Option<Uris>,
+    refused: Option<Watched>,
     /// Whether the stream that there is has begun to tell of changes.
     begun: bool,
 }
@@ -221,7 +221,7 @@ impl Ear {
         }
         let mut next: Option<Pin<Box<dyn Future<Output = Option<Stream>> + Send>>> = None;
         loop {
-            let uris = Uris::clone(&stream.uris);
+            let uris = Watched::clone(&stream.uris);
             let may_follow = is_modern && self.begun && next.is_none();
             tokio::select! {
                 data = stream.next() => match data? {
@@ -268,7 +268,7 @@ impl Ear {
             (Incoming::Answer { id, answer }, Footing::Modern) => {
                 let ending = answered(stream.id, &id, &answer)?;
                 if matches!(answer, Answer::Error { .. }) && !stream.uris.is_empty() {
-                    self.refused = Some(Uris::clone(&stream.uris));
+                    self.refused = Some(Watched::clone(&stream.uris));
                 }
                 Some(ending)
             }
@@ -312,7 +312,7 @@ impl Ear {
     /// Whatever could be told may have changed.
     fn report(&self) {
         (self.notices)(TargetNotice::ListsChanged);
-        for uri in self.watched.borrow().iter() {
+        for uri in &self.watched.borrow().uris {
             (self.notices)(TargetNotice::Updated(Arc::clone(uri)));
         }
     }
@@ -339,14 +339,14 @@ async fn settled<F: Future + Unpin>(next: &mut Option<F>) -> F::Output {
 }
 
 /// Waits until something else is watched than this.
-async fn differs(watched: &mut watch::Receiver<Uris>, uris: &Uris) {
+async fn differs(watched: &mut watch::Receiver<Watched>, uris: &Watched) {
     while *watched.borrow_and_update() == *uris {
         altered(watched).await;
     }
 }
 
 /// Waits until something else is watched.
-async fn altered(watched: &mut watch::Receiver<Uris>) {
+async fn altered(watched: &mut watch::Receiver<Watched>) {
     if watched.changed().await.is_err() {
         std::future::pending::<()>().await;
     }
@@ -356,7 +356,7 @@ async fn altered(watched: &mut watch::Receiver<Uris>) {
 /// all that in the subscription itself.
 async fn subscribed(
     (target, footing): (Weak<Inner>, Footing),
-    watched: watch::Receiver<Uris>,
+    watched: watch::Receiver<Watched>,
     head: &Notify,
 ) -> Ending {
     let Footing::Legacy(session) = footing else { return std::future::pending().await };

@@ -11,8 +11,8 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use serde_json::json;
 use toolgate_call::{
-    Abilities, Era, Listed, LogLevel, Method, Mirrored, Op, Outbound, RawJson, Rewrite, Uris,
-    Version,
+    Abilities, Era, Listed, LogLevel, Method, Mirrored, Op, Outbound, RawJson, Rewrite, Version,
+    Watched,
 };
 
 use super::Inner;
@@ -107,7 +107,8 @@ pub(super) fn legacy(
             let about = (&**permitted, Abilities::NONE);
             let change = MetaChange::of(about, Era::Legacy, outbound.trace);
             let mut digits = itoa::Buffer::new();
-            let body = call.frame.rewrite(&change.rewrite(digits.format(id), plan.renamed()));
+            let own = change.rewrite(digits.format(id), plan.renamed());
+            let body = call.frame.rewrite(&Rewrite { more: outbound.more.as_deref(), ..own });
             let body = retry::without(call, body);
             // Callers share the session, and so the room for tokens.
             under_own_token(call, body, id).ok_or_else(no_token)?
@@ -130,9 +131,10 @@ pub(super) fn discover(target: &Inner) -> Asked {
 
 /// `subscriptions/listen` for changes of the lists, if they are announced, and of resources
 /// (2026-07-28).
-pub(super) fn listen(target: &Inner, lists: bool, uris: &Uris) -> Asked {
+pub(super) fn listen(target: &Inner, lists: bool, uris: &Watched) -> Asked {
     let id = target.next_id();
-    let params = format!(r#"{{"notifications":{},{}}}"#, wished(lists, uris), meta::own());
+    let params =
+        format!(r#"{{"notifications":{},{}}}"#, wished(lists, uris), meta::own_listening(uris));
     let body = format!(
         r#"{{"jsonrpc":"2.0","id":{id},"method":"subscriptions/listen","params":{params}}}"#
     );

@@ -11,7 +11,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use tokio::sync::{Notify, watch};
 use tokio::time::timeout;
-use toolgate_call::{Era, RawJson, Uris};
+use toolgate_call::{Era, RawJson, Watched};
 
 use super::link::{Ask, Asker, Link};
 use super::{NoticeSink, TargetNotice, request};
@@ -94,10 +94,10 @@ impl Subscriptions {
 /// have changed.
 pub(super) async fn attend(
     link: &Arc<Link>,
-    mut watched: watch::Receiver<Uris>,
+    mut watched: watch::Receiver<Watched>,
     notices: &NoticeSink,
 ) -> Infallible {
-    let mut done = Uris::default();
+    let mut done = Watched::default();
     loop {
         let wanted = Arc::clone(&watched.borrow_and_update());
         match link.era() {
@@ -110,21 +110,21 @@ pub(super) async fn attend(
             () = link.unsubscribed() => {
                 tokio::time::sleep(PAUSE).await;
                 notices(TargetNotice::ListsChanged);
-                done.iter().for_each(|uri| notices(TargetNotice::Updated(Arc::clone(uri))));
+                done.uris.iter().for_each(|uri| notices(TargetNotice::Updated(Arc::clone(uri))));
             }
         }
     }
 }
 
-async fn altered(watched: &mut watch::Receiver<Uris>) {
+async fn altered(watched: &mut watch::Receiver<Watched>) {
     if watched.changed().await.is_err() {
         std::future::pending::<()>().await;
     }
 }
 
-async fn differences(link: &Arc<Link>, done: &Uris, wanted: &Uris) {
-    let more = wanted.difference(done).map(|uri| ("resources/subscribe", uri));
-    let less = done.difference(wanted).map(|uri| ("resources/unsubscribe", uri));
+async fn differences(link: &Arc<Link>, done: &Watched, wanted: &Watched) {
+    let more = wanted.uris.difference(&done.uris).map(|uri| ("resources/subscribe", uri));
+    let less = done.uris.difference(&wanted.uris).map(|uri| ("resources/unsubscribe", uri));
     for (method, uri) in more.chain(less) {
         let ask = Ask::own(Asker::Gateway, None);
         let Ok(mut ticket) = link.ask(ask, |id| Some(request::watch(id, method, uri))) else {

@@ -7,7 +7,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use memchr::memchr2;
 use serde::Deserialize;
 use toolgate_call::{
-    Abilities, Era, Listed, LogLevel, Outbound, Permitted, RawJson, Rewrite, Uris,
+    Abilities, Era, Listed, LogLevel, Outbound, Permitted, RawJson, Rewrite, Watched,
 };
 
 use crate::meta::{self, MetaChange};
@@ -72,8 +72,8 @@ pub(super) fn discover(id: u64) -> Bytes {
 
 /// `subscriptions/listen` for changes of the lists, if they are announced, and of resources
 /// (2026-07-28).
-pub(super) fn listen(id: u64, lists: bool, uris: &Uris) -> Bytes {
-    let (filter, meta) = (wished(lists, uris), meta::own());
+pub(super) fn listen(id: u64, lists: bool, uris: &Watched) -> Bytes {
+    let (filter, meta) = (wished(lists, uris), meta::own_listening(uris));
     format!(
         r#"{{"jsonrpc":"2.0","id":{id},"method":"subscriptions/listen","params":{{"notifications":{filter},{meta}}}}}"#
     )

@@ -82,7 +82,11 @@ impl Line<'_> {
         if let Some(plan) = record.ledger.plan() {
             self.text(fields::TARGET, &plan.target);
             match plan.kind {
-                Kind::Tool => self.text(fields::TOOL, &plan.name),
+                Kind::Tool | Kind::Task => {
+                    if let Some(tool) = plan.tool() {
+                        self.text(fields::TOOL, tool);
+                    }
+                }
                 Kind::Prompt => self.text(fields::PROMPT, &plan.name),
                 // Its URI is the caller's own.
                 Kind::Resources => {}

@@ -172,6 +172,16 @@ fn a_prompt_is_named_and_the_uri_of_a_resource_is_not() {
 }
 
 #[test]
+fn a_task_is_named_by_its_tool_and_never_by_the_targets_id() {
+    let ledger = Ledger::new(Instant::now());
+    let told = ledger_with("echo", Kind::Task);
+    let plan = Plan { name: Arc::from("raw-id"), ..Plan::clone(told.plan().unwrap()) };
+    ledger.set_plan(&Arc::new(plan));
+    let line = text_of(&record(&ledger));
+    assert!(line.contains(r#""tool":"echo""#) && !line.contains("raw-id"), "{line}");
+}
+
+#[test]
 fn the_subject_is_told_apart_but_not_named() {
     let ledger = ledger_with_tool("echo");
     let hash = |subject: &str| {

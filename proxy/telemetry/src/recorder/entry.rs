@@ -189,7 +189,11 @@ impl Entry {
         if let Some(plan) = &self.plan {
             object.put(fields::TARGET, &*plan.target);
             match plan.kind {
-                Kind::Tool => object.put(fields::TOOL, &*plan.name),
+                Kind::Tool | Kind::Task => {
+                    if let Some(tool) = plan.tool() {
+                        object.put(fields::TOOL, tool);
+                    }
+                }
                 Kind::Prompt => object.put(fields::PROMPT, &*plan.name),
                 Kind::Resources => {}
             }

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use toolgate_call::{Blame, Reason};
+use toolgate_call::{Blame, Plan, Reason};
 
 use super::entry::Entry;
 
@@ -70,7 +70,11 @@ impl Query {
 
     pub(super) fn matches(&self, entry: &Entry) -> bool {
         let named = |tool: &str| {
-            entry.plan.as_ref().is_some_and(|plan| &*plan.name == tool || &*plan.full == tool)
+            let named = |plan: &Plan| {
+                let name = plan.tool().unwrap_or(&plan.name);
+                name == tool || &*plan.full == tool
+            };
+            entry.plan.as_ref().is_some_and(|plan| named(plan))
         };
         let at = |target: &str| entry.plan.as_ref().is_some_and(|plan| &*plan.target == target);
         self.request_id.as_ref().is_none_or(|id| *id == entry.request_id)

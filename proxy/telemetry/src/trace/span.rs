@@ -144,7 +144,8 @@ impl Facts<'_> {
         let Some(plan) = named else { return Cow::Borrowed(method) };
         let plain =
             |c: char| if c.is_alphanumeric() || "_.:/%&#=+-@ ".contains(c) { c } else { '_' };
-        let name: String = plan.name.chars().take(NAME).map(plain).collect();
+        let name = plan.tool().unwrap_or(&plan.name);
+        let name: String = name.chars().take(NAME).map(plain).collect();
         Cow::Owned(format!("{method} {name}"))
     }
 
@@ -159,6 +160,8 @@ impl Facts<'_> {
         if let Some(plan) = record.ledger.plan() {
             match plan.kind {
                 Kind::Tool => all.push(shared(name::TOOL, &plan.name)),
+                // Its own name is the target's id of it, with which anybody could ask for it there.
+                Kind::Task => all.extend(plan.tool().map(|tool| text(name::TOOL, tool))),
                 Kind::Prompt => all.push(shared(name::PROMPT, &plan.name)),
                 // Its URI is the caller's own.
                 Kind::Resources => {}

@@ -7,7 +7,7 @@ use opentelemetry::trace::{SpanKind, Status};
 use opentelemetry_sdk::trace::SpanData;
 use toolgate_call::trace::{Claims, Remote};
 use toolgate_call::{
-    AttemptNote, Ledger, Method, Outcome, Phase, Principal, Reason, SpanId, Trace,
+    AttemptNote, Kind, Ledger, Method, Outcome, Phase, Plan, Principal, Reason, SpanId, Trace,
 };
 use toolgate_telemetry_catalog::{Kept, SampleSource};
 
@@ -193,6 +193,17 @@ fn names_are_fit_for_every_backend_and_credentials_stay_here() {
     let tool = spans[0].attributes.iter().find(|a| a.key.as_str() == "gen_ai.tool.name").unwrap();
     assert_eq!(tool.value.as_str(), "read<all>");
     assert_eq!(spans[1].status, Status::error("503 with [redacted] in it"));
+}
+
+#[test]
+fn a_task_is_named_by_its_tool_and_never_by_the_targets_id() {
+    let (ledger, trace) = (Ledger::new(Instant::now()), retried().1);
+    let tool = plan("files", "read");
+    let plan = Plan { kind: Kind::Task, name: Arc::from("raw-id"), ..Plan::clone(&tool) };
+    ledger.set_plan(&Arc::new(plan));
+    let spans = spans(&ledger, &trace);
+    assert_eq!(spans[0].name, "tools/call read");
+    assert!(!format!("{spans:?}").contains("raw-id"));
 }
 
 #[test]

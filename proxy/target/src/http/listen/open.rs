@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use http_body::Body as _;
-use toolgate_call::{Ledger, Uris};
+use toolgate_call::{Ledger, Watched};
 use toolgate_telemetry::TargetMetrics;
 
 use super::pace::Pace;
@@ -29,7 +29,7 @@ pub(super) struct Stream {
     pub(super) footing: Footing,
     pub(super) id: u64,
     /// The resources that it was asked to tell of.
-    pub(super) uris: Uris,
+    pub(super) uris: Watched,
     conn: Conn,
     body: hyper::body::Incoming,
     decoder: SseDecoder,

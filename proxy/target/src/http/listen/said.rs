@@ -34,6 +34,8 @@ struct Accepted {
     resources_list_changed: bool,
     #[serde(default)]
     resource_subscriptions: Vec<serde::de::IgnoredAny>,
+    #[serde(default)]
+    task_ids: Vec<serde::de::IgnoredAny>,
 }
 
 // === impl Accepted ===
@@ -42,7 +44,8 @@ impl Accepted {
     fn is_some(&self) -> bool {
         let lists =
             [self.tools_list_changed, self.prompts_list_changed, self.resources_list_changed];
-        lists.contains(&true) || !self.resource_subscriptions.is_empty()
+        let single = self.resource_subscriptions.len() + self.task_ids.len();
+        lists.contains(&true) || single > 0
     }
 }
 

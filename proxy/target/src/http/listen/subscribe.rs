@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 use tokio::sync::watch;
-use toolgate_call::{Answer, Ledger, Uris};
+use toolgate_call::{Answer, Ledger, Watched};
 
 use super::Ending;
 use crate::http::exchange::{self, ERROR_BODY};
@@ -27,10 +27,10 @@ const SUBSCRIBE: &str = "resources/subscribe";
 pub(super) async fn keep(
     target: Weak<Inner>,
     session: Arc<Session>,
-    mut watched: watch::Receiver<Uris>,
+    mut watched: watch::Receiver<Watched>,
 ) -> Ending {
     loop {
-        let wanted = Arc::clone(&watched.borrow_and_update());
+        let wanted = watched.borrow_and_update().uris.clone();
         let done = session.subscribed();
         let more = wanted.difference(&done).map(|uri| (SUBSCRIBE, uri));
         let less = done.difference(&wanted).map(|uri| ("resources/unsubscribe", uri));

@@ -8,7 +8,7 @@ use http::Response;
 use serde_json::json;
 use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
-use toolgate_call::{Era, Uris};
+use toolgate_call::{Era, Watched};
 
 use super::said::refused;
 use super::{Ending, Wish};
@@ -222,8 +222,9 @@ fn a_status_tells_whether_asking_again_is_of_use() {
     }
 }
 
-fn uris(uris: &[&str]) -> Uris {
-    std::sync::Arc::new(uris.iter().map(|uri| std::sync::Arc::from(*uri)).collect())
+fn uris(uris: &[&str]) -> Watched {
+    let uris = uris.iter().map(|uri| std::sync::Arc::from(*uri)).collect();
+    std::sync::Arc::new(toolgate_call::Watch { uris, ..toolgate_call::Watch::default() })
 }
 
 fn update(uri: &str) -> String {
@@ -242,7 +243,7 @@ async fn updated(notices: &mut Notices, uri: &str) {
 async fn another_subscription_takes_over_before_the_first_one_goes() {
     let mut peer = Peer::start(Era::Modern).await;
     peer.announces_nothing();
-    let watched = watch::Sender::new(Uris::default());
+    let watched = watch::Sender::new(Watched::default());
     let (caller, mut notices) = target_watching(&peer, watched.subscribe());
     caller.list().await.unwrap();
     watched.send_replace(uris(&["t://x"]));

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::Request;
 use http_body_util::Full;
-use toolgate_call::{Era, Uris};
+use toolgate_call::{Era, Watched};
 use toolgate_telemetry::TargetMetrics;
 
 use crate::http::pool::Pool;
@@ -27,7 +27,7 @@ pub(super) struct Wish {
     pub(super) footing: Footing,
     pub(super) id: u64,
     /// The resources of whose changes it is to tell.
-    pub(super) uris: Uris,
+    pub(super) uris: Watched,
     pub(super) request: Request<Full<Bytes>>,
     /// Of the request's body, in bytes.
     pub(super) size: usize,
@@ -74,10 +74,10 @@ impl Wish {
     }
 
     /// The same without these resources, with which the target has taken no subscription at all.
-    pub(super) fn but(target: &Inner, refused: Option<&Uris>) -> Option<Self> {
+    pub(super) fn but(target: &Inner, refused: Option<&Watched>) -> Option<Self> {
         let footing = Footing::of(target)?;
-        let uris = Uris::clone(&target.config.watched.borrow());
-        let uris = if refused == Some(&uris) { Uris::default() } else { uris };
+        let uris = Watched::clone(&target.config.watched.borrow());
+        let uris = if refused == Some(&uris) { Watched::default() } else { uris };
         let path = target.pool.connector.uri().clone();
         let (id, how, outgoing) = match &footing {
             Footing::Modern => {

@@ -5,7 +5,7 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
-use toolgate_call::{LogLevel, RawJson, Uris};
+use toolgate_call::{LogLevel, RawJson, Watched};
 
 use super::Link;
 use crate::progress::wants_message;
@@ -19,7 +19,7 @@ impl Link {
 
     /// Asks a modern child to tell of changes of its lists and of these resources. What it answers
     /// is of no interest; once it acknowledges that, earlier subscriptions end.
-    pub(in crate::stdio) fn subscribe(&self, uris: &Uris) {
+    pub(in crate::stdio) fn subscribe(&self, uris: &Watched) {
         let lists = self.tells.load(Relaxed);
         if !lists && uris.is_empty() && self.subscriptions.are_none() {
             return;

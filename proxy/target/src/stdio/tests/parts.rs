@@ -219,7 +219,7 @@ fn the_gateways_own_words_are_json_on_one_line() {
             request::list(2, Listed::Prompts, (None, era)),
             request::probe(3, era),
             request::discover(4),
-            request::listen(5, true, &toolgate_call::Uris::default()),
+            request::listen(5, true, &toolgate_call::Watched::default()),
             request::initialize(6),
             request::cancelled(7),
             request::pong(&RawJson::literal("\"x\"")),

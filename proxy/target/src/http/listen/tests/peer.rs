@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
-use toolgate_call::{Deadline, Era, Ledger, Listed, Op, Outbound, Refusal, Reply, Uris};
+use toolgate_call::{Deadline, Era, Ledger, Listed, Op, Outbound, Refusal, Reply, Watched};
 use toolgate_telemetry::Telemetry;
 use tower::ServiceExt as _;
 
@@ -66,7 +66,7 @@ pub(super) fn target(peer: &Peer) -> (Caller, Notices) {
 }
 
 /// The same, some of whose resources are watched.
-pub(super) fn target_watching(peer: &Peer, watched: watch::Receiver<Uris>) -> (Caller, Notices) {
+pub(super) fn target_watching(peer: &Peer, watched: watch::Receiver<Watched>) -> (Caller, Notices) {
     let mut secret = HeaderValue::from_static("Bearer of the gateway");
     secret.set_sensitive(true);
     let config = HttpConfig {

@@ -1,0 +1,58 @@
+//! What may be done with a task.
+//!
+//! Enters: what an id says. Leaves: a plan by configuration alone, so that it can be had before the
+//! target's list is, and after the tool has gone from it. Never: whether the task is there.
+
+use std::sync::Arc;
+
+use toolgate_call::{Era, Hint, Kind, Method, Plan, name};
+
+use super::{Entry, Registry};
+use crate::list::Tasks;
+use crate::tasks::Bound;
+
+impl Registry {
+    /// What that method needs to do its work on a task; `None` if its target is configured no more.
+    pub(crate) fn plan_of_task(&self, bound: &Bound, method: Method) -> Option<Plan> {
+        let spec = &self.entry(&bound.target)?.spec;
+        let full = name::join(&spec.name, &bound.tool);
+        let rule = self.rules.get(&full).cloned().unwrap_or_default();
+        let read = matches!(method, Method::TasksGet | Method::TasksResult);
+        let yes = |said| if said { Hint::Yes } else { Hint::No };
+        Some(Plan {
+            kind: Kind::Task,
+            target: Arc::clone(&spec.name),
+            name: bound.id.as_str().into(),
+            full: full.into(),
+            scopes: spec.scopes.union(&rule.scopes),
+            read_only: yes(read),
+            // A second cancellation changes nothing; a second answer may.
+            idempotent: yes(read || method == Method::TasksCancel),
+            timeout: spec.timeout,
+            retry: spec.retry,
+            // Asking how a call is getting on takes no place of a call.
+            concurrency: None,
+        })
+    }
+
+    /// Whether any target has tasks that a caller of that era can have.
+    pub(crate) fn offers_tasks(&self, era: Era) -> bool {
+        self.entries.iter().any(|entry| entry.about().tasks.are_for(era))
+    }
+
+    /// Whether a target has tasks of the older kind.
+    pub(crate) fn has_older_tasks(&self, target: &str) -> bool {
+        self.entry(target).is_some_and(|entry| entry.about().tasks == Tasks::Older)
+    }
+
+    /// Whether an older target runs a tool as a task only.
+    pub(crate) fn runs_as_task_only(&self, plan: &Plan) -> bool {
+        plan.is_tool() && self.catalog.load().runs_as_task_only(&plan.full)
+    }
+
+    /// Whether a target tells of the course of its tasks.
+    pub(crate) fn tells_of_tasks(&self, target: &str) -> bool {
+        let tells = |entry: &Arc<Entry>| entry.about().tasks == Tasks::Extension;
+        self.entry(target).is_some_and(tells)
+    }
+}

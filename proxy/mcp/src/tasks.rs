@@ -1,0 +1,124 @@
+//! Calls that have become tasks (`io.modelcontextprotocol/tasks`, SEP-2663).
+//!
+//! Enters: a target's answer that is a task, and what its caller asks of that later. Leaves: the same
+//! under an id of the gateway's own, which is bound to the caller, and the target's answer to what is
+//! asked of it. Never: a table of tasks; a task for a caller who has not declared that it knows them.
+
+mod answer;
+mod id;
+mod older;
+
+pub(crate) use answer::told;
+pub(crate) use id::{Bound, TaskIds};
+
+use std::sync::Arc;
+
+use toolgate_call::{
+    Abilities, Body, Call, Case, Directory, Era, Kind, Method, Permitted, Plan, Refusal, Reply,
+    Resolving,
+};
+use tower::ServiceExt as _;
+
+use crate::Router;
+use crate::bridge::Way;
+use crate::one::{Client, outbound, way};
+use crate::router::{Inner, is_mismatch};
+
+impl Directory for Router {
+    fn lookup(&self, kind: Kind, exposed: &str) -> Option<Arc<Plan>> {
+        self.inner().registry.lookup(kind, exposed)
+    }
+
+    fn resolve<'a>(&'a self, kind: Kind, exposed: &'a str) -> Resolving<'a> {
+        self.inner().registry.resolve(kind, exposed)
+    }
+
+    fn task(&self, call: &Call) -> Result<Arc<Plan>, Refusal> {
+        let inner = self.inner();
+        let plan = call.name.as_deref().and_then(|id| inner.task_of(id, call));
+        let era = call.version.era();
+        let other = if era == Era::Modern { Method::TasksResult } else { Method::TasksUpdate };
+        let offered = || inner.registry.offers_tasks(era);
+        if call.method == other || (plan.is_none() && !offered()) {
+            let message = format!("`{}` is not served here", call.method.label());
+            return Err(Refusal::new(Case::MethodUnknown, message));
+        }
+        if era == Era::Modern && !call.abilities.has(Abilities::TASKS) {
+            return Err(undeclared("tasks are an extension, which this request does not declare"));
+        }
+        plan.ok_or_else(|| {
+            let message = "no such task: it never was, or is over and forgotten";
+            Refusal::new(Case::ParamsInvalid, message)
+        })
+    }
+}
+
+impl Inner {
+    /// What may be done with the task of that id, if it is that caller's.
+    pub(crate) fn task_of(&self, id: &str, call: &Call) -> Option<Arc<Plan>> {
+        let bound = self.sessions.tasks().open(id, &call.principal)?;
+        self.registry.plan_of_task(&bound, call.method).map(Arc::new)
+    }
+
+    /// `tasks/get`, `tasks/update` and `tasks/cancel`, and `tasks/result` of an older caller.
+    pub(crate) async fn task(
+        &self,
+        permitted: Permitted,
+        client: Client<'_>,
+    ) -> Result<Reply, Refusal> {
+        let Some(plan) = permitted.plan().map(Arc::clone) else {
+            return Err(Refusal::internal("a task without a plan"));
+        };
+        let target = self.registry.target(&plan.target);
+        let target = target.ok_or_else(|| Refusal::internal("a task without a target"))?;
+        let (way, permitted) = (way(permitted.call()), Arc::new(permitted));
+        let is_older = self.registry.has_older_tasks(&plan.target);
+        let asked = match client {
+            Client::Modern if is_older => {
+                let way = Way { from: Era::Legacy, ..way };
+                return Box::pin(self.task_of_older(target, &permitted, way)).await;
+            }
+            Client::Modern => outbound(&permitted, Abilities::NONE),
+            // It lives in the session at the target in which it was made.
+            Client::Older { session, .. } => outbound(&permitted, session.abilities),
+        };
+        let reply = target.oneshot(asked.clone()).await?;
+        if is_mismatch(&reply) {
+            return Err(answer::misnamed(&permitted, "does not take the headers of its own task"));
+        }
+        // The caller's own id for it: what it has asked for is what it is told of.
+        let id = permitted.call().name.clone().unwrap_or_default();
+        let reply = match client {
+            Client::Modern => answer::changed(reply, move |answer| Ok(answer::under(answer, &id)))?,
+            Client::Older { .. } => older::named(reply, id),
+        };
+        match client {
+            Client::Older { id, session } if reply.era == Era::Legacy => {
+                Ok(self.relayed(reply, &asked, (id, session.version)))
+            }
+            Client::Modern | Client::Older { .. } => self.bridged(reply, way),
+        }
+    }
+
+    /// A target's reply to a caller of its own era: if it is a task, under an id that is the caller's.
+    pub(crate) fn bound(&self, reply: Reply, permitted: &Arc<Permitted>) -> Result<Reply, Refusal> {
+        // Almost every reply is an answer at once, and none of that kind.
+        let is_none = matches!(&reply.body, Body::One(answer) if !answer::may_be_task(answer));
+        if is_none || reply.era != permitted.call().version.era() {
+            return Ok(reply);
+        }
+        let has_older =
+            |plan: &Arc<Plan>| plan.is_tool() && self.registry.has_older_tasks(&plan.target);
+        if reply.era == Era::Legacy && !permitted.plan().is_some_and(has_older) {
+            return Ok(reply);
+        }
+        let bind = if reply.era == Era::Modern { answer::bound } else { older::bound };
+        let (ids, permitted) = (Arc::clone(self.sessions.tasks()), Arc::clone(permitted));
+        answer::changed(reply, move |answer| bind(answer, &permitted, &ids))
+    }
+}
+
+/// A caller that has not said that it knows tasks.
+pub(crate) fn undeclared(message: &'static str) -> Refusal {
+    Refusal::new(Case::CapabilityMissing, message).lacking(Abilities::TASKS)
+}

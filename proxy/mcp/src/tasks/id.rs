@@ -1,0 +1,140 @@
+//! What a caller knows a task by.
+//!
+//! Enters: a target's id of a task, the tool that became it, and whose it is. Leaves: text fit for a
+//! header that any replica with the same key opens, for that principal and nobody else. Never: a
+//! table; a right by itself: whoever brings it is judged by the tool's scopes again.
+
+use std::sync::Arc;
+
+use toolgate_call::{Principal, Reason, Refusal};
+
+use crate::sealed::Seal;
+
+/// What the key is used for here, which is not what it is used for elsewhere.
+const CONTEXT: &[u8] = b"toolgate task\0";
+/// The longest id of a target's that is taken, in bytes.
+const OF_TARGET: usize = 1024;
+/// The longest text worth opening: target, tool and id at their longest, in Base64, and some air.
+const LONGEST: usize = 2048;
+
+/// Seals and opens ids.
+#[derive(Debug)]
+pub(crate) struct TaskIds(Seal);
+
+/// What an id says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Bound {
+    /// The target's configured name.
+    pub(crate) target: String,
+    /// Its name of the tool.
+    pub(crate) tool: String,
+    /// Its id of the task.
+    pub(crate) id: String,
+}
+
+// === impl TaskIds ===
+
+impl TaskIds {
+    /// Ids sealed with that key.
+    ///
+    /// # Errors
+    /// When the cipher does not take the key, which its length rules out.
+    pub(crate) fn new(key: &[u8]) -> Result<Self, Refusal> {
+        Seal::new(key, CONTEXT, "tt1").map(Self)
+    }
+
+    /// Writes an id.
+    ///
+    /// # Errors
+    /// `upstream_protocol` for a target's id that is empty, too long or has control characters.
+    pub(crate) fn seal(&self, bound: &Bound, principal: &Principal) -> Result<String, Refusal> {
+        let Bound { target, tool, id } = bound;
+        let usable = (1..=OF_TARGET).contains(&id.len()) && !id.chars().any(char::is_control);
+        let sizes = u8::try_from(target.len()).ok().zip(u16::try_from(tool.len()).ok());
+        let Some((of_target, of_tool)) = sizes.filter(|_| usable) else {
+            let name = Arc::from(&**target);
+            let message = format!("`{target}` gives its task an id that cannot be used");
+            return Err(Refusal::target(Reason::UpstreamProtocol, &name, message).after_send());
+        };
+        let mut plain = Vec::with_capacity(3 + target.len() + tool.len() + id.len() + 16);
+        plain.push(of_target);
+        plain.extend_from_slice(target.as_bytes());
+        plain.extend_from_slice(&of_tool.to_be_bytes());
+        plain.extend_from_slice(tool.as_bytes());
+        plain.extend_from_slice(id.as_bytes());
+        self.0.seal(plain, principal)
+    }
+
+    /// Reads an id; `None` if it is not one that was made for that principal.
+    pub(crate) fn open(&self, text: &str, principal: &Principal) -> Option<Bound> {
+        let plain = self.0.open(text, LONGEST, principal)?;
+        let (size, rest) = plain.split_first()?;
+        let (target, rest) = rest.split_at_checked(usize::from(*size))?;
+        let (size, rest) = rest.split_first_chunk::<2>()?;
+        let (tool, id) = rest.split_at_checked(usize::from(u16::from_be_bytes(*size)))?;
+        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).ok();
+        Some(Bound { target: text(target)?, tool: text(tool)?, id: text(id)? })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    //! Who can open what.
+
+    use std::sync::Arc;
+
+    use proptest::prelude::*;
+    use toolgate_call::Principal;
+
+    use super::{Bound, TaskIds};
+
+    fn someone(subject: &str) -> Principal {
+        Principal { subject: Arc::from(subject), ..Principal::anonymous() }
+    }
+
+    fn bound(target: &str, tool: &str, id: &str) -> Bound {
+        Bound { target: target.to_owned(), tool: tool.to_owned(), id: id.to_owned() }
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_sealed_opens_for_its_owner_only(
+            target in "[a-z0-9][a-z0-9-]{0,47}",
+            tool in "[^\\p{Cc}]{1,60}",
+            id in "[^\\p{Cc}]{1,250}",
+        ) {
+            let ids = TaskIds::new(b"key").unwrap();
+            let one = bound(&target, &tool, &id);
+            let text = ids.seal(&one, &someone("a")).unwrap();
+            prop_assert!(text.bytes().all(|byte| byte.is_ascii_graphic()));
+            prop_assert!(text.len() <= super::LONGEST);
+            prop_assert_eq!(ids.open(&text, &someone("a")), Some(one));
+            prop_assert_eq!(ids.open(&text, &someone("b")), None);
+            let others = TaskIds::new(b"other").unwrap();
+            prop_assert_eq!(others.open(&text, &someone("a")), None);
+        }
+
+        #[test]
+        fn whatever_was_touched_does_not_open(at in 0_usize..60, byte in b'0'..b'z') {
+            let ids = TaskIds::new(b"key").unwrap();
+            let text = ids.seal(&bound("t", "tool", "id"), &someone("a")).unwrap();
+            let mut other = text.clone().into_bytes();
+            other[at % text.len()] = byte;
+            let other = String::from_utf8(other).unwrap();
+            prop_assume!(other != text);
+            prop_assert_eq!(ids.open(&other, &someone("a")), None);
+        }
+    }
+
+    #[test]
+    fn the_longest_of_all_opens_and_a_longer_one_is_not_made() {
+        let ids = TaskIds::new(b"key").unwrap();
+        let (target, tool) = ("t".repeat(48), "n".repeat(256));
+        let longest = bound(&target, &tool, &"i".repeat(super::OF_TARGET));
+        let text = ids.seal(&longest, &someone("a")).unwrap();
+        assert_eq!(ids.open(&text, &someone("a")), Some(longest));
+        for odd in ["", "a\nb", &"i".repeat(super::OF_TARGET + 1)] {
+            assert!(ids.seal(&bound(&target, &tool, odd), &someone("a")).is_err());
+        }
+    }
+}
