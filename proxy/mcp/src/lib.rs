@@ -9,6 +9,7 @@ mod router;
 mod list;
 mod member;
 mod naming;
+mod offered;
 mod page;
 mod registry;
 
@@ -24,10 +25,13 @@ mod bridge;
 mod park;
 mod script;
 
+pub mod contract;
+
 mod legacy;
 
 pub use legacy::{SessionConfig, Sessions};
 pub use naming::Prefix;
+pub use offered::{OfferedTool, offered};
 pub use registry::{Registry, TargetSpec, ToolRule};
 pub use router::{McpConfig, Router};
 pub use watches::Watches;

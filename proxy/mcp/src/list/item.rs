@@ -26,11 +26,25 @@ pub(crate) struct Item {
     pub(crate) idempotent: Option<bool>,
     /// Arguments that stand in headers as well.
     pub(crate) mirrors: Arc<[Mirror]>,
+    /// Whether callers are given it.
+    pub(crate) standing: Standing,
     raw: RawJson,
     name_at: Span,
     /// Where an `outputSchema` is that the older era does not know: one of something else than an
     /// object.
     odd_output: Option<Span>,
+}
+
+/// Whether callers are given something.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// They are.
+    #[default]
+    Offered,
+    /// It is held back: it is not what was approved. Its name is its own all the same.
+    Held,
+    /// It is held back, and was never approved. No name of others' depends on it.
+    Stranger,
 }
 
 /// Why something is left out.
@@ -120,7 +134,19 @@ impl Item {
         let Annotations { read_only_hint, idempotent_hint } = hints.unwrap_or_default();
         let name = Arc::from(&*name);
         let (read_only, idempotent) = (read_only_hint, idempotent_hint);
-        Ok(Self { name, read_only, idempotent, mirrors, raw, name_at, odd_output })
+        let standing = Standing::Offered;
+        Ok(Self { name, read_only, idempotent, mirrors, standing, raw, name_at, odd_output })
+    }
+
+    /// One that is on no list; `None`: nobody could use it.
+    pub(crate) fn alone(what: Listed, raw: &RawJson) -> Option<Self> {
+        let value: &RawValue = raw.parse().ok()?;
+        Self::read((what, false), raw, value).ok()
+    }
+
+    /// The same, given to callers or not.
+    pub(crate) fn standing(&self, standing: Standing) -> Self {
+        Self { standing, ..self.clone() }
     }
 
     /// Whether the target describes it as it did before, to the letter.
@@ -172,7 +198,7 @@ impl Item {
 impl PartialEq for Item {
     /// All else is read from it.
     fn eq(&self, other: &Self) -> bool {
-        self.raw == other.raw
+        self.raw == other.raw && self.standing == other.standing
     }
 }
 
