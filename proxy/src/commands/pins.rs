@@ -24,9 +24,9 @@ use crate::config::{self, Config};
 use crate::exit::Exit;
 
 /// What all of them end their help with.
-const CODES: &str = "Exit codes: 0 nothing differs, or done; 1 something differs; 2 usage; 3 the \
-    configuration or the pins file is wrong;\n6 a target could not be asked; 9 a definition that \
-    cannot be approved: readers would not agree on what it says.";
+const CODES: &str = "Exit codes: 0 nothing differs, or done; 1 something differs; 2 usage; \
+    3 the configuration or\nthe pins file is wrong; 6 a target could not be asked; 9 a definition \
+    that cannot be approved,\nsince readers would not agree on what it says.";
 
 /// `toolgate pins`.
 #[derive(Debug, Subcommand)]
@@ -73,9 +73,9 @@ pub struct DiffArgs {
     before_help = "Examples:\n  toolgate pins accept --config toolgate.yaml --all\n  \
         toolgate pins accept --config toolgate.yaml --target github\n  \
         toolgate pins accept --config toolgate.yaml --tool github___search_issues\n\n\
-        What was accepted is printed, and stands in the file: look at it before you commit it. A \
-        gateway that runs\nreads the file again on SIGHUP. If a target cannot be asked, nothing is \
-        written.",
+        What was accepted is printed, and stands in the file: look at it before you commit it.\n\
+        A gateway that runs reads the file again on SIGHUP. If a target cannot be asked, nothing\n\
+        is written.",
     after_help = CODES
 )]
 pub struct AcceptArgs {

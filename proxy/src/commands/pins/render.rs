@@ -51,7 +51,7 @@ struct Tool {
 #[derive(Debug)]
 struct Place {
     pointer: String,
-    class: ContractChange,
+    classes: Vec<&'static str>,
     old: Option<Value>,
     new: Option<Value>,
 }
@@ -156,17 +156,23 @@ impl Tool {
         let at = |definition: &Option<Definition>, pointer: &str| {
             definition.as_ref()?.value().ok()?.pointer(pointer).cloned()
         };
-        let place = |difference: &Difference| Place {
-            pointer: difference.pointer.clone(),
-            class: difference.class,
-            old: at(&approved, &difference.pointer),
-            new: at(&seen, &difference.pointer),
-        };
+        let mut places: Vec<Place> = Vec::new();
+        for Difference { pointer, class } in &one.change.differences {
+            match places.iter_mut().find(|place| place.pointer == *pointer) {
+                Some(place) => place.classes.push(class.word()),
+                None => places.push(Place {
+                    pointer: pointer.clone(),
+                    classes: vec![class.word()],
+                    old: at(&approved, pointer),
+                    new: at(&seen, pointer),
+                }),
+            }
+        }
         Self {
             name: one.name.to_owned(),
             classes: one.change.classes.iter().map(ContractChange::word).collect(),
             action: actions.about(one.change.classes),
-            places: one.change.differences.iter().map(place).collect(),
+            places,
             more: one.change.more,
             approved,
             seen,
@@ -182,7 +188,7 @@ impl Tool {
         }
         for place in &self.places {
             let at = if place.pointer.is_empty() { "the whole" } else { &place.pointer };
-            let _written = writeln!(out, "    {} ({})", printable(at), place.class.word());
+            let _written = writeln!(out, "    {} ({})", printable(at), place.classes.join(", "));
             let (old, new) = excerpts(text(&place.old).as_deref(), text(&place.new).as_deref());
             for (sign, text) in [("-", old), ("+", new)] {
                 if let Some(text) = text {
@@ -199,7 +205,7 @@ impl Tool {
         let hash = |of: &Option<Definition>| of.as_ref().map(|one| one.hash().to_string());
         let place = |place: &Place| {
             json!({
-                "pointer": place.pointer, "class": place.class.word(),
+                "pointer": place.pointer, "classes": place.classes,
                 "old": place.old, "new": place.new,
             })
         };

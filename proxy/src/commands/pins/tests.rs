@@ -45,7 +45,7 @@ fn long_texts_are_shown_from_where_they_differ() {
     assert_eq!(old, format!("…{}", "x".repeat(24)));
     assert_eq!(new, format!("…{}evil", "x".repeat(24)));
     let (_, long) = excerpts(None, Some(&same));
-    assert_eq!(long.unwrap(), format!("{}… (800 more)", "x".repeat(200)));
+    assert_eq!(long.unwrap(), format!("{}… (700 more)", "x".repeat(300)));
     // Nothing steers the terminal, and nothing is there that is not seen.
     let (_, shown) = excerpts(None, Some("a\u{1b}[2K\u{202e}\u{e0041}\n\"é\""));
     assert_eq!(shown.unwrap(), r#"a\u{1b}[2K\u{202e}\u{e0041}\n"é""#);

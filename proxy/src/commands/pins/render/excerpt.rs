@@ -8,7 +8,7 @@ use toolgate_mcp::contract::printable;
 /// Characters before the first difference that are shown.
 const BEFORE: usize = 24;
 /// Characters of an excerpt.
-const LONGEST: usize = 200;
+const LONGEST: usize = 300;
 
 /// What is shown of both.
 pub(in crate::commands::pins) fn excerpts(
