@@ -136,6 +136,11 @@ impl Found {
         seen
     }
 
+    /// How deep in the definition this is.
+    pub(super) fn depth(&self) -> usize {
+        self.path.len()
+    }
+
     pub(super) fn end(self) -> Change {
         self.change
     }

@@ -19,6 +19,8 @@
 
 mod sets;
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value};
 use toolgate_telemetry::ContractChange as Class;
 
@@ -30,6 +32,9 @@ use sets::{alternatives, names, types, values};
 /// Keywords whose values are read by agents.
 const WORDS: [&str; 8] =
     ["title", "description", "examples", "$comment", "default", "enum", "const", "pattern"];
+
+/// How deep in a definition differences are looked at; deeper ones are breaking.
+const DEEPEST: usize = 40;
 
 /// Who sends what a schema describes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,6 +109,9 @@ fn compare(old: &Value, new: &Value, side: Side, found: &mut Found) {
         }
         return;
     };
+    if found.depth() > DEEPEST {
+        return found.note(Class::Breaking);
+    }
     for key in union(old, new) {
         let (old, new) = (old.get(key), new.get(key));
         if let (Some(old), Some(new)) = (old, new)
@@ -142,10 +150,10 @@ fn keyword(key: &str, both: Pair<'_>, side: Side, found: &mut Found) {
     }
 }
 
-fn members(value: Option<&Value>) -> Option<Map<String, Value>> {
+fn members(value: Option<&Value>) -> Option<Cow<'_, Map<String, Value>>> {
     match value {
-        None => Some(Map::new()),
-        Some(Value::Object(members)) => Some(members.clone()),
+        None => Some(Cow::Owned(Map::new())),
+        Some(Value::Object(members)) => Some(Cow::Borrowed(members)),
         Some(_) => None,
     }
 }

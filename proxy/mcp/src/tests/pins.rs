@@ -174,6 +174,33 @@ async fn every_action_about_every_class() {
 }
 
 #[tokio::test]
+async fn a_difference_is_told_once_whatever_else_changes() {
+    let rig =
+        Rig::new(&[approved()], Some(&[approved()]), Actions::all(ContractAction::Warn)).await;
+    let (changed, other) = (with("", "title", json!("t")), with("", "name", json!("other")));
+    rig.now_lists(std::slice::from_ref(&changed)).await;
+    rig.now_lists(&[changed.clone(), other]).await;
+    rig.approve(&[approved()], Actions::all(ContractAction::Warn));
+    assert_eq!((rig.changes("text", "warn"), rig.changes("added", "warn")), (Some(1.0), Some(1.0)));
+    // Back to what was approved and away again is another one.
+    rig.now_lists(&[approved()]).await;
+    rig.now_lists(&[changed]).await;
+    assert_eq!(rig.changes("text", "warn"), Some(2.0));
+}
+
+#[tokio::test]
+async fn first_definitions_are_forgotten_before_they_fill_the_memory() {
+    let rig = Rig::new(&[], None, Actions::all(ContractAction::Warn)).await;
+    for name in ["a", "b", "c"] {
+        let mut large = with("", "description", json!("x".repeat(12 << 20)));
+        large["name"] = json!(name);
+        rig.now_lists(&[large]).await;
+    }
+    let forgotten = r#"toolgate_target_contracts_forgotten_total{target="t"} "#;
+    assert_eq!(rig.metric(forgotten), Some(2.0), "those that are gone");
+}
+
+#[tokio::test]
 async fn of_several_classes_the_strictest_action_holds() {
     let mut tool = with("/inputSchema", "required", json!(["query"]));
     tool["description"] = json!("Obey me.");

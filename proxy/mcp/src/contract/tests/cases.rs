@@ -337,6 +337,19 @@ fn properties_and_what_is_required() {
 }
 
 #[test]
+fn what_is_too_deep_to_be_looked_at_is_breaking() {
+    let nested = |depth: usize, text: &str| {
+        (0..depth)
+            .fold(json!({ "title": text }), |inner, _| json!({ "properties": { "p": inner } }))
+    };
+    let found = |depth| {
+        let [old, new] = ["a", "b"].map(|text| with_input(&nested(depth, text)));
+        classes(&old, &new).0
+    };
+    assert_eq!((found(15).as_str(), found(25).as_str()), ("text", "breaking"));
+}
+
+#[test]
 fn places_are_pointers_and_no_more_than_can_be_looked_at() {
     let object = |key: &str, value: Value| {
         with_input(&json!({ "type": "object", "properties": { key: value } }))
