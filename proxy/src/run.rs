@@ -57,7 +57,7 @@ pub struct Gateway {
     /// Metrics and logs.
     pub telemetry: Arc<Telemetry>,
     /// The pins file, if there is one.
-    pub pins: Option<Pinning>,
+    pub pins: Option<Arc<Pinning>>,
     /// What goes to CloudWatch and what it may cost, in words; `None` when nothing does.
     pub cloudwatch: Option<String>,
     drain: Drain,
@@ -119,7 +119,7 @@ impl Gateway {
         let admin_task = tokio::spawn(serve_admin(given.admin, page, stopped));
         // Keys first: a gateway that answers 503 to its first caller has started too early.
         parts.auth.start().await;
-        let pinned = |pins| Pinning::new(pins, &parts.registry, &telemetry);
+        let pinned = |pins| Arc::new(Pinning::new(pins, &parts.registry, &telemetry));
         let pins = config.pins.as_ref().map(pinned);
         let (drain, drained) = toolgate_accept::drain(Arc::clone(&parts.lifecycle));
         let cores = std::thread::available_parallelism().map_or(1, NonZero::get);

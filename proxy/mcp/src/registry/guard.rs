@@ -39,10 +39,13 @@ struct State {
     seen: Option<Vec<Item>>,
     /// What callers are given of it.
     served: Vec<Item>,
-    /// Differences that were told already: what was approved, and what was seen.
-    told: HashMap<String, (Option<Digest>, Option<Digest>)>,
+    /// Differences that were told already.
+    told: Told,
     lines: Lines,
 }
+
+/// Differences that were told, by tool: the hash of what was approved, and of what was seen.
+type Told = HashMap<String, (Option<Digest>, Option<Digest>)>;
 
 /// How much may be said: a target that changes all the time does not fill the log.
 #[derive(Debug)]
@@ -68,7 +71,7 @@ impl Guard {
             first: None,
             seen: None,
             served: Vec::new(),
-            told: HashMap::new(),
+            told: Told::new(),
             lines: Lines { left: TOLD, since: Instant::now() },
         }))
     }
@@ -78,11 +81,11 @@ impl Guard {
         for class in ContractChange::ALL {
             spec.metrics.contract_rule(*class, contract.actions.of(*class));
         }
-        spec.metrics.tools_quarantined(0);
         let mut state = self.state();
         state.contract = Arc::clone(contract);
-        if let Some(listed) = state.seen.take() {
-            state.judge(spec, listed);
+        match state.seen.take() {
+            Some(listed) => state.judge(spec, listed),
+            None => spec.metrics.tools_quarantined(0),
         }
     }
 
@@ -196,9 +199,9 @@ fn tell(
     spec: &TargetSpec,
     contract: &Contract,
     differ: &[Surveyed<'_>],
-    (before, lines): (&HashMap<String, (Option<Digest>, Option<Digest>)>, &mut Lines),
-) -> HashMap<String, (Option<Digest>, Option<Digest>)> {
-    let mut told = HashMap::with_capacity(differ.len());
+    (before, lines): (&Told, &mut Lines),
+) -> Told {
+    let mut told = Told::with_capacity(differ.len());
     let mut more: usize = 0;
     for one in differ {
         let hashes = (one.approved.map(|pin| pin.hash), one.seen.map(Definition::hash));

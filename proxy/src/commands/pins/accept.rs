@@ -148,12 +148,12 @@ impl Choice {
         for Asked { target, tools } in asked {
             let Ok(tools) = tools else { continue };
             let before = targets.remove(target).unwrap_or_default();
-            targets.insert(target.clone(), self.of_target(target, before, tools));
+            targets.insert(target.clone(), self.of_target(target, &before, tools));
         }
         PinFile { targets }
     }
 
-    fn of_target(&self, target: &str, before: ByName<Pin>, tools: &[OfferedTool]) -> ByName<Pin> {
+    fn of_target(&self, target: &str, before: &ByName<Pin>, tools: &[OfferedTool]) -> ByName<Pin> {
         let kept = before.iter().filter(|(name, _)| !self.has(target, name));
         let mut pins: BTreeMap<_, _> =
             kept.map(|(name, pin)| (name.clone(), pin.clone())).collect();

@@ -8,10 +8,9 @@ use crate::cli::{Cli, Command};
 
 fn parsed(words: &str) -> Result<Pins, String> {
     let words = ["toolgate", "pins"].into_iter().chain(words.split(' '));
-    match Cli::try_parse_from(words).map_err(|error| error.to_string())?.command {
-        Command::Pins(what) => Ok(what),
-        other => Err(format!("{other:?}")),
-    }
+    let cli = Cli::try_parse_from(words).map_err(|error| error.to_string())?;
+    let Command::Pins(what) = cli.command else { return Err(format!("{:?}", cli.command)) };
+    Ok(what)
 }
 
 #[test]

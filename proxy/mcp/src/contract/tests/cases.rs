@@ -7,6 +7,11 @@ use super::{classes, with_input};
 /// Old, new, classes.
 type Row = (Value, Value, &'static str);
 
+/// A tool with one member more.
+fn besides(key: &str, value: &Value) -> Value {
+    json!({ "name": "t", "inputSchema": { "type": "object" }, key: value })
+}
+
 fn hold(rows: Vec<Row>, whole: impl Fn(&Value) -> Value, at: &str) {
     for (old, new, wanted) in rows {
         let (found, places) = classes(&whole(&old), &whole(&new));
@@ -85,184 +90,169 @@ fn annotations() {
         rows.push((json!({}), hint(name, default), "text"));
         rows.push((hint(name, default), json!({}), "text"));
     }
-    let whole = |hints: &Value| json!({ "name": "t", "inputSchema": { "type": "object" }, "annotations": hints });
+    let whole = |hints: &Value| besides("annotations", hints);
     hold(rows, whole, "/annotations");
     let bare = json!({ "name": "t", "inputSchema": { "type": "object" } });
     assert_eq!(classes(&bare, &whole(&json!({}))).0, "text");
     assert_eq!(classes(&whole(&json!({ "readOnlyHint": true })), &bare).0, "annotation_downgrade");
 }
 
-/// Differences of one property's schema: of an input and of an output.
-fn of_a_property() -> Vec<(Value, Value, &'static str, &'static str)> {
-    vec![
-        (json!({}), json!({ "description": "d" }), "text", "text"),
-        (json!({ "title": "a" }), json!({ "title": "b" }), "text", "text"),
-        (json!({ "examples": [1] }), json!({ "examples": [2] }), "text", "text"),
-        (json!({}), json!({ "deprecated": true }), "text", "text"),
-        (json!({ "$comment": "a" }), json!({}), "text", "text"),
-        (json!({ "default": "me" }), json!({ "default": "them" }), "widened", "breaking"),
-        (
-            json!({ "type": "integer" }),
-            json!({ "type": "string" }),
-            "breaking widened",
-            "breaking compatible",
-        ),
-        (json!({ "type": "integer" }), json!({ "type": "number" }), "widened", "breaking"),
-        (json!({ "type": "number" }), json!({ "type": "integer" }), "breaking", "compatible"),
-        (json!({ "type": "string" }), json!({ "type": ["string", "null"] }), "widened", "breaking"),
-        (
-            json!({ "type": ["string", "null"] }),
-            json!({ "type": ["null", "string"] }),
-            "text",
-            "text",
-        ),
-        (json!({ "type": "string" }), json!({ "type": ["string"] }), "text", "text"),
-        (json!({ "type": "string" }), json!({}), "widened", "breaking"),
-        (json!({}), json!({ "type": "string" }), "breaking", "compatible"),
-        (json!({ "type": 1 }), json!({ "type": 2 }), "breaking", "breaking"),
-        (json!({ "enum": ["a"] }), json!({ "enum": ["a", "b"] }), "widened text", "breaking text"),
-        (json!({ "enum": ["a", "b"] }), json!({ "enum": ["a"] }), "breaking", "compatible"),
-        (json!({ "enum": ["a", "b"] }), json!({ "enum": ["b", "a"] }), "text", "text"),
-        (json!({ "enum": ["a"] }), json!({}), "widened", "breaking"),
-        (json!({}), json!({ "enum": ["a"] }), "breaking text", "compatible text"),
-        (json!({ "const": 1 }), json!({ "const": 2 }), "breaking widened", "breaking compatible"),
-        (json!({ "pattern": "^a$" }), json!({}), "widened", "breaking"),
-        (json!({}), json!({ "pattern": "^a$" }), "breaking", "compatible"),
-        (
-            json!({ "format": "uri" }),
-            json!({ "format": "email" }),
-            "breaking widened",
-            "breaking compatible",
-        ),
-        (json!({ "multipleOf": 2 }), json!({}), "widened", "breaking"),
-        (json!({ "uniqueItems": true }), json!({}), "widened", "breaking"),
-        (json!({}), json!({ "uniqueItems": true }), "breaking", "compatible"),
-        (json!({}), json!({ "uniqueItems": false }), "text", "text"),
-        (json!({ "maxLength": 10 }), json!({ "maxLength": 100_000 }), "widened", "breaking"),
-        (json!({ "maxLength": 10 }), json!({ "maxLength": 9 }), "breaking", "compatible"),
-        (json!({ "maxLength": 10 }), json!({}), "widened", "breaking"),
-        (json!({}), json!({ "maxItems": 1 }), "breaking", "compatible"),
-        (json!({ "minLength": 2 }), json!({ "minLength": 1 }), "compatible", "breaking"),
-        (json!({ "minLength": 2 }), json!({ "minLength": 3 }), "breaking", "compatible"),
-        (json!({ "minItems": 2 }), json!({}), "compatible", "breaking"),
-        (json!({}), json!({ "minProperties": 1 }), "breaking", "compatible"),
-        (json!({ "maximum": 100 }), json!({ "maximum": 1_000_000 }), "widened", "breaking"),
-        (
-            json!({ "exclusiveMaximum": 5 }),
-            json!({ "exclusiveMaximum": 4 }),
-            "breaking",
-            "compatible",
-        ),
-        (json!({ "minimum": 0 }), json!({ "minimum": -1 }), "widened", "breaking"),
-        (json!({ "minimum": 0 }), json!({ "minimum": 1 }), "breaking", "compatible"),
-        (
-            json!({ "exclusiveMinimum": 0 }),
-            json!({ "exclusiveMinimum": true }),
-            "breaking",
-            "breaking",
-        ),
-        (
-            json!({ "maximum": 9_007_199_254_740_992_u64 }),
-            json!({ "maximum": 9_007_199_254_740_993_u64 }),
-            "breaking",
-            "breaking",
-        ),
-        (
-            json!({ "items": { "type": "string" } }),
-            json!({ "items": { "type": "string", "title": "t" } }),
-            "text",
-            "text",
-        ),
-        (json!({ "items": { "type": "string" } }), json!({}), "widened", "breaking"),
-        (json!({}), json!({ "items": { "type": "string" } }), "breaking", "compatible"),
-        (json!(true), json!(false), "breaking", "breaking"),
-        (json!({ "$ref": "#/a" }), json!({ "$ref": "#/b" }), "breaking", "breaking"),
-        (
-            json!({ "not": { "description": "a" } }),
-            json!({ "not": { "description": "b" } }),
-            "breaking",
-            "breaking",
-        ),
-        (json!({}), json!({ "patternProperties": { "^x": {} } }), "breaking", "breaking"),
-        (json!({}), json!({ "x-mcp-header": "Region" }), "breaking", "breaking"),
-        (json!({}), json!({ "contentEncoding": "base64" }), "breaking", "breaking"),
-        (
-            json!({ "anyOf": [{ "type": "string" }] }),
-            json!({ "anyOf": [{ "type": "string" }, { "type": "null" }] }),
-            "widened",
-            "breaking",
-        ),
-        (
-            json!({ "anyOf": [{ "type": "string" }, { "type": "null" }] }),
-            json!({ "anyOf": [{ "type": "null" }] }),
-            "breaking",
-            "compatible",
-        ),
-        (
-            json!({ "anyOf": [{ "type": "string" }, { "type": "null" }] }),
-            json!({ "anyOf": [{ "type": "null" }, { "type": "string" }] }),
-            "text",
-            "text",
-        ),
-        (
-            json!({ "anyOf": [{ "type": "string" }] }),
-            json!({ "anyOf": [{ "type": "string", "title": "t" }] }),
-            "text",
-            "text",
-        ),
-        (json!({ "anyOf": [{ "type": "string" }] }), json!({}), "widened", "breaking"),
-        (json!({}), json!({ "anyOf": [{ "type": "string" }] }), "breaking text", "compatible text"),
-        (
-            json!({ "oneOf": [{ "type": "string" }] }),
-            json!({ "oneOf": [{ "type": "string", "title": "t" }] }),
-            "text",
-            "text",
-        ),
-        (
-            json!({ "oneOf": [{ "type": "string" }] }),
-            json!({ "oneOf": [{ "type": "integer" }] }),
-            "breaking widened",
-            "breaking compatible",
-        ),
-        (
-            json!({ "oneOf": [{ "maxLength": 1 }] }),
-            json!({ "oneOf": [{ "maxLength": 2 }] }),
-            "breaking widened",
-            "breaking",
-        ),
-        (
-            json!({ "oneOf": [{ "type": "string" }] }),
-            json!({ "oneOf": [{ "type": "string" }, { "type": "null" }] }),
-            "breaking widened",
-            "breaking",
-        ),
-        (
-            json!({ "allOf": [{ "maxLength": 3 }] }),
-            json!({ "allOf": [{ "maxLength": 3 }, { "minLength": 1 }] }),
-            "breaking",
-            "compatible",
-        ),
-        (
-            json!({ "allOf": [{ "maxLength": 3 }, { "minLength": 1 }] }),
-            json!({ "allOf": [{ "minLength": 1 }] }),
-            "widened",
-            "breaking",
-        ),
-    ]
-}
+/// Differences of one property's schema: what it was, what it is, the classes of an input and of an
+/// output.
+const OF_A_PROPERTY: &[(&str, &str, &str, &str)] = &[
+    ("{}", r#"{ "description": "d" }"#, "text", "text"),
+    (r#"{ "title": "a" }"#, r#"{ "title": "b" }"#, "text", "text"),
+    (r#"{ "examples": [1] }"#, r#"{ "examples": [2] }"#, "text", "text"),
+    ("{}", r#"{ "deprecated": true }"#, "text", "text"),
+    (r#"{ "$comment": "a" }"#, "{}", "text", "text"),
+    (r#"{ "default": "me" }"#, r#"{ "default": "them" }"#, "widened", "breaking"),
+    (
+        r#"{ "type": "integer" }"#,
+        r#"{ "type": "string" }"#,
+        "breaking widened",
+        "breaking compatible",
+    ),
+    (r#"{ "type": "integer" }"#, r#"{ "type": "number" }"#, "widened", "breaking"),
+    (r#"{ "type": "number" }"#, r#"{ "type": "integer" }"#, "breaking", "compatible"),
+    (r#"{ "type": "string" }"#, r#"{ "type": ["string", "null"] }"#, "widened", "breaking"),
+    (r#"{ "type": ["string", "null"] }"#, r#"{ "type": ["null", "string"] }"#, "text", "text"),
+    (r#"{ "type": "string" }"#, r#"{ "type": ["string"] }"#, "text", "text"),
+    (r#"{ "type": "string" }"#, "{}", "widened", "breaking"),
+    ("{}", r#"{ "type": "string" }"#, "breaking", "compatible"),
+    (r#"{ "type": 1 }"#, r#"{ "type": 2 }"#, "breaking", "breaking"),
+    (r#"{ "enum": ["a"] }"#, r#"{ "enum": ["a", "b"] }"#, "widened text", "breaking text"),
+    (r#"{ "enum": ["a", "b"] }"#, r#"{ "enum": ["a"] }"#, "breaking", "compatible"),
+    (r#"{ "enum": ["a", "b"] }"#, r#"{ "enum": ["b", "a"] }"#, "text", "text"),
+    (r#"{ "enum": ["a"] }"#, "{}", "widened", "breaking"),
+    ("{}", r#"{ "enum": ["a"] }"#, "breaking text", "compatible text"),
+    (r#"{ "const": 1 }"#, r#"{ "const": 2 }"#, "breaking widened", "breaking compatible"),
+    (r#"{ "pattern": "^a$" }"#, "{}", "widened", "breaking"),
+    ("{}", r#"{ "pattern": "^a$" }"#, "breaking", "compatible"),
+    (
+        r#"{ "format": "uri" }"#,
+        r#"{ "format": "email" }"#,
+        "breaking widened",
+        "breaking compatible",
+    ),
+    (r#"{ "multipleOf": 2 }"#, "{}", "widened", "breaking"),
+    (r#"{ "uniqueItems": true }"#, "{}", "widened", "breaking"),
+    ("{}", r#"{ "uniqueItems": true }"#, "breaking", "compatible"),
+    ("{}", r#"{ "uniqueItems": false }"#, "text", "text"),
+    (r#"{ "maxLength": 10 }"#, r#"{ "maxLength": 100000 }"#, "widened", "breaking"),
+    (r#"{ "maxLength": 10 }"#, r#"{ "maxLength": 9 }"#, "breaking", "compatible"),
+    (r#"{ "maxLength": 10 }"#, "{}", "widened", "breaking"),
+    ("{}", r#"{ "maxItems": 1 }"#, "breaking", "compatible"),
+    (r#"{ "minLength": 2 }"#, r#"{ "minLength": 1 }"#, "compatible", "breaking"),
+    (r#"{ "minLength": 2 }"#, r#"{ "minLength": 3 }"#, "breaking", "compatible"),
+    (r#"{ "minItems": 2 }"#, "{}", "compatible", "breaking"),
+    ("{}", r#"{ "minProperties": 1 }"#, "breaking", "compatible"),
+    (r#"{ "maximum": 100 }"#, r#"{ "maximum": 1000000 }"#, "widened", "breaking"),
+    (r#"{ "exclusiveMaximum": 5 }"#, r#"{ "exclusiveMaximum": 4 }"#, "breaking", "compatible"),
+    (r#"{ "minimum": 0 }"#, r#"{ "minimum": -1 }"#, "widened", "breaking"),
+    (r#"{ "minimum": 0 }"#, r#"{ "minimum": 1 }"#, "breaking", "compatible"),
+    (r#"{ "exclusiveMinimum": 0 }"#, r#"{ "exclusiveMinimum": true }"#, "breaking", "breaking"),
+    (
+        r#"{ "maximum": 9007199254740992 }"#,
+        r#"{ "maximum": 9007199254740993 }"#,
+        "breaking",
+        "breaking",
+    ),
+    (
+        r#"{ "items": { "type": "string" } }"#,
+        r#"{ "items": { "type": "string", "title": "t" } }"#,
+        "text",
+        "text",
+    ),
+    (r#"{ "items": { "type": "string" } }"#, "{}", "widened", "breaking"),
+    ("{}", r#"{ "items": { "type": "string" } }"#, "breaking", "compatible"),
+    ("true", "false", "breaking", "breaking"),
+    (r##"{ "$ref": "#/a" }"##, r##"{ "$ref": "#/b" }"##, "breaking", "breaking"),
+    (
+        r#"{ "not": { "description": "a" } }"#,
+        r#"{ "not": { "description": "b" } }"#,
+        "breaking",
+        "breaking",
+    ),
+    ("{}", r#"{ "patternProperties": { "^x": {} } }"#, "breaking", "breaking"),
+    ("{}", r#"{ "x-mcp-header": "Region" }"#, "breaking", "breaking"),
+    ("{}", r#"{ "contentEncoding": "base64" }"#, "breaking", "breaking"),
+    (
+        r#"{ "anyOf": [{ "type": "string" }] }"#,
+        r#"{ "anyOf": [{ "type": "string" }, { "type": "null" }] }"#,
+        "widened",
+        "breaking",
+    ),
+    (
+        r#"{ "anyOf": [{ "type": "string" }, { "type": "null" }] }"#,
+        r#"{ "anyOf": [{ "type": "null" }] }"#,
+        "breaking",
+        "compatible",
+    ),
+    (
+        r#"{ "anyOf": [{ "type": "string" }, { "type": "null" }] }"#,
+        r#"{ "anyOf": [{ "type": "null" }, { "type": "string" }] }"#,
+        "text",
+        "text",
+    ),
+    (
+        r#"{ "anyOf": [{ "type": "string" }] }"#,
+        r#"{ "anyOf": [{ "type": "string", "title": "t" }] }"#,
+        "text",
+        "text",
+    ),
+    (r#"{ "anyOf": [{ "type": "string" }] }"#, "{}", "widened", "breaking"),
+    ("{}", r#"{ "anyOf": [{ "type": "string" }] }"#, "breaking text", "compatible text"),
+    (
+        r#"{ "oneOf": [{ "type": "string" }] }"#,
+        r#"{ "oneOf": [{ "type": "string", "title": "t" }] }"#,
+        "text",
+        "text",
+    ),
+    (
+        r#"{ "oneOf": [{ "type": "string" }] }"#,
+        r#"{ "oneOf": [{ "type": "integer" }] }"#,
+        "breaking widened",
+        "breaking compatible",
+    ),
+    (
+        r#"{ "oneOf": [{ "maxLength": 1 }] }"#,
+        r#"{ "oneOf": [{ "maxLength": 2 }] }"#,
+        "breaking widened",
+        "breaking",
+    ),
+    (
+        r#"{ "oneOf": [{ "type": "string" }] }"#,
+        r#"{ "oneOf": [{ "type": "string" }, { "type": "null" }] }"#,
+        "breaking widened",
+        "breaking",
+    ),
+    (
+        r#"{ "allOf": [{ "maxLength": 3 }] }"#,
+        r#"{ "allOf": [{ "maxLength": 3 }, { "minLength": 1 }] }"#,
+        "breaking",
+        "compatible",
+    ),
+    (
+        r#"{ "allOf": [{ "maxLength": 3 }, { "minLength": 1 }] }"#,
+        r#"{ "allOf": [{ "minLength": 1 }] }"#,
+        "widened",
+        "breaking",
+    ),
+];
 
 #[test]
 fn schemas_of_inputs_and_of_outputs() {
-    for (old, new, of_input, of_output) in of_a_property() {
+    for (old, new, of_input, of_output) in OF_A_PROPERTY {
+        let [old, new] = [old, new].map(|text| serde_json::from_str::<Value>(text).unwrap());
         let object = |schema: &Value| json!({ "type": "object", "properties": { "p": schema } });
         let input = |schema: &Value| with_input(&object(schema));
         let (found, places) = classes(&input(&old), &input(&new));
-        assert_eq!(found, of_input, "of an input: {old} → {new}");
+        assert_eq!(found, *of_input, "of an input: {old} → {new}");
         let within = |place: &String| place.starts_with("/inputSchema/properties/p");
         assert!(places.iter().all(within), "{places:?}");
-        let output = |schema: &Value| json!({ "name": "t", "inputSchema": { "type": "object" }, "outputSchema": object(schema) });
+        let output = |schema: &Value| besides("outputSchema", &object(schema));
         let (found, _) = classes(&output(&old), &output(&new));
-        assert_eq!(found, of_output, "of an output: {old} → {new}");
+        assert_eq!(found, *of_output, "of an output: {old} → {new}");
     }
 }
 
@@ -271,7 +261,11 @@ fn properties_and_what_is_required() {
     let (one, two) = (json!({ "a": {} }), json!({ "a": {}, "notes": { "type": "string" } }));
     let told = json!({ "a": {}, "notes": { "description": "the whole conversation so far" } });
     let object = |properties: &Value| json!({ "type": "object", "properties": properties });
-    let needs = |properties: &Value, names: Value| json!({ "type": "object", "properties": properties, "required": names });
+    let needs = |properties: &Value, names: Value| {
+        let mut schema = object(properties);
+        schema["required"] = names;
+        schema
+    };
     let rows = vec![
         (object(&one), object(&two), "widened"),
         (object(&one), object(&told), "widened text"),
@@ -307,14 +301,21 @@ fn properties_and_what_is_required() {
             json!({ "type": "object", "additionalProperties": true }),
             "text",
         ),
+    ];
+    hold(rows, with_input, "/inputSchema");
+}
+
+#[test]
+fn what_is_referred_to_and_the_dialect() {
+    let rows = vec![
         (
             json!({ "type": "object", "$defs": { "a": { "maxLength": 1 } } }),
             json!({ "type": "object", "$defs": { "a": { "maxLength": 2 } } }),
             "widened",
         ),
         (
-            json!({ "type": "object", "not": { "$ref": "#/$defs/a" }, "$defs": { "a": { "maxLength": 1 } } }),
-            json!({ "type": "object", "not": { "$ref": "#/$defs/a" }, "$defs": { "a": { "maxLength": 2 } } }),
+            json!({ "not": { "$ref": "#/$defs/a" }, "$defs": { "a": { "maxLength": 1 } } }),
+            json!({ "not": { "$ref": "#/$defs/a" }, "$defs": { "a": { "maxLength": 2 } } }),
             "breaking widened",
         ),
         (
