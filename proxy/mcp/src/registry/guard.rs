@@ -249,3 +249,21 @@ fn places(change: &Change) -> String {
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
     format!("{}{more}", shown.join(" "))
 }
+
+#[cfg(test)]
+mod tests {
+    //! How much is said.
+
+    use super::{Duration, Instant, Lines, TOLD, TOLD_IN};
+
+    #[tokio::test(start_paused = true)]
+    async fn a_target_that_changes_all_the_time_does_not_fill_the_log() {
+        let mut lines = Lines { left: TOLD, since: Instant::now() };
+        let taken = |lines: &mut Lines| (0..1000).filter(|_| lines.take()).count();
+        assert_eq!(taken(&mut lines), TOLD);
+        tokio::time::advance(TOLD_IN - Duration::from_secs(1)).await;
+        assert_eq!(taken(&mut lines), 0);
+        tokio::time::advance(Duration::from_secs(1)).await;
+        assert_eq!(taken(&mut lines), TOLD);
+    }
+}
