@@ -4,6 +4,7 @@
 //! what must be kept alive for them. Never: reads a file or the environment.
 
 pub(crate) mod cloudwatch;
+pub(crate) mod pins;
 mod target;
 
 use std::collections::HashMap;
@@ -130,6 +131,7 @@ pub fn assemble(
     let specs = backends.iter().map(|backend| backend.spec.clone()).collect();
     let registry =
         Registry::new(specs, rules(config), prefix(config.prefix), watches, Arc::clone(telemetry));
+    registry.hold_to(&pins::contracts(config.pins.as_ref(), None));
     facts.know(&registry, &backends);
     let shown = Arc::downgrade(&facts);
     telemetry.at_scrape(move || {

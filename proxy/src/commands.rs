@@ -8,6 +8,7 @@ pub mod check;
 pub mod dev;
 pub mod files;
 pub mod log_level;
+pub mod pins;
 pub mod serve;
 pub mod stdio;
 pub mod token;

@@ -13,6 +13,7 @@ mod expand;
 mod file;
 mod near;
 mod ordered;
+mod pins;
 mod placeholder;
 mod read;
 mod reference;
@@ -31,11 +32,13 @@ mod units;
 mod words;
 
 pub use self::choice::{
-    Builtin, CloudDimension, CloudMode, Era, LogLevel, OtlpProtocol, Prefix, Profile, XrayMode,
+    Builtin, CloudDimension, CloudMode, Era, LogLevel, OtlpProtocol, PinAction, Prefix, Profile,
+    XrayMode,
 };
+pub use self::pins::{BadPins, PinFile};
 pub use self::report::{Mistake, Position, Report};
 pub use self::resolved::{
-    Auth, Aws, Breaker, CloudWatch, Config, Credentials, EnvValue, Issuer, Limits, Log, Otlp,
+    Auth, Aws, Breaker, CloudWatch, Config, Credentials, EnvValue, Issuer, Limits, Log, Otlp, Pins,
     Retry, Sessions, Shutdown, Target, TargetKind, Tool, Traces, Xray,
 };
 pub use self::schema::schema;

@@ -22,6 +22,7 @@ use crate::assembly::{self, Assembly, Backend, Callers, Far};
 use crate::cloud::Cloud;
 use crate::config::Config;
 use crate::facts::Facts;
+use crate::pins::Pinning;
 use crate::stack::{Parts, stack};
 
 /// How long a caller may take over what is its to do. Idle connections stay for longer than an AWS
@@ -55,6 +56,8 @@ pub struct Gateway {
     pub facts: Arc<Facts>,
     /// Metrics and logs.
     pub telemetry: Arc<Telemetry>,
+    /// The pins file, if there is one.
+    pub pins: Option<Arc<Pinning>>,
     /// What goes to CloudWatch and what it may cost, in words; `None` when nothing does.
     pub cloudwatch: Option<String>,
     drain: Drain,
@@ -116,6 +119,8 @@ impl Gateway {
         let admin_task = tokio::spawn(serve_admin(given.admin, page, stopped));
         // Keys first: a gateway that answers 503 to its first caller has started too early.
         parts.auth.start().await;
+        let pinned = |pins| Arc::new(Pinning::new(pins, &parts.registry, &telemetry));
+        let pins = config.pins.as_ref().map(pinned);
         let (drain, drained) = toolgate_accept::drain(Arc::clone(&parts.lifecycle));
         let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
         let lanes = Arc::new(Lanes::start(cores).context("no threads for connections")?);
@@ -125,6 +130,7 @@ impl Gateway {
             admin,
             facts,
             telemetry,
+            pins,
             cloudwatch,
             drain,
             lanes,

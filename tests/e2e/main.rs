@@ -47,6 +47,8 @@ mod logs;
 #[cfg(test)]
 mod peers;
 #[cfg(test)]
+mod pins;
+#[cfg(test)]
 mod recorder;
 #[cfg(test)]
 mod recover;

@@ -22,8 +22,9 @@ const SCOPE: &str = "gateway/invoke";
 /// Calls at once at a target that takes two.
 const CROWD: usize = 4;
 
-/// A gateway before four targets: `sick` does as it is told; `frail`, too, but has little patience,
-/// little room and a quick breaker; `child` is a program that is well, and `mortal` one that dies.
+/// A gateway before five targets: `sick` does as it is told; `frail`, too, but has little patience,
+/// little room and a quick breaker; `child` is a program that is well, and `mortal` one that dies;
+/// `stranger` is `sick` once more, of which nothing was approved.
 #[derive(Debug)]
 pub struct Mix {
     /// The gateway.
@@ -52,6 +53,7 @@ impl Mix {
         let (pool, gone) = (issuer.url(), format!("http://{}", free_address()?));
         let (sick_url, frail_url, otlp) = (sick.url(), frail.url(), collector.url());
         let well = stdio_command("both")?;
+        let pins = scratch.write("pins.json", r#"{ "toolgate_pins": 1, "targets": {} }"#)?;
         let config = format!(
             "auth:
   scopes: [{SCOPE}]
@@ -77,6 +79,8 @@ targets:
     stdio: {{ command: [python3, {script:?}, legacy, {record:?}] }}
     timeout: 800ms
     breaker: {{ failures: 1000 }}
+  stranger: {{ mcp: {{ url: \"{sick_url}\" }}, pins: {{ actions: {{ added: quarantine }} }} }}
+pins: {{ file: {pins:?}, actions: {{ added: allow }} }}
 tools:
   sick___read: {{ read_only: true }}
   frail___read: {{ read_only: true }}
@@ -118,6 +122,7 @@ traces: {{ sample: 0.5, otlp: {{ endpoint: \"{otlp}\" }} }}
         caller.tool("child___fail", json!({})).await?;
         caller.tool("no___such", json!({})).await?;
         caller.tool("child___ask", json!({})).await?;
+        caller.tool("stranger___read", json!({})).await?;
         self.strangers().await?;
         self.sick.then([Act::Reset]);
         caller.tool("sick___read", json!({})).await?;

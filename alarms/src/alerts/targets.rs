@@ -22,6 +22,7 @@ pub(super) fn alerts() -> Vec<Alert> {
         circuit_flapping(),
         no_tools(),
         list_changed(),
+        quarantined(),
         budget(),
         amplification(),
         timeouts(),
@@ -93,6 +94,14 @@ fn list_changed() -> Alert {
         .says("{target} lists more or fewer tools than a quarter of an hour ago.")
         .fires(one(&target::TOOLS, 15, Values::Step(12.0, 10, 13.0)), &[SHOP])
         .silent(one(&target::TOOLS, 15, Values::Steady(12.0)))
+}
+
+fn quarantined() -> Alert {
+    alert("ToolsQuarantined", now(&target::TOOLS_QUARANTINED).above(0.0))
+        .hold(5)
+        .says("{target} describes tools differently from what was approved; they are held back.")
+        .fires(one(&target::TOOLS_QUARANTINED, 15, Values::Step(0.0, 5, 2.0)), &[SHOP])
+        .silent(one(&target::TOOLS_QUARANTINED, 15, Values::Step(2.0, 12, 0.0)))
 }
 
 fn budget() -> Alert {

@@ -3,7 +3,7 @@
 //! Enters: nothing. Leaves: the board. Never: anything of the callers.
 
 use toolgate_telemetry_catalog::query::{Query, Series};
-use toolgate_telemetry_catalog::{Key, Metric, resilience, target};
+use toolgate_telemetry_catalog::{Key, Metric, gateway, resilience, target};
 
 use super::{mean, quantile, rate, target_variable};
 use crate::{Board, Panel, Row, Shown};
@@ -107,7 +107,19 @@ fn lists() -> Vec<Panel> {
             .ask("", rate(of(&target::TOOL_SCHEMA_CHANGES), &[Key::Target, Key::Kind]))
             .ask("left out", rate(of(&target::TOOLS_LEFT_OUT), &[Key::Target]))
             .wide(6);
-    vec![tools, sizes, refresh, changes]
+    let approved = Panel::lines(
+        "Differences from what was approved",
+        Shown::PerSecond,
+        "Tools found to differ, by how, and by what is done about it.",
+    )
+    .ask("", rate(of(&target::CONTRACT_CHANGES), &[Key::Target, Key::Kind, Key::Action]))
+    .ask("forgotten", rate(of(&target::CONTRACTS_FORGOTTEN), &[Key::Target]))
+    .ask("pins file read again", rate(Series::of(&gateway::PINS_RELOADS), &[Key::Outcome]))
+    .wide(12);
+    let held = Panel::lines("Tools in quarantine", Shown::Count, "Neither listed nor called.")
+        .ask("", now(&target::TOOLS_QUARANTINED))
+        .wide(12);
+    vec![tools, sizes, refresh, changes, approved, held]
 }
 
 fn connections() -> Vec<Panel> {

@@ -62,9 +62,13 @@ impl Outcome {
     #[must_use]
     pub fn counts_against_target(self) -> bool {
         match self.reason {
-            None | Some(Reason::CircuitOpen | Reason::UpstreamJsonrpc | Reason::Upstream4xx) => {
-                false
-            }
+            None
+            | Some(
+                Reason::CircuitOpen
+                | Reason::Quarantined
+                | Reason::UpstreamJsonrpc
+                | Reason::Upstream4xx,
+            ) => false,
             Some(reason) => matches!(reason.blame(), Blame::Network | Blame::Target),
         }
     }

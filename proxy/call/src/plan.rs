@@ -72,6 +72,9 @@ pub struct Plan {
     pub retry: RetryPlan,
     /// Calls of it at once; `None`: only the target's limit holds.
     pub concurrency: Option<u32>,
+    /// Whether it is held back from everybody: its definition is not the one that the operator has
+    /// approved.
+    pub quarantined: bool,
 }
 
 // === impl Plan ===

@@ -8,7 +8,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use crate::{
-    Call, Case, Frame, Kind, LogLevel, Meta, Method, Mirrored, Plan, Principal, Refusal, Scopes,
+    Call, Case, Frame, Kind, LogLevel, Meta, Method, Mirrored, Plan, Principal, Reason, Refusal,
+    Scopes,
 };
 
 /// What a decision is about.
@@ -83,11 +84,19 @@ impl Policy {
         Self::default()
     }
 
-    /// Decides.
+    /// Decides. What is held back is held back from everybody; who lacks a scope does not learn of it.
     ///
     /// # Errors
-    /// [`Case::ScopeMissing`], naming every scope that the operation needs.
+    /// [`Case::ScopeMissing`], naming every scope that the operation needs; [`Reason::Quarantined`].
     pub fn decide(&self, principal: &Principal, subject: Subject<'_>) -> Result<(), Refusal> {
+        self.scoped_to(principal, subject)?;
+        match subject {
+            Subject::One(plan) if plan.quarantined => Err(quarantined(plan)),
+            Subject::One(_) | Subject::Gateway => Ok(()),
+        }
+    }
+
+    fn scoped_to(&self, principal: &Principal, subject: Subject<'_>) -> Result<(), Refusal> {
         if !self.enforced {
             return Ok(());
         }
@@ -117,6 +126,15 @@ impl Policy {
         let log_level = call.meta.log_level;
         Ok(Permitted { call, plan, log_level, mirrored: Vec::new() })
     }
+}
+
+fn quarantined(plan: &Plan) -> Refusal {
+    let Plan { target, full, .. } = plan;
+    let message = format!(
+        "`{full}` is quarantined: `{target}` describes it differently from what was approved; \
+         nothing was sent. The gateway's operator sees the difference with `toolgate pins diff`"
+    );
+    Refusal::target(Reason::Quarantined, target, message)
 }
 
 // === impl Permitted ===

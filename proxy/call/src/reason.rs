@@ -100,6 +100,8 @@ reasons! {
     UpstreamJsonrpc = "upstream_jsonrpc", Target;
     /// The breaker of the target is open; nothing was sent.
     CircuitOpen = "circuit_open", Target;
+    /// The tool's definition is not the approved one; nothing was sent.
+    Quarantined = "quarantined", Target;
     /// Sent, then lost: the call may or may not have been carried out.
     OutcomeUnknown = "outcome_unknown", Target;
     /// The tool answered `isError: true`.

@@ -29,6 +29,7 @@ pub(crate) fn tool(scopes: &[&str]) -> Plan {
             max: Duration::ZERO,
         },
         concurrency: None,
+        quarantined: false,
     }
 }
 

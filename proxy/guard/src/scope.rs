@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 use toolgate_call::{
-    Call, Case, Directory, Kind, Method, Permitted, Phase, Plan, Policy, Refusal, Reply, Subject,
+    Call, Case, Directory, Kind, Method, Permitted, Phase, Plan, Policy, Reason, Refusal, Reply,
+    Subject,
 };
 use toolgate_telemetry::{Shed, Telemetry};
 use tower::{Layer, Service};
@@ -146,7 +147,9 @@ impl ScopeLayer {
         let ledger = Arc::clone(&call.ledger);
         let decided = self.policy.permit(call, plan);
         let target = ledger.plan().map_or("", |plan| &*plan.target);
-        self.telemetry.auth.decision(target, decided.is_ok());
+        // A tool that is held back from everybody says nothing about who calls.
+        let denied = |refusal: &Refusal| refusal.reason() != Reason::Quarantined;
+        self.telemetry.auth.decision(target, !decided.as_ref().is_err_and(denied));
         decided
     }
 }

@@ -58,6 +58,7 @@ fn plan(name: &str, scopes: &[&str]) -> Arc<Plan> {
             max: Duration::ZERO,
         },
         concurrency: None,
+        quarantined: false,
     })
 }
 

@@ -9,6 +9,7 @@ mod router;
 mod list;
 mod member;
 mod naming;
+mod offered;
 mod page;
 mod registry;
 
@@ -27,10 +28,13 @@ mod tasks;
 
 mod sealed;
 
+pub mod contract;
+
 mod legacy;
 
 pub use legacy::{SessionConfig, Sessions};
 pub use naming::Prefix;
+pub use offered::{OfferedTool, offered};
 pub use registry::{Registry, TargetSpec, ToolRule};
 pub use router::{McpConfig, Router};
 pub use watches::Watches;

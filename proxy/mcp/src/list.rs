@@ -20,8 +20,8 @@ use tower::ServiceExt as _;
 
 use crate::TargetSpec;
 pub(crate) use about::{About, Tasks, cut};
-pub(crate) use item::Item;
 use item::Unusable;
+pub(crate) use item::{Item, Standing};
 
 /// The most pages that one list may have, the most things on it, and the most bytes.
 const PAGES: usize = 100;

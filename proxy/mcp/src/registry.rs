@@ -7,6 +7,7 @@
 mod catalog;
 mod changes;
 mod entry;
+mod guard;
 mod owners;
 mod spec;
 mod task;
@@ -27,7 +28,8 @@ pub(crate) use catalog::{Catalog, Generations, Offered};
 use entry::Entry;
 pub use spec::{TargetSpec, ToolRule};
 
-use crate::list::cut;
+use crate::contract::{Contract, Contracts};
+use crate::list::{Standing, cut};
 use crate::mirror::Mirror;
 use crate::{Prefix, TargetSvc, Watches};
 
@@ -96,6 +98,23 @@ impl Registry {
             watches,
             telemetry,
         })
+    }
+
+    /// From now on the targets are held to this; lists that are there already are looked at again.
+    pub fn hold_to(&self, contracts: &Contracts) {
+        let on_first_use = Arc::new(Contract::on_first_use());
+        for entry in &self.entries {
+            entry.hold_to(contracts.0.get(&*entry.spec.name).unwrap_or(&on_first_use));
+        }
+        // Only now: nobody waits while lists are judged.
+        let _turn = self.turn();
+        let mut changed = false;
+        for entry in &self.entries {
+            changed |= entry.serve();
+        }
+        if changed {
+            self.rebuild();
+        }
     }
 
     /// Asks every target for its list, for the first time.
@@ -338,6 +357,7 @@ impl Registry {
             timeout: rule.timeout.unwrap_or(spec.timeout),
             retry: rule.retry.unwrap_or(spec.retry),
             concurrency: rule.concurrency,
+            quarantined: item.is_some_and(|item| item.standing != Standing::Offered),
         }
     }
 

@@ -4,6 +4,7 @@ mod bridging;
 mod lists;
 mod naming;
 mod offers;
+mod pins;
 mod rounds;
 mod routing;
 mod sessions;

@@ -50,6 +50,7 @@ fn plan() -> Plan {
         timeout: Duration::from_secs(30),
         retry: retry(),
         concurrency: None,
+        quarantined: false,
     }
 }
 

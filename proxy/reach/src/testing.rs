@@ -150,6 +150,7 @@ pub(crate) fn tool() -> Plan {
         timeout: Duration::from_secs(30),
         retry: retry(3),
         concurrency: None,
+        quarantined: false,
     }
 }
 

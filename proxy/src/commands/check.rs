@@ -35,6 +35,25 @@ pub(crate) fn load(
     out: &mut dyn Write,
     err: &mut dyn Write,
 ) -> Result<Config, Exit> {
+    load_with(path, false, output, (out, err))
+}
+
+/// The same, for who is about to write the pins file, which may not be there yet.
+pub(crate) fn load_to_pin(
+    path: &Path,
+    output: Output,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> Result<Config, Exit> {
+    load_with(path, true, output, (out, err))
+}
+
+fn load_with(
+    path: &Path,
+    pins_may_lack: bool,
+    output: Output,
+    (out, err): (&mut dyn Write, &mut dyn Write),
+) -> Result<Config, Exit> {
     let file = path.display().to_string();
     let mut tell = |report: Report| {
         match output {
@@ -44,7 +63,11 @@ pub(crate) fn load(
         Exit::Config
     };
     match std::fs::read_to_string(path) {
-        Ok(text) => config::load(&text, &file, outside(&folder(path))).map_err(&mut tell),
+        Ok(text) => {
+            let folder = folder(path);
+            let outside = Outside { pins_may_lack, ..outside(&folder) };
+            config::load(&text, &file, outside).map_err(&mut tell)
+        }
         Err(error) => Err(tell(config::unreadable(&file, &error))),
     }
 }
@@ -56,6 +79,7 @@ pub(crate) fn outside(folder: &Path) -> Outside<'_> {
         read: &|file: &Path| std::fs::read_to_string(file),
         is_folder: &|folder: &Path| folder.is_dir(),
         folder,
+        pins_may_lack: false,
     }
 }
 

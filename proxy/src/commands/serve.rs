@@ -122,10 +122,18 @@ impl Signals {
             tokio::select! {
                 _ = self.term.recv() => return,
                 _ = self.int.recv() => return,
-                _ = self.hup.recv() => gateway.telemetry.reopen_log(),
+                _ = self.hup.recv() => again(gateway).await,
                 _ = self.usr1.recv() => dump(gateway).await,
             }
         }
+    }
+}
+
+/// Opens the access log again, and reads the pins file again on a thread that may wait for the disk.
+async fn again(gateway: &Gateway) {
+    gateway.telemetry.reopen_log();
+    if let Some(pins) = gateway.pins.clone() {
+        let _read = tokio::task::spawn_blocking(move || pins.read_again()).await;
     }
 }
 

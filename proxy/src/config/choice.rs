@@ -97,6 +97,20 @@ pub enum CloudDimension {
     ErrorType,
 }
 
+/// What is done about a tool that differs from what was approved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum PinAction {
+    /// It is counted.
+    Allow,
+    /// It is counted and logged.
+    Warn,
+    /// The approved definition is listed in its place; calls go through.
+    Pinned,
+    /// It is not listed, and calls of it are refused.
+    Quarantine,
+}
+
 /// The least important lines still written to the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]

@@ -6,6 +6,8 @@
 //! Keys the schema requires are optional in the types: a missing one has been
 //! reported, and the rest of its mapping is still checked.
 
+mod pins;
+
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::time::Duration;
@@ -19,6 +21,7 @@ use super::reference::{EnvText, SecretRef};
 use super::text::Text;
 use super::units::Size;
 use super::words::{AccessLog, EmfFile, HeaderText, Namespace, Scope};
+pub(crate) use pins::{PinActions, Pins, TargetPins};
 
 /// Configuration of the gateway.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
@@ -53,6 +56,8 @@ pub(crate) struct File {
     /// Rules for single tools, by full name `target___tool`.
     #[schemars(extend("propertyNames" = { "pattern": "^.+___.+$" }))]
     pub(crate) tools: Ordered<Tool>,
+    /// What was approved of the targets' tools. Absent: what each target lists first, and differences are only told of.
+    pub(crate) pins: Option<Pins>,
     /// Logs.
     pub(crate) log: Log,
     /// Traces.
@@ -237,6 +242,8 @@ pub(crate) struct Target {
     pub(crate) retry: Option<Retry>,
     /// Leaving a failing target alone for a while.
     pub(crate) breaker: Option<Breaker>,
+    /// What is done about tools of this target that differ from what was approved.
+    pub(crate) pins: Option<TargetPins>,
 }
 
 /// An MCP server reached over HTTP.

@@ -5,6 +5,7 @@
 //! finishes; with mistakes on the list its result must not be used.
 
 mod cloudwatch;
+mod pins;
 mod targets;
 mod traces;
 
@@ -55,6 +56,8 @@ pub struct Outside<'a> {
     pub is_folder: &'a dyn Fn(&Path) -> bool,
     /// Where the file lies: every relative path in it starts here.
     pub folder: &'a Path,
+    /// Whether a pins file that is not there is an empty one, for who is about to write it.
+    pub pins_may_lack: bool,
 }
 
 /// A resolution under way.
@@ -87,6 +90,7 @@ pub(crate) fn resolve<'a>(
         limits: limits(&file.limits),
         sessions: resolver.sessions(&file.sessions),
         tools: targets::tools(file, &targets),
+        pins: resolver.pins(file),
         targets,
         log: Log {
             access: resolver.access_log(&file.log),

@@ -8,10 +8,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use http::{HeaderName, Uri};
+use toolgate_mcp::contract::Actions;
 
 use super::choice::{
     Builtin, CloudDimension, CloudMode, Era, LogLevel, OtlpProtocol, Prefix, Profile, XrayMode,
 };
+use super::pins::PinFile;
 use super::secret::Secret;
 use super::words::{AccessLog, EmfFile};
 
@@ -42,6 +44,8 @@ pub struct Config {
     pub targets: Vec<Target>,
     /// Tool rules in the order of the file.
     pub tools: Vec<Tool>,
+    /// What was approved of the targets' tools; `None` is what each lists first.
+    pub pins: Option<Pins>,
     /// Logs.
     pub log: Log,
     /// Traces.
@@ -237,6 +241,17 @@ pub struct Tool {
     pub concurrency: Option<usize>,
     /// Trying again; the target's where the file says nothing.
     pub retry: Retry,
+}
+
+/// What was approved of the targets' tools.
+#[derive(Debug, Clone)]
+pub struct Pins {
+    /// The file, absolute.
+    pub file: PathBuf,
+    /// What it says.
+    pub approved: PinFile,
+    /// What is done about differences, by target; those that are part of this program are not there.
+    pub targets: Vec<(String, Actions)>,
 }
 
 /// Logs.

@@ -3,6 +3,7 @@
 mod defaults;
 mod good;
 mod parts;
+mod pins;
 mod wrong;
 
 use std::io;
@@ -37,6 +38,12 @@ fn read(path: &Path) -> io::Result<String> {
         Some("/run/secrets/files" | "/etc/toolgate/secrets/files") => {
             Ok("token-from-a-file\r\n".to_owned())
         }
+        Some("/etc/toolgate/toolgate.pins.json") => {
+            Ok(include_str!("tests/good.pins.json").to_owned())
+        }
+        Some("/etc/toolgate/edited.pins.json") => {
+            Ok(include_str!("tests/good.pins.json").replace("Finds issues", "Finds anything"))
+        }
         _ => Err(io::Error::new(io::ErrorKind::NotFound, "no such file")),
     }
 }
@@ -48,6 +55,7 @@ fn outside() -> Outside<'static> {
         read: &read,
         is_folder: &|folder| !folder.ends_with("missing"),
         folder: Path::new("/etc/toolgate"),
+        pins_may_lack: false,
     }
 }
 

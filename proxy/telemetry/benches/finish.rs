@@ -30,6 +30,7 @@ fn plan() -> Arc<Plan> {
         timeout: Duration::from_secs(30),
         retry,
         concurrency: None,
+        quarantined: false,
     })
 }
 

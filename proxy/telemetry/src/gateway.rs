@@ -9,7 +9,8 @@ use std::time::Instant;
 use metrics::Gauge;
 use toolgate_call::{AskKind, Version};
 use toolgate_telemetry_catalog::{
-    ConnectionRejected, Direction, QuestionEnd, SessionEvent, Shed, StreamEnd, gateway as family,
+    ConnectionRejected, Direction, QuestionEnd, Refresh, SessionEvent, Shed, StreamEnd,
+    gateway as family,
 };
 
 use crate::cells::Counter;
@@ -31,6 +32,7 @@ pub struct GatewayMetrics {
     sessions: Counters<SessionEvent>,
     questions: Pairs<AskKind, QuestionEnd>,
     parked: Gauge,
+    pins_reloads: Counters<Refresh>,
 }
 
 /// A call in flight. Dropping it takes it off the gauge.
@@ -76,6 +78,7 @@ impl GatewayMetrics {
             sessions: Counters::new(registry, &family::SESSIONS, &[]),
             questions: Pairs::new(registry, &family::QUESTIONS, &[]),
             parked: registry.gauge(&family::PARKED, &[]),
+            pins_reloads: Counters::new(registry, &family::PINS_RELOADS, &[]),
         }
     }
 
@@ -111,6 +114,11 @@ impl GatewayMetrics {
     /// A request in that revision passed on that side.
     pub fn protocol(&self, version: Version, side: Direction) {
         self.protocol.add(version, side);
+    }
+
+    /// The pins file was read again.
+    pub fn pins_reloaded(&self, ok: bool) {
+        self.pins_reloads.add(if ok { Refresh::Ok } else { Refresh::Failed });
     }
 
     /// A message was translated between the eras for that side.

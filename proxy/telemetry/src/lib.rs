@@ -38,9 +38,10 @@ pub use target::{InUse, TargetMetrics};
 pub use telemetry::{AccessLogTo, Config, Telemetry};
 pub use toolgate_telemetry_catalog as catalog;
 pub use toolgate_telemetry_catalog::{
-    AuthResult, CacheEvent, Circuit, ConnectPhase, ConnectionRejected, Direction, Export,
-    ListCause, QuestionEnd, RefreshCause, RefreshOutcome, Restart, RulesAsked, SampleSource,
-    SchemaChange, SessionEvent, Shed, StreamEnd, Suppressed,
+    AuthResult, CacheEvent, Circuit, ConnectPhase, ConnectionRejected, ContractAction,
+    ContractChange, Direction, Export, ListCause, QuestionEnd, RefreshCause, RefreshOutcome,
+    Restart, RulesAsked, SampleSource, SchemaChange, SessionEvent, Shed, StreamEnd, Suppressed,
+    Word,
 };
 pub use trace::{
     Again, Beginning, Boxed, Decided, OtlpConfig, Packed, Parcel, Protocol, Refreshes, Sampler,

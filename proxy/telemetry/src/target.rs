@@ -10,8 +10,9 @@ use std::time::{Duration, Instant};
 use metrics::Gauge;
 use toolgate_call::{Method, Outcome, Reason};
 use toolgate_telemetry_catalog::{
-    Circuit, ConnectPhase, Flow, Health, ListCause, Metric, PoolState, Refresh, Restart,
-    RetryResult, SchemaChange, Suppressed, TimeoutPhase, Word, resilience, target as family,
+    Circuit, ConnectPhase, ContractAction, ContractChange, Flow, Health, ListCause, Metric,
+    PoolState, Refresh, Restart, RetryResult, SchemaChange, Suppressed, TimeoutPhase, Word,
+    resilience, target as family,
 };
 
 use crate::auth::count;
@@ -36,11 +37,11 @@ pub struct TargetMetrics {
     lists: Pairs<Refresh, ListCause>,
     reestablished: Counter,
     left_out: Counter,
+    forgotten: Counter,
     told: Told,
 }
 
 /// Series that exist once something was told of them.
-#[derive(Default)]
 struct Told {
     per_call: OnceLock<Histogram>,
     connect: [OnceLock<Histogram>; 3],
@@ -50,6 +51,8 @@ struct Told {
     up: OnceLock<Gauge>,
     tools: OnceLock<[Gauge; 2]>,
     changes: OnceLock<Counters<SchemaChange>>,
+    contracts: Slots<Counter>,
+    quarantined: OnceLock<Gauge>,
     process_up: OnceLock<Gauge>,
     restarts: OnceLock<Counters<Restart>>,
 }
@@ -90,7 +93,8 @@ impl TargetMetrics {
             lists: Pairs::new(store, &family::LIST_REFRESH, labels),
             reestablished: store.counter(&family::REESTABLISHED, labels),
             left_out: store.counter(&family::TOOLS_LEFT_OUT, labels),
-            told: Told::default(),
+            forgotten: store.counter(&family::CONTRACTS_FORGOTTEN, labels),
+            told: Told::new(),
         }
     }
 
@@ -224,6 +228,36 @@ impl TargetMetrics {
         self.changes().add_many(how, tools as u64);
     }
 
+    /// What is done about changes of that kind: from here on there is a series for them, so that the
+    /// first shows as an increase.
+    pub fn contract_rule(&self, change: ContractChange, action: ContractAction) {
+        let _made = self.contract(change, action);
+    }
+
+    /// A tool was found to differ in that way from its approved definition.
+    pub fn contract_changed(&self, change: ContractChange, action: ContractAction) {
+        if let Some(counter) = self.contract(change, action) {
+            counter.increment(1);
+        }
+    }
+
+    /// So many tools are neither listed nor called.
+    pub fn tools_quarantined(&self, tools: usize) {
+        self.gauge(&self.told.quarantined, &family::TOOLS_QUARANTINED).set(count(tools));
+    }
+
+    /// So many first definitions were forgotten.
+    pub fn contracts_forgotten(&self, tools: usize) {
+        self.forgotten.increment(tools as u64);
+    }
+
+    fn contract(&self, change: ContractChange, action: ContractAction) -> Option<&Counter> {
+        let labels = [&*self.name, change.word(), action.word()];
+        let place = change.index() * ContractAction::ALL.len() + action.index();
+        let make = || self.registry.counter(&family::CONTRACT_CHANGES, &labels);
+        self.told.contracts.get(place, make)
+    }
+
     /// A tool was left out of its list, since its arguments cannot be sent.
     pub fn tool_left_out(&self) {
         self.left_out.increment(1);
@@ -298,6 +332,27 @@ impl Breaker {
     fn show(&self) {
         for (state, gauge) in Circuit::ALL.iter().zip(&self.gauges) {
             gauge.set(f64::from(u8::from(*state == self.state)));
+        }
+    }
+}
+
+// === impl Told ===
+
+impl Told {
+    fn new() -> Self {
+        Self {
+            per_call: OnceLock::new(),
+            connect: Default::default(),
+            budget: OnceLock::new(),
+            limit: OnceLock::new(),
+            pool: OnceLock::new(),
+            up: OnceLock::new(),
+            tools: OnceLock::new(),
+            changes: OnceLock::new(),
+            contracts: Slots::new(ContractChange::ALL.len() * ContractAction::ALL.len()),
+            quarantined: OnceLock::new(),
+            process_up: OnceLock::new(),
+            restarts: OnceLock::new(),
         }
     }
 }

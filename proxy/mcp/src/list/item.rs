@@ -28,6 +28,8 @@ pub(crate) struct Item {
     pub(crate) mirrors: Arc<[Mirror]>,
     /// Whether it says that it can be called as a task only (2025-11-25).
     pub(crate) only_task: bool,
+    /// Whether callers are given it.
+    pub(crate) standing: Standing,
     raw: RawJson,
     name_at: Span,
     /// Where an `outputSchema` is that the older era does not know: one of something else than an
@@ -35,6 +37,18 @@ pub(crate) struct Item {
     odd_output: Option<Span>,
     /// Where an older target's `execution` is, of which 2026-07-28 knows nothing.
     execution: Option<Span>,
+}
+
+/// Whether callers are given something.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// They are.
+    #[default]
+    Offered,
+    /// It is held back: it is not what was approved. Its name is its own all the same.
+    Held,
+    /// It is held back, and was never approved. No name of others' depends on it.
+    Stranger,
 }
 
 /// Why something is left out.
@@ -143,12 +157,27 @@ impl Item {
             idempotent,
             mirrors,
             only_task,
+            standing: Standing::Offered,
             raw,
             name_at,
             odd_output,
             execution,
         };
         Ok(placed)
+    }
+
+    /// The same tool as it is described there; `None`: nobody could use that. How it is to be called
+    /// is the target's to say.
+    pub(crate) fn described(&self, raw: &RawJson) -> Option<Self> {
+        let value: &RawValue = raw.parse().ok()?;
+        let era = if self.execution.is_some() { Era::Legacy } else { Era::Modern };
+        let described = Self::read((Listed::Tools, false, era), raw, value).ok()?;
+        Some(Self { only_task: self.only_task, ..described })
+    }
+
+    /// The same, given to callers or not.
+    pub(crate) fn standing(&self, standing: Standing) -> Self {
+        Self { standing, ..self.clone() }
     }
 
     /// Whether the target describes it as it did before, to the letter.
@@ -203,7 +232,7 @@ impl Item {
 impl PartialEq for Item {
     /// All else is read from it.
     fn eq(&self, other: &Self) -> bool {
-        self.raw == other.raw
+        self.raw == other.raw && self.standing == other.standing
     }
 }
 

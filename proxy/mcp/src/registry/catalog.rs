@@ -10,7 +10,7 @@ use toolgate_call::{Kind, Listed, Plan, Policy, Principal, RawJson, Subject, nam
 
 use super::entry::Entry;
 use super::owners::Owners;
-use crate::list::{About, Item, Tasks};
+use crate::list::{About, Item, Standing, Tasks};
 use crate::mirror::Mirror;
 use crate::naming::{self, Prefix, Shared, fnv1a};
 
@@ -219,7 +219,7 @@ impl<'a> Naming<'a> {
     fn all(mut self, all: &[Planned]) -> (Offers, Named) {
         let mut owners: HashMap<Arc<str>, (usize, usize)> = HashMap::new();
         for (at, (items, _)) in all.iter().enumerate() {
-            for item in items.iter() {
+            for item in items.iter().filter(|item| item.standing != Standing::Stranger) {
                 owners.entry(Arc::clone(&item.name)).or_insert((at, 0)).1 += 1;
             }
         }
@@ -229,7 +229,8 @@ impl<'a> Naming<'a> {
             self.named.insert(plan.full.to_string(), Arc::clone(plan));
         }
         for (at, (items, plans)) in all.iter().enumerate() {
-            for (item, plan) in items.iter().zip(plans) {
+            let named = |(item, _): &(&Item, _)| item.standing != Standing::Stranger;
+            for (item, plan) in items.iter().zip(plans).filter(named) {
                 let shared = match owners.get(&item.name) {
                     Some((first, count)) if *count > 1 && *first == at => Shared::First,
                     Some((_, count)) if *count > 1 => Shared::Later,
@@ -265,8 +266,10 @@ impl<'a> Naming<'a> {
     }
 
     fn offer(&mut self, exposed: String, item: &Item, plan: &Arc<Plan>) {
-        let (raw, for_legacy) = (item.renamed(&exposed), item.renamed_for_legacy(&exposed));
-        self.offers.add(raw, for_legacy, Arc::clone(plan));
+        if item.standing == Standing::Offered {
+            let (raw, for_legacy) = (item.renamed(&exposed), item.renamed_for_legacy(&exposed));
+            self.offers.add(raw, for_legacy, Arc::clone(plan));
+        }
         self.named.insert(exposed, Arc::clone(plan));
     }
 }

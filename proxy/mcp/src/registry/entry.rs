@@ -12,8 +12,10 @@ use toolgate_call::{Deadline, Ledger, Listed, Op, Outbound, Reason, Refusal};
 use toolgate_telemetry::ListCause;
 use tower::ServiceExt as _;
 
-use super::{TargetSpec, changes};
-use crate::list::{self, About, Item, Offer};
+use super::TargetSpec;
+use super::guard::Guard;
+use crate::contract::Contract;
+use crate::list::{self, About, Item, Offer, Standing};
 
 /// The shortest time between two questions that a caller's unknown name may cause.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
@@ -36,6 +38,7 @@ pub(super) type Fetched = Result<Offer, Refusal>;
 pub(crate) struct Entry {
     pub(crate) spec: TargetSpec,
     state: Mutex<State>,
+    guard: Guard,
     turn: tokio::sync::Mutex<()>,
     is_being_asked: AtomicBool,
 }
@@ -65,7 +68,7 @@ struct Asking<'a>(&'a AtomicBool);
 impl Entry {
     pub(super) fn new(spec: TargetSpec) -> Self {
         let (turn, is_being_asked) = (tokio::sync::Mutex::default(), AtomicBool::new(false));
-        Self { spec, state: Mutex::default(), turn, is_being_asked }
+        Self { spec, state: Mutex::default(), guard: Guard::new(), turn, is_being_asked }
     }
 
     /// One of its lists.
@@ -73,6 +76,12 @@ impl Entry {
         let state = self.state();
         let mut lists = state.lists.iter().zip(Listed::ALL);
         lists.find(|(_, of)| *of == what).map(|(list, _)| Arc::clone(list)).unwrap_or_default()
+    }
+
+    /// Whether callers are not given that tool.
+    pub(super) fn holds_back(&self, tool: &str) -> bool {
+        let tools = self.list(Listed::Tools);
+        tools.iter().any(|item| *item.name == *tool && item.standing != Standing::Offered)
     }
 
     /// What it says of itself.
@@ -178,7 +187,7 @@ impl Entry {
         self.state().begun = Some(Instant::now());
         let fetched = list::fetch(&self.spec, self.patience()).await;
         self.spec.metrics.list_refreshed(cause, fetched.is_ok());
-        publish(fetched);
+        publish(fetched.map(|offer| self.judged(offer)));
     }
 
     /// Asks a target that is left alone for a sign of life, which lets calls go to it again.
@@ -229,20 +238,40 @@ impl Entry {
         }
     }
 
-    /// Takes a list; says whether it is another one than before.
-    fn replace(&self, state: &mut State, what: Listed, new: Vec<Item>) -> bool {
-        if what == Listed::Tools {
-            let size = new.iter().map(Item::size).sum();
-            self.spec.metrics.list_size(new.len(), size);
-        }
+    /// Holds it to what was approved.
+    pub(super) fn hold_to(&self, contract: &Arc<Contract>) {
+        self.guard.hold_to(contract, &self.spec);
+    }
+
+    /// Gives callers the list as it was judged last; says whether it is another one than before.
+    pub(super) fn serve(&self) -> bool {
+        let mut state = self.state();
         let known = state.known;
+        known && self.put(&mut state, Listed::Tools, self.guard.served())
+    }
+
+    /// Has the list of tools judged.
+    fn judged(&self, mut offer: Offer) -> Offer {
+        for (list, what) in offer.lists.iter_mut().zip(Listed::ALL) {
+            if what == Listed::Tools {
+                list.iter_mut().for_each(|list| self.guard.judge(&self.spec, std::mem::take(list)));
+            }
+        }
+        offer
+    }
+
+    /// Takes a list; says whether callers are given another one than before.
+    fn replace(&self, state: &mut State, what: Listed, new: Vec<Item>) -> bool {
+        // As it is judged now: what was approved may have changed meanwhile.
+        let new = if what == Listed::Tools { self.guard.served() } else { new };
+        self.put(state, what, new)
+    }
+
+    fn put(&self, state: &mut State, what: Listed, new: Vec<Item>) -> bool {
         let mut lists = state.lists.iter_mut().zip(Listed::ALL);
         let Some((old, _)) = lists.find(|(_, of)| *of == what) else { return false };
         if **old == *new {
             return false;
-        }
-        if known && what == Listed::Tools {
-            changes::count(old, &new, &self.spec.metrics);
         }
         *old = new.into();
         true

@@ -85,6 +85,7 @@ mod tests {
             timeout: Duration::from_secs(1),
             retry,
             concurrency: None,
+            quarantined: false,
         })
     }
 

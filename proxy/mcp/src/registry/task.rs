@@ -14,7 +14,8 @@ use crate::tasks::Bound;
 impl Registry {
     /// What that method needs to do its work on a task; `None` if its target is configured no more.
     pub(crate) fn plan_of_task(&self, bound: &Bound, method: Method) -> Option<Plan> {
-        let spec = &self.entry(&bound.target)?.spec;
+        let entry = self.entry(&bound.target)?;
+        let spec = &entry.spec;
         let full = name::join(&spec.name, &bound.tool);
         let rule = self.rules.get(&full).cloned().unwrap_or_default();
         let read = matches!(method, Method::TasksGet | Method::TasksResult);
@@ -32,6 +33,8 @@ impl Registry {
             retry: spec.retry,
             // Asking how a call is getting on takes no place of a call.
             concurrency: None,
+            // A task of a tool that is held back can be ended, and no more.
+            quarantined: method != Method::TasksCancel && entry.holds_back(&bound.tool),
         })
     }
 

@@ -104,6 +104,7 @@ const fn number(reason: Reason) -> (&'static str, Exit) {
         Reason::UpstreamJsonrpc => (TARGET_ERROR, Exit::Target),
         Reason::CircuitOpen => ("TG6012", Exit::Target),
         Reason::OutcomeUnknown => ("TG6013", Exit::Unknown),
+        Reason::Quarantined => ("TG6014", Exit::Target),
         Reason::Internal => ("TG7004", Exit::Gateway),
         Reason::Overloaded => ("TG7005", Exit::Gateway),
         Reason::Shutdown => ("TG7006", Exit::Gateway),
@@ -139,6 +140,9 @@ const fn help(reason: Reason) -> &'static str {
         Reason::Upstream4xx => "check the target's URL and credentials in the configuration",
         Reason::Upstream429 | Reason::CircuitOpen | Reason::RetryBudget => {
             "wait until the target has recovered"
+        }
+        Reason::Quarantined => {
+            "look at `toolgate pins diff`, and approve what is meant with `toolgate pins accept`"
         }
         Reason::UpstreamJsonrpc => "the sentence is the target's own; look at the arguments first",
         Reason::OutcomeUnknown => "look at what the tool changes before calling it again",

@@ -58,6 +58,7 @@ fn plan(tool: &str) -> Plan {
         timeout: Duration::from_secs(60),
         retry: RetryPlan { attempts: 1, base: pause, multiplier: 1.0, max: pause },
         concurrency: None,
+        quarantined: false,
     }
 }
 

@@ -51,6 +51,8 @@ pub enum Key {
     Event,
     /// Of which kind it was.
     Kind,
+    /// What was done about it.
+    Action,
     /// The protocol revision.
     ProtocolVersion,
     /// The configured name of an issuer.
@@ -128,6 +130,7 @@ impl Key {
         Self::State,
         Self::Event,
         Self::Kind,
+        Self::Action,
         Self::ProtocolVersion,
         Self::Issuer,
         Self::Version,
@@ -151,6 +154,7 @@ impl Key {
             Self::State => "state",
             Self::Event => "event",
             Self::Kind => "kind",
+            Self::Action => "action",
             Self::ProtocolVersion => "mcp_protocol_version",
             Self::Issuer => "issuer",
             Self::Version => "version",

@@ -27,11 +27,11 @@ pub use families::{
 pub use label::{Key, Label, OTHER, OUTCOMES, Values, outcome_index};
 pub use metric::{Kind, Metric, Slo, Stability, Unit};
 pub use words::{
-    AuthCheck, AuthResult, CacheEvent, Circuit, ConnectPhase, ConnectionRejected, Decision,
-    Delivery, Direction, Export, Flow, Health, Kept, ListCause, OverheadPhase, PoolState,
-    QuestionEnd, Refresh, RefreshCause, RefreshOutcome, Restart, RetryResult, RulesAsked,
-    SampleSource, Sampled, SchemaChange, SessionEvent, Shed, StreamEnd, Suppressed, TimeoutPhase,
-    Verdict, Word,
+    AuthCheck, AuthResult, CacheEvent, Circuit, ConnectPhase, ConnectionRejected, ContractAction,
+    ContractChange, Decision, Delivery, Direction, Export, Flow, Health, Kept, ListCause,
+    OverheadPhase, PoolState, QuestionEnd, Refresh, RefreshCause, RefreshOutcome, Restart,
+    RetryResult, RulesAsked, SampleSource, Sampled, SchemaChange, SessionEvent, Shed, StreamEnd,
+    Suppressed, TimeoutPhase, Verdict, Word,
 };
 
 #[cfg(test)]

@@ -49,6 +49,10 @@ mod call;
 
 pub use call::QuestionEnd;
 
+mod contract;
+
+pub use contract::{ContractAction, ContractChange};
+
 words! {
     /// Why a connection was not taken.
     ConnectionRejected {

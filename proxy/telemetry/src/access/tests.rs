@@ -78,6 +78,7 @@ fn ledger_with(name: &str, kind: Kind) -> Ledger {
             max: Duration::ZERO,
         },
         concurrency: None,
+        quarantined: false,
     }));
     ledger
 }

@@ -8,10 +8,10 @@ use toolgate_call::{
 };
 
 use crate::{
-    AuthResult, CacheEvent, CallRecord, Circuit, ConnectPhase, ConnectionRejected, Direction,
-    ListCause, OtlpConfig, Protocol, QuestionEnd, RefreshCause, RefreshOutcome, Restart,
-    RulesAsked, SchemaChange, SessionEvent, Shed, SpansTo, StreamEnd, Suppressed, TargetMetrics,
-    Telemetry, TraceConfig,
+    AuthResult, CacheEvent, CallRecord, Circuit, ConnectPhase, ConnectionRejected, ContractAction,
+    ContractChange, Direction, ListCause, OtlpConfig, Protocol, QuestionEnd, RefreshCause,
+    RefreshOutcome, Restart, RulesAsked, SchemaChange, SessionEvent, Shed, SpansTo, StreamEnd,
+    Suppressed, TargetMetrics, Telemetry, TraceConfig,
 };
 
 const MS: Duration = Duration::from_millis(1);
@@ -29,6 +29,7 @@ pub(crate) fn plan(target: &str, name: &str) -> Arc<Plan> {
         timeout: Duration::from_secs(30),
         retry: RetryPlan { attempts: 1, base: MS, multiplier: 2.0, max: MS },
         concurrency: None,
+        quarantined: false,
     })
 }
 
@@ -107,6 +108,7 @@ fn gateway(telemetry: &Telemetry) {
     gateway.protocol(Version::LATEST_LEGACY, Direction::Client);
     gateway.translated(Direction::Target);
     gateway.shed(Shed::Tool);
+    gateway.pins_reloaded(true);
     gateway.session(SessionEvent::Created);
     gateway.question(AskKind::Form, QuestionEnd::Answered);
     drop(gateway.parked());
@@ -148,6 +150,10 @@ fn target(target: &TargetMetrics) {
     target.list_refreshed(ListCause::Notify, true);
     target.list_size(3, 4_000);
     target.tools_changed(SchemaChange::Changed, 2);
+    target.contract_rule(ContractChange::Text, ContractAction::Pinned);
+    target.contract_changed(ContractChange::Widened, ContractAction::Quarantine);
+    target.tools_quarantined(1);
+    target.contracts_forgotten(1);
     target.process_up(true);
     target.process_restarted(Restart::Hang);
     target.reestablished();

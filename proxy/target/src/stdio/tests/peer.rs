@@ -208,6 +208,7 @@ fn plan(tool: &str) -> Plan {
         timeout: Duration::from_secs(20),
         retry,
         concurrency: None,
+        quarantined: false,
     }
 }
 

@@ -5,7 +5,8 @@
 use toolgate_call::AskKind;
 
 use crate::words::{
-    ConnectionRejected, Direction, OverheadPhase, QuestionEnd, SessionEvent, Shed, StreamEnd, Word,
+    ConnectionRejected, Direction, OverheadPhase, QuestionEnd, Refresh, SessionEvent, Shed,
+    StreamEnd, Word,
 };
 use crate::{Dimension, Key, Label, Metric, Published, Slo, Unit, buckets};
 
@@ -203,4 +204,11 @@ families! {
     )
     .by(&[Label::VERSION])
     .published(&[Published::count("GatewayUp", "1 a minute from each gateway that runs.")]);
+
+    /// Reading the pins file again.
+    PINS_RELOADS = Metric::counter(
+        "toolgate_pins_reloads_total",
+        "Times that the pins file was read again; one that is wrong changes nothing.",
+    )
+    .by(&[Label::of(Key::Outcome, Refresh::TEXTS)]);
 }

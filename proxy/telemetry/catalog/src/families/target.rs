@@ -3,7 +3,8 @@
 //! Enters: nothing. Leaves: constants. Never: a value.
 
 use crate::words::{
-    ConnectPhase, Flow, Health, ListCause, PoolState, Refresh, Restart, SchemaChange,
+    ConnectPhase, ContractAction, ContractChange, Flow, Health, ListCause, PoolState, Refresh,
+    Restart, SchemaChange,
 };
 use crate::{Dimension, Key, Label, Metric, Published, Unit, buckets};
 
@@ -94,6 +95,32 @@ families! {
         "Tools that a later list of the target has added, removed or described differently.",
     )
     .by(&[Label::TARGET, Label::of(Key::Kind, SchemaChange::TEXTS)]);
+
+    /// Differences from what was approved.
+    CONTRACT_CHANGES = Metric::counter(
+        "toolgate_target_contract_changes_total",
+        "Tools found to differ from their approved definitions (without a pins file: from the first ones seen), by how they differ and what is done about it; one for each class of a difference.",
+    )
+    .by(&[
+        Label::TARGET,
+        Label::of(Key::Kind, ContractChange::TEXTS),
+        Label::of(Key::Action, ContractAction::TEXTS),
+    ]);
+
+    /// Tools held back.
+    TOOLS_QUARANTINED = Metric::gauge(
+        "toolgate_target_tools_quarantined",
+        Unit::One,
+        "Tools that are neither listed nor called, because they differ from their approved definitions.",
+    )
+    .by(&[Label::TARGET]);
+
+    /// Definitions forgotten.
+    CONTRACTS_FORGOTTEN = Metric::counter(
+        "toolgate_target_contracts_forgotten_total",
+        "First definitions of tools that are gone, forgotten to bound memory; only without a pins file.",
+    )
+    .by(&[Label::TARGET]);
 
     /// Tools left out.
     TOOLS_LEFT_OUT = Metric::counter(

@@ -270,6 +270,7 @@ impl Key {
             | Self::Signal
             | Self::Source
             | Self::Kind
+            | Self::Action
             | Self::Direction
             | Self::State
             | Self::Event
