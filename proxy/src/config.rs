@@ -36,7 +36,7 @@ pub use self::choice::{
 pub use self::report::{Mistake, Position, Report};
 pub use self::resolved::{
     Auth, Aws, Breaker, CloudWatch, Config, Credentials, EnvValue, Issuer, Limits, Log, Otlp,
-    Retry, Sessions, Shutdown, Target, TargetKind, Tool, Traces, Xray,
+    Retry, Server, Sessions, Shutdown, Target, TargetKind, Tool, Traces, Xray,
 };
 pub use self::schema::schema;
 pub use self::secret::Secret;

@@ -7,13 +7,15 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use crate::{Call, Case, Kind, LogLevel, Mirrored, Plan, Principal, Refusal, Scopes};
+use crate::{Call, Case, Kind, LogLevel, Mirrored, Plan, Principal, Refusal, Scopes, Server};
 
 /// What a decision is about.
 #[derive(Clone, Copy, Debug)]
 pub enum Subject<'a> {
     /// Using the gateway at all.
     Gateway,
+    /// Using one of its servers.
+    Server(&'a Server),
     /// Using, or being shown, one tool or prompt, or a target's resources.
     One(&'a Plan),
 }
@@ -41,11 +43,27 @@ pub type Resolving<'a> = Pin<Box<dyn Future<Output = Result<Arc<Plan>, Refusal>>
 
 /// What is on offer, by the names (for resources: the URIs) that callers use.
 pub trait Directory: Send + Sync + std::fmt::Debug {
-    /// What goes by that name, if the lists at hand have it.
-    fn lookup(&self, kind: Kind, exposed: &str) -> Option<Arc<Plan>>;
+    /// What goes by that name at that server (`None`: at the gateway as a whole), if the lists at
+    /// hand have it. The scopes of its plan are those of the server, too.
+    fn lookup(&self, server: Option<&Server>, kind: Kind, exposed: &str) -> Option<Arc<Plan>>;
 
-    /// What goes by that name, asking targets whose lists are not at hand.
-    fn resolve<'a>(&'a self, kind: Kind, exposed: &'a str) -> Resolving<'a>;
+    /// What goes by that name there, asking targets whose lists are not at hand.
+    fn resolve<'a>(
+        &'a self,
+        server: Option<&'a Server>,
+        kind: Kind,
+        exposed: &'a str,
+    ) -> Resolving<'a>;
+}
+
+// === impl Subject ===
+
+impl<'a> Subject<'a> {
+    /// Using that server, or the gateway as a whole.
+    #[must_use]
+    pub fn of(server: Option<&'a Server>) -> Self {
+        server.map_or(Self::Gateway, Self::Server)
+    }
 }
 
 // === impl Policy ===
@@ -78,10 +96,14 @@ impl Policy {
         if !self.enforced {
             return Ok(());
         }
-        let needed = match subject {
-            Subject::Gateway => self.gateway.clone(),
-            Subject::One(plan) if plan.scopes.is_empty() => self.gateway.clone(),
-            Subject::One(plan) => self.gateway.union(&plan.scopes),
+        let more = match subject {
+            Subject::Gateway => None,
+            Subject::Server(server) => Some(&server.scopes),
+            Subject::One(plan) => Some(&plan.scopes),
+        };
+        let needed = match more.filter(|more| !more.is_empty()) {
+            Some(more) => self.gateway.union(more),
+            None => self.gateway.clone(),
         };
         if principal.scopes.covers(&needed) {
             return Ok(());
@@ -99,7 +121,7 @@ impl Policy {
     /// # Errors
     /// As [`Policy::decide`].
     pub fn permit(&self, call: Call, plan: Option<Arc<Plan>>) -> Result<Permitted, Refusal> {
-        let subject = plan.as_deref().map_or(Subject::Gateway, Subject::One);
+        let subject = plan.as_deref().map_or(Subject::of(call.server.as_deref()), Subject::One);
         self.decide(&call.principal, subject)?;
         let log_level = call.meta.log_level;
         Ok(Permitted { call, plan, log_level, mirrored: Vec::new() })

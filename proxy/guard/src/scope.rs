@@ -87,7 +87,9 @@ where
                 Err(refusal) => refused(refusal),
             };
         };
-        let known = call.name.as_deref().and_then(|name| self.layer.directory.lookup(kind, name));
+        let server = call.server.as_deref();
+        let lookup = |name| self.layer.directory.lookup(server, kind, name);
+        let known = call.name.as_deref().and_then(lookup);
         if let Some(plan) = known {
             return match self.layer.permit(call, Some(plan)) {
                 Ok(permitted) => self.inner.call(permitted),
@@ -103,9 +105,10 @@ where
 }
 
 impl ScopeLayer {
-    /// Asks for the gateway's own scopes before a name is even looked at.
+    /// Asks for the scopes of gateway and server before a name is even looked at.
     fn enter(&self, call: &Call) -> Result<(), Refusal> {
-        let decided = self.policy.decide(&call.principal, Subject::Gateway);
+        let subject = Subject::of(call.server.as_deref());
+        let decided = self.policy.decide(&call.principal, subject);
         if decided.is_err() {
             self.telemetry.auth.decision("", false);
         }
@@ -117,7 +120,7 @@ impl ScopeLayer {
         let Ok(_place) = self.resolving.try_acquire() else { return Err(self.crowded()) };
         // It is a target that is waited for.
         call.ledger.enter(Phase::Wait);
-        let resolved = self.directory.resolve(kind, name).await;
+        let resolved = self.directory.resolve(call.server.as_deref(), kind, name).await;
         call.ledger.enter(Phase::Authorize);
         self.permit(call, Some(resolved?))
     }

@@ -11,6 +11,7 @@ mod member;
 mod naming;
 mod page;
 mod registry;
+mod selection;
 
 mod feed;
 mod mirror;
@@ -28,8 +29,9 @@ mod legacy;
 
 pub use legacy::{SessionConfig, Sessions};
 pub use naming::Prefix;
-pub use registry::{Registry, TargetSpec, ToolRule};
+pub use registry::{Registry, TargetSpec, ToolRule, Views};
 pub use router::{McpConfig, Router};
+pub use selection::{Pattern, Selection, ServerSpec, Sieve, Unfit};
 pub use watches::Watches;
 
 use std::future::Future;

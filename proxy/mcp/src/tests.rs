@@ -6,6 +6,7 @@ mod naming;
 mod offers;
 mod rounds;
 mod routing;
+mod servers;
 mod sessions;
 mod streams;
 mod subscriptions;

@@ -8,6 +8,7 @@ mod auth;
 mod aws;
 mod cloudwatch;
 mod log;
+mod servers;
 mod targets;
 mod tools;
 mod traces;
@@ -30,6 +31,7 @@ pub(crate) fn check(file: &File, review: &mut Review<'_>) {
     amounts::check(file, review);
     targets::check(file, review);
     tools::check(file, review);
+    servers::check(file, review);
     log::check(file, review);
     traces::check(file, review);
     aws::check(file, review);

@@ -55,6 +55,8 @@ pub const ADDRESS_CLASH: &str = "TG1024";
 pub const PATH: &str = "TG1025";
 /// Something that this build leaves out.
 pub const NOT_BUILT: &str = "TG1026";
+/// A server that could never have what it is said to have.
+pub const SERVER: &str = "TG1027";
 /// The configuration cannot be read, or the gateway cannot start.
 pub const START: &str = "TG2000";
 /// The schema and the reader disagree: a fault of this program.
@@ -88,5 +90,6 @@ pub const ALL: &[(&str, &str)] = &[
     (ADDRESS_CLASH, "two listeners on one address"),
     (PATH, "a folder that is not there"),
     (NOT_BUILT, "something that this build leaves out"),
+    (SERVER, "a server that could never have what it is said to have"),
     (INTERNAL, "a fault of this program, not of the file"),
 ];

@@ -6,10 +6,13 @@
 //! Keys the schema requires are optional in the types: a missing one has been
 //! reported, and the rest of its mapping is still checked.
 
+mod server;
+
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::time::Duration;
 
+pub(crate) use self::server::{Names, Server};
 use super::address::{Address, Admin, Host, HttpUrl, Origin};
 use super::choice::{
     Builtin, CloudDimension, CloudMode, Era, LogLevel, OtlpProtocol, Prefix, Profile, XrayMode,
@@ -53,6 +56,11 @@ pub(crate) struct File {
     /// Rules for single tools, by full name `target___tool`.
     #[schemars(extend("propertyNames" = { "pattern": "^.+___.+$" }))]
     pub(crate) tools: Ordered<Tool>,
+    /// Parts of what the targets offer, by name, each at `/mcp/NAME`; `/mcp` is the whole.
+    #[schemars(extend("maxProperties" = 64, "propertyNames" = {
+        "pattern": "^[A-Za-z0-9](-?[A-Za-z0-9])*$", "maxLength": 48
+    }))]
+    pub(crate) servers: Ordered<Server>,
     /// Logs.
     pub(crate) log: Log,
     /// Traces.

@@ -5,6 +5,7 @@
 //! finishes; with mistakes on the list its result must not be used.
 
 mod cloudwatch;
+mod servers;
 mod targets;
 mod traces;
 
@@ -87,6 +88,7 @@ pub(crate) fn resolve<'a>(
         limits: limits(&file.limits),
         sessions: resolver.sessions(&file.sessions),
         tools: targets::tools(file, &targets),
+        servers: servers::servers(file, &targets, file.prefix.unwrap_or_default()),
         targets,
         log: Log {
             access: resolver.access_log(&file.log),

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use http::{HeaderName, Uri};
+use toolgate_mcp::Sieve;
 
 use super::choice::{
     Builtin, CloudDimension, CloudMode, Era, LogLevel, OtlpProtocol, Prefix, Profile, XrayMode,
@@ -42,6 +43,8 @@ pub struct Config {
     pub targets: Vec<Target>,
     /// Tool rules in the order of the file.
     pub tools: Vec<Tool>,
+    /// Servers in the order of the file.
+    pub servers: Vec<Server>,
     /// Logs.
     pub log: Log,
     /// Traces.
@@ -237,6 +240,27 @@ pub struct Tool {
     pub concurrency: Option<usize>,
     /// Trying again; the target's where the file says nothing.
     pub retry: Retry,
+}
+
+/// A part of what the targets offer, at a path of its own.
+#[derive(Debug, Clone)]
+pub struct Server {
+    /// Name, unique; the end of its path.
+    pub name: String,
+    /// The targets it has something of, in the order of [`Config::targets`].
+    pub targets: Vec<String>,
+    /// Which of their tools, by full name.
+    pub tools: Sieve,
+    /// Which of their prompts, by full name.
+    pub prompts: Sieve,
+    /// Which of their resources and templates, by URI.
+    pub resources: Sieve,
+    /// How names are kept apart here.
+    pub prefix: Prefix,
+    /// Scopes every call here needs, besides [`Auth::scopes`].
+    pub scopes: Vec<String>,
+    /// What models are told, before what the targets say of themselves.
+    pub instructions: Option<String>,
 }
 
 /// Logs.

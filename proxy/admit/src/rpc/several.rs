@@ -15,7 +15,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error as _, IgnoredAny, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use toolgate_call::{
-    Call, Case, Era, Method, Principal, RawJson, Refusal, Reply, SessionRef, Version,
+    Call, Case, Era, Holder, Method, RawJson, Refusal, Reply, SessionRef, Version,
 };
 use tower::Service;
 
@@ -38,7 +38,7 @@ pub(super) struct Several {
 /// A message of the batch, good or not.
 type Decoding = Result<Decoded, Rejected>;
 
-type Negotiate = dyn Fn(&str, &Principal) -> Result<Version, Refusal> + Send + Sync;
+type Negotiate = dyn Fn(&str, Holder<'_>) -> Result<Version, Refusal> + Send + Sync;
 
 /// Asks which revision a session has agreed on.
 #[derive(Clone)]
@@ -62,7 +62,7 @@ impl Negotiated {
     /// Asks by this function.
     pub fn new<F>(ask: F) -> Self
     where
-        F: Fn(&str, &Principal) -> Result<Version, Refusal> + Send + Sync + 'static,
+        F: Fn(&str, Holder<'_>) -> Result<Version, Refusal> + Send + Sync + 'static,
     {
         Self(Arc::new(ask))
     }
@@ -139,10 +139,11 @@ impl Line {
         let SessionRef::Claimed(id) = decode::claimed_session(headers)? else {
             return Err(refuse(only));
         };
-        let Some(caller) = exchange.principal.get() else {
+        let Some(principal) = exchange.principal.get() else {
             return Err(Refusal::internal("a request without a principal"));
         };
-        let agreed = (self.layer.negotiated.0)(&id, caller)?;
+        let holder = Holder { principal, server: exchange.server() };
+        let agreed = (self.layer.negotiated.0)(&id, holder)?;
         if agreed == Version::V2025_03_26 { Ok(()) } else { Err(refuse(only)) }
     }
 

@@ -1,14 +1,14 @@
 //! What a modern client is given to bring back: which parked call it answers.
 //!
 //! Enters: the place of a parked call and whose it is. Leaves: text that only this gateway (and its
-//! replicas, which share the key) can make, bound to the principal. Never: anything of the call
+//! replicas, which share the key) can make, bound to the principal and the server. Never: anything of the call
 //! itself; never a state of somebody else's taken for one of ours.
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use toolgate_call::{Principal, Refusal};
+use toolgate_call::{Holder, Refusal};
 
 /// What the key is used for here, which is not what it is used for elsewhere.
 const CONTEXT: &[u8] = b"toolgate request state\0";
@@ -62,7 +62,7 @@ impl States {
     }
 
     /// Writes a state.
-    pub(crate) fn seal(&self, state: &State, principal: &Principal) -> Result<String, Refusal> {
+    pub(crate) fn seal(&self, state: &State, holder: Holder<'_>) -> Result<String, Refusal> {
         let mut sealed = Vec::with_capacity(PLAIN + 16);
         for number in [state.node, state.number, state.round, state.expires] {
             sealed.extend_from_slice(&number.to_be_bytes());
@@ -70,14 +70,14 @@ impl States {
         sealed.extend_from_slice(&state.digest);
         let nonce = self
             .key
-            .seal_in_place_append_tag(Aad::from(principal.key()), &mut sealed)
+            .seal_in_place_append_tag(Aad::from(holder.key()), &mut sealed)
             .map_err(|_| Refusal::internal("a request state could not be sealed"))?;
         let all = [&nonce.as_ref()[..], &sealed].concat();
         Ok(format!("{}{}", self.mark, URL_SAFE_NO_PAD.encode(all)))
     }
 
-    /// Reads a state; `None` if it is not one that was made for that principal.
-    pub(crate) fn open(&self, text: &str, principal: &Principal) -> Option<State> {
+    /// Reads a state; `None` if it is not one that was made for that principal at that server.
+    pub(crate) fn open(&self, text: &str, holder: Holder<'_>) -> Option<State> {
         let text = text.strip_prefix(&self.mark).filter(|text| text.len() <= LONGEST)?;
         let mut all = URL_SAFE_NO_PAD.decode(text).ok()?;
         if all.len() <= NONCE_LEN {
@@ -85,7 +85,7 @@ impl States {
         }
         let mut sealed = all.split_off(NONCE_LEN);
         let nonce = Nonce::try_assume_unique_for_key(&all).ok()?;
-        let plain = self.key.open_in_place(nonce, Aad::from(principal.key()), &mut sealed).ok()?;
+        let plain = self.key.open_in_place(nonce, Aad::from(holder.key()), &mut sealed).ok()?;
         let (numbers, digest) = plain.split_at_checked(4 * 8)?;
         let number =
             |at: usize| Some(u64::from_be_bytes(numbers.get(at * 8..at * 8 + 8)?.try_into().ok()?));
