@@ -1,6 +1,6 @@
 //! `toolgate stdio`: the gateway as a child process of its only client.
 
-mod child;
+pub(crate) mod child;
 mod clients;
 mod elsewhere;
 mod ending;

@@ -53,6 +53,8 @@ mod recover;
 #[cfg(test)]
 mod secrets;
 #[cfg(test)]
+mod servers;
+#[cfg(test)]
 mod sick;
 #[cfg(test)]
 mod stdio;
