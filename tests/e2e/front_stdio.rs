@@ -4,6 +4,7 @@ pub(crate) mod child;
 mod clients;
 mod elsewhere;
 mod ending;
+mod params;
 
 use std::collections::BTreeSet;
 

@@ -28,6 +28,7 @@ mod script;
 mod legacy;
 
 pub use legacy::{SessionConfig, Sessions};
+pub use mirror::HeaderParams;
 pub use naming::Prefix;
 pub use registry::{Registry, TargetSpec, ToolRule, Views};
 pub use router::{McpConfig, Router};

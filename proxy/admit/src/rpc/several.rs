@@ -10,7 +10,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderMap, Response};
+use http::{HeaderMap, Response, StatusCode};
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _, IgnoredAny, SeqAccess, Visitor};
 use serde_json::value::RawValue;
@@ -94,12 +94,22 @@ impl Line {
                 return self.rejected(exchange, Rejected { refusal, known });
             }
         };
+        let said = |(_, piece): &(usize, Decoding)| {
+            piece.as_ref().is_ok_and(|decoded| decoded.method == Method::Response)
+        };
+        let are_answers = pieces.iter().all(said);
         let members = pieces.into_iter().zip(1..).map(|((size, piece), number)| {
             let member = exchange.member(number);
             member.ledger.add_bytes_in(size);
             self.member(inner.clone(), member, piece, sse)
         });
-        batch::answer(members.collect(), several.charge.map(batch::held), json).await
+        let held = several.charge.map(batch::held);
+        let mut response = batch::answer(members.collect(), held, json || are_answers).await;
+        // Nobody waits for an answer to an answer: what was not taken is told by the status.
+        if are_answers && response.status() == StatusCode::OK {
+            *response.status_mut() = StatusCode::BAD_REQUEST;
+        }
+        response
     }
 
     /// The messages, each with its size, if they may come together at all.
@@ -212,11 +222,7 @@ fn split(body: &Bytes, depth: usize) -> Result<Vec<Bytes>, Refusal> {
         return Err(refuse("a batch must not be empty"));
     }
     let answers = pieces.iter().filter(|piece| is_answer(piece)).count();
-    if answers == pieces.len() {
-        let message = "these are responses; nothing was asked of you";
-        return Err(Refusal::new(Case::BodyNotRequest, message));
-    }
-    if answers > 0 {
+    if answers > 0 && answers < pieces.len() {
         return Err(refuse("a batch has requests and notifications, or responses, never both"));
     }
     Ok(pieces.into_iter().map(|piece| body.slice_ref(piece.get().as_bytes())).collect())
@@ -279,6 +285,7 @@ mod tests {
         let both = r#" [ {"id" : 1, "method":"ping"},{"method":"x"} ] "#;
         assert_eq!(pieces(both).unwrap(), [r#"{"id" : 1, "method":"ping"}"#, r#"{"method":"x"}"#]);
         assert_eq!(pieces("\u{feff}[1]").unwrap(), ["1"]);
+        assert_eq!(pieces(r#"[{"id":1,"result":{}}]"#).unwrap().len(), 1, "answers alone");
         let most = format!("[{}]", vec!["1"; MOST].join(","));
         assert_eq!(pieces(&most).unwrap().len(), MOST);
     }
@@ -291,7 +298,6 @@ mod tests {
             (&*more, Case::Batch),
             ("[1,", Case::BodyNotJson),
             ("[1] 2", Case::BodyNotJson),
-            (r#"[{"id":1,"result":{}}]"#, Case::BodyNotRequest),
             (r#"[{"id":1,"result":{}},{"id":2,"method":"ping"}]"#, Case::Batch),
             ("[[[[[[1]]]]]]", Case::TooDeep),
         ] {
