@@ -120,7 +120,8 @@ async fn clients_of_others_see_each_server_as_one_of_its_own_in_both_eras() -> R
                 house.reports(peer, era, "/bare", &["echo"]),
             )
         };
-        let (oncall, both, bare) = all.await.with_context(|| format!("{peer:?} {era:?}"))?;
+        let (oncall, both, bare) =
+            Box::pin(all).await.with_context(|| format!("{peer:?} {era:?}"))?;
         ensure!(oncall == ["now", "echo"], "{oncall:?}");
         ensure!(both == ["now", "sleep", "one___echo", "two___echo"], "{both:?}");
         ensure!(bare == ["echo"], "{bare:?}");
@@ -308,8 +309,8 @@ async fn a_stream_hears_of_the_targets_of_its_server_in_both_eras() -> Result<()
     Ok(())
 }
 
-#[tokio::test]
-async fn prompts_and_resources_are_those_of_the_server() -> Result<()> {
+/// A gateway before a server that has everything, with two servers: `some` of it, and `none`.
+async fn selective() -> Result<(Gateway, Upstream)> {
     let upstream = Upstream::start_everything("both").await?;
     let config = format!(
         "{OPEN}targets:
@@ -326,37 +327,52 @@ servers:
         upstream.url()
     );
     let gateway = Gateway::start(&config).await?;
-    let at = |server: &str| gateway.client().at(&format!("/mcp/{server}"));
-    let listed = async |client: Client, what: &str, by: &str| {
-        let list = client.modern(&format!("{what}/list"), json!({})).await?.result()?;
-        let member = if what == "resources/templates" { "resourceTemplates" } else { what };
-        let items = list[member].as_array().context("a list")?.clone();
-        anyhow::Ok(
-            items
-                .iter()
-                .map(|item| item[by].as_str().unwrap_or_default().to_owned())
-                .collect::<Vec<_>>(),
-        )
-    };
     until("the prompts are listed", async || {
-        let prompts = listed(gateway.client(), "prompts", "name").await?;
-        Ok((prompts.len() > 2).then_some(()))
+        Ok((listed(&gateway.client(), "prompts", "name").await?.len() > 2).then_some(()))
     })
     .await?;
-    assert_eq!(listed(at("some"), "prompts", "name").await?, ["test_simple_prompt"]);
-    assert_eq!(listed(at("some"), "resources", "uri").await?, ["test://static-text"]);
-    assert_eq!(listed(at("some"), "resources/templates", "uriTemplate").await?, [""; 0]);
-    assert_eq!(listed(at("none"), "prompts", "name").await?, [""; 0]);
-    assert_eq!(listed(at("none"), "resources", "uri").await?, [""; 0]);
-    let read = async |client: Client, uri: &str| {
+    Ok((gateway, upstream))
+}
+
+async fn listed(client: &Client, what: &str, by: &str) -> Result<Vec<String>> {
+    let list = client.modern(&format!("{what}/list"), json!({})).await?.result()?;
+    let member = if what == "resources/templates" { "resourceTemplates" } else { what };
+    let items = list[member].as_array().context("a list")?;
+    Ok(items.iter().map(|item| item[by].as_str().unwrap_or_default().to_owned()).collect())
+}
+
+#[tokio::test]
+async fn prompts_and_resources_are_listed_as_far_as_they_are_of_the_server() -> Result<()> {
+    let (gateway, _upstream) = selective().await?;
+    let at = |server: &str| gateway.client().at(&format!("/mcp/{server}"));
+    assert_eq!(listed(&at("some"), "prompts", "name").await?, ["test_simple_prompt"]);
+    assert_eq!(listed(&at("some"), "resources", "uri").await?, ["test://static-text"]);
+    assert_eq!(listed(&at("some"), "resources/templates", "uriTemplate").await?, [""; 0]);
+    assert_eq!(listed(&at("none"), "prompts", "name").await?, [""; 0]);
+    assert_eq!(listed(&at("none"), "resources", "uri").await?, [""; 0]);
+    let said = at("none").modern("server/discover", json!({})).await?.result()?;
+    assert_eq!(said["capabilities"], json!({ "tools": { "listChanged": true } }), "{said}");
+    until("the operator is told of the pattern", async || {
+        Ok(gateway.stderr().contains("all___nothing_of_the_kind").then_some(()))
+    })
+    .await?;
+    ensure!(gateway.stderr().matches("all___nothing_of_the_kind").count() == 1, "once");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_resource_is_read_completed_and_watched_as_far_as_it_is_of_the_server() -> Result<()> {
+    let (gateway, _upstream) = selective().await?;
+    let some = gateway.client().at("/mcp/some");
+    let read = async |client: &Client, uri: &str| {
         let ask = Ask::modern("resources/read", json!({ "uri": uri })).header("mcp-name", uri);
         client.send(ask).await?.message()
     };
-    ensure!(read(at("some"), "test://static-text").await?["result"]["contents"].is_array());
+    ensure!(read(&some, "test://static-text").await?["result"]["contents"].is_array());
     for uri in ["test://static-binary", "test://template/1/data", "test://static-/../static-text"] {
-        let whole = read(gateway.client(), uri).await?;
+        let whole = read(&gateway.client(), uri).await?;
         ensure!(uri.contains("..") || whole["result"].is_object(), "{uri}: {whole}");
-        let hidden = read(at("some"), uri).await?;
+        let hidden = read(&some, uri).await?;
         assert_eq!(hidden["error"]["code"], -32602, "{hidden}");
         let says = hidden["error"]["message"].as_str().unwrap_or_default();
         assert_eq!(says, format!("no target has the resource `{uri}`"));
@@ -365,20 +381,12 @@ servers:
         "ref": { "type": "ref/resource", "uri": "test://template/{id}/data" },
         "argument": { "name": "id", "value": "1" },
     });
-    let complete = at("some").modern("completion/complete", params).await?.message()?;
+    let complete = some.modern("completion/complete", params).await?.message()?;
     assert_eq!(complete["error"]["code"], -32602, "{complete}");
-    let session = at("some").session().await?;
-    let params = json!({ "uri": "test://watched-resource" });
-    let watched = session.request("resources/subscribe", params).await?.message()?;
+    let watched = json!({ "uri": "test://watched-resource" });
+    let session = some.session().await?;
+    let watched = session.request("resources/subscribe", watched).await?.message()?;
     ensure!(watched["error"].is_object(), "{watched}");
-    let said = at("none").modern("server/discover", json!({})).await?.result()?;
-    assert_eq!(said["capabilities"], json!({ "tools": { "listChanged": true } }), "{said}");
-    until("the operator is told of the pattern", async || {
-        let told = gateway.stderr();
-        Ok(told.contains("all___nothing_of_the_kind").then_some(()))
-    })
-    .await?;
-    ensure!(gateway.stderr().matches("all___nothing_of_the_kind").count() == 1, "once");
     Ok(())
 }
 
