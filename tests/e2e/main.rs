@@ -43,6 +43,8 @@ mod list;
 #[cfg(test)]
 mod live;
 #[cfg(test)]
+mod logging;
+#[cfg(test)]
 mod logs;
 #[cfg(test)]
 mod peers;

@@ -47,7 +47,12 @@ struct State {
     wanted: Mutex<Option<(String, String)>>,
     sessions: Mutex<usize>,
     streams: Mutex<Vec<Stream>>,
+    /// The calls that wait for [`Herald::answers`], if calls wait for that.
+    held: Mutex<Option<Vec<Held>>>,
 }
+
+/// A call that has not been answered: its id, and its stream.
+type Held = (Value, mpsc::UnboundedSender<Bytes>);
 
 /// A stream of changes that is open.
 #[derive(Debug)]
@@ -74,6 +79,7 @@ impl Herald {
             wanted: Mutex::default(),
             sessions: Mutex::new(0),
             streams: Mutex::default(),
+            held: Mutex::default(),
         });
         let server = tokio::spawn(speak::accept(listener, Arc::clone(&state)));
         Ok(Self { state, address, server })
@@ -108,6 +114,29 @@ impl Herald {
             let uris = at(filter, "/resourceSubscriptions").and_then(Value::as_array);
             uris.is_some_and(|uris| uris.iter().any(|have| have == uri))
         });
+    }
+
+    /// Writes a log message on the streams of its sessions (older era), beside those of the calls.
+    pub fn logs(&self, level: &str, text: &str) {
+        self.tell("message", &json!({ "level": level, "data": text }), |_| false);
+    }
+
+    /// Calls wait from now on, without a word, until they are answered (older era).
+    pub fn holds(&self) {
+        *lock(&self.state.held) = Some(Vec::new());
+    }
+
+    /// Answers the calls that wait; gives back how many they were.
+    pub fn answers(&self) -> usize {
+        let held: Vec<_> = lock(&self.state.held).iter_mut().flat_map(std::mem::take).collect();
+        for (id, say) in &held {
+            let content = json!([{ "type": "text", "text": "done" }]);
+            let result = json!({ "content": content });
+            let message = json!({ "jsonrpc": "2.0", "id": id, "result": result });
+            // Nobody may wait any more.
+            let _gone = say.send(speak::event(&message));
+        }
+        held.len()
     }
 
     /// Forgets its sessions and ends every stream, as after a restart.

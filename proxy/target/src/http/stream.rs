@@ -11,11 +11,11 @@ use std::time::Duration;
 
 use serde_json::json;
 use toolgate_call::{
-    Abilities, Event, Events, Ledger, MOST_OPEN, OpenQuestions, Outbound, PATIENCE, Question,
+    Abilities, Event, Events, Ledger, MOST_OPEN, Op, OpenQuestions, Outbound, PATIENCE, Question,
     RawJson, Said,
 };
 
-use super::aside::InFlight;
+use super::calls::{Beside, InFlight};
 use super::exchange::AnswerBody;
 use super::failure::Failure;
 use super::reply::{is_ours, receiving};
@@ -58,7 +58,7 @@ pub(super) struct Cancel {
     id: u64,
     /// Dropped when the target has been told, or need not be.
     told: Option<Told>,
-    /// `None` for callers who cannot be asked anything.
+    /// `None` for callers who cannot be asked anything, of a target that writes no log messages.
     in_flight: Option<InFlight>,
 }
 
@@ -93,6 +93,10 @@ impl TargetStream {
     ) -> Poll<Option<Result<Event, Failure>>> {
         let this = &mut *self;
         loop {
+            // First, for it may be about what the target says next on the stream.
+            if let Some(event) = this.poll_aside(cx) {
+                return Poll::Ready(Some(Ok(event)));
+            }
             match this.decoder.next() {
                 Ok(Some(data)) => {
                     let Some(event) = this.read(data) else { continue };
@@ -105,9 +109,6 @@ impl TargetStream {
                 }
                 Ok(None) => {}
                 Err(limit) => return Poll::Ready(Some(Err(this.fail(Failure::TooLarge(limit))))),
-            }
-            if let Some(question) = this.poll_aside(cx) {
-                return Poll::Ready(Some(Ok(Event::Ask(question))));
             }
             let patience = this.patience(cx);
             let Some(body) = &mut this.body else { return Poll::Ready(None) };
@@ -193,12 +194,25 @@ impl TargetStream {
         }
     }
 
-    /// A question about this call that did not come on its stream.
-    fn poll_aside(&mut self, cx: &mut Context<'_>) -> Option<Question> {
-        let in_flight = self.cancel.in_flight.as_mut()?;
-        let Poll::Ready(Some(question)) = in_flight.poll_question(cx) else { return None };
-        receiving(&self.ledger);
-        Some(self.asked.get_or_insert_default().questions.note(question))
+    /// A question or a log message of this call that did not come on its stream.
+    fn poll_aside(&mut self, cx: &mut Context<'_>) -> Option<Event> {
+        loop {
+            let in_flight = self.cancel.in_flight.as_mut()?;
+            let Poll::Ready(Some(beside)) = in_flight.poll_beside(cx) else { return None };
+            match beside {
+                Beside::Question(question) => {
+                    receiving(&self.ledger);
+                    let questions = &mut self.asked.get_or_insert_default().questions;
+                    return Some(Event::Ask(questions.note(question)));
+                }
+                Beside::Message(raw) => {
+                    if let Some(raw) = self.wanted.message(raw) {
+                        receiving(&self.ledger);
+                        return Some(Event::Notice(raw));
+                    }
+                }
+            }
+        }
     }
 
     /// For how long the target may be quiet: longer, while it waits for the caller.
@@ -241,9 +255,20 @@ impl Events for TargetStream {
 // === impl Cancel ===
 
 impl Cancel {
-    pub(super) fn new(target: &Arc<Inner>, session: Option<&Arc<Session>>, id: u64) -> Self {
-        let able = session.filter(|session| !session.abilities.is_none());
-        let in_flight = able.map(|session| InFlight::on(session, id));
+    pub(super) fn new(
+        target: &Arc<Inner>,
+        session: Option<&Arc<Session>>,
+        id: u64,
+        outbound: &Outbound,
+    ) -> Self {
+        let speaks =
+            |session: &&Arc<Session>| !session.abilities.is_none() || session.logs.are_offered();
+        let whose = match &outbound.op {
+            Op::Call(permitted) => Some(&permitted.call().principal),
+            Op::List { .. } | Op::Describe | Op::Probe => None,
+        };
+        let spoken = session.filter(speaks);
+        let in_flight = spoken.map(|session| InFlight::on(session, id, whose.map(Arc::clone)));
         let (target, session) = (Arc::clone(target), session.map(Arc::clone));
         Self { target, session, id, told: None, in_flight }
     }
