@@ -97,19 +97,27 @@ impl State {
 
 impl Left {
     fn note(&mut self, whose: Arc<Principal>, now: Instant) {
-        if self.may_concern_another(&whose, now) {
+        if self.last_was_another(&whose, now) {
             self.mixed = Some(now);
         }
         self.last = Some((whose, now));
     }
 
     fn may_concern_another(&self, whose: &Principal, now: Instant) -> bool {
-        let lately = |at: Instant| now.saturating_duration_since(at) < LATE;
+        self.mixed.is_some_and(|at| is_late(at, now)) || self.last_was_another(whose, now)
+    }
+
+    /// Whether the last call that has ended lately was somebody else's.
+    fn last_was_another(&self, whose: &Principal, now: Instant) -> bool {
         let is_other =
             |other: &Principal| (&other.issuer, &other.subject) != (&whose.issuer, &whose.subject);
-        self.mixed.is_some_and(lately)
-            || self.last.as_ref().is_some_and(|(other, at)| lately(*at) && is_other(other))
+        self.last.as_ref().is_some_and(|(other, at)| is_late(*at, now) && is_other(other))
     }
+}
+
+/// Whether a message about a call that ended then may still come.
+fn is_late(ended: Instant, now: Instant) -> bool {
+    now.saturating_duration_since(ended) < LATE
 }
 
 // === impl InFlight ===
