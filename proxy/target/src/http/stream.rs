@@ -4,12 +4,14 @@
 //! a question is open, the target may be as quiet as it likes. Never: ends without
 //! saying how; dropped before its end, it tells the target that nobody waits any more.
 
+use std::future::Future as _;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use serde_json::json;
+use tokio::time::Sleep;
 use toolgate_call::{
     Abilities, Event, Events, Ledger, MOST_OPEN, Op, OpenQuestions, Outbound, PATIENCE, Question,
     RawJson, Said,
@@ -27,6 +29,10 @@ use crate::ask::{Refused, Request};
 use crate::progress::{Wanted, news};
 use crate::wire::{Incoming, read_message};
 
+/// How long an answer waits for log messages that were written before it, beside its stream: only that
+/// of a call of which some have come already.
+const LATE: Duration = Duration::from_millis(100);
+
 /// The stream.
 pub(super) struct TargetStream {
     target: Arc<Inner>,
@@ -40,6 +46,10 @@ pub(super) struct TargetStream {
     abilities: Abilities,
     /// `None` until the target asks something.
     asked: Option<Asked>,
+    /// Whether log messages have come beside the stream.
+    is_logged: bool,
+    /// The answer, while it waits for the last of them.
+    late: Option<(Event, Pin<Box<Sleep>>)>,
 }
 
 /// What the target has asked.
@@ -77,8 +87,21 @@ impl TargetStream {
         let wanted = Wanted::of(&outbound.op, cancel.session.as_ref().map(|_| id));
         let (target, ledger) = (Arc::clone(target), Arc::clone(&outbound.ledger));
         let (body, abilities) = (Some(body), outbound.abilities);
-        let (kept, asked) = (None, None);
-        Self { target, body, decoder, id, cancel, ledger, wanted, kept, abilities, asked }
+        let (kept, asked, late, is_logged) = (None, None, None, false);
+        Self {
+            target,
+            body,
+            decoder,
+            id,
+            cancel,
+            ledger,
+            wanted,
+            kept,
+            abilities,
+            asked,
+            is_logged,
+            late,
+        }
     }
 
     /// Puts the first message back, after it was looked at.
@@ -97,6 +120,13 @@ impl TargetStream {
             if let Some(event) = this.poll_aside(cx) {
                 return Poll::Ready(Some(Ok(event)));
             }
+            if let Some((_, until)) = &mut this.late {
+                if until.as_mut().poll(cx).is_pending() {
+                    return Poll::Pending;
+                }
+                this.cancel.disarm();
+                return Poll::Ready(this.late.take().map(|(answer, _)| Ok(answer)));
+            }
             match this.decoder.next() {
                 Ok(Some(data)) => {
                     let Some(event) = this.read(data) else { continue };
@@ -105,7 +135,13 @@ impl TargetStream {
                     {
                         body.wind_up(&this.target, cx);
                     }
-                    return Poll::Ready(Some(event));
+                    match event {
+                        Ok(answer @ Event::Done(_)) if this.is_logged => {
+                            this.late = Some((answer, Box::pin(tokio::time::sleep(LATE))));
+                            continue;
+                        }
+                        event => return Poll::Ready(Some(event)),
+                    }
                 }
                 Ok(None) => {}
                 Err(limit) => return Poll::Ready(Some(Err(this.fail(Failure::TooLarge(limit))))),
@@ -137,7 +173,7 @@ impl TargetStream {
         };
         match message {
             Incoming::Answer { id, answer } if is_ours(&id, self.id, &answer) => {
-                self.cancel.disarm();
+                self.cancel.answered(self.is_logged);
                 Some(Ok(Event::Done(Ok(answer))))
             }
             Incoming::Answer { .. } => {
@@ -208,6 +244,7 @@ impl TargetStream {
                 Beside::Message(raw) => {
                     if let Some(raw) = self.wanted.message(raw) {
                         receiving(&self.ledger);
+                        self.is_logged = true;
                         return Some(Event::Notice(raw));
                     }
                 }
@@ -278,6 +315,13 @@ impl Cancel {
         self.session = None;
         self.told = None;
         self.in_flight = None;
+    }
+
+    /// The call was answered. What is said beside its stream may still be about it.
+    fn answered(&mut self, is_logged: bool) {
+        let in_flight = self.in_flight.take().filter(|_| is_logged);
+        self.disarm();
+        self.in_flight = in_flight;
     }
 
     /// Ends when the target has been told, or need not be.
