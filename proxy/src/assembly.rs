@@ -5,6 +5,7 @@
 
 pub(crate) mod cloudwatch;
 pub(crate) mod pins;
+mod servers;
 mod target;
 
 use std::collections::HashMap;
@@ -13,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use toolgate_admit::authn::{AuthConfig, Authenticator, IssuerConfig, Profile};
-use toolgate_admit::{OriginConfig, RpcConfig};
+use toolgate_admit::{OriginConfig, RpcConfig, Servers};
 use toolgate_call::{Policy, Principal, RetryPlan};
 use toolgate_mcp::{
     McpConfig, Prefix, Registry, Router, SessionConfig, Sessions, ToolRule, Watches,
@@ -129,8 +130,9 @@ pub fn assemble(
         backends.push(Backend::new(target, telemetry, &facts, &watches)?);
     }
     let specs = backends.iter().map(|backend| backend.spec.clone()).collect();
-    let registry =
-        Registry::new(specs, rules(config), prefix(config.prefix), watches, Arc::clone(telemetry));
+    let views = servers::views(config);
+    let servers: Servers = views.servers.iter().map(|spec| Arc::clone(&spec.server)).collect();
+    let registry = Registry::new(specs, rules(config), views, watches, Arc::clone(telemetry));
     registry.hold_to(&pins::contracts(config.pins.as_ref(), None));
     facts.know(&registry, &backends);
     let shown = Arc::downgrade(&facts);
@@ -157,6 +159,7 @@ pub fn assemble(
         telemetry: Arc::clone(telemetry),
         origin: Arc::new(origin(config, callers)),
         auth,
+        servers,
         rpc: RpcConfig {
             body: config.limits.body,
             bodies: config.limits.bodies,
@@ -203,6 +206,7 @@ fn authenticator(
         resource: format!("{public}/mcp"),
         metadata_url: format!("{public}/.well-known/oauth-protected-resource/mcp"),
         gateway_scopes: config.auth.scopes.iter().map(String::as_str).collect(),
+        servers: servers::resources(config, &public),
         token_bytes: config.limits.token_bytes,
         cached_tokens: config.limits.cached_tokens,
     };

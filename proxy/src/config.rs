@@ -39,7 +39,7 @@ pub use self::pins::{BadPins, PinFile};
 pub use self::report::{Mistake, Position, Report};
 pub use self::resolved::{
     Auth, Aws, Breaker, CloudWatch, Config, Credentials, EnvValue, Issuer, Limits, Log, Otlp, Pins,
-    Retry, Sessions, Shutdown, Target, TargetKind, Tool, Traces, Xray,
+    Retry, Server, Sessions, Shutdown, Target, TargetKind, Tool, Traces, Xray,
 };
 pub use self::schema::schema;
 pub use self::secret::Secret;

@@ -10,6 +10,7 @@ use hyper::body::Incoming;
 use toolgate_admit::authn::Authenticator;
 use toolgate_admit::{
     Body, FrontLayer, IdentifyLayer, Negotiated, OriginConfig, RecordLayer, RpcConfig, RpcLayer,
+    Servers,
 };
 use toolgate_call::{Lifecycle, Policy};
 use toolgate_guard::{ConcurrencyLayer, ScopeLayer};
@@ -24,6 +25,8 @@ pub struct Parts {
     pub telemetry: Arc<Telemetry>,
     /// Hosts and origins that are ours.
     pub origin: Arc<OriginConfig>,
+    /// The servers below `/mcp`.
+    pub servers: Servers,
     /// Verifies tokens.
     pub auth: Arc<Authenticator>,
     /// Limits of a request.
@@ -55,14 +58,15 @@ pub fn stack(
 + Sync
 + 'static {
     let Parts { telemetry, origin, auth, rpc, policy, router, lifecycle, .. } = parts;
-    let Parts { concurrency, streams, .. } = parts;
+    let Parts { concurrency, streams, servers, .. } = parts;
     let (sessions, directory) = (router.clone(), Arc::new(router.clone()));
     let negotiated = Negotiated::new(move |id, caller| sessions.negotiated(id, caller));
     ServiceBuilder::new()
         // Names the request, starts its ledger; writes its record when the last byte is out.
         .layer(RecordLayer { telemetry: Arc::clone(&telemetry), lifecycle: Arc::clone(&lifecycle) })
-        // Only /mcp, only from a Host and an Origin that are ours; serves the RFC 9728 document.
-        .layer(FrontLayer { origin, auth: Arc::clone(&auth) })
+        // Only /mcp and the servers below it, only from a Host and an Origin that are ours; serves
+        // the RFC 9728 documents.
+        .layer(FrontLayer { origin, auth: Arc::clone(&auth), servers })
         // The bearer token becomes a principal, and goes no further.
         .layer(IdentifyLayer(Arc::clone(&auth)))
         // The line: Request → Call on the way in, Reply or Refusal → Response on the way out.

@@ -7,6 +7,7 @@
 mod fault;
 pub(crate) mod gate;
 mod message;
+mod params;
 mod salvage;
 mod session;
 mod wire;
@@ -111,7 +112,12 @@ impl<R: AsyncRead + Unpin> Front<R> {
         let (out, queue) = mpsc::channel(QUEUE);
         Self {
             lines: Lines::new(from, LineLimits { line: limits.line, keep: KEEP }),
-            wire: Arc::new(Wire { gate, session: session::Session::default(), out }),
+            wire: Arc::new(Wire {
+                gate,
+                session: session::Session::default(),
+                params: params::Params::default(),
+                out,
+            }),
             requests: JoinSet::new(),
             known: HashMap::new(),
             ear: None,
@@ -239,10 +245,13 @@ impl<R: AsyncRead + Unpin> Front<R> {
         let headers = (!is_legacy).then(|| headers(glance, self.wire.session.live().as_deref()));
         let (wire, mute, body) = (Arc::clone(&self.wire), Mute::default(), line.clone());
         let (whose, muted) = (id.clone(), Arc::clone(&mute));
+        let is_call = glance.method.as_deref() == Some("tools/call");
+        let tool = glance.name.as_deref().filter(|_| is_call).map(str::to_owned);
         let abort = self.requests.spawn(async move {
-            let came = match headers {
-                Some(headers) => wire.post(headers, body).await,
-                None => wire.post_in_session(body).await,
+            let came = match (headers, tool) {
+                (Some(headers), Some(tool)) => wire.call(&tool, headers, body).await,
+                (Some(headers), None) => wire.post(headers, body).await,
+                (None, _) => wire.post_in_session(body).await,
             };
             let relayed = match came {
                 Ok(came) => wire.relay(came, whose.as_deref(), &muted).await,

@@ -118,6 +118,21 @@ async fn the_gateway_before_a_server_of_both_eras_passes_the_latest_release() ->
     passes("both", Behind::Http("both"), LATEST).await
 }
 
+#[tokio::test]
+async fn a_server_of_the_gateway_meets_the_modern_revision_as_the_gateway_does() -> Result<()> {
+    installed()?;
+    let fixture = Upstream::start_everything("modern").await?;
+    let config = format!(
+        "{OPEN}targets:\n  clock: {{ builtin: clock }}\n  everything: {{ mcp: {{ url: \"{}\" }} }}\n\
+         servers:\n  one: {{ targets: [everything], prefix: never }}\n",
+        fixture.url()
+    );
+    let gateway = Gateway::start(&config).await?;
+    // What fails at `/mcp` before this target may fail here, and nothing else.
+    REQUIRED_MODERN.server("modern", &format!("{}/one", gateway.mcp_url())).await?;
+    gateway.books_agree().await.context("after the suite")
+}
+
 /// Every run has a server and a gateway of its own.
 async fn passes(name: &str, behind: Behind, suite: Suite) -> Result<()> {
     installed()?;

@@ -147,7 +147,29 @@ async fn a_capability_that_a_target_misses_is_a_bad_request_of_a_modern_caller_o
         assert_eq!(gateway.line_of(answer).await?["status"], status);
     }
     assert_eq!(modern.message()?["error"]["code"], -32021);
+    let told = &older.message()?["error"];
+    assert_eq!(told["code"], -32602, "its revision has no other code: {told}");
+    assert!(told["message"].as_str().is_some_and(|says| says.contains("`sampling`")), "{told}");
     gateway.books_agree().await
+}
+
+#[tokio::test]
+async fn what_a_target_does_not_have_is_not_found_for_a_modern_caller_only() -> Result<()> {
+    for era in [Era::Modern, Era::Legacy] {
+        let sick = Sick::start(era).await?;
+        let gateway = before(&sick, "").await?;
+        let error = r#"{"code":-32601,"message":"no such method"}"#;
+        sick.then([Act::Error(error.to_owned()), Act::Error(error.to_owned())]);
+        let modern = gateway.client().tool("sick___write", json!({})).await?;
+        let older = gateway.client().session().await?.tool("sick___write", json!({})).await?;
+        for (answer, status) in [(&modern, 404), (&older, 200)] {
+            assert_eq!(answer.status, status, "{era:?} {}", answer.text());
+            assert_eq!(answer.message()?["error"]["code"], -32601);
+            assert_eq!(gateway.line_of(answer).await?["status"], status);
+        }
+        gateway.books_agree().await?;
+    }
+    Ok(())
 }
 
 #[tokio::test]

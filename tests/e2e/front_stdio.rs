@@ -1,9 +1,10 @@
 //! `toolgate stdio`: the gateway as a child process of its only client.
 
-mod child;
+pub(crate) mod child;
 mod clients;
 mod elsewhere;
 mod ending;
+mod params;
 
 use std::collections::BTreeSet;
 

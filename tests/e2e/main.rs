@@ -43,6 +43,8 @@ mod list;
 #[cfg(test)]
 mod live;
 #[cfg(test)]
+mod logging;
+#[cfg(test)]
 mod logs;
 #[cfg(test)]
 mod peers;
@@ -58,6 +60,8 @@ mod replicas;
 mod resume;
 #[cfg(test)]
 mod secrets;
+#[cfg(test)]
+mod servers;
 #[cfg(test)]
 mod sick;
 #[cfg(test)]

@@ -316,15 +316,15 @@ async fn an_answer_to_another_request_on_a_stream_is_not_taken_for_ours() -> Res
 async fn a_json_rpc_error_of_the_target_reaches_the_caller_as_it_is() -> Result<()> {
     let (sick, well) = (Sick::start(Era::Modern).await?, Sick::start(Era::Modern).await?);
     let gateway = beside(&sick, &well).await?;
-    for (code, reason, blame) in [
-        (-32000, "upstream_jsonrpc", "target"),
-        (-32602, "invalid_params", "caller"),
-        (-32601, "method_not_found", "caller"),
+    for (code, status, reason, blame) in [
+        (-32000, 200, "upstream_jsonrpc", "target"),
+        (-32602, 200, "invalid_params", "caller"),
+        (-32601, 404, "method_not_found", "caller"),
     ] {
         let error = format!(r#"{{"code":{code},"message":"no","data":{{"z":1,"a":[2]}}}}"#);
         sick.then([Act::Error(error.clone())]);
         let answer = gateway.client().tool("sick___write", json!({})).await?;
-        assert_eq!(answer.status, 200);
+        assert_eq!(answer.status, status);
         assert_eq!(answer.text(), format!(r#"{{"jsonrpc":"2.0","id":1,"error":{error}}}"#));
         let line = gateway.line_of(&answer).await?;
         assert_eq!((&line["reason"], &line["outcome"]), (&json!(reason), &json!(blame)), "{line}");

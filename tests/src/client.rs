@@ -31,6 +31,9 @@ pub const MODERN: &str = "2026-07-28";
 /// The revision of legacy requests.
 pub const LEGACY: &str = "2025-11-25";
 
+/// Where MCP is.
+const MCP: &str = "/mcp";
+
 /// How long one exchange may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -40,6 +43,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub struct Client {
     address: SocketAddr,
     bearer: Option<String>,
+    path: String,
 }
 
 /// A request that can be changed before it is sent.
@@ -77,13 +81,19 @@ impl Client {
     /// A caller without a token.
     #[must_use]
     pub fn new(address: SocketAddr) -> Self {
-        Self { address, bearer: None }
+        Self { address, bearer: None, path: MCP.to_owned() }
     }
 
     /// The same with a token.
     #[must_use]
     pub fn with_token(&self, token: impl Into<String>) -> Self {
-        Self { address: self.address, bearer: Some(token.into()) }
+        Self { bearer: Some(token.into()), ..self.clone() }
+    }
+
+    /// The same of a server of the gateway: what would go to `/mcp` goes to that path.
+    #[must_use]
+    pub fn at(&self, path: &str) -> Self {
+        Self { path: path.to_owned(), ..self.clone() }
     }
 
     /// The same over one connection for all requests.
@@ -197,7 +207,8 @@ impl Client {
     }
 
     fn request(&self, ask: Ask) -> Result<Request<Full<Bytes>>> {
-        let mut request = Request::builder().method(ask.method).uri(ask.path);
+        let path = if ask.path == MCP { &self.path } else { &ask.path };
+        let mut request = Request::builder().method(ask.method).uri(path);
         let headers = request.headers_mut().context("a method and a path")?;
         headers.insert("host", HeaderValue::from_str(&self.address.to_string())?);
         if let Some(token) = &self.bearer {
@@ -233,7 +244,7 @@ impl Ask {
     /// A POST of that body to `/mcp` with the headers of JSON.
     #[must_use]
     pub fn post(body: impl Into<Bytes>) -> Self {
-        let ask = Self::of(Method::POST, "/mcp").header("content-type", "application/json");
+        let ask = Self::of(Method::POST, MCP).header("content-type", "application/json");
         let mut ask = ask.header("accept", "application/json, text/event-stream");
         ask.body = body.into();
         ask
@@ -433,7 +444,7 @@ impl Session {
     }
 
     fn bodiless(&self, method: Method) -> Ask {
-        Ask::of(method, "/mcp")
+        Ask::of(method, MCP)
             .header("accept", "text/event-stream")
             .header("mcp-protocol-version", LEGACY)
             .header("mcp-session-id", &self.id)

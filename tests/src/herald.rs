@@ -49,7 +49,12 @@ struct State {
     streams: Mutex<Vec<Stream>>,
     /// The task that calls of `job` become (modern era); null: it has none.
     task: Mutex<Value>,
+    /// The calls that wait for [`Herald::answers`], if calls wait for that.
+    held: Mutex<Option<Vec<Held>>>,
 }
+
+/// A call that has not been answered: its id, and its stream.
+type Held = (Value, mpsc::UnboundedSender<Bytes>);
 
 /// A stream of changes that is open.
 #[derive(Debug)]
@@ -77,6 +82,7 @@ impl Herald {
             sessions: Mutex::new(0),
             streams: Mutex::default(),
             task: Mutex::default(),
+            held: Mutex::default(),
         });
         let server = tokio::spawn(speak::accept(listener, Arc::clone(&state)));
         Ok(Self { state, address, server })
@@ -135,6 +141,29 @@ impl Herald {
             Ok(streams.iter().any(tells).then_some(()))
         })
         .await
+    }
+
+    /// Writes a log message on the streams of its sessions (older era), beside those of the calls.
+    pub fn logs(&self, level: &str, text: &str) {
+        self.tell("message", &json!({ "level": level, "data": text }), |_| false);
+    }
+
+    /// Calls wait from now on, without a word, until they are answered (older era).
+    pub fn holds(&self) {
+        *lock(&self.state.held) = Some(Vec::new());
+    }
+
+    /// Answers the calls that wait; gives back how many they were.
+    pub fn answers(&self) -> usize {
+        let held: Vec<_> = lock(&self.state.held).iter_mut().flat_map(std::mem::take).collect();
+        for (id, say) in &held {
+            let content = json!([{ "type": "text", "text": "done" }]);
+            let result = json!({ "content": content });
+            let message = json!({ "jsonrpc": "2.0", "id": id, "result": result });
+            // Nobody may wait any more.
+            let _gone = say.send(speak::event(&message));
+        }
+        held.len()
     }
 
     /// Forgets its sessions and ends every stream, as after a restart.

@@ -33,8 +33,9 @@ fn main() {
 #[divan::bench]
 fn repeated(bencher: Bencher<'_, '_>) {
     let (runtime, auth, headers) = world(10_000);
-    runtime.block_on(auth.verify(&headers)).expect("a good token");
-    bencher.bench_local(|| auth.verify_cached(divan::black_box(&headers)).expect("remembered"));
+    runtime.block_on(auth.verify(&headers, None)).expect("a good token");
+    bencher
+        .bench_local(|| auth.verify_cached(divan::black_box(&headers), None).expect("remembered"));
 }
 
 /// A token that is always new, because none is remembered: RSA, JSON, and its metrics.
@@ -42,7 +43,7 @@ fn repeated(bencher: Bencher<'_, '_>) {
 fn first_seen(bencher: Bencher<'_, '_>) {
     let (runtime, auth, headers) = world(0);
     bencher.bench_local(|| {
-        runtime.block_on(auth.verify(divan::black_box(&headers))).expect("a good token")
+        runtime.block_on(auth.verify(divan::black_box(&headers), None)).expect("a good token")
     });
 }
 
@@ -51,7 +52,7 @@ fn first_seen(bencher: Bencher<'_, '_>) {
 fn missing(bencher: Bencher<'_, '_>) {
     let (runtime, auth, _) = world(0);
     let none = HeaderMap::new();
-    bencher.bench_local(|| runtime.block_on(auth.verify(divan::black_box(&none))).is_err());
+    bencher.bench_local(|| runtime.block_on(auth.verify(divan::black_box(&none), None)).is_err());
 }
 
 /// An authenticator with its keys, and a token in Cognito's shape and size.
@@ -72,6 +73,7 @@ fn world(cached_tokens: usize) -> (Runtime, Arc<Authenticator>, HeaderMap) {
         resource: "https://gate.test/mcp".into(),
         metadata_url: "https://gate.test/.well-known/oauth-protected-resource".into(),
         gateway_scopes: ["gateway/invoke"].into_iter().collect(),
+        servers: Vec::new(),
         token_bytes: 8192,
         cached_tokens,
     };

@@ -5,6 +5,7 @@
 //! unverified claim in a principal; a token, or a part of one, in a log, a metric or an error; a
 //! decision on what the caller may do (that is `guard`'s).
 
+mod audience;
 mod bearer;
 mod cache;
 mod challenge;
@@ -27,18 +28,19 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue};
 use tokio::task::JoinSet;
-use toolgate_call::{Principal, Refusal};
+use toolgate_call::{Principal, Refusal, Server};
 use toolgate_telemetry::{AuthResult, CacheEvent, RefreshCause, Telemetry};
 
+use audience::Reach;
 use cache::{Cache, Digest, Entry};
-use challenge::Challenges;
+use challenge::Told;
 use claims::Claims;
 use denial::Denial;
 use fetch::Fetcher;
 use issuer::Issuer;
 use jws::Jws;
 
-pub use config::{AuthConfig, ConfigError, IssuerConfig, Profile};
+pub use config::{AuthConfig, ConfigError, IssuerConfig, Profile, ServerAuth};
 
 /// Seconds since the epoch. A function, so that tests need not wait for a token to expire.
 type Now = Arc<dyn Fn() -> u64 + Send + Sync>;
@@ -71,8 +73,9 @@ pub struct Authenticator {
     everyone: Option<(Arc<Principal>, bool)>,
     issuers: Vec<Arc<Issuer>>,
     cache: Cache,
-    challenges: Option<Challenges>,
-    metadata: Bytes,
+    /// What callers are told: of the gateway as a whole, then of each server; nothing when
+    /// authentication is off.
+    told: Vec<Told>,
     token_bytes: usize,
     shared: Arc<Shared>,
 }
@@ -106,8 +109,7 @@ impl Authenticator {
             everyone: Some(everyone),
             issuers: Vec::new(),
             cache: Cache::new(0),
-            challenges: None,
-            metadata: Bytes::new(),
+            told: Vec::new(),
             token_bytes: 0,
             shared: Arc::new(Shared::new(telemetry, Arc::new(system_now), Pace::STANDARD)),
         })
@@ -115,11 +117,16 @@ impl Authenticator {
 
     fn with(config: AuthConfig, shared: Shared) -> Result<Arc<Self>, ConfigError> {
         config.check()?;
-        let challenges = Challenges::new(&config)?;
-        let metadata = challenge::metadata(&config);
-        let issuers: Result<Vec<_>, _> =
-            config.issuers.into_iter().map(|issuer| Issuer::new(issuer).map(Arc::new)).collect();
-        let issuers = issuers?;
+        let told = Told::all(&config)?;
+        let servers: Arc<[String]> =
+            config.servers.into_iter().map(|server| server.resource).collect();
+        let issuer = |issuer: IssuerConfig| {
+            // Whoever issues tokens for our URI may issue them for one below it.
+            let for_uris = issuer.profile.means(&config.resource);
+            let resources = if for_uris { Arc::clone(&servers) } else { Arc::default() };
+            Issuer::new(issuer, resources).map(Arc::new)
+        };
+        let issuers = config.issuers.into_iter().map(issuer).collect::<Result<Vec<_>, _>>()?;
         for issuer in &issuers {
             shared.telemetry.auth.configured(&issuer.name);
         }
@@ -127,8 +134,7 @@ impl Authenticator {
             everyone: None,
             issuers,
             cache: Cache::new(config.cached_tokens),
-            challenges: Some(challenges),
-            metadata,
+            told,
             token_bytes: config.token_bytes,
             shared: Arc::new(shared),
         }))
@@ -156,10 +162,15 @@ impl Authenticator {
         tasks
     }
 
-    /// The principal of a token that was verified before: the hot path. `None` says nothing about
-    /// the token; ask [`Authenticator::verify`].
+    /// The principal of a token that was verified before and is good at that server (`None`: at the
+    /// gateway as a whole): the hot path. No principal says nothing about the token; ask
+    /// [`Authenticator::verify`].
     #[must_use]
-    pub fn verify_cached(&self, headers: &HeaderMap) -> Option<Arc<Principal>> {
+    pub fn verify_cached(
+        &self,
+        headers: &HeaderMap,
+        server: Option<&Server>,
+    ) -> Option<Arc<Principal>> {
         if let Some((everyone, counted)) = &self.everyone {
             if *counted {
                 self.shared.telemetry.auth.request(&everyone.issuer, AuthResult::Ok);
@@ -168,22 +179,27 @@ impl Authenticator {
         }
         let began = Instant::now();
         let token = bearer::token(headers, self.token_bytes).ok()?;
-        let principal = self.remembered(&cache::digest(token), (self.shared.now)())?;
+        let principal = self.remembered(&cache::digest(token), server)?;
         self.count_hit(&principal, began);
         Some(principal)
     }
 
-    /// The principal of the request's bearer token.
+    /// The principal of the request's bearer token, at that server (`None`: at the gateway as a
+    /// whole).
     ///
     /// # Errors
     /// `TokenMissing`, `TokenInvalid`, or `KeysUnavailable` with the time after which another try
     /// may succeed. The caller's sentence is the same for every bad token.
-    pub async fn verify(&self, headers: &HeaderMap) -> Result<Arc<Principal>, Refusal> {
+    pub async fn verify(
+        &self,
+        headers: &HeaderMap,
+        server: Option<&Server>,
+    ) -> Result<Arc<Principal>, Refusal> {
         if let Some((everyone, _)) = &self.everyone {
             return Ok(Arc::clone(everyone));
         }
         let began = Instant::now();
-        self.identify(headers, began).await.map_err(|denial| {
+        self.identify(headers, server, began).await.map_err(|denial| {
             self.shared.telemetry.auth.request(&denial.issuer, denial.result);
             denial.into_refusal()
         })
@@ -199,25 +215,30 @@ impl Authenticator {
     /// The `WWW-Authenticate` that goes with a refusal (RFC 6750 section 3, RFC 9728 section 5.1);
     /// `None` where the refusal is not about the token.
     #[must_use]
-    pub fn challenge(&self, refusal: &Refusal) -> Option<HeaderValue> {
-        self.challenges.as_ref()?.answer(refusal)
+    pub fn challenge(&self, refusal: &Refusal, server: Option<&Server>) -> Option<HeaderValue> {
+        self.told(server)?.answer(refusal)
     }
 
-    /// The protected resource metadata (RFC 9728 section 2), JSON; empty when authentication is
-    /// off, in which case there is nothing to serve.
+    /// The protected resource metadata of a server, or of the gateway as a whole (RFC 9728 section
+    /// 2), JSON; `None` when authentication is off, in which case there is nothing to serve.
     #[must_use]
-    pub fn metadata(&self) -> Bytes {
-        self.metadata.clone()
+    pub fn metadata(&self, server: Option<&Server>) -> Option<Bytes> {
+        self.told(server).map(|told| told.metadata.clone())
+    }
+
+    fn told(&self, server: Option<&Server>) -> Option<&Told> {
+        self.told.get(server.map_or(0, |server| server.number + 1))
     }
 
     async fn identify(
         &self,
         headers: &HeaderMap,
+        server: Option<&Server>,
         began: Instant,
     ) -> Result<Arc<Principal>, Denial> {
         let token = bearer::token(headers, self.token_bytes)?;
         let digest = cache::digest(token);
-        if let Some(principal) = self.remembered(&digest, (self.shared.now)()) {
+        if let Some(principal) = self.remembered(&digest, server) {
             self.count_hit(&principal, began);
             return Ok(principal);
         }
@@ -225,10 +246,16 @@ impl Authenticator {
         let jws = Jws::parse(token)?;
         let claims = Claims::parse(jws.payload)?;
         let (at, issuer) = self.issuer_of(&claims)?;
-        let (principal, generation) =
+        let (principal, generation, reach) =
             check(&jws, &claims, issuer, &self.shared).await.map_err(|d| d.at(&issuer.name))?;
+        let is_good = reach.covers(server);
         let principal = Arc::new(principal);
-        self.remember(digest, Entry { principal: Arc::clone(&principal), issuer: at, generation });
+        let entry = Entry { principal: Arc::clone(&principal), issuer: at, generation, reach };
+        self.remember(digest, entry);
+        if !is_good {
+            let detail = "aud is the URI of another server of this gateway only";
+            return Err(Denial::invalid(AuthResult::BadAudience, detail).at(&issuer.name));
+        }
         let auth = &self.shared.telemetry.auth;
         auth.request(&issuer.name, AuthResult::Ok);
         auth.verified(began.elapsed(), false);
@@ -244,11 +271,12 @@ impl Authenticator {
         })
     }
 
-    fn remembered(&self, digest: &Digest, now: u64) -> Option<Arc<Principal>> {
+    fn remembered(&self, digest: &Digest, server: Option<&Server>) -> Option<Arc<Principal>> {
+        let now = (self.shared.now)();
         self.cache.get(digest, now, |entry| {
-            self.issuers
-                .get(entry.issuer)
-                .is_some_and(|issuer| issuer.vouches(entry.generation, now))
+            let issuer = self.issuers.get(entry.issuer);
+            let holds = issuer.is_some_and(|issuer| issuer.vouches(entry.generation, now));
+            holds && entry.reach.covers(server)
         })
     }
 
@@ -298,12 +326,12 @@ async fn check(
     claims: &Claims,
     issuer: &Arc<Issuer>,
     shared: &Arc<Shared>,
-) -> Result<(Principal, u64), Denial> {
+) -> Result<(Principal, u64, Reach), Denial> {
     let ring = issuer.ring_with(&jws.kid, shared).await?;
     let key = ring.key(&jws.kid).ok_or_else(|| issuer::unknown_kid(&jws.kid))?;
     key.verify(jws)?;
-    claims.check(&issuer.rules, (shared.now)())?;
-    Ok((claims.principal(&issuer.name)?, ring.generation))
+    let reach = claims.check(&issuer.rules, (shared.now)())?;
+    Ok((claims.principal(&issuer.name)?, ring.generation, reach))
 }
 
 fn system_now() -> u64 {

@@ -19,8 +19,9 @@ use crate::sse::SseBody;
 use crate::{Body, observe, refuse};
 
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
-/// MCP's `MissingRequiredClientCapability`.
+/// MCP's `MissingRequiredClientCapability`, and JSON-RPC's "method not found".
 const MISSING_CAPABILITY: i64 = -32021;
+const METHOD_NOT_FOUND: i64 = -32601;
 const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
 /// What an answer needs to know of its request.
@@ -111,10 +112,12 @@ pub(crate) fn whole(cx: &Context, answer: &Answer, guards: Guards) -> Response<B
 }
 
 /// The status of an answer that is not the gateway's own: a modern caller must see from it that a
-/// capability is missing which the target needs (MCP 2026-07-28, `basic/versioning`).
+/// capability is missing which the target needs (MCP 2026-07-28, `basic/versioning`), or that the
+/// target has no such method (`basic/transports/streamable-http`).
 fn status(cx: &Context, answer: &Answer) -> StatusCode {
     match (cx.era, answer) {
         (Era::Modern, Answer::Error { code: MISSING_CAPABILITY, .. }) => StatusCode::BAD_REQUEST,
+        (Era::Modern, Answer::Error { code: METHOD_NOT_FOUND, .. }) => StatusCode::NOT_FOUND,
         (Era::Modern | Era::Legacy, Answer::Error { .. } | Answer::Result { .. }) => StatusCode::OK,
     }
 }

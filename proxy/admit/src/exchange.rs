@@ -10,7 +10,8 @@ use std::time::Instant;
 use http::{HeaderValue, Request};
 use toolgate_call::trace::{Claims, Said};
 use toolgate_call::{
-    Ledger, Lifecycle, Method, Outcome, Phase, Principal, RawJson, Reason, Refusal, Trace, Version,
+    Ledger, Lifecycle, Method, Outcome, Phase, Principal, RawJson, Reason, Refusal, Server, Trace,
+    Version,
 };
 use toolgate_telemetry::{ActiveRequest, Beginning, CallRecord, Telemetry};
 
@@ -20,6 +21,8 @@ pub(crate) struct Exchange {
     pub(crate) request_id: Arc<str>,
     pub(crate) ledger: Arc<Ledger>,
     pub(crate) peer: Option<std::net::IpAddr>,
+    /// Which server it is for; empty: the gateway as a whole.
+    pub(crate) server: OnceLock<Arc<Server>>,
     pub(crate) principal: OnceLock<Arc<Principal>>,
     pub(crate) request: OnceLock<Asked>,
     /// What the headers say of a trace.
@@ -75,6 +78,7 @@ impl Exchange {
             request_id,
             ledger: Arc::new(Ledger::new(Instant::now())),
             peer,
+            server: OnceLock::new(),
             principal: OnceLock::new(),
             request: OnceLock::new(),
             claims,
@@ -97,7 +101,15 @@ impl Exchange {
         if let Some(principal) = self.principal.get() {
             member.principal.get_or_init(|| Arc::clone(principal));
         }
+        if let Some(server) = self.server.get() {
+            member.server.get_or_init(|| Arc::clone(server));
+        }
         Arc::new(member)
+    }
+
+    /// The server that it is for; `None`: the gateway as a whole.
+    pub(crate) fn server(&self) -> Option<&Server> {
+        self.server.get().map(|server| &**server)
     }
 
     /// The exchange that the record layer put into the request.
@@ -188,6 +200,7 @@ impl Drop for Finisher {
             ledger: &exchange.ledger,
             phases,
             principal: exchange.principal.get().map(|principal| &**principal),
+            server: exchange.server().map(|server| &server.name),
             request_id: &exchange.request_id,
             trace: Some(trace),
             kept: false,

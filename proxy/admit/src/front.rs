@@ -1,6 +1,6 @@
 //! The door: which path, which host, which origin.
 //!
-//! Enters: any HTTP request. Leaves: requests for `/mcp` from a host and an origin that are ours;
+//! Enters: any HTTP request. Leaves: requests for `/mcp`, or a server below it, from a host and an origin that are ours;
 //! the RFC 9728 document; what browsers must know of it (`cors`); or a refusal. Never: lets a request for another path further in.
 
 use std::convert::Infallible;
@@ -15,21 +15,18 @@ use tower::{Layer, Service};
 use crate::authn::Authenticator;
 use crate::exchange::{Ending, Exchange};
 use crate::origin::{OriginConfig, printable};
+use crate::servers::{Place, Servers};
 use crate::{Answering, Body, cors, discard, refuse};
-
-/// Where MCP is served.
-const MCP: &str = "/mcp";
-/// Where RFC 9728 metadata is served: for the resource `/mcp`, and at the root for older clients.
-const METADATA: [&str; 2] =
-    ["/.well-known/oauth-protected-resource/mcp", "/.well-known/oauth-protected-resource"];
 
 /// Makes [`Front`].
 #[derive(Clone, Debug)]
 pub struct FrontLayer {
     /// Hosts and origins that are ours.
     pub origin: Arc<OriginConfig>,
-    /// Knows the metadata document.
+    /// Knows the metadata documents.
     pub auth: Arc<Authenticator>,
+    /// The servers below `/mcp`.
+    pub servers: Servers,
 }
 
 /// See the module.
@@ -94,24 +91,37 @@ where
 {
     fn served(&mut self, request: Request<Incoming>) -> Answering {
         let path = request.uri().path();
-        let document = METADATA.contains(&path) && !self.layer.auth.metadata().is_empty();
-        if (path == MCP || document) && cors::is_preflight(&request) {
+        let place = self.layer.servers.at(path);
+        let document = match &place {
+            Place::Document(server) => self.layer.auth.metadata(server.as_deref()),
+            Place::Mcp(_) | Place::Nobody | Place::Nowhere => None,
+        };
+        let is_mcp = matches!(place, Place::Mcp(_));
+        if (is_mcp || document.is_some()) && cors::is_preflight(&request) {
             ended_well(&request, StatusCode::NO_CONTENT);
             return answered(cors::preflight(request.headers()));
         }
-        if path == MCP {
+        if let Place::Mcp(server) = place {
+            if let Some((exchange, server)) = Exchange::of(&request).zip(server) {
+                exchange.server.get_or_init(|| server);
+            }
             return self.inner.call(request);
         }
-        if document && matches!(*request.method(), Method::GET | Method::HEAD) {
+        if let Some(document) = document {
+            if !matches!(*request.method(), Method::GET | Method::HEAD) {
+                let refusal = Refusal::new(Case::HttpMethod, "only GET is served here");
+                return refused(&refusal, request, Some(HeaderValue::from_static("GET, HEAD")));
+            }
             ended_well(&request, StatusCode::OK);
-            let mut response = Response::new(Body::whole(self.layer.auth.metadata()));
+            let mut response = Response::new(Body::whole(document));
             let json = HeaderValue::from_static("application/json");
             response.headers_mut().insert(header::CONTENT_TYPE, json);
             return answered(response);
         }
-        if document {
-            let refusal = Refusal::new(Case::HttpMethod, "only GET is served here");
-            return refused(&refusal, request, Some(HeaderValue::from_static("GET, HEAD")));
+        if matches!(place, Place::Nobody) {
+            let message = "there is no server of that name here; the whole gateway is at /mcp";
+            let refusal = Refusal::new(Case::Path, message).detail(printable(path));
+            return refused(&refusal, request, None);
         }
         let message = "nothing is served here; MCP is at /mcp";
         let refusal = Refusal::new(Case::Path, message).detail(printable(path));

@@ -59,16 +59,19 @@ where
     }
 
     fn call(&mut self, mut request: Request<Incoming>) -> Answering {
-        if let Some(exchange) = Exchange::of(&request) {
+        let exchange = Exchange::of(&request);
+        if let Some(exchange) = &exchange {
             exchange.ledger.enter(Phase::Authenticate);
         }
-        if let Some(principal) = self.auth.verify_cached(request.headers()) {
+        let server = exchange.as_ref().and_then(|exchange| exchange.server());
+        if let Some(principal) = self.auth.verify_cached(request.headers(), server) {
             identified(&mut request, principal);
             return self.inner.call(request);
         }
         let (auth, mut inner) = (Arc::clone(&self.auth), self.inner.clone());
         Box::pin(async move {
-            match auth.verify(request.headers()).await {
+            let server = exchange.as_ref().and_then(|exchange| exchange.server());
+            match auth.verify(request.headers(), server).await {
                 Ok(principal) => {
                     identified(&mut request, principal);
                     inner.call(request).await
@@ -92,5 +95,7 @@ fn identified(request: &mut Request<Incoming>, principal: Arc<Principal>) {
 }
 
 fn refused(auth: &Authenticator, refusal: &Refusal, request: &Request<Incoming>) -> Response<Body> {
-    refuse::early(refusal, Exchange::of(request).as_deref(), auth.challenge(refusal))
+    let exchange = Exchange::of(request);
+    let server = exchange.as_ref().and_then(|exchange| exchange.server());
+    refuse::early(refusal, exchange.as_deref(), auth.challenge(refusal, server))
 }

@@ -8,6 +8,7 @@ mod record;
 mod cors;
 mod front;
 mod origin;
+mod servers;
 
 pub mod authn;
 mod identify;
@@ -32,6 +33,7 @@ pub use origin::OriginConfig;
 pub use record::{REQUEST_ID, Record, RecordLayer};
 pub use refuse::table as refusal_table;
 pub use rpc::{Negotiated, Rpc, RpcConfig, RpcLayer};
+pub use servers::Servers;
 
 use std::convert::Infallible;
 use std::future::Future;

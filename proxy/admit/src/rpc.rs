@@ -168,7 +168,7 @@ impl Line {
         match self.within_life(inner.call(call)).await {
             Ok(reply) => encode::encode(cx, reply).await,
             Err(refusal) => {
-                let challenge = self.layer.auth.challenge(&refusal);
+                let challenge = self.layer.auth.challenge(&refusal, exchange.server());
                 encode::refused(&cx, &refusal, challenge)
             }
         }
@@ -301,6 +301,7 @@ impl Line {
             hears,
             session: decoded.session,
             principal: Arc::clone(exchange.principal.get()?),
+            server: exchange.server.get().map(Arc::clone),
             request_id: Arc::clone(&exchange.request_id),
             deadline: Deadline::after(Instant::now(), self.layer.config.ceiling),
             ledger: Arc::clone(&exchange.ledger),

@@ -6,7 +6,8 @@
 use std::sync::Arc;
 
 use crate::{
-    Abilities, Deadline, Frame, Kind, Ledger, Meta, Method, Principal, RawJson, Trace, Version,
+    Abilities, Deadline, Frame, Holder, Kind, Ledger, Meta, Method, Principal, RawJson, Server,
+    Trace, Version,
 };
 
 /// A decoded request or notification.
@@ -39,6 +40,8 @@ pub struct Call {
     pub session: SessionRef,
     /// Who asks.
     pub principal: Arc<Principal>,
+    /// Of which server; `None`: of the gateway as a whole.
+    pub server: Option<Arc<Server>>,
     /// The gateway's id of this request, echoed as `X-Request-Id`.
     pub request_id: Arc<str>,
     /// When an answer is of no use any more.
@@ -47,6 +50,16 @@ pub struct Call {
     pub ledger: Arc<Ledger>,
     /// Its place in a trace.
     pub trace: Arc<Trace>,
+}
+
+// === impl Call ===
+
+impl Call {
+    /// Whose it is, and at which server.
+    #[must_use]
+    pub fn holder(&self) -> Holder<'_> {
+        Holder { principal: &self.principal, server: self.server.as_deref() }
+    }
 }
 
 /// An argument that stands beside the body as well.

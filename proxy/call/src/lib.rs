@@ -29,6 +29,7 @@ mod refusal;
 mod deadline;
 mod lifecycle;
 mod principal;
+mod server;
 
 pub mod name;
 pub mod trace;
@@ -54,6 +55,7 @@ pub use raw::RawJson;
 pub use reason::{Blame, Reason};
 pub use refusal::{Case, Refusal};
 pub use reply::{Answer, Body, Event, Events, Guard, Guards, Reply};
+pub use server::{Holder, Server};
 pub use trace::{SpanContext, SpanId, Trace, TraceId};
 pub use version::{Era, Version};
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use crate::{
     Call, Case, Frame, Kind, LogLevel, Meta, Method, Mirrored, Plan, Principal, Reason, Refusal,
-    Scopes,
+    Scopes, Server,
 };
 
 /// What a decision is about.
@@ -17,6 +17,8 @@ use crate::{
 pub enum Subject<'a> {
     /// Using the gateway at all.
     Gateway,
+    /// Using one of its servers.
+    Server(&'a Server),
     /// Using, or being shown, one tool or prompt, or a target's resources.
     One(&'a Plan),
 }
@@ -44,11 +46,17 @@ pub type Resolving<'a> = Pin<Box<dyn Future<Output = Result<Arc<Plan>, Refusal>>
 
 /// What is on offer, by the names (for resources: the URIs) that callers use.
 pub trait Directory: Send + Sync + std::fmt::Debug {
-    /// What goes by that name, if the lists at hand have it.
-    fn lookup(&self, kind: Kind, exposed: &str) -> Option<Arc<Plan>>;
+    /// What goes by that name at that server (`None`: at the gateway as a whole), if the lists at
+    /// hand have it. The scopes of its plan are those of the server, too.
+    fn lookup(&self, server: Option<&Server>, kind: Kind, exposed: &str) -> Option<Arc<Plan>>;
 
-    /// What goes by that name, asking targets whose lists are not at hand.
-    fn resolve<'a>(&'a self, kind: Kind, exposed: &'a str) -> Resolving<'a>;
+    /// What goes by that name there, asking targets whose lists are not at hand.
+    fn resolve<'a>(
+        &'a self,
+        server: Option<&'a Server>,
+        kind: Kind,
+        exposed: &'a str,
+    ) -> Resolving<'a>;
 
     /// The task that a call is about, as what may be done with it.
     ///
@@ -59,6 +67,16 @@ pub trait Directory: Send + Sync + std::fmt::Debug {
             Case::MethodUnknown,
             format!("`{}` is not served here", call.method.label()),
         ))
+    }
+}
+
+// === impl Subject ===
+
+impl<'a> Subject<'a> {
+    /// Using that server, or the gateway as a whole.
+    #[must_use]
+    pub fn of(server: Option<&'a Server>) -> Self {
+        server.map_or(Self::Gateway, Self::Server)
     }
 }
 
@@ -92,7 +110,7 @@ impl Policy {
         self.scoped_to(principal, subject)?;
         match subject {
             Subject::One(plan) if plan.quarantined => Err(quarantined(plan)),
-            Subject::One(_) | Subject::Gateway => Ok(()),
+            Subject::One(_) | Subject::Server(_) | Subject::Gateway => Ok(()),
         }
     }
 
@@ -100,10 +118,14 @@ impl Policy {
         if !self.enforced {
             return Ok(());
         }
-        let needed = match subject {
-            Subject::Gateway => self.gateway.clone(),
-            Subject::One(plan) if plan.scopes.is_empty() => self.gateway.clone(),
-            Subject::One(plan) => self.gateway.union(&plan.scopes),
+        let more = match subject {
+            Subject::Gateway => None,
+            Subject::Server(server) => Some(&server.scopes),
+            Subject::One(plan) => Some(&plan.scopes),
+        };
+        let needed = match more.filter(|more| !more.is_empty()) {
+            Some(more) => self.gateway.union(more),
+            None => self.gateway.clone(),
         };
         if principal.scopes.covers(&needed) {
             return Ok(());
@@ -121,7 +143,7 @@ impl Policy {
     /// # Errors
     /// As [`Policy::decide`].
     pub fn permit(&self, call: Call, plan: Option<Arc<Plan>>) -> Result<Permitted, Refusal> {
-        let subject = plan.as_deref().map_or(Subject::Gateway, Subject::One);
+        let subject = plan.as_deref().map_or(Subject::of(call.server.as_deref()), Subject::One);
         self.decide(&call.principal, subject)?;
         let log_level = call.meta.log_level;
         Ok(Permitted { call, plan, log_level, mirrored: Vec::new() })

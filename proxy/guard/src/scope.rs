@@ -89,13 +89,14 @@ where
             };
         };
         let directory = &self.layer.directory;
+        let server = call.server.as_deref();
         let known = match kind {
             Kind::Task => match directory.task(&call) {
                 Ok(plan) => Some(plan),
                 Err(refusal) => return refused(refusal),
             },
             Kind::Tool | Kind::Prompt | Kind::Resources => {
-                call.name.as_deref().and_then(|name| directory.lookup(kind, name))
+                call.name.as_deref().and_then(|name| directory.lookup(server, kind, name))
             }
         };
         if let Some(plan) = known {
@@ -113,9 +114,10 @@ where
 }
 
 impl ScopeLayer {
-    /// Asks for the gateway's own scopes before a name is even looked at.
+    /// Asks for the scopes of gateway and server before a name is even looked at.
     fn enter(&self, call: &Call) -> Result<(), Refusal> {
-        let decided = self.policy.decide(&call.principal, Subject::Gateway);
+        let subject = Subject::of(call.server.as_deref());
+        let decided = self.policy.decide(&call.principal, subject);
         if decided.is_err() {
             self.telemetry.auth.decision("", false);
         }
@@ -127,7 +129,7 @@ impl ScopeLayer {
         let Ok(_place) = self.resolving.try_acquire() else { return Err(self.crowded()) };
         // It is a target that is waited for.
         call.ledger.enter(Phase::Wait);
-        let resolved = self.directory.resolve(kind, name).await;
+        let resolved = self.directory.resolve(call.server.as_deref(), kind, name).await;
         call.ledger.enter(Phase::Authorize);
         self.permit(call, Some(resolved?))
     }

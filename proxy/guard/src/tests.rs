@@ -9,7 +9,7 @@ use bytes::Bytes;
 use toolgate_call::{
     Answer, Call, Case, Deadline, Directory, Era, Frame, FrameParts, Hint, Kind, Ledger, Meta,
     Method, Permitted, Plan, Policy, Principal, RawJson, Refusal, Reply, Resolving, RetryPlan,
-    SessionRef, Trace, Version,
+    Server, SessionRef, Trace, Version,
 };
 use toolgate_telemetry::Telemetry;
 use tower::{Layer, Service, ServiceExt, service_fn};
@@ -34,6 +34,7 @@ fn call(method: Method, name: Option<&str>, scopes: &[&str]) -> Call {
         hears: true,
         session: SessionRef::None,
         principal: Arc::new(principal),
+        server: None,
         request_id: Arc::from("r"),
         deadline: Deadline::after(now, Duration::from_secs(1)),
         ledger: Arc::new(Ledger::new(now)),
@@ -67,7 +68,7 @@ fn plan(name: &str, scopes: &[&str]) -> Arc<Plan> {
 struct Book;
 
 impl Directory for Book {
-    fn lookup(&self, _: Kind, exposed: &str) -> Option<Arc<Plan>> {
+    fn lookup(&self, _: Option<&Server>, _: Kind, exposed: &str) -> Option<Arc<Plan>> {
         match exposed {
             "t___open" => Some(plan("open", &[])),
             "t___write" => Some(plan("write", &["k8s/write"])),
@@ -75,7 +76,7 @@ impl Directory for Book {
         }
     }
 
-    fn resolve<'a>(&'a self, _: Kind, exposed: &'a str) -> Resolving<'a> {
+    fn resolve<'a>(&'a self, _: Option<&'a Server>, _: Kind, exposed: &'a str) -> Resolving<'a> {
         let found = match exposed {
             "t___late" => Ok(plan("late", &["k8s/write"])),
             _ => Err(Refusal::new(Case::ToolUnknown, "no such tool")),
@@ -216,11 +217,11 @@ async fn what_costs_nothing_passes_at_the_limit_and_streams_have_a_limit_of_thei
 struct Silent;
 
 impl Directory for Silent {
-    fn lookup(&self, _: Kind, _: &str) -> Option<Arc<Plan>> {
+    fn lookup(&self, _: Option<&Server>, _: Kind, _: &str) -> Option<Arc<Plan>> {
         None
     }
 
-    fn resolve<'a>(&'a self, _: Kind, _: &'a str) -> Resolving<'a> {
+    fn resolve<'a>(&'a self, _: Option<&'a Server>, _: Kind, _: &'a str) -> Resolving<'a> {
         Box::pin(std::future::pending())
     }
 }

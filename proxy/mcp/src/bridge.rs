@@ -4,6 +4,10 @@
 //! `resultType` added or taken out, without what the caller's era has no words for, and nothing
 //! else touched. Never: a re-serialised result.
 
+mod fault;
+
+pub(crate) use fault::checked;
+
 use bytes::{BufMut, BytesMut};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -83,9 +87,10 @@ pub(crate) fn answer_for(answer: Answer, way: Way) -> Result<Answer, Refusal> {
         (Answer::Error { raw, code }, Era::Legacy, Era::Modern) => {
             return modern_error(raw, *code, abilities);
         }
-        (Answer::Error { .. }, Era::Modern, Era::Legacy)
-        | (_, Era::Modern, Era::Modern)
-        | (_, Era::Legacy, Era::Legacy) => return Ok(answer),
+        (Answer::Error { raw, code }, Era::Modern, Era::Legacy) => {
+            return fault::for_older(raw.clone(), *code);
+        }
+        (_, Era::Modern, Era::Modern) | (_, Era::Legacy, Era::Legacy) => return Ok(answer),
     };
     let is_error = matches!(answer, Answer::Result { is_error: true, .. });
     Ok(Answer::Result { raw, is_error })

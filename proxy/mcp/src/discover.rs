@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use bytes::{BufMut, BytesMut};
 use serde_json::{Map, Value, json};
-use toolgate_call::{Era, Listed, RawJson, TASKS, Version};
+use toolgate_call::{Era, Kind, Listed, RawJson, TASKS, Version};
 
 use crate::list::{About, cut};
 use crate::local::ModernFields;
@@ -77,10 +77,10 @@ fn capabilities(catalog: &Catalog) -> Map<String, Value> {
     let tells = json!({ "listChanged": true });
     let mut all = Map::new();
     all.insert("tools".into(), tells.clone());
-    if any(|about| about.may_have(Listed::Prompts)) {
+    if catalog.may_have(Kind::Prompt) && any(|about| about.may_have(Listed::Prompts)) {
         all.insert("prompts".into(), tells.clone());
     }
-    if any(|about| about.may_have(Listed::Resources)) {
+    if catalog.may_have(Kind::Resources) && any(|about| about.may_have(Listed::Resources)) {
         let subscribed = json!({ "listChanged": true, "subscribe": true });
         let subscribe = any(|about| about.subscribe);
         all.insert("resources".into(), if subscribe { subscribed } else { tells });

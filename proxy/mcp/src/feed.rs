@@ -29,6 +29,9 @@ type Next = Pin<Box<dyn Future<Output = Option<watch::Receiver<Generations>>> + 
 /// The numbers of the lists, as the caller sees them.
 pub(crate) type View = Box<dyn Fn() -> Generations + Send>;
 
+/// Whether the caller may hear of that resource: what it watches may have parts that are none of its.
+pub(crate) type Told = Box<dyn Fn(&str) -> bool + Send>;
+
 /// Of which lists a caller wants to hear.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Lists {
@@ -41,6 +44,7 @@ pub(crate) struct Lists {
 pub(crate) struct Sources {
     pub(crate) receiver: watch::Receiver<Generations>,
     pub(crate) view: View,
+    pub(crate) told: Told,
     pub(crate) watcher: Option<Arc<Watcher>>,
 }
 
@@ -48,6 +52,7 @@ pub(crate) struct Sources {
 pub(crate) struct Feed {
     lists: Lists,
     view: View,
+    may_hear: Told,
     watcher: Option<Arc<Watcher>>,
     /// What the caller has been told of.
     told: Generations,
@@ -120,13 +125,14 @@ impl Feed {
     }
 
     fn new(sources: Sources, until: u64, active: ActiveStream) -> Self {
-        let Sources { receiver, view, watcher } = sources;
+        let Sources { receiver, view, told: may_hear, watcher } = sources;
         let clock = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
         let left = Duration::from_secs(until.saturating_sub(clock));
         let told = view();
         Self {
             lists: Lists::ALL,
             view,
+            may_hear,
             watcher,
             told,
             owed: VecDeque::new(),
@@ -157,12 +163,14 @@ impl Feed {
         }
         let updated = self.watcher.as_ref().map(|watcher| watcher.take()).unwrap_or_default();
         self.follow();
-        for uri in updated {
-            let uri = RawJson::string(&uri);
+        let mut owed = Vec::new();
+        for uri in updated.iter().filter(|uri| (self.may_hear)(uri)) {
+            let uri = RawJson::string(uri);
             let uri = String::from_utf8_lossy(uri.as_bytes());
             let notice = self.notice("resources/updated", &format!(r#""uri":{uri}"#));
-            self.owed.push_back(notice);
+            owed.push(notice);
         }
+        self.owed.extend(owed);
     }
 
     /// Owes word of the tasks that have got on. Only subscriptions follow any.

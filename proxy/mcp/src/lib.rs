@@ -12,6 +12,7 @@ mod naming;
 mod offered;
 mod page;
 mod registry;
+mod selection;
 
 mod feed;
 mod mirror;
@@ -33,10 +34,12 @@ pub mod contract;
 mod legacy;
 
 pub use legacy::{SessionConfig, Sessions};
+pub use mirror::HeaderParams;
 pub use naming::Prefix;
 pub use offered::{OfferedTool, offered};
-pub use registry::{Registry, TargetSpec, ToolRule};
+pub use registry::{Registry, TargetSpec, ToolRule, Views};
 pub use router::{McpConfig, Router};
+pub use selection::{Pattern, Selection, ServerSpec, Sieve, Unfit};
 pub use watches::Watches;
 
 use std::future::Future;

@@ -5,6 +5,8 @@
 //! argument of a tool that asks for nothing of the kind; never a value judged that is not the one
 //! that is passed on.
 
+mod client;
+
 use std::borrow::Cow;
 use std::collections::HashSet;
 
@@ -15,6 +17,8 @@ use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 use toolgate_call::{Case, Frame, Members, Mirrored, Refusal, Span};
+
+pub use client::HeaderParams;
 
 const KEYWORD: &str = "x-mcp-header";
 /// Keywords whose values are data, not schemas.

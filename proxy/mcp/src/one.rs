@@ -14,7 +14,7 @@ use tower::ServiceExt as _;
 
 use crate::TargetSvc;
 use crate::ask::{Wanted, may_ask};
-use crate::bridge::{Way, bridge};
+use crate::bridge::{Way, bridge, checked};
 use crate::legacy::{Relayed, Rounds};
 use crate::park::{self, Caller, Live, Waiting};
 use crate::router::{Inner, is_mismatch};
@@ -205,6 +205,7 @@ impl Inner {
         if reply.era != way.to {
             self.translated();
         }
+        let reply = checked(reply)?;
         let way = Way { from: reply.era, ..way };
         bridge(reply, way)
     }

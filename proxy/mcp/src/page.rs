@@ -9,7 +9,6 @@ use bytes::{BufMut, BytesMut};
 use toolgate_call::{Case, Era, Listed, Policy, Principal, RawJson, Refusal, Subject};
 
 use crate::local::ModernFields;
-use crate::naming::fnv1a;
 use crate::registry::{Catalog, Offered};
 
 /// What is asked of a list.
@@ -30,8 +29,7 @@ pub(crate) fn page(
     fields: &ModernFields,
 ) -> Result<RawJson, Refusal> {
     let list = catalog.list(wanted.what);
-    // Another list may have the same number, above all an empty one.
-    let generation = list.generation ^ fnv1a(wanted.what.member().as_bytes());
+    let generation = catalog.mark(wanted.what);
     let start = match wanted.cursor {
         None => 0,
         Some(cursor) => offset(cursor, generation)?,

@@ -20,7 +20,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use aws_lc_rs::digest::{Context, SHA256};
 use tokio::task::JoinHandle;
 use toolgate_call::{
-    Answer, Call, Case, Members, PATIENCE, Principal, Question, RawJson, Refusal, Said,
+    Answer, Call, Case, Holder, Members, PATIENCE, Principal, Question, RawJson, Refusal, Said,
+    Server,
 };
 use toolgate_telemetry::{ParkedCall, Telemetry};
 
@@ -80,6 +81,7 @@ pub(crate) struct Waiting {
 #[derive(Clone, Debug)]
 pub(crate) struct Caller {
     principal: Arc<Principal>,
+    server: Option<Arc<Server>>,
     digest: [u8; 32],
     /// Under which the caller hears of progress.
     token: Option<RawJson>,
@@ -104,7 +106,12 @@ impl Caller {
         let mut bytes = [0; 32];
         bytes.copy_from_slice(digest.finish().as_ref());
         let token = call.meta.progress_token.clone();
-        Self { principal: Arc::clone(&call.principal), digest: bytes, token, way }
+        let (principal, server) = (Arc::clone(&call.principal), call.server.clone());
+        Self { principal, server, digest: bytes, token, way }
+    }
+
+    fn holder(&self) -> Holder<'_> {
+        Holder { principal: &self.principal, server: self.server.as_deref() }
     }
 }
 
@@ -134,7 +141,7 @@ impl Parked {
         let (node, digest) = (self.0.node, caller.digest);
         let expires = seconds().saturating_add(PATIENCE.as_secs());
         let state = State { node, number, round, expires, digest };
-        let Ok(text) = self.0.states.seal(&state, &caller.principal) else {
+        let Ok(text) = self.0.states.seal(&state, caller.holder()) else {
             return Err(Box::new(waiting));
         };
         let answer = Answer::result(input_required(&waiting.questions, &text));
@@ -155,7 +162,7 @@ impl Parked {
     pub(crate) fn claim(&self, call: &Call, caller: &Caller) -> Result<Option<Waiting>, Refusal> {
         let text = call.frame.state().and_then(|raw| serde_json::from_slice::<String>(raw).ok());
         let Some(text) = text.filter(|text| self.0.states.claims(text)) else { return Ok(None) };
-        let state = self.0.states.open(&text, &caller.principal).ok_or_else(spent)?;
+        let state = self.0.states.open(&text, caller.holder()).ok_or_else(spent)?;
         if state.node != self.0.node {
             return Err(elsewhere());
         }

@@ -11,26 +11,26 @@ mod guard;
 mod owners;
 mod spec;
 mod task;
+mod view;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use futures_util::future::join_all;
-use tokio::sync::watch;
-use toolgate_call::{
-    Case, Directory, Hint, Kind, Listed, Plan, Policy, Principal, Refusal, Resolving, name,
-};
+use toolgate_call::{Case, Directory, Hint, Kind, Listed, Plan, Refusal, Resolving, Server, name};
 use toolgate_telemetry::{ListCause, Telemetry};
 
 pub(crate) use catalog::{Catalog, Generations, Offered};
 use entry::Entry;
 pub use spec::{TargetSpec, ToolRule};
+pub(crate) use view::View;
+pub use view::Views;
 
 use crate::contract::{Contract, Contracts};
 use crate::list::{Standing, cut};
 use crate::mirror::Mirror;
+use crate::selection::ServerSpec;
 use crate::{Prefix, TargetSvc, Watches};
 
 /// How long a list waits for a target whose own list has grown old.
@@ -56,45 +56,31 @@ const URI: usize = 4096;
 pub struct Registry {
     entries: Vec<Arc<Entry>>,
     rules: HashMap<String, ToolRule>,
-    prefix: Prefix,
-    catalog: ArcSwap<Catalog>,
+    views: view::All,
     building: Mutex<()>,
-    changes: watch::Sender<Generations>,
-    changed: Mutex<Changed>,
     watches: Arc<Watches>,
     telemetry: Arc<Telemetry>,
-}
-
-/// When each of the lists has changed for the last time.
-#[derive(Clone, Copy, Debug, Default)]
-struct Changed {
-    tools: Option<SystemTime>,
-    prompts: Option<SystemTime>,
-    resources: Option<SystemTime>,
 }
 
 // === impl Registry ===
 
 impl Registry {
-    /// A registry of these targets, in this order; `rules` are keyed by `target___tool`.
+    /// A registry of these targets, in this order; `rules` are keyed by `target___tool`. A
+    /// [`Prefix`] stands for a gateway without servers of its own.
     #[must_use]
     pub fn new(
         targets: Vec<TargetSpec>,
         rules: HashMap<String, ToolRule>,
-        prefix: Prefix,
+        views: impl Into<Views>,
         watches: Arc<Watches>,
         telemetry: Arc<Telemetry>,
     ) -> Arc<Self> {
         let entries = targets.into_iter().map(|spec| Arc::new(Entry::new(spec))).collect();
-        let (changes, _) = watch::channel(Generations::default());
         Arc::new(Self {
             entries,
             rules,
-            prefix,
-            catalog: ArcSwap::default(),
+            views: view::All::new(views.into()),
             building: Mutex::default(),
-            changes,
-            changed: Mutex::default(),
             watches,
             telemetry,
         })
@@ -162,9 +148,14 @@ impl Registry {
         }
     }
 
-    /// A receiver that sees another number whenever a list of the catalog has changed.
-    pub(crate) fn changes(&self) -> watch::Receiver<Generations> {
-        self.changes.subscribe()
+    /// What is seen at a server; `None`: at the gateway as a whole.
+    pub(crate) fn view(&self, server: Option<&Server>) -> &View {
+        self.views.at(server)
+    }
+
+    /// The servers, in the order of their numbers.
+    pub(crate) fn servers(&self) -> impl Iterator<Item = &ServerSpec> {
+        self.views.iter().filter_map(|view| view.spec.as_ref())
     }
 
     /// Who watches which resources.
@@ -172,35 +163,14 @@ impl Registry {
         &self.watches
     }
 
-    /// The numbers of the lists, as far as somebody may see what is on them.
-    pub(crate) fn seen_by(&self, policy: &Policy, principal: &Principal) -> Generations {
-        self.catalog.load().seen_by(policy, principal)
-    }
-
-    /// What somebody knows who has seen the catalog at that time, and the numbers of today: the same
-    /// but for lists that have changed then or later. Whoever holds a receiver already and then asks
-    /// this misses nothing.
-    pub(crate) fn known_at(&self, time: SystemTime) -> (Generations, Generations) {
-        let changed = *self.changed.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = *self.changes.borrow();
-        let known = |number: u64, changed: Option<SystemTime>| {
-            if changed.is_some_and(|changed| changed >= time) { !number } else { number }
-        };
-        let known = Generations {
-            tools: known(now.tools, changed.tools),
-            prompts: known(now.prompts, changed.prompts),
-            resources: known(now.resources, changed.resources),
-        };
-        (known, now)
-    }
-
     /// The catalog as it is, for whoever wants to know what kinds of things there are. Targets that
     /// have never said anything, nor failed, are waited for a moment.
-    pub(crate) async fn introduced(&self) -> Arc<Catalog> {
-        let silent = self.entries.iter().filter(|entry| entry.is_being_asked() && entry.is_new());
+    pub(crate) async fn introduced(&self, server: Option<&Server>) -> Arc<Catalog> {
+        let view = self.view(server);
+        let silent = self.of(view).filter(|entry| entry.is_being_asked() && entry.is_new());
         let waiting = join_all(silent.map(|entry| entry.answered()));
         let _in_time = tokio::time::timeout(FIRST_WORDS, waiting).await;
-        self.catalog.load_full()
+        view.catalog_full()
     }
 
     /// Name, tools and last failure of each target, for the status page and `/readyz`.
@@ -220,31 +190,35 @@ impl Registry {
     ///
     /// # Errors
     /// The failure of a target that is `required`.
-    pub(crate) async fn fresh(self: &Arc<Self>) -> Result<Arc<Catalog>, Refusal> {
-        let due = self.due();
+    pub(crate) async fn fresh(
+        self: &Arc<Self>,
+        server: Option<&Server>,
+    ) -> Result<Arc<Catalog>, Refusal> {
+        let view = self.view(server);
+        let due = self.due(view);
         if !due.is_empty() {
             let asking = join_all(due.into_iter().map(|entry| self.renew(entry)));
             let _in_time = tokio::time::timeout(PATIENCE, asking).await;
         }
-        let missing = self.entries.iter().find(|entry| entry.spec.required && !entry.is_known());
+        let missing = self.of(view).find(|entry| entry.spec.required && !entry.is_known());
         match missing {
             Some(entry) => Err(entry.excuse()),
-            None => Ok(self.catalog.load_full()),
+            None => Ok(view.catalog_full()),
         }
     }
 
     /// The targets whose offers are missing from lists, and why.
-    pub(crate) fn missing(&self) -> Vec<(Arc<str>, Refusal)> {
-        let unknown = self.entries.iter().filter(|entry| !entry.is_known());
+    pub(crate) fn missing(&self, server: Option<&Server>) -> Vec<(Arc<str>, Refusal)> {
+        let unknown = self.of(self.view(server)).filter(|entry| !entry.is_known());
         unknown.map(|entry| (Arc::clone(&entry.spec.name), entry.excuse())).collect()
     }
 
     /// How long a list may be kept by a client: until the first of the targets' lists grows old.
-    pub(crate) fn ttl(&self) -> Duration {
+    pub(crate) fn ttl(&self, server: Option<&Server>) -> Duration {
         let known = |entry: &Arc<Entry>| {
             if entry.is_known() { entry.good_for() } else { LACKING }
         };
-        self.entries.iter().map(known).min().unwrap_or_default()
+        self.of(self.view(server)).map(known).min().unwrap_or_default()
     }
 
     pub(crate) fn target(&self, name: &str) -> Option<TargetSvc> {
@@ -256,14 +230,19 @@ impl Registry {
         self.entry(name).is_some_and(|entry| entry.about().subscribe)
     }
 
-    /// Whether any target sends log messages.
-    pub(crate) fn logs(&self) -> bool {
-        self.entries.iter().any(|entry| entry.about().logging)
+    /// Whether any target of a server sends log messages.
+    pub(crate) fn logs(&self, server: Option<&Server>) -> bool {
+        self.of(self.view(server)).any(|entry| entry.about().logging)
     }
 
     /// The arguments of a tool that stand in headers as well, if there are any.
     pub(crate) fn mirrors(&self, plan: &Plan) -> Option<Arc<[Mirror]>> {
-        self.catalog.load().mirrors(&plan.full)
+        self.view(None).catalog().mirrors(&plan.full)
+    }
+
+    /// The targets of which something may be seen.
+    fn of(&self, view: &View) -> impl Iterator<Item = &Arc<Entry>> {
+        self.entries.iter().filter(|entry| view.has_target(&entry.spec.name))
     }
 
     fn entry(&self, name: &str) -> Option<&Arc<Entry>> {
@@ -299,40 +278,19 @@ impl Registry {
         self.building.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn due(&self) -> Vec<&Arc<Entry>> {
+    fn due(&self, view: &View) -> Vec<&Arc<Entry>> {
         let _turn = self.turn();
-        self.entries.iter().filter(|entry| entry.is_awaited()).collect()
+        self.of(view).filter(|entry| entry.is_awaited()).collect()
     }
 
     fn rebuild(&self) {
-        let catalog = Catalog::build(&self.entries, self.prefix, |entry, kind, item| {
-            self.plan(&entry.spec, kind, item)
-        });
-        let generations = catalog.generations();
-        // Series begin at 0 when the tool becomes known, so that its first call is an increase.
-        for tool in &catalog.list(Listed::Tools).items {
-            self.telemetry.calls.listed(&tool.plan);
-        }
-        let before = self.catalog.swap(Arc::new(catalog)).generations();
-        if before != generations {
-            self.note(before, generations);
-            self.changes.send_replace(generations);
-        }
-    }
-
-    /// Remembers which lists have changed just now.
-    fn note(&self, before: Generations, after: Generations) {
-        let mut changed = self.changed.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = Some(SystemTime::now());
-        let Changed { tools, prompts, resources } = &mut *changed;
-        if before.tools != after.tools {
-            *tools = now;
-        }
-        if before.prompts != after.prompts {
-            *prompts = now;
-        }
-        if before.resources != after.resources {
-            *resources = now;
+        for view in self.views.iter() {
+            let plan = |entry: &Entry, kind, item: Option<&_>| self.plan(&entry.spec, kind, item);
+            let catalog = view.rebuild(&self.entries, plan);
+            // Series begin at 0 when the tool becomes known, so that its first call is an increase.
+            for tool in &catalog.list(Listed::Tools).items {
+                self.telemetry.calls.listed(&tool.plan);
+            }
         }
     }
 
@@ -363,20 +321,30 @@ impl Registry {
 
     /// The targets that a name could belong to. Where every name carries its target's, a name that
     /// carries none belongs to nobody: no target is asked for what a caller has made up.
-    fn candidates<'a>(&'a self, exposed: &'a str) -> impl Iterator<Item = &'a Arc<Entry>> {
+    fn candidates<'a>(
+        &'a self,
+        view: &'a View,
+        exposed: &'a str,
+    ) -> impl Iterator<Item = &'a Arc<Entry>> {
         let named = name::split(exposed).map(|(target, _)| target);
-        let known = named.filter(|target| self.entries.iter().any(|e| *e.spec.name == **target));
-        let anybody = self.prefix != Prefix::Always;
+        let known = named.filter(|target| self.of(view).any(|e| *e.spec.name == **target));
+        let anybody = view.prefix != Prefix::Always;
         let may = move |name: &str| known.map_or(anybody, |target| name == target);
-        self.entries.iter().filter(move |entry| may(&entry.spec.name))
+        self.of(view).filter(move |entry| may(&entry.spec.name))
     }
 
-    async fn look_again(&self, kind: Kind, exposed: &str) -> Result<Arc<Plan>, Refusal> {
-        let all = || self.entries.iter().filter(|_| kind == Kind::Resources);
-        let named = || self.candidates(exposed).filter(|_| kind != Kind::Resources);
+    async fn look_again(
+        &self,
+        server: Option<&Server>,
+        kind: Kind,
+        exposed: &str,
+    ) -> Result<Arc<Plan>, Refusal> {
+        let view = self.view(server);
+        let all = || self.of(view).filter(|_| kind == Kind::Resources);
+        let named = || self.candidates(view, exposed).filter(|_| kind != Kind::Resources);
         let asked = all().chain(named()).filter(|entry| entry.may_ask());
         join_all(asked.map(|entry| self.refresh(entry, ListCause::Demand))).await;
-        if let Some(plan) = self.lookup(kind, exposed) {
+        if let Some(plan) = self.lookup(server, kind, exposed) {
             return Ok(plan);
         }
         // What belongs to a target that cannot be asked is not unknown: the target is down.
@@ -386,12 +354,17 @@ impl Registry {
 }
 
 impl Directory for Registry {
-    fn lookup(&self, kind: Kind, exposed: &str) -> Option<Arc<Plan>> {
-        self.catalog.load().find(kind, exposed)
+    fn lookup(&self, server: Option<&Server>, kind: Kind, exposed: &str) -> Option<Arc<Plan>> {
+        self.view(server).catalog().find(kind, exposed)
     }
 
-    fn resolve<'a>(&'a self, kind: Kind, exposed: &'a str) -> Resolving<'a> {
-        Box::pin(self.look_again(kind, exposed))
+    fn resolve<'a>(
+        &'a self,
+        server: Option<&'a Server>,
+        kind: Kind,
+        exposed: &'a str,
+    ) -> Resolving<'a> {
+        Box::pin(self.look_again(server, kind, exposed))
     }
 }
 

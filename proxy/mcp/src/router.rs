@@ -13,8 +13,8 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use toolgate_call::{
-    Abilities, Answer, Call, Case, Era, Listed, Method, Permitted, Phase, Policy, Principal,
-    Refusal, Reply, Session, SessionRef, Version,
+    Abilities, Answer, Call, Case, Era, Holder, Listed, Method, Permitted, Phase, Policy, Refusal,
+    Reply, Server, Session, SessionRef, Version,
 };
 use toolgate_telemetry::{SessionEvent, Telemetry};
 use tower::Service;
@@ -25,6 +25,7 @@ use crate::local::ModernFields;
 use crate::one::Client;
 use crate::page::{self, Wanted};
 use crate::park::Parked;
+use crate::selection::ServerSpec;
 use crate::{Registry, Replying};
 
 /// What the router is told.
@@ -47,6 +48,8 @@ pub struct Router(Arc<Inner>);
 #[derive(Debug)]
 pub(crate) struct Inner {
     identity: Identity,
+    /// Those of the servers, in the order of their numbers.
+    identities: Vec<Identity>,
     page: usize,
     pub(crate) registry: Arc<Registry>,
     policy: Arc<Policy>,
@@ -70,11 +73,17 @@ impl Router {
         sessions: Sessions,
         telemetry: Arc<Telemetry>,
     ) -> Self {
+        let server = |spec: &ServerSpec| {
+            let name = format!("{}/{}", config.name, spec.server.name);
+            Identity::new(&name, &config.version, spec.instructions.clone())
+        };
+        let identities = registry.servers().map(server).collect();
         let identity = Identity::new(&config.name, &config.version, config.instructions);
         let parked = Parked::new(Arc::clone(sessions.states()), Arc::clone(&telemetry));
         let table = Table::new(Arc::clone(registry.watches()));
         Self(Arc::new(Inner {
             identity,
+            identities,
             page: config.page.max(1),
             registry,
             policy,
@@ -102,7 +111,7 @@ impl Router {
     ///
     /// # Errors
     /// [`Case::SessionUnknown`] for one that nobody made, that has ended, or that is another's.
-    pub fn negotiated(&self, id: &str, caller: &Principal) -> Result<Version, Refusal> {
+    pub fn negotiated(&self, id: &str, caller: Holder<'_>) -> Result<Version, Refusal> {
         self.0.sessions.open(id, caller).map(|session| session.version)
     }
 }
@@ -152,8 +161,9 @@ impl Inner {
             }
             Method::Listen => Box::pin(self.listen(call)).await,
             Method::Discover => {
-                let catalog = self.registry.introduced().await;
-                let said = self.identity.discover(&catalog);
+                let server = call.server.as_deref();
+                let catalog = self.registry.introduced(server).await;
+                let said = self.identity(server).discover(&catalog);
                 Ok(Reply::one(Era::Modern, Answer::result(said)))
             }
             _ => Err(unknown_method(call)),
@@ -205,7 +215,7 @@ impl Inner {
             Method::Unsubscribe => self.unsubscribe(&id, call),
             Method::SetLevel => self.set_level(&id, call, session),
             Method::EndSession => {
-                self.sessions.end(&id, &call.principal)?;
+                self.sessions.end(&id, call.holder())?;
                 self.table.end(&id);
                 self.telemetry.gateway.session(SessionEvent::Closed);
                 Ok(Reply::accepted(Era::Legacy))
@@ -214,18 +224,25 @@ impl Inner {
         }
     }
 
+    /// As whom the gateway introduces itself at that server.
+    fn identity(&self, server: Option<&Server>) -> &Identity {
+        let own = server.and_then(|server| self.identities.get(server.number));
+        own.unwrap_or(&self.identity)
+    }
+
     fn open(&self, id: &str, call: &Call) -> Result<Session, Refusal> {
         self.sessions
-            .open(id, &call.principal)
+            .open(id, call.holder())
             .inspect_err(|_| self.telemetry.gateway.session(SessionEvent::Rejected))
     }
 
     async fn initialize(&self, call: &Call, version: Version) -> Result<Reply, Refusal> {
-        let catalog = self.registry.introduced().await;
+        let server = call.server.as_deref();
+        let catalog = self.registry.introduced(server).await;
         let abilities = call.abilities.within(Abilities::known_to(version));
-        let id = self.sessions.create(&call.principal, version, abilities)?;
+        let id = self.sessions.create(call.holder(), version, abilities)?;
         self.telemetry.gateway.session(SessionEvent::Created);
-        let answer = Answer::result(self.identity.initialize(&catalog, version));
+        let answer = Answer::result(self.identity(server).initialize(&catalog, version));
         let mut reply = Reply::one(Era::Legacy, answer);
         reply.session = Some(Arc::from(id));
         Ok(reply)
@@ -259,7 +276,8 @@ impl Inner {
     /// What all targets offer, as far as this caller may use it.
     async fn list(&self, call: &Call, what: Listed) -> Result<Reply, Refusal> {
         call.ledger.enter(Phase::Wait);
-        let fresh = self.registry.fresh().await;
+        let server = call.server.as_deref();
+        let fresh = self.registry.fresh(server).await;
         call.ledger.enter(Phase::Authorize);
         let catalog = fresh?;
         let era = call.version.era();
@@ -271,17 +289,17 @@ impl Inner {
             size: self.page,
         };
         let fields = ModernFields {
-            ttl_ms: Some(self.registry.ttl().min(Duration::from_secs(86_400)).as_millis()),
-            server_info: self.identity.server_info.clone(),
-            more_meta: self.partial(),
+            ttl_ms: Some(self.registry.ttl(server).min(Duration::from_secs(86_400)).as_millis()),
+            server_info: self.identity(server).server_info.clone(),
+            more_meta: self.partial(server),
         };
         let raw = page::page(&catalog, &self.policy, &wanted, &fields)?;
         Ok(Reply::one(era, Answer::result(raw)))
     }
 
     /// The targets that a list lacks, as a member of its `_meta`.
-    fn partial(&self) -> Option<String> {
-        let missing = self.registry.missing();
+    fn partial(&self, server: Option<&Server>) -> Option<String> {
+        let missing = self.registry.missing(server);
         if missing.is_empty() {
             return None;
         }

@@ -1,14 +1,14 @@
 //! Text that the gateway gives out to get it back.
 //!
 //! Enters: bytes, and whose they are. Leaves: visible ASCII that only this gateway (and its replicas,
-//! which share the key) can make, bound to the principal. Never: text that was sealed for another
+//! which share the key) can make, bound to the principal and the server. Never: text that was sealed for another
 //! use, or by another gateway, taken for its own.
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use toolgate_call::{Principal, Refusal};
+use toolgate_call::{Holder, Refusal};
 
 /// A key for one use.
 pub(crate) struct Seal {
@@ -44,26 +44,17 @@ impl Seal {
     ///
     /// # Errors
     /// When the cipher fails.
-    pub(crate) fn seal(
-        &self,
-        mut plain: Vec<u8>,
-        principal: &Principal,
-    ) -> Result<String, Refusal> {
+    pub(crate) fn seal(&self, mut plain: Vec<u8>, holder: Holder<'_>) -> Result<String, Refusal> {
         let nonce = self
             .key
-            .seal_in_place_append_tag(Aad::from(principal.key()), &mut plain)
+            .seal_in_place_append_tag(Aad::from(holder.key()), &mut plain)
             .map_err(|_| Refusal::internal("something could not be sealed"))?;
         let all = [&nonce.as_ref()[..], &plain].concat();
         Ok(format!("{}{}", self.mark, URL_SAFE_NO_PAD.encode(all)))
     }
 
-    /// Opens what is no longer than that; `None` if it was not made for that principal.
-    pub(crate) fn open(
-        &self,
-        text: &str,
-        longest: usize,
-        principal: &Principal,
-    ) -> Option<Vec<u8>> {
+    /// Opens what is no longer than that; `None` if it was not made for that holder.
+    pub(crate) fn open(&self, text: &str, longest: usize, holder: Holder<'_>) -> Option<Vec<u8>> {
         let text = text.strip_prefix(&self.mark).filter(|text| text.len() <= longest)?;
         let mut all = URL_SAFE_NO_PAD.decode(text).ok()?;
         if all.len() <= NONCE_LEN {
@@ -71,7 +62,7 @@ impl Seal {
         }
         let mut sealed = all.split_off(NONCE_LEN);
         let nonce = Nonce::try_assume_unique_for_key(&all).ok()?;
-        let plain = self.key.open_in_place(nonce, Aad::from(principal.key()), &mut sealed).ok()?;
+        let plain = self.key.open_in_place(nonce, Aad::from(holder.key()), &mut sealed).ok()?;
         Some(plain.to_vec())
     }
 }

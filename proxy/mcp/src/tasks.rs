@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use toolgate_call::{
     Abilities, Body, Call, Case, Directory, Era, Kind, Method, Permitted, Plan, Refusal, Reply,
-    Resolving,
+    Resolving, Server,
 };
 use tower::ServiceExt as _;
 
@@ -25,12 +25,17 @@ use crate::one::{Client, outbound, way};
 use crate::router::{Inner, is_mismatch};
 
 impl Directory for Router {
-    fn lookup(&self, kind: Kind, exposed: &str) -> Option<Arc<Plan>> {
-        self.inner().registry.lookup(kind, exposed)
+    fn lookup(&self, server: Option<&Server>, kind: Kind, exposed: &str) -> Option<Arc<Plan>> {
+        self.inner().registry.lookup(server, kind, exposed)
     }
 
-    fn resolve<'a>(&'a self, kind: Kind, exposed: &'a str) -> Resolving<'a> {
-        self.inner().registry.resolve(kind, exposed)
+    fn resolve<'a>(
+        &'a self,
+        server: Option<&'a Server>,
+        kind: Kind,
+        exposed: &'a str,
+    ) -> Resolving<'a> {
+        self.inner().registry.resolve(server, kind, exposed)
     }
 
     fn task(&self, call: &Call) -> Result<Arc<Plan>, Refusal> {
@@ -56,8 +61,8 @@ impl Directory for Router {
 impl Inner {
     /// What may be done with the task of that id, if it is that caller's.
     pub(crate) fn task_of(&self, id: &str, call: &Call) -> Option<Arc<Plan>> {
-        let bound = self.sessions.tasks().open(id, &call.principal)?;
-        self.registry.plan_of_task(&bound, call.method).map(Arc::new)
+        let bound = self.sessions.tasks().open(id, call.holder())?;
+        self.registry.plan_of_task(&bound, call).map(Arc::new)
     }
 
     /// `tasks/get`, `tasks/update` and `tasks/cancel`, and `tasks/result` of an older caller.

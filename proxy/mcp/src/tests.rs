@@ -7,6 +7,7 @@ mod offers;
 mod pins;
 mod rounds;
 mod routing;
+mod servers;
 mod sessions;
 mod streams;
 mod subscriptions;

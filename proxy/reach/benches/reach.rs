@@ -94,6 +94,7 @@ fn outbound(plan: &Arc<Plan>) -> Outbound {
         hears: true,
         session: SessionRef::None,
         principal: Arc::new(Principal::anonymous()),
+        server: None,
         request_id: Arc::from("r"),
         deadline: Deadline::after(now, Duration::from_secs(60)),
         ledger: Arc::clone(&ledger),

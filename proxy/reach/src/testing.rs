@@ -181,6 +181,7 @@ pub(crate) fn call_within(tool: Plan, left: Duration) -> Outbound {
         hears: true,
         session: SessionRef::None,
         principal: Arc::new(Principal::anonymous()),
+        server: None,
         request_id: Arc::from("r"),
         deadline: Deadline::after(now, left),
         ledger: Arc::clone(&ledger),

@@ -65,6 +65,9 @@ pub struct CallArgs {
     /// The MCP endpoint of the gateway.
     #[arg(long)]
     pub url: Option<String>,
+    /// The server of the gateway that is called: /NAME is added to its endpoint.
+    #[arg(long, value_name = "NAME")]
+    pub server: Option<String>,
     /// The bearer token. Other users of this machine can see it; better --token-env.
     #[arg(long, conflicts_with = "token_env")]
     pub token: Option<String>,
@@ -132,6 +135,7 @@ impl CallArgs {
     fn wanted(&self) -> Wanted<'_> {
         Wanted {
             url: self.url.as_deref(),
+            server: self.server.as_deref(),
             token: self.token.as_deref(),
             token_env: self.token_env.as_deref(),
             scopes: &self.scopes,

@@ -14,11 +14,12 @@ use crate::exit::Exit;
 pub fn run(args: &CheckArgs, out: &mut dyn Write, err: &mut dyn Write) -> Exit {
     match load(&args.config, args.output, out, err) {
         Ok(config) => {
-            let targets = config.targets.len();
+            let (targets, servers) = (config.targets.len(), config.servers.len());
+            let servers = if servers == 0 { String::new() } else { format!(", {servers} servers") };
             match args.output {
                 Output::Text => {
                     let file = args.config.display();
-                    say(out, &format!("{file} is right: {targets} targets\n"));
+                    say(out, &format!("{file} is right: {targets} targets{servers}\n"));
                 }
                 Output::Json => say(out, "{\"errors\":[]}\n"),
             }

@@ -44,6 +44,7 @@ const CALLER: &str = "stdio";
 #[command(group = clap::ArgGroup::new("gateway").required(true))]
 #[command(after_help = "Examples:\n  toolgate stdio --config toolgate.yaml\n  \
     toolgate stdio --config toolgate.yaml --scopes k8s/write\n  \
+    toolgate stdio --config toolgate.yaml --server oncall --scopes gateway/oncall\n  \
     toolgate stdio --url https://gateway.example.com/mcp --token-file ~/.toolgate-token\n\n\
     With --config the gateway runs within this process and nothing listens for MCP. Whoever starts\n\
     it is its only caller: `listen`, `public_url`, `hosts`, `origins` and `auth` of the file are for\n\
@@ -64,6 +65,9 @@ pub struct StdioArgs {
     /// The file that holds it; read for each message, so that the token can be renewed.
     #[arg(long, value_name = "PATH", conflicts_with_all = ["config", "token_env"])]
     pub token_file: Option<PathBuf>,
+    /// The server of the configuration that the client sees, instead of the whole gateway.
+    #[arg(long, value_name = "NAME", conflicts_with = "url")]
+    pub server: Option<String>,
     /// What the caller may do besides: scopes, separated by commas [default: none].
     #[arg(long, value_name = "SCOPES", value_delimiter = ',', conflicts_with = "url")]
     pub scopes: Vec<String>,
@@ -91,6 +95,13 @@ async fn within(args: &StdioArgs, err: &mut dyn Write) -> Exit {
         Err(exit) => return exit,
     };
     let (streams, taken) = mpsc::channel(CONNECTIONS);
+    let gate = match Gate::process(streams, args.server.as_deref()) {
+        Ok(gate) => gate,
+        Err(message) => {
+            say(err, &format!("error[TG2000]: {message}\n"));
+            return Exit::Usage;
+        }
+    };
     let (gateway, signals) = match started(&config, args, taken).await {
         Ok(started) => started,
         Err(message) => {
@@ -102,7 +113,7 @@ async fn within(args: &StdioArgs, err: &mut dyn Write) -> Exit {
     dump_on_panic(gateway.telemetry.recorder());
     let requests = config.limits.connections.saturating_sub(2).clamp(1, REQUESTS);
     let limits = Limits { line: config.limits.body, requests };
-    serve(gateway, Gate::process(streams), limits, signals).await
+    serve(gateway, gate, limits, signals).await
 }
 
 async fn serve(gateway: Gateway, gate: Gate, limits: Limits, mut signals: Signals) -> Exit {
@@ -188,6 +199,12 @@ fn configured(args: &StdioArgs, err: &mut dyn Write) -> Result<Config, Exit> {
         );
         return Err(Exit::Config);
     }
+    if let Some(server) = &args.server
+        && !config.servers.iter().any(|known| known.name == *server)
+    {
+        say(err, &no_such_server(server, &config));
+        return Err(Exit::Usage);
+    }
     let is_scope = |scope: &String| {
         !scope.is_empty() && scope.bytes().all(|b| b.is_ascii_graphic() && !b"\"\\".contains(&b))
     };
@@ -196,6 +213,18 @@ fn configured(args: &StdioArgs, err: &mut dyn Write) -> Result<Config, Exit> {
         return Err(Exit::Usage);
     }
     Ok(config)
+}
+
+fn no_such_server(server: &str, config: &Config) -> String {
+    let server: String = server.chars().filter(|c| !c.is_control()).take(80).collect();
+    let names: Vec<String> =
+        config.servers.iter().map(|server| format!("`{}`", server.name)).collect();
+    let help = if names.is_empty() {
+        "the configuration has none; add it under `servers`, or leave --server out".to_owned()
+    } else {
+        format!("the servers are {}", names.join(", "))
+    };
+    format!("error[TG2000]: there is no server `{server}`\n   = help: {help}\n")
 }
 
 /// Settings that would write between the messages, and what to write instead.
@@ -258,9 +287,11 @@ fn banner(gateway: &Gateway, args: &StdioArgs) -> String {
         .admin
         .map_or_else(|| "admin off".to_owned(), |at| format!("admin at http://{at}/metrics"));
     let scopes: Scopes = args.scopes.iter().map(String::as_str).collect();
+    let server = args.server.as_ref().map(|name| format!("server `{name}`, ")).unwrap_or_default();
     let scopes = if scopes.is_empty() { "none".to_owned() } else { scopes.to_string() };
     format!(
-        "toolgate {} on standard input and output; caller `{CALLER}`, scopes: {scopes}; {admin}\n",
+        "toolgate {} on standard input and output; {server}caller `{CALLER}`, scopes: {scopes}; \
+         {admin}\n",
         env!("CARGO_PKG_VERSION")
     )
 }

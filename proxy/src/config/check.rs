@@ -9,6 +9,7 @@ mod aws;
 mod cloudwatch;
 mod log;
 mod pins;
+mod servers;
 mod targets;
 mod tools;
 mod traces;
@@ -32,6 +33,7 @@ pub(crate) fn check(file: &File, review: &mut Review<'_>) {
     targets::check(file, review);
     tools::check(file, review);
     pins::check(file, review);
+    servers::check(file, review);
     log::check(file, review);
     traces::check(file, review);
     aws::check(file, review);

@@ -55,6 +55,8 @@ pub const ADDRESS_CLASH: &str = "TG1024";
 pub const PATH: &str = "TG1025";
 /// Something that this build leaves out.
 pub const NOT_BUILT: &str = "TG1026";
+/// A server that could never have what it is said to have.
+pub const SERVER: &str = "TG1027";
 /// A pins file that cannot be used.
 pub const PINS: &str = "TG1030";
 /// The configuration cannot be read, or the gateway cannot start.
@@ -90,6 +92,7 @@ pub const ALL: &[(&str, &str)] = &[
     (ADDRESS_CLASH, "two listeners on one address"),
     (PATH, "a folder that is not there"),
     (NOT_BUILT, "something that this build leaves out"),
+    (SERVER, "a server that could never have what it is said to have"),
     (PINS, "a pins file that cannot be used"),
     (INTERNAL, "a fault of this program, not of the file"),
 ];

@@ -7,11 +7,13 @@
 //! reported, and the rest of its mapping is still checked.
 
 mod pins;
+mod server;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::time::Duration;
 
+pub(crate) use self::server::{Names, Server};
 use super::address::{Address, Admin, Host, HttpUrl, Origin};
 use super::choice::{
     Builtin, CloudDimension, CloudMode, Era, LogLevel, OtlpProtocol, Prefix, Profile, XrayMode,
@@ -58,6 +60,11 @@ pub(crate) struct File {
     pub(crate) tools: Ordered<Tool>,
     /// What was approved of the targets' tools. Absent: what each target lists first, and differences are only told of.
     pub(crate) pins: Option<Pins>,
+    /// Parts of what the targets offer, by name, each at `/mcp/NAME`; `/mcp` is the whole.
+    #[schemars(extend("maxProperties" = 64, "propertyNames" = {
+        "pattern": "^[A-Za-z0-9](-?[A-Za-z0-9])*$", "maxLength": 48
+    }))]
+    pub(crate) servers: Ordered<Server>,
     /// Logs.
     pub(crate) log: Log,
     /// Traces.

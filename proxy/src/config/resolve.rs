@@ -6,6 +6,7 @@
 
 mod cloudwatch;
 mod pins;
+mod servers;
 mod targets;
 mod traces;
 
@@ -91,6 +92,7 @@ pub(crate) fn resolve<'a>(
         sessions: resolver.sessions(&file.sessions),
         tools: targets::tools(file, &targets),
         pins: resolver.pins(file),
+        servers: servers::servers(file, &targets, file.prefix.unwrap_or_default()),
         targets,
         log: Log {
             access: resolver.access_log(&file.log),

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use http::{HeaderName, Uri};
+use toolgate_mcp::Sieve;
 use toolgate_mcp::contract::Actions;
 
 use super::choice::{
@@ -46,6 +47,8 @@ pub struct Config {
     pub tools: Vec<Tool>,
     /// What was approved of the targets' tools; `None` is what each lists first.
     pub pins: Option<Pins>,
+    /// Servers in the order of the file.
+    pub servers: Vec<Server>,
     /// Logs.
     pub log: Log,
     /// Traces.
@@ -252,6 +255,27 @@ pub struct Pins {
     pub approved: PinFile,
     /// What is done about differences, by target; those that are part of this program are not there.
     pub targets: Vec<(String, Actions)>,
+}
+
+/// A part of what the targets offer, at a path of its own.
+#[derive(Debug, Clone)]
+pub struct Server {
+    /// Name, unique; the end of its path.
+    pub name: String,
+    /// The targets it has something of, in the order of [`Config::targets`].
+    pub targets: Vec<String>,
+    /// Which of their tools, by full name.
+    pub tools: Sieve,
+    /// Which of their prompts, by full name.
+    pub prompts: Sieve,
+    /// Which of their resources and templates, by URI.
+    pub resources: Sieve,
+    /// How names are kept apart here.
+    pub prefix: Prefix,
+    /// Scopes every call here needs, besides [`Auth::scopes`].
+    pub scopes: Vec<String>,
+    /// What models are told, before what the targets say of themselves.
+    pub instructions: Option<String>,
 }
 
 /// Logs.

@@ -10,6 +10,8 @@ use std::time::Duration;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Deserialize, Deserializer, Error};
 
+use toolgate_mcp::Pattern;
+
 use super::address::{Address, Admin, Host, HttpUrl, Origin};
 use super::code;
 use super::reference::{EnvText, SecretRef};
@@ -75,6 +77,7 @@ const FORMATS: &[Format] = &[
     format::<Scope>(),
     format::<Namespace>(),
     format::<EmfFile>(),
+    format::<Pattern>(),
 ];
 
 /// The format behind a definition of the schema.

@@ -6,6 +6,7 @@
 use std::path::PathBuf;
 
 use http::HeaderName;
+use toolgate_mcp::Pattern;
 
 use super::text::{FromText, Wrong};
 
@@ -78,6 +79,18 @@ impl FromText for Scope {
             return Err(Wrong::form("empty, or a character no scope may have"));
         }
         Ok(Self(text.to_owned()))
+    }
+}
+
+impl FromText for Pattern {
+    const NAME: &'static str = "Pattern";
+    const WHAT: &'static str = "a pattern of names";
+    const EXAMPLE: &'static str = "k8s___get_*";
+    const PATTERN: &'static str = r"^[^\s\[\]^|]{1,512}$";
+
+    fn from_text(text: &str) -> Result<Self, Wrong> {
+        let help = "write names in full, with `*` for any run of characters: `k8s___get_*`";
+        Self::parse(text).map_err(|unfit| Wrong::form(&unfit.to_string()).help(help))
     }
 }
 

@@ -83,9 +83,20 @@ struct Pipe(TokioIo<DuplexStream>);
 
 impl Gate {
     /// To the gateway in this process, which takes the other ends of connections from a channel.
-    pub(crate) fn process(streams: mpsc::Sender<LocalStream>) -> Self {
-        let uri = Uri::from_static("http://localhost/mcp");
-        Self { to: To::Process(client().build(Pipes(streams))), uri, token: Token::None }
+    ///
+    /// # Errors
+    /// A server whose name is none.
+    pub(crate) fn process(
+        streams: mpsc::Sender<LocalStream>,
+        server: Option<&str>,
+    ) -> Result<Self, String> {
+        let uri = match server {
+            None => Uri::from_static("http://localhost/mcp"),
+            Some(name) => format!("http://localhost/mcp/{name}")
+                .parse()
+                .map_err(|_| format!("`{name}` cannot name a server"))?,
+        };
+        Ok(Self { to: To::Process(client().build(Pipes(streams))), uri, token: Token::None })
     }
 
     /// To a gateway elsewhere.

@@ -20,6 +20,7 @@ use toolgate_call::Reason;
 use super::fault::{Fault, with_error};
 use super::gate::Gate;
 use super::message::Reply;
+use super::params::Params;
 use super::session::{Live, SESSION_ID, Session, in_session, plain};
 use crate::client::sse::EventReader;
 
@@ -36,6 +37,8 @@ const RENEWAL: Duration = Duration::from_secs(30);
 pub(super) struct Wire {
     pub(super) gate: Gate,
     pub(super) session: Session,
+    /// Arguments that the gateway reads in headers.
+    pub(super) params: Params,
     /// Lines for the client, without their end.
     pub(super) out: mpsc::Sender<Bytes>,
 }
@@ -54,7 +57,7 @@ impl Wire {
 
     /// Sends a message that stands by itself, or one that nobody understands.
     pub(super) async fn post(&self, headers: HeaderMap, body: Bytes) -> Result<Came, Fault> {
-        Ok(Came(self.gate.send(Method::POST, headers, body).await?))
+        Ok(Came::Arriving(self.gate.send(Method::POST, headers, body).await?))
     }
 
     /// Sends a message within the session. One that has run out is opened again, once: the gateway
@@ -63,19 +66,20 @@ impl Wire {
         let live = self.session.live();
         let response = self.gate.send(Method::POST, named(live.as_deref()), body.clone()).await?;
         let Some(lost) = live.filter(|live| live.has_id() && is_lost(&response)) else {
-            return Ok(Came(response));
+            return Ok(Came::Arriving(response));
         };
         if !self.renewed(&lost).await {
-            return Ok(Came(response));
+            return Ok(Came::Arriving(response));
         }
         let live = self.session.live();
-        Ok(Came(self.gate.send(Method::POST, named(live.as_deref()), body).await?))
+        let response = self.gate.send(Method::POST, named(live.as_deref()), body).await?;
+        Ok(Came::Arriving(response))
     }
 
     /// Begins the session. Gives back whether there is one now.
     pub(super) async fn initialize(&self, body: Bytes, id: &[u8]) -> Result<bool, Fault> {
         let came = self.post(plain(), body.clone()).await?;
-        let session = came.0.headers().get(SESSION_ID).cloned();
+        let session = came.session();
         let answer = self.relay(came, Some(id), &Mute::default()).await?;
         let version = answer.as_deref().and_then(settled);
         let begun = version.map(|version| self.session.begin(session, version, body));
@@ -95,8 +99,8 @@ impl Wire {
         }
         let handshake = lost.handshake.clone();
         let Ok(came) = self.post(plain(), handshake.clone()).await else { return false };
-        let session = came.0.headers().get(SESSION_ID).cloned();
-        let Ok(body) = whole(came.0).await else { return false };
+        let session = came.session();
+        let Ok((_, body)) = came.read().await else { return false };
         let Some(version) = settled(&body) else { return false };
         self.session.begin(session, version, handshake);
         let initialized = br#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
@@ -115,20 +119,23 @@ impl Wire {
     /// Passes on what a request brings. Gives back its answer.
     pub(super) async fn relay(
         &self,
-        Came(response): Came,
+        came: Came,
         id: Option<&[u8]>,
         mute: &Mute,
     ) -> Result<Option<Bytes>, Fault> {
-        let status = response.status();
-        if is_stream(&response) {
-            let answer = self.pass_on(response.into_body(), mute).await;
-            return match answer {
-                Some(answer) => Ok(Some(answer)),
-                None if id.is_none() => Ok(None),
-                None => Err(Fault::sent(Reason::Reset, "the gateway broke off before its answer")),
-            };
-        }
-        let body = whole(response).await?;
+        let status = came.status();
+        let body = match came {
+            Came::Arriving(response) if is_stream(&response) => {
+                let answer = self.pass_on(response.into_body(), mute).await;
+                let broken = "the gateway broke off before its answer";
+                return match answer {
+                    Some(answer) => Ok(Some(answer)),
+                    None if id.is_none() => Ok(None),
+                    None => Err(Fault::sent(Reason::Reset, broken)),
+                };
+            }
+            came @ (Came::Arriving(_) | Came::Whole(..)) => came.read().await?.1,
+        };
         if body.is_empty() && id.is_none() {
             return Ok(None);
         }
@@ -163,10 +170,10 @@ impl Wire {
     /// operator: the client waits for nothing.
     pub(super) async fn one_way(&self, sent: Result<Came, Fault>) {
         let problem = match sent {
-            Ok(Came(response)) if response.status().is_success() => return,
-            Ok(Came(response)) => {
-                let status = response.status();
-                let body = whole(response).await.unwrap_or_default();
+            Ok(came) if came.status().is_success() => return,
+            Ok(came) => {
+                let status = came.status();
+                let body = came.read().await.map(|(_, body)| body).unwrap_or_default();
                 let said = Reply::of(&body).and_then(|reply| reply.error).map(|raw| raw.get());
                 format!("{status} {}", said.unwrap_or_default())
             }
@@ -207,7 +214,40 @@ impl Wire {
 
 /// A response of the gateway.
 #[derive(Debug)]
-pub(super) struct Came(Response<Incoming>);
+pub(super) enum Came {
+    /// Its body is still to be read.
+    Arriving(Response<Incoming>),
+    /// Its body was read.
+    Whole(StatusCode, Bytes),
+}
+
+// === impl Came ===
+
+impl Came {
+    pub(super) fn status(&self) -> StatusCode {
+        match self {
+            Self::Arriving(response) => response.status(),
+            Self::Whole(status, _) => *status,
+        }
+    }
+
+    /// The session that it begins.
+    fn session(&self) -> Option<HeaderValue> {
+        match self {
+            Self::Arriving(response) => response.headers().get(SESSION_ID).cloned(),
+            Self::Whole(..) => None,
+        }
+    }
+
+    /// The same with its body.
+    pub(super) async fn read(self) -> Result<(Self, Bytes), Fault> {
+        let (status, body) = match self {
+            Self::Arriving(response) => (response.status(), whole(response).await?),
+            Self::Whole(status, body) => (status, body),
+        };
+        Ok((Self::Whole(status, body.clone()), body))
+    }
+}
 
 fn named(live: Option<&Live>) -> HeaderMap {
     let mut headers = plain();

@@ -9,6 +9,7 @@ mod exchange;
 mod pool;
 
 mod aside;
+mod calls;
 mod era;
 mod request;
 mod resume;

@@ -111,6 +111,11 @@ impl Wanted {
         Self { caller, ours }
     }
 
+    /// A log message, if the caller wants it.
+    pub(crate) fn message(&self, raw: RawJson) -> Option<RawJson> {
+        self.pass(MESSAGE, raw, None)
+    }
+
     /// The notice as the caller is to see it, if it is one that it asked for.
     pub(crate) fn pass(
         &self,

@@ -43,6 +43,11 @@ impl Logs {
         Self { offered, level: AtomicU8::new(UNSET) }
     }
 
+    /// Whether the server writes log messages.
+    pub(crate) const fn are_offered(&self) -> bool {
+        self.offered
+    }
+
     /// Whether the server must be told of that level: it sends messages, but not those.
     pub(crate) fn raise(&self, level: LogLevel) -> bool {
         let wanted = level as u8;

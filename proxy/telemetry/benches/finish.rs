@@ -68,6 +68,7 @@ fn finish(bencher: Bencher<'_, '_>, config: Config) {
         ledger: &ledger,
         phases: ledger.phases_at(ledger.start() + Duration::from_millis(1)),
         principal: Some(&principal),
+        server: None,
         request_id: "0198c1a2-7d53-7cc1-8f6e-2b1d9a7f3c55",
         trace: Some(&trace),
         kept: false,

@@ -40,6 +40,8 @@ pub struct CallRecord<'a> {
     pub phases: Phases,
     /// Who called, once that was known.
     pub principal: Option<&'a Principal>,
+    /// The server that was called, by name; `None`: the gateway as a whole.
+    pub server: Option<&'a Arc<str>>,
     /// The id that the caller was given.
     pub request_id: &'a str,
     /// Its place in a trace.

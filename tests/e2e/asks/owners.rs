@@ -8,6 +8,7 @@ use toolgate_tests::issuer::{CLIENT_ID, Issuer};
 use toolgate_tests::upstream::Upstream;
 
 use crate::asks::scene::{able, answers, request};
+use crate::expect::OPEN;
 
 const SCOPE: &str = "gateway/invoke";
 const OTHER: &str = "5other00client00id5";
@@ -61,5 +62,32 @@ async fn a_caller_answers_only_what_it_was_asked_itself() -> Result<()> {
     let said = call.next_message().await?;
     let text = said.pointer("/result/content/0/text").and_then(serde_json::Value::as_str);
     ensure!(text.context("a text")?.contains("Ada"), "{said}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_is_asked_at_one_server_is_not_answered_at_another() -> Result<()> {
+    let upstream = Upstream::asks("legacy").await?;
+    let config = format!(
+        "{OPEN}targets:\n  q: {{ mcp: {{ url: \"{}\" }} }}\nservers:\n  a: {{ targets: [q] }}\n  \
+         b: {{ targets: [q] }}\n  c: {{ targets: [q], tools: {{ deny: [q___ask] }} }}\n",
+        upstream.url()
+    );
+    let gateway = Gateway::start(&config).await?;
+    let at = |server: &str| gateway.client().at(&format!("/mcp{server}"));
+    let (form, can) = (json!({ "kind": "form" }), able());
+    for (own, others) in [("/a", ["", "/b", "/c"]), ("", ["/a", "/b", "/c"])] {
+        let asked = at(own).send(request("ask", &form, &can, None)).await?.result()?;
+        let retry = answers(&asked)?;
+        for other in others {
+            let stolen = at(other).send(request("ask", &form, &can, Some(retry.clone()))).await?;
+            let error = stolen.message()?["error"].clone();
+            ensure!(error["code"] == -32602, "{own} at {other}: {error}");
+            let hidden = error.to_string().contains("unknown tool");
+            ensure!(hidden == (other == "/c"), "{own} at {other}: {error}");
+        }
+        let last = at(own).send(request("ask", &form, &can, Some(retry))).await?;
+        ensure!(last.content()?.contains("Ada"), "it is still there at its own: {}", last.text());
+    }
     Ok(())
 }

@@ -6,8 +6,6 @@
 const FEATURES: &[(&str, &str, &str)] = &[
     ("", "tasks-status-notifications:", "the suite has no driver for it yet"),
     ("older-", "tasks-", "never: a target of the older era has no such tasks"),
-    ("", "logging-", LOGGING),
-    ("", "tools-call-with-logging:", LOGGING),
     ("older-", "input-required-", ASK_MODERN),
     ("older-", "server-stateless:sep-2575-missing-capability", ASK_MODERN),
     ("older-", "server-stateless:sep-2575-server-rejects-undeclared", ASK_MODERN),
@@ -15,7 +13,6 @@ const FEATURES: &[(&str, &str, &str)] = &[
     ("client-", "request-metadata:sep-2575-client-declares", "never: the caller declares none"),
 ];
 
-const LOGGING: &str = "the level of a session, and log messages, are not passed on";
 const ASK_MODERN: &str = "a target of the older era cannot ask a modern client";
 
 /// What the check waits for in that run, when it is known.

@@ -134,7 +134,7 @@ impl State {
             (_, "resources/subscribe" | "resources/unsubscribe" | "logging/setLevel" | "ping") => {
                 result(body, json!({}))
             }
-            (_, "tools/call") => called(body, true),
+            (_, "tools/call") => self.held(body).unwrap_or_else(|| called(body, true)),
             (_, method) if method.starts_with("notifications/") => status(202),
             (_, method) => self.listed(method, body),
         }
@@ -162,6 +162,15 @@ impl State {
         wanted.as_ref().is_none_or(has)
     }
 
+    /// The stream of a call that waits, if calls do.
+    fn held(&self, body: &Value) -> Option<Answered> {
+        let mut held = lock(&self.held);
+        let (say, said) = mpsc::unbounded_channel();
+        let _open = say.send(Bytes::from_static(b":\n\n"));
+        held.as_mut()?.push((body["id"].clone(), say));
+        Some(streamed(said))
+    }
+
     fn subscribed(&self, body: &Value) -> Answered {
         let part = |pointer| at(body, pointer).cloned().unwrap_or_default();
         let (id, filter) = (part("/id"), part("/params/notifications"));
@@ -179,12 +188,16 @@ impl State {
         // A comment, so that there is a head at once.
         let _open = say.send(first.map_or_else(|| Bytes::from_static(b":\n\n"), event));
         lock(&self.streams).push(Stream { id, filter, say });
-        let events = unfold(said, |mut said| async { said.recv().await.map(|data| (data, said)) });
-        let frames = events.map(|data| Ok(Frame::data(data)));
-        let mut answer = Response::new(BoxBody::new(StreamBody::new(frames)));
-        answer.headers_mut().insert("content-type", http::HeaderValue::from_static(SSE));
-        answer
+        streamed(said)
     }
+}
+
+fn streamed(said: mpsc::UnboundedReceiver<Bytes>) -> Answered {
+    let events = unfold(said, |mut said| async { said.recv().await.map(|data| (data, said)) });
+    let frames = events.map(|data| Ok(Frame::data(data)));
+    let mut answer = Response::new(BoxBody::new(StreamBody::new(frames)));
+    answer.headers_mut().insert("content-type", http::HeaderValue::from_static(SSE));
+    answer
 }
 
 const SSE: &str = "text/event-stream";

@@ -10,6 +10,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use aws_lc_rs::digest::{SHA256, digest as hash};
 use toolgate_call::Principal;
 
+use super::audience::Reach;
+
 /// Into how many parts the cache is split, so that cores seldom wait for each other.
 const SHARDS: usize = 16;
 
@@ -25,6 +27,8 @@ pub(super) struct Entry {
     pub(super) issuer: usize,
     /// The generation of that issuer's keys.
     pub(super) generation: u64,
+    /// Where it is good.
+    pub(super) reach: Reach,
 }
 
 type Shard = HashMap<Digest, Entry>;
@@ -48,7 +52,7 @@ impl Cache {
         }
     }
 
-    /// The principal of a token that has not expired and that its issuer still vouches for.
+    /// The principal of a token that has not expired and for which somebody still vouches.
     pub(super) fn get(
         &self,
         digest: &Digest,

@@ -11,41 +11,64 @@ use toolgate_call::{Case, Refusal, Scopes};
 
 use super::config::{AuthConfig, ConfigError};
 
-/// The challenges of this gateway, made once.
+/// What the callers of one resource are told (of the gateway as a whole, or of a server): its
+/// challenges and its metadata, made once.
 #[derive(Debug)]
-pub(super) struct Challenges {
+pub(super) struct Told {
     missing: HeaderValue,
     invalid: HeaderValue,
     metadata_url: String,
     scopes: Scopes,
+    /// The protected resource metadata, JSON.
+    pub(super) metadata: Bytes,
 }
 
-// === impl Challenges ===
+/// A resource.
+struct Resource<'a> {
+    uri: &'a str,
+    metadata_url: &'a str,
+    scopes: Scopes,
+}
 
-impl Challenges {
-    /// The challenges for this configuration.
+// === impl Told ===
+
+impl Told {
+    /// What there is to tell of the gateway as a whole, and then of each server.
     ///
     /// # Errors
     /// A URL or a scope that cannot stand in a header.
-    pub(super) fn new(config: &AuthConfig) -> Result<Self, ConfigError> {
-        let url = &config.metadata_url;
+    pub(super) fn all(config: &AuthConfig) -> Result<Vec<Self>, ConfigError> {
+        let (uri, metadata_url) = (&*config.resource, &*config.metadata_url);
+        let whole = Resource { uri, metadata_url, scopes: config.gateway_scopes.clone() };
+        let servers = config.servers.iter().map(|server| Resource {
+            uri: &server.resource,
+            metadata_url: &server.metadata_url,
+            scopes: config.gateway_scopes.union(&server.scopes),
+        });
+        let all = std::iter::once(whole).chain(servers);
+        all.map(|resource| Self::of(config, resource)).collect()
+    }
+
+    fn of(config: &AuthConfig, resource: Resource<'_>) -> Result<Self, ConfigError> {
+        let Resource { uri, metadata_url: url, scopes } = resource;
         if !url.bytes().all(is_uri_byte) {
             let problem = format!("the metadata URL `{url}` has characters a URL cannot have");
             return Err(ConfigError::new(problem));
         }
-        if !config.gateway_scopes.iter().all(is_scope) {
+        if !scopes.iter().all(is_scope) {
             let problem = "a gateway scope has characters that scopes cannot have (RFC 6749, 3.3)";
             return Err(ConfigError::new(problem));
         }
         let header = |error| {
-            HeaderValue::from_str(&challenge(error, url, &config.gateway_scopes))
+            HeaderValue::from_str(&challenge(error, url, &scopes))
                 .map_err(|_| ConfigError::new("a scope or the metadata URL is not ASCII"))
         };
         Ok(Self {
             missing: header(None)?,
             invalid: header(Some("invalid_token"))?,
-            metadata_url: url.clone(),
-            scopes: config.gateway_scopes.clone(),
+            metadata: metadata(config, uri, &scopes),
+            metadata_url: url.to_owned(),
+            scopes,
         })
     }
 
@@ -71,12 +94,11 @@ impl Challenges {
     }
 }
 
-/// The protected resource metadata, JSON.
-pub(super) fn metadata(config: &AuthConfig) -> Bytes {
+fn metadata(config: &AuthConfig, resource: &str, scopes: &Scopes) -> Bytes {
     let servers: Vec<&str> = config.issuers.iter().map(|issuer| &*issuer.issuer).collect();
-    let scopes: Vec<&str> = config.gateway_scopes.iter().collect();
+    let scopes: Vec<&str> = scopes.iter().collect();
     let document = json!({
-        "resource": config.resource,
+        "resource": resource,
         "authorization_servers": servers,
         "scopes_supported": scopes,
         "bearer_methods_supported": ["header"],

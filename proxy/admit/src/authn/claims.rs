@@ -10,6 +10,7 @@ use serde::{Deserialize, Deserializer};
 use toolgate_call::{Principal, Scopes};
 use toolgate_telemetry::AuthResult;
 
+use super::audience::Reach;
 use super::config::Profile;
 use super::denial::{Denial, shown};
 use super::jws;
@@ -21,6 +22,8 @@ pub(super) struct Rules {
     pub(super) profile: Profile,
     /// By how much clocks may differ, in seconds.
     pub(super) leeway: u64,
+    /// The resource URIs of the servers, in the order of their numbers.
+    pub(super) resources: Arc<[String]>,
 }
 
 /// The claims that are read (RFC 7519 section 4.1, RFC 9068 section 2.2, Cognito's).
@@ -78,17 +81,19 @@ impl Claims {
         })
     }
 
-    /// Checks the claims of a token whose signature holds.
+    /// Checks the claims of a token whose signature holds, and tells where it is good.
     ///
     /// # Errors
     /// The first thing that is wrong.
-    pub(super) fn check(&self, rules: &Rules, now: u64) -> Result<(), Denial> {
+    pub(super) fn check(&self, rules: &Rules, now: u64) -> Result<Reach, Denial> {
         self.check_time(rules.leeway, now)?;
         match &rules.profile {
-            Profile::Cognito { clients } => self.check_cognito(clients),
+            // Its tokens have no audience.
+            Profile::Cognito { clients } => self.check_cognito(clients).map(|()| Reach::Everywhere),
             Profile::Oidc { audiences, clients } => {
-                self.check_audience(audiences)?;
-                self.check_party(clients)
+                let reach = self.check_audience(audiences, &rules.resources)?;
+                self.check_party(clients)?;
+                Ok(reach)
             }
         }
     }
@@ -146,10 +151,10 @@ impl Claims {
         Ok(())
     }
 
-    fn check_audience(&self, audiences: &[String]) -> Result<(), Denial> {
+    fn check_audience(&self, audiences: &[String], resources: &[String]) -> Result<Reach, Denial> {
         let meant = self.aud.as_ref().map(OneOrMany::as_slice).unwrap_or_default();
-        if meant.iter().any(|aud| audiences.contains(aud)) {
-            return Ok(());
+        if let Some(reach) = Reach::of(meant, audiences, resources) {
+            return Ok(reach);
         }
         let first = shown(meant.first().map(String::as_str).unwrap_or_default());
         let wanted = audiences.join(", ");

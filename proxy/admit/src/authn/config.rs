@@ -23,10 +23,24 @@ pub struct AuthConfig {
     pub metadata_url: String,
     /// The scopes that every caller needs; named in challenges, not checked here.
     pub gateway_scopes: Scopes,
+    /// The servers, each at the place that its number names.
+    pub servers: Vec<ServerAuth>,
     /// The largest token, in bytes.
     pub token_bytes: usize,
     /// How many verified tokens are remembered; 0 remembers none.
     pub cached_tokens: usize,
+}
+
+/// What callers of one server are told, beside what holds for the gateway.
+#[derive(Clone, Debug)]
+pub struct ServerAuth {
+    /// Its resource URI. A token for this audience is good here and nowhere else, from an issuer
+    /// among whose audiences is the URI of the gateway.
+    pub resource: String,
+    /// Where its metadata is served, absolute.
+    pub metadata_url: String,
+    /// The scopes that it needs beyond those of the gateway; named in challenges, not checked here.
+    pub scopes: Scopes,
 }
 
 /// One issuer of tokens.
@@ -127,6 +141,14 @@ impl IssuerConfig {
 // === impl Profile ===
 
 impl Profile {
+    /// Whether a token of it is for that audience.
+    pub(super) fn means(&self, audience: &str) -> bool {
+        match self {
+            Self::Oidc { audiences, .. } => audiences.iter().any(|own| own == audience),
+            Self::Cognito { .. } => false,
+        }
+    }
+
     fn check(&self, name: &str) -> Result<(), ConfigError> {
         match self {
             Self::Cognito { clients } if clients.is_empty() => {

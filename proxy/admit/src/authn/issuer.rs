@@ -95,12 +95,12 @@ impl Issuer {
     ///
     /// # Errors
     /// A URL that is not one.
-    pub(super) fn new(config: IssuerConfig) -> Result<Self, ConfigError> {
+    pub(super) fn new(config: IssuerConfig, resources: Arc<[String]>) -> Result<Self, ConfigError> {
         Ok(Self {
             source: Source::new(&config)?,
             name: Arc::from(config.name),
             url: config.issuer,
-            rules: Rules { profile: config.profile, leeway: config.leeway.as_secs() },
+            rules: Rules { profile: config.profile, leeway: config.leeway.as_secs(), resources },
             ring: ArcSwap::default(),
             flight: Arc::default(),
             landed: AtomicU64::new(0),

@@ -60,16 +60,20 @@ impl Fixture {
 
     /// An issuer whose server answers 500 until keys are published.
     async fn cold(profile: Profile, cached_tokens: usize) -> Self {
+        Self::changed(profile, |config| config.cached_tokens = cached_tokens).await
+    }
+
+    async fn changed(profile: Profile, change: impl FnOnce(&mut AuthConfig)) -> Self {
         let server = Server::start().await;
         let clock = Clock(Arc::new(AtomicU64::new(NOW)));
         let mut config = config(profile, &server);
-        config.cached_tokens = cached_tokens;
+        change(&mut config);
         let auth = Authenticator::with(config, clock.shared(Pace::STANDARD)).unwrap();
         Self { auth, server, clock }
     }
 
     async fn verify(&self, token: &str) -> Result<Arc<Principal>, Refusal> {
-        self.auth.verify(&bearer(token)).await
+        self.auth.verify(&bearer(token), None).await
     }
 
     /// What the operator reads about a token that is refused.
@@ -92,6 +96,7 @@ fn config(profile: Profile, server: &Server) -> AuthConfig {
         resource: "https://gate.test/mcp".into(),
         metadata_url: "https://gate.test/.well-known/oauth-protected-resource/mcp".into(),
         gateway_scopes: ["gateway/invoke"].into_iter().collect(),
+        servers: Vec::new(),
         token_bytes: 8192,
         cached_tokens: 10_000,
     }

@@ -10,12 +10,12 @@ use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderMap, Response};
+use http::{HeaderMap, Response, StatusCode};
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _, IgnoredAny, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use toolgate_call::{
-    Call, Case, Era, Method, Principal, RawJson, Refusal, Reply, SessionRef, Version,
+    Call, Case, Era, Holder, Method, RawJson, Refusal, Reply, SessionRef, Version,
 };
 use tower::Service;
 
@@ -38,7 +38,7 @@ pub(super) struct Several {
 /// A message of the batch, good or not.
 type Decoding = Result<Decoded, Rejected>;
 
-type Negotiate = dyn Fn(&str, &Principal) -> Result<Version, Refusal> + Send + Sync;
+type Negotiate = dyn Fn(&str, Holder<'_>) -> Result<Version, Refusal> + Send + Sync;
 
 /// Asks which revision a session has agreed on.
 #[derive(Clone)]
@@ -62,7 +62,7 @@ impl Negotiated {
     /// Asks by this function.
     pub fn new<F>(ask: F) -> Self
     where
-        F: Fn(&str, &Principal) -> Result<Version, Refusal> + Send + Sync + 'static,
+        F: Fn(&str, Holder<'_>) -> Result<Version, Refusal> + Send + Sync + 'static,
     {
         Self(Arc::new(ask))
     }
@@ -94,12 +94,22 @@ impl Line {
                 return self.rejected(exchange, Rejected { refusal, known });
             }
         };
+        let said = |(_, piece): &(usize, Decoding)| {
+            piece.as_ref().is_ok_and(|decoded| decoded.method == Method::Response)
+        };
+        let are_answers = pieces.iter().all(said);
         let members = pieces.into_iter().zip(1..).map(|((size, piece), number)| {
             let member = exchange.member(number);
             member.ledger.add_bytes_in(size);
             self.member(inner.clone(), member, piece, sse)
         });
-        batch::answer(members.collect(), several.charge.map(batch::held), json).await
+        let held = several.charge.map(batch::held);
+        let mut response = batch::answer(members.collect(), held, json || are_answers).await;
+        // Nobody waits for an answer to an answer: what was not taken is told by the status.
+        if are_answers && response.status() == StatusCode::OK {
+            *response.status_mut() = StatusCode::BAD_REQUEST;
+        }
+        response
     }
 
     /// The messages, each with its size, if they may come together at all.
@@ -139,10 +149,11 @@ impl Line {
         let SessionRef::Claimed(id) = decode::claimed_session(headers)? else {
             return Err(refuse(only));
         };
-        let Some(caller) = exchange.principal.get() else {
+        let Some(principal) = exchange.principal.get() else {
             return Err(Refusal::internal("a request without a principal"));
         };
-        let agreed = (self.layer.negotiated.0)(&id, caller)?;
+        let holder = Holder { principal, server: exchange.server() };
+        let agreed = (self.layer.negotiated.0)(&id, holder)?;
         if agreed == Version::V2025_03_26 { Ok(()) } else { Err(refuse(only)) }
     }
 
@@ -211,11 +222,7 @@ fn split(body: &Bytes, depth: usize) -> Result<Vec<Bytes>, Refusal> {
         return Err(refuse("a batch must not be empty"));
     }
     let answers = pieces.iter().filter(|piece| is_answer(piece)).count();
-    if answers == pieces.len() {
-        let message = "these are responses; nothing was asked of you";
-        return Err(Refusal::new(Case::BodyNotRequest, message));
-    }
-    if answers > 0 {
+    if answers > 0 && answers < pieces.len() {
         return Err(refuse("a batch has requests and notifications, or responses, never both"));
     }
     Ok(pieces.into_iter().map(|piece| body.slice_ref(piece.get().as_bytes())).collect())
@@ -278,6 +285,7 @@ mod tests {
         let both = r#" [ {"id" : 1, "method":"ping"},{"method":"x"} ] "#;
         assert_eq!(pieces(both).unwrap(), [r#"{"id" : 1, "method":"ping"}"#, r#"{"method":"x"}"#]);
         assert_eq!(pieces("\u{feff}[1]").unwrap(), ["1"]);
+        assert_eq!(pieces(r#"[{"id":1,"result":{}}]"#).unwrap().len(), 1, "answers alone");
         let most = format!("[{}]", vec!["1"; MOST].join(","));
         assert_eq!(pieces(&most).unwrap().len(), MOST);
     }
@@ -290,7 +298,6 @@ mod tests {
             (&*more, Case::Batch),
             ("[1,", Case::BodyNotJson),
             ("[1] 2", Case::BodyNotJson),
-            (r#"[{"id":1,"result":{}}]"#, Case::BodyNotRequest),
             (r#"[{"id":1,"result":{}},{"id":2,"method":"ping"}]"#, Case::Batch),
             ("[[[[[[1]]]]]]", Case::TooDeep),
         ] {

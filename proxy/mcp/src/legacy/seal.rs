@@ -1,7 +1,7 @@
 //! Session ids that carry their own state.
 //!
 //! Enters: a principal, the revision agreed on and what the client can do. Leaves: an id that only this gateway (and its
-//! replicas, which share the key) can make, bound to the principal. Never: memory for a session
+//! replicas, which share the key) can make, bound to the principal and the server. Never: memory for a session
 //! that is open; only those that were ended early are remembered, until they would have expired.
 
 use std::collections::HashMap;
@@ -12,7 +12,7 @@ use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use toolgate_call::{Abilities, Case, Principal, Refusal, Session, Version};
+use toolgate_call::{Abilities, Case, Holder, Refusal, Session, Version};
 
 use crate::park::States;
 use crate::tasks::TaskIds;
@@ -80,7 +80,7 @@ impl Sessions {
     /// When the cipher fails.
     pub fn create(
         &self,
-        principal: &Principal,
+        holder: Holder<'_>,
         version: Version,
         abilities: Abilities,
     ) -> Result<String, Refusal> {
@@ -89,7 +89,7 @@ impl Sessions {
         sealed.push(version_code(version));
         sealed.push(abilities.bits());
         sealed.extend_from_slice(&expires.to_be_bytes());
-        let aad = Aad::from(principal.key());
+        let aad = Aad::from(holder.key());
         let nonce = self
             .key
             .seal_in_place_append_tag(aad, &mut sealed)
@@ -103,10 +103,9 @@ impl Sessions {
     ///
     /// # Errors
     /// [`Case::SessionUnknown`] (404: the client initializes again) when it has ended or expired,
-    /// is someone else's, or was made by nobody.
-    pub fn open(&self, id: &str, principal: &Principal) -> Result<Session, Refusal> {
-        let Sealed { version, abilities, expires } =
-            self.unseal(id, principal).ok_or_else(unknown)?;
+    /// is someone else's or another server's, or was made by nobody.
+    pub fn open(&self, id: &str, holder: Holder<'_>) -> Result<Session, Refusal> {
+        let Sealed { version, abilities, expires } = self.unseal(id, holder).ok_or_else(unknown)?;
         let over = expires <= now() || self.ended().contains_key(id);
         if over {
             Err(unknown())
@@ -116,8 +115,8 @@ impl Sessions {
     }
 
     /// When a session was made, by its end; `None` if nobody made it.
-    pub(crate) fn created(&self, id: &str, principal: &Principal) -> Option<SystemTime> {
-        let expires = self.unseal(id, principal)?.expires;
+    pub(crate) fn created(&self, id: &str, holder: Holder<'_>) -> Option<SystemTime> {
+        let expires = self.unseal(id, holder)?.expires;
         UNIX_EPOCH.checked_add(expires.saturating_sub(self.lifetime))
     }
 
@@ -125,8 +124,8 @@ impl Sessions {
     ///
     /// # Errors
     /// As [`Sessions::open`].
-    pub fn end(&self, id: &str, principal: &Principal) -> Result<(), Refusal> {
-        let session = self.open(id, principal)?;
+    pub fn end(&self, id: &str, holder: Holder<'_>) -> Result<(), Refusal> {
+        let session = self.open(id, holder)?;
         let mut ended = self.ended();
         if ended.len() >= ENDED {
             let now = now().as_secs();
@@ -142,14 +141,14 @@ impl Sessions {
         Ok(())
     }
 
-    fn unseal(&self, id: &str, principal: &Principal) -> Option<Sealed> {
+    fn unseal(&self, id: &str, holder: Holder<'_>) -> Option<Sealed> {
         let mut all = (id.len() <= LONGEST).then(|| URL_SAFE_NO_PAD.decode(id).ok()).flatten()?;
         if all.len() <= NONCE_LEN {
             return None;
         }
         let mut sealed = all.split_off(NONCE_LEN);
         let nonce = Nonce::try_assume_unique_for_key(&all).ok()?;
-        let aad = Aad::from(principal.key());
+        let aad = Aad::from(holder.key());
         let plain = self.key.open_in_place(nonce, aad, &mut sealed).ok()?;
         let (code, plain) = plain.split_first()?;
         let (abilities, expires) = plain.split_first()?;

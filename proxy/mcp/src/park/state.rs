@@ -1,10 +1,10 @@
 //! What a modern client is given to bring back: which parked call it answers.
 //!
 //! Enters: the place of a parked call and whose it is. Leaves: text that only this gateway (and its
-//! replicas, which share the key) can make, bound to the principal. Never: anything of the call
+//! replicas, which share the key) can make, bound to the principal and the server. Never: anything of the call
 //! itself; never a state of somebody else's taken for one of ours.
 
-use toolgate_call::{Principal, Refusal};
+use toolgate_call::{Holder, Refusal};
 
 use crate::sealed::Seal;
 
@@ -51,18 +51,18 @@ impl States {
     }
 
     /// Writes a state.
-    pub(crate) fn seal(&self, state: &State, principal: &Principal) -> Result<String, Refusal> {
+    pub(crate) fn seal(&self, state: &State, holder: Holder<'_>) -> Result<String, Refusal> {
         let mut plain = Vec::with_capacity(PLAIN + 16);
         for number in [state.node, state.number, state.round, state.expires] {
             plain.extend_from_slice(&number.to_be_bytes());
         }
         plain.extend_from_slice(&state.digest);
-        self.0.seal(plain, principal)
+        self.0.seal(plain, holder)
     }
 
-    /// Reads a state; `None` if it is not one that was made for that principal.
-    pub(crate) fn open(&self, text: &str, principal: &Principal) -> Option<State> {
-        let plain = self.0.open(text, LONGEST, principal)?;
+    /// Reads a state; `None` if it is not one that was made for that principal at that server.
+    pub(crate) fn open(&self, text: &str, holder: Holder<'_>) -> Option<State> {
+        let plain = self.0.open(text, LONGEST, holder)?;
         let (numbers, digest) = plain.split_at_checked(4 * 8)?;
         let number =
             |at: usize| Some(u64::from_be_bytes(numbers.get(at * 8..at * 8 + 8)?.try_into().ok()?));

@@ -11,7 +11,7 @@ use serde_json::Value;
 use toolgate_call::{
     Abilities, Answer, AskKind, Body, Call, Case, Deadline, Era, Event, Events, Frame, FrameParts,
     Guards, Kind, Ledger, Meta, Method, PATIENCE, Principal, Question, RawJson, Reason, Refusal,
-    Reply, Respond, Said, SessionRef, Span, Trace, Version,
+    Reply, Respond, Said, Scopes, Server, SessionRef, Span, Trace, Version,
 };
 use toolgate_telemetry::Telemetry;
 
@@ -122,6 +122,7 @@ fn call(subject: &str, arguments: &str, retry: Option<(&str, &str)>) -> Call {
         hears: true,
         session: SessionRef::None,
         principal: Arc::new(Principal { subject: subject.into(), ..Principal::anonymous() }),
+        server: None,
         request_id: Arc::from("r"),
         deadline: Deadline::after(now, PATIENCE),
         ledger: Arc::new(Ledger::new(now)),
@@ -301,4 +302,16 @@ async fn one_principal_parks_so_many_and_the_target_is_told() {
     };
     assert_eq!(result(&reply)["resultType"], "complete", "told no, the target went on");
     drop((scene, scenes));
+}
+
+#[tokio::test]
+async fn a_state_is_good_at_its_server_only() {
+    let (scene, reply) = Scene::start(1).await;
+    let state = state(&reply);
+    let mut retry = call("a", "{}", Some((&state, ANSWER)));
+    let server = Server { name: "s".into(), number: 0, scopes: Scopes::default() };
+    retry.server = Some(Arc::new(server));
+    assert_eq!(scene.claim(&retry).unwrap_err().case(), Case::ParamsInvalid);
+    retry.server = None;
+    assert!(scene.claim(&retry).unwrap().is_some());
 }

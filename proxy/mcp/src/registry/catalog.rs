@@ -10,9 +10,11 @@ use toolgate_call::{Kind, Listed, Plan, Policy, Principal, RawJson, Subject, nam
 
 use super::entry::Entry;
 use super::owners::Owners;
+use super::view::full;
 use crate::list::{About, Item, Standing, Tasks};
 use crate::mirror::Mirror;
 use crate::naming::{self, Prefix, Shared, fnv1a};
+use crate::selection::Selection;
 
 /// Something on offer.
 #[derive(Debug)]
@@ -48,6 +50,20 @@ pub(crate) struct Catalog {
     only_tasks: HashSet<Arc<str>>,
     /// What the targets say of themselves, in configuration order.
     pub(crate) abouts: Vec<(Arc<str>, Arc<About>)>,
+    /// What of it all is on offer here; `None`: everything.
+    selection: Option<Arc<Selection>>,
+    /// Tells the cursors of one server from those of another.
+    salt: u64,
+}
+
+/// How the targets' lists are looked at.
+pub(super) struct Sight {
+    pub(super) prefix: Prefix,
+    /// What is seen of them; `None`: everything.
+    pub(super) selection: Option<Arc<Selection>>,
+    pub(super) salt: u64,
+    /// The server, for the log; empty: the gateway as a whole.
+    pub(super) server: Arc<str>,
 }
 
 /// What lists have changed between two catalogs.
@@ -63,7 +79,7 @@ type Named = HashMap<String, Arc<Plan>>;
 
 /// One list under construction.
 struct Naming<'a> {
-    prefix: Prefix,
+    sight: &'a Sight,
     targets: &'a HashSet<Arc<str>>,
     named: Named,
     offers: Offers,
@@ -77,20 +93,20 @@ type Planned = (Arc<[Item]>, Vec<Arc<Plan>>);
 impl Catalog {
     pub(super) fn build(
         entries: &[Arc<Entry>],
-        prefix: Prefix,
+        sight: Sight,
         plan: impl Fn(&Entry, Kind, Option<&Item>) -> Plan,
     ) -> Self {
         let targets: HashSet<_> =
             entries.iter().map(|entry| Arc::clone(&entry.spec.name)).collect();
         let named = |what, kind| {
             let planned = |entry: &Arc<Entry>| {
-                let items = entry.list(what);
+                let items = sight.of(entry, (what, kind));
                 let plans = items.iter().map(|item| Arc::new(plan(entry, kind, Some(item))));
                 let plans = plans.collect();
                 (items, plans)
             };
             let all: Vec<Planned> = entries.iter().map(planned).collect();
-            Naming::of(prefix, &targets).all(&all)
+            Naming::of(&sight, &targets).all(&all)
         };
         let (tools, by_name) = named(Listed::Tools, Kind::Tool);
         let (prompts, prompts_named) = named(Listed::Prompts, Kind::Prompt);
@@ -102,10 +118,14 @@ impl Catalog {
                 catalog.note_tasks(entry);
             }
             if about.may_have(Listed::Resources) {
-                catalog.own(entry, &Arc::new(plan(entry, Kind::Resources, None)));
+                let of = |what| sight.of(entry, (what, Kind::Resources));
+                let lists = (of(Listed::Resources), of(Listed::Templates));
+                catalog.own(lists, &Arc::new(plan(entry, Kind::Resources, None)));
             }
             catalog.abouts.push((Arc::clone(&entry.spec.name), about));
         }
+        catalog.selection = sight.selection;
+        catalog.salt = sight.salt;
         catalog
     }
 
@@ -124,9 +144,26 @@ impl Catalog {
         match kind {
             Kind::Tool => self.named.get(exposed).map(Arc::clone),
             Kind::Prompt => self.prompts_named.get(exposed).map(Arc::clone),
-            Kind::Resources => self.owners.of(exposed),
+            Kind::Resources => self.owners.of(exposed).filter(|_| self.selects(exposed)),
             Kind::Task => None,
         }
+    }
+
+    /// Whether there may be things of that kind here.
+    pub(crate) fn may_have(&self, kind: Kind) -> bool {
+        self.selection.as_ref().is_none_or(|selection| !selection.sieve(kind).is_shut())
+    }
+
+    /// Whether a resource, or a template, of that URI belongs here.
+    pub(crate) fn selects(&self, uri: &str) -> bool {
+        let selection = self.selection.as_ref();
+        selection.is_none_or(|selection| selection.has(Kind::Resources, uri))
+    }
+
+    /// The number that stands in the cursors of a list: another one means another list.
+    pub(crate) fn mark(&self, what: Listed) -> u64 {
+        // Another list may have the same number, above all an empty one.
+        self.list(what).generation ^ fnv1a(what.member().as_bytes()) ^ self.salt
     }
 
     pub(crate) const fn generations(&self) -> Generations {
@@ -174,8 +211,8 @@ impl Catalog {
     }
 
     /// Takes a target's resources in. Of two with the same URI the first target's is offered.
-    fn own(&mut self, entry: &Entry, plan: &Arc<Plan>) {
-        for item in entry.list(Listed::Resources).iter() {
+    fn own(&mut self, (resources, templates): (Arc<[Item]>, Arc<[Item]>), plan: &Arc<Plan>) {
+        for item in resources.iter() {
             if self.owners.claim(&item.name, plan) {
                 self.resources.add(item.raw(), None, Arc::clone(plan));
             } else {
@@ -183,7 +220,7 @@ impl Catalog {
                 tracing::warn!(%target, %uri, "hidden by a resource of the same URI");
             }
         }
-        for item in entry.list(Listed::Templates).iter() {
+        for item in templates.iter() {
             if self.owners.claim_all(&item.name, plan) {
                 self.templates.add(item.raw(), None, Arc::clone(plan));
             } else {
@@ -192,6 +229,18 @@ impl Catalog {
             }
         }
         self.owners.join(plan);
+    }
+}
+
+// === impl Sight ===
+
+impl Sight {
+    /// What is seen of a list.
+    fn of(&self, entry: &Entry, (what, kind): (Listed, Kind)) -> Arc<[Item]> {
+        let items = entry.list(what);
+        let Some(selection) = &self.selection else { return items };
+        let has = |item: &&Item| selection.has(kind, &full(&entry.spec.name, kind, item));
+        items.iter().filter(has).cloned().collect()
     }
 }
 
@@ -212,8 +261,8 @@ const fn mixed(all: u64, digest: u64) -> u64 {
 // === impl Naming ===
 
 impl<'a> Naming<'a> {
-    fn of(prefix: Prefix, targets: &'a HashSet<Arc<str>>) -> Self {
-        Self { prefix, targets, named: Named::new(), offers: Offers::default() }
+    fn of(sight: &'a Sight, targets: &'a HashSet<Arc<str>>) -> Self {
+        Self { sight, targets, named: Named::new(), offers: Offers::default() }
     }
 
     fn all(mut self, all: &[Planned]) -> (Offers, Named) {
@@ -238,7 +287,10 @@ impl<'a> Naming<'a> {
                 };
                 match self.name_for(plan, shared) {
                     Some(exposed) => self.offer(exposed, item, plan),
-                    None => tracing::warn!(name = %plan.full, "hidden by another of the same name"),
+                    None => {
+                        let server = &self.sight.server;
+                        tracing::warn!(name = %plan.full, %server, "hidden by another of the same name");
+                    }
                 }
             }
         }
@@ -247,7 +299,7 @@ impl<'a> Naming<'a> {
 
     /// The name under which something is offered; `None` if it would be another's.
     fn name_for(&self, plan: &Arc<Plan>, shared: Shared) -> Option<String> {
-        let name = |shared| naming::expose(self.prefix, &plan.target, &plan.name, shared);
+        let name = |shared| naming::expose(self.sight.prefix, &plan.target, &plan.name, shared);
         let is_free = |name: &String| self.is_free(name, plan);
         let later = || name(Shared::Later).filter(is_free);
         name(shared).filter(is_free).or_else(later)

@@ -5,18 +5,24 @@
 
 use std::sync::Arc;
 
-use toolgate_call::{Era, Hint, Kind, Method, Plan, name};
+use toolgate_call::{Call, Era, Hint, Kind, Method, Plan, Scopes, name};
 
 use super::{Entry, Registry};
 use crate::list::Tasks;
 use crate::tasks::Bound;
 
 impl Registry {
-    /// What that method needs to do its work on a task; `None` if its target is configured no more.
-    pub(crate) fn plan_of_task(&self, bound: &Bound, method: Method) -> Option<Plan> {
+    /// What that call needs to do its work on a task; `None` if its target is configured no more, or
+    /// its tool does not belong to the server.
+    pub(crate) fn plan_of_task(&self, bound: &Bound, call: &Call) -> Option<Plan> {
+        let (method, server) = (call.method, call.server.as_deref());
         let entry = self.entry(&bound.target)?;
         let spec = &entry.spec;
         let full = name::join(&spec.name, &bound.tool);
+        if !self.view(server).has_tool(&spec.name, &full) {
+            return None;
+        }
+        let scopes = spec.scopes.union(server.map_or(&Scopes::default(), |server| &server.scopes));
         let rule = self.rules.get(&full).cloned().unwrap_or_default();
         let read = matches!(method, Method::TasksGet | Method::TasksResult);
         let yes = |said| if said { Hint::Yes } else { Hint::No };
@@ -25,7 +31,7 @@ impl Registry {
             target: Arc::clone(&spec.name),
             name: bound.id.as_str().into(),
             full: full.into(),
-            scopes: spec.scopes.union(&rule.scopes),
+            scopes: scopes.union(&rule.scopes),
             read_only: yes(read),
             // A second cancellation changes nothing; a second answer may.
             idempotent: yes(read || method == Method::TasksCancel),
@@ -50,7 +56,7 @@ impl Registry {
 
     /// Whether an older target runs a tool as a task only.
     pub(crate) fn runs_as_task_only(&self, plan: &Plan) -> bool {
-        plan.is_tool() && self.catalog.load().runs_as_task_only(&plan.full)
+        plan.is_tool() && self.view(None).catalog().runs_as_task_only(&plan.full)
     }
 
     /// Whether a target tells of the course of its tasks.

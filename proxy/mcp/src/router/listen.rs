@@ -66,18 +66,25 @@ impl Inner {
         // A stream without room for wishes still tells of lists.
         let wishes = self.table.of(id, session.expires).inspect_err(|_| self.no_room()).ok();
         let sources = self.sources(call, wishes.map(|wishes| Arc::clone(&wishes.watcher)));
-        let created = self.sessions.created(id, &call.principal);
-        let known = || self.registry.known_at(created.unwrap_or_else(SystemTime::now));
+        let created = self.sessions.created(id, call.holder());
+        let view = self.registry.view(call.server.as_deref());
+        let known = || view.known_at(created.unwrap_or_else(SystemTime::now));
         let until = session.expires.min(call.principal.expires.unwrap_or(u64::MAX));
         Feed::session(sources, until, known, self.telemetry.gateway.stream_opened())
     }
 
     fn sources(&self, call: &Call, watcher: Option<Arc<Watcher>>) -> Sources {
         let (registry, policy) = (Arc::clone(&self.registry), Arc::clone(&self.policy));
-        let principal = Arc::clone(&call.principal);
-        let receiver = self.registry.changes();
-        let view = Box::new(move || registry.seen_by(&policy, &principal));
-        Sources { receiver, view, watcher }
+        let (principal, server) = (Arc::clone(&call.principal), call.server.clone());
+        let receiver = self.registry.view(server.as_deref()).changes();
+        let view = Box::new(move || {
+            let view = registry.view(server.as_deref());
+            view.catalog().seen_by(&policy, &principal)
+        });
+        let (registry, server) = (Arc::clone(&self.registry), call.server.clone());
+        let told =
+            Box::new(move |uri: &str| registry.view(server.as_deref()).catalog().selects(uri));
+        Sources { receiver, view, told, watcher }
     }
 
     /// Watches what the caller may have of what it asks for, and says what that is.
@@ -93,7 +100,7 @@ impl Inner {
         }
         let tasks = !filter.task_ids.is_empty() && call.abilities.has(Abilities::TASKS);
         if tasks || !filter.resource_subscriptions.is_empty() {
-            drop(self.registry.introduced().await);
+            drop(self.registry.introduced(call.server.as_deref()).await);
         }
         if tasks {
             let followed = |id: &&Arc<str>| self.follow_one(call, watcher, id);
@@ -126,7 +133,9 @@ impl Inner {
     }
 
     fn watch_one(&self, call: &Call, watcher: &Watcher, uri: &Arc<str>) -> bool {
-        let Some(plan) = self.registry.lookup(Kind::Resources, uri) else { return false };
+        let Some(plan) = self.registry.lookup(call.server.as_deref(), Kind::Resources, uri) else {
+            return false;
+        };
         let may = self.policy.decide(&call.principal, Subject::One(&plan)).is_ok();
         if !may || !self.registry.tells_of_resources(&plan.target) {
             return false;

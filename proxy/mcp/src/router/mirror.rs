@@ -48,7 +48,8 @@ impl Inner {
         self.registry.looked_again(target).await;
         let call = permitted.call();
         let named = call.kind.zip(call.name.as_deref());
-        let now = named.and_then(|(kind, name)| self.registry.lookup(kind, name));
+        let server = call.server.as_deref();
+        let now = named.and_then(|(kind, name)| self.registry.lookup(server, kind, name));
         let known = now.zip(self.registry.target(target));
         // The decision was for this very tool.
         let same = known.filter(|(now, _)| now.full == plan.full && now.scopes == plan.scopes);

@@ -67,7 +67,7 @@ impl Inner {
         call: &Call,
         session: Session,
     ) -> Result<Reply, Refusal> {
-        if !self.registry.logs() {
+        if !self.registry.logs(call.server.as_deref()) {
             return Err(unknown_method(call));
         }
         let all = call.frame.slice(Span { start: 0, end: call.frame.len() }).unwrap_or_default();

@@ -84,7 +84,7 @@ pub(super) fn bound(
     let id = top.task_id.and_then(|id| serde_json::from_str::<String>(id.get()).ok());
     let id = id.ok_or_else(|| wrong("without an id"))?;
     let (target, tool) = (plan.target.to_string(), plan.name.to_string());
-    let own = ids.seal(&Bound { target, tool, id }, &call.principal)?;
+    let own = ids.seal(&Bound { target, tool, id }, call.holder())?;
     Ok(under(answer, &own))
 }
 

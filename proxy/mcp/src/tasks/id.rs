@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use toolgate_call::{Principal, Reason, Refusal};
+use toolgate_call::{Holder, Reason, Refusal};
 
 use crate::sealed::Seal;
 
@@ -47,7 +47,7 @@ impl TaskIds {
     ///
     /// # Errors
     /// `upstream_protocol` for a target's id that is empty, too long or has control characters.
-    pub(crate) fn seal(&self, bound: &Bound, principal: &Principal) -> Result<String, Refusal> {
+    pub(crate) fn seal(&self, bound: &Bound, holder: Holder<'_>) -> Result<String, Refusal> {
         let Bound { target, tool, id } = bound;
         let usable = (1..=OF_TARGET).contains(&id.len()) && !id.chars().any(char::is_control);
         let sizes = u8::try_from(target.len()).ok().zip(u16::try_from(tool.len()).ok());
@@ -62,12 +62,12 @@ impl TaskIds {
         plain.extend_from_slice(&of_tool.to_be_bytes());
         plain.extend_from_slice(tool.as_bytes());
         plain.extend_from_slice(id.as_bytes());
-        self.0.seal(plain, principal)
+        self.0.seal(plain, holder)
     }
 
     /// Reads an id; `None` if it is not one that was made for that principal.
-    pub(crate) fn open(&self, text: &str, principal: &Principal) -> Option<Bound> {
-        let plain = self.0.open(text, LONGEST, principal)?;
+    pub(crate) fn open(&self, text: &str, holder: Holder<'_>) -> Option<Bound> {
+        let plain = self.0.open(text, LONGEST, holder)?;
         let (size, rest) = plain.split_first()?;
         let (target, rest) = rest.split_at_checked(usize::from(*size))?;
         let (size, rest) = rest.split_first_chunk::<2>()?;
@@ -84,7 +84,7 @@ mod tests {
     use std::sync::Arc;
 
     use proptest::prelude::*;
-    use toolgate_call::Principal;
+    use toolgate_call::{Holder, Principal, Scopes, Server};
 
     use super::{Bound, TaskIds};
 
@@ -105,24 +105,28 @@ mod tests {
         ) {
             let ids = TaskIds::new(b"key").unwrap();
             let one = bound(&target, &tool, &id);
-            let text = ids.seal(&one, &someone("a")).unwrap();
+            let text = ids.seal(&one, Holder::of(&someone("a"))).unwrap();
             prop_assert!(text.bytes().all(|byte| byte.is_ascii_graphic()));
             prop_assert!(text.len() <= super::LONGEST);
-            prop_assert_eq!(ids.open(&text, &someone("a")), Some(one));
-            prop_assert_eq!(ids.open(&text, &someone("b")), None);
+            prop_assert_eq!(ids.open(&text, Holder::of(&someone("a"))), Some(one));
+            prop_assert_eq!(ids.open(&text, Holder::of(&someone("b"))), None);
+            let server = Server { name: Arc::from("s"), number: 0, scopes: Scopes::default() };
+            let owner = someone("a");
+            let elsewhere = Holder { server: Some(&server), ..Holder::of(&owner) };
+            prop_assert_eq!(ids.open(&text, elsewhere), None);
             let others = TaskIds::new(b"other").unwrap();
-            prop_assert_eq!(others.open(&text, &someone("a")), None);
+            prop_assert_eq!(others.open(&text, Holder::of(&someone("a"))), None);
         }
 
         #[test]
         fn whatever_was_touched_does_not_open(at in 0_usize..60, byte in b'0'..b'z') {
             let ids = TaskIds::new(b"key").unwrap();
-            let text = ids.seal(&bound("t", "tool", "id"), &someone("a")).unwrap();
+            let text = ids.seal(&bound("t", "tool", "id"), Holder::of(&someone("a"))).unwrap();
             let mut other = text.clone().into_bytes();
             other[at % text.len()] = byte;
             let other = String::from_utf8(other).unwrap();
             prop_assume!(other != text);
-            prop_assert_eq!(ids.open(&other, &someone("a")), None);
+            prop_assert_eq!(ids.open(&other, Holder::of(&someone("a"))), None);
         }
     }
 
@@ -131,10 +135,10 @@ mod tests {
         let ids = TaskIds::new(b"key").unwrap();
         let (target, tool) = ("t".repeat(48), "n".repeat(256));
         let longest = bound(&target, &tool, &"i".repeat(super::OF_TARGET));
-        let text = ids.seal(&longest, &someone("a")).unwrap();
-        assert_eq!(ids.open(&text, &someone("a")), Some(longest));
+        let text = ids.seal(&longest, Holder::of(&someone("a"))).unwrap();
+        assert_eq!(ids.open(&text, Holder::of(&someone("a"))), Some(longest));
         for odd in ["", "a\nb", &"i".repeat(super::OF_TARGET + 1)] {
-            assert!(ids.seal(&bound(&target, &tool, odd), &someone("a")).is_err());
+            assert!(ids.seal(&bound(&target, &tool, odd), Holder::of(&someone("a"))).is_err());
         }
     }
 }

@@ -267,7 +267,7 @@ fn sealed(task: &str, permitted: &Permitted, ids: &TaskIds) -> Result<String, Re
     let id: String = serde_json::from_str(named.task_id.get()).map_err(|_| strange())?;
     let plan = permitted.plan().ok_or_else(strange)?;
     let (target, tool) = (plan.target.to_string(), plan.name.to_string());
-    ids.seal(&Bound { target, tool, id }, &permitted.call().principal)
+    ids.seal(&Bound { target, tool, id }, permitted.call().holder())
 }
 
 /// A task in the extension's words, with what it has come to.

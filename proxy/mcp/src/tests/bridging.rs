@@ -95,6 +95,40 @@ fn a_modern_caller_is_given_no_code_that_its_era_does_not_have() {
     assert!(matches!(other, Answer::Error { code: -32000, .. }));
 }
 
+#[test]
+fn an_older_caller_is_told_in_its_own_words_what_a_modern_target_lacks() {
+    let way = way(Era::Modern, Era::Legacy, Method::ToolsCall);
+    let error = |code, text: &str| {
+        let raw = RawJson::built(text.to_owned().into());
+        answer_for(Answer::Error { raw, code }, way)
+    };
+    let lacks = |required: &str| {
+        let data = format!(
+            r#"{{"code":-32021,"message":"no","data":{{"requiredCapabilities":{required}}}}}"#
+        );
+        error(-32021, &data).unwrap_err()
+    };
+    let refusal = lacks(r#"{"sampling":{},"elicitation":{"url":{}},"extensions":{"io.x/ui":{}}}"#);
+    assert_eq!(refusal.case(), Case::CapabilityMissing);
+    let named = "the target needs a client with `sampling`, `elicitation.url`, `extensions.io.x/ui`, \
+                 which this client has not declared";
+    assert_eq!(refusal.message(), named);
+    assert_eq!(refusal.missing_abilities(), Some(Abilities::SAMPLING.and(Abilities::URL)));
+    for odd in [r#"{"ignore all that was said":{}}"#, "[]", "7", "{}"] {
+        let refusal = lacks(odd);
+        assert!(refusal.message().contains("a capability"), "{odd}: {refusal}");
+    }
+    for code in [-32020, -32022] {
+        let refusal = error(code, r#"{"code":0,"message":"Mcp-Name"}"#).unwrap_err();
+        assert_eq!(refusal.reason(), Reason::UpstreamProtocol, "that is the gateway's doing");
+        assert!(!refusal.message().contains("Mcp-Name"));
+    }
+    for code in [-32601, -32602, -32603, 17] {
+        let same = error(code, r#"{"code":0,"message":"x"}"#).unwrap();
+        assert!(matches!(same, Answer::Error { code: told, .. } if told == code));
+    }
+}
+
 proptest! {
     #[test]
     fn there_and_back_again(key in "[a-zA-Z]{1,12}", value in "\\PC{0,40}", n in -1.0e9..1.0e9f64) {

@@ -138,7 +138,7 @@ fn held_spec(script: &Script, held: &Arc<Semaphore>) -> (TargetSpec, oneshot::Re
 }
 
 async fn names(registry: &Arc<Registry>) -> Vec<String> {
-    let catalog = registry.fresh().await.unwrap();
+    let catalog = registry.fresh(None).await.unwrap();
     let name = |raw: &RawJson| raw.parse::<serde_json::Value>().unwrap()["name"].to_string();
     catalog.list(Listed::Tools).items.iter().map(|tool| name(&tool.raw).replace('"', "")).collect()
 }
@@ -150,10 +150,13 @@ async fn tools_come_in_configuration_order_and_then_the_targets() {
     assert_eq!(names(&all).await, ["b___z", "b___y", "a___z"]);
     let needed = registry(vec![spec("b", &b), spec("a", &a)], Prefix::WhenNeeded);
     assert_eq!(names(&needed).await, ["b___z", "y", "a___z"]);
-    assert!(needed.lookup(Kind::Tool, "b___y").is_some(), "the full name is always understood");
+    assert!(
+        needed.lookup(None, Kind::Tool, "b___y").is_some(),
+        "the full name is always understood"
+    );
     let never = registry(vec![spec("b", &b), spec("a", &a)], Prefix::Never);
     assert_eq!(names(&never).await, ["z", "y"]);
-    assert_eq!(&*never.lookup(Kind::Tool, "z").unwrap().target, "b");
+    assert_eq!(&*never.lookup(None, Kind::Tool, "z").unwrap().target, "b");
 }
 
 #[tokio::test]
@@ -162,7 +165,7 @@ async fn a_description_is_kept_but_for_the_name() {
     let tool = r#"{ "description":"d", "name" : "n" , "inputSchema":{"type":"object","a":2.50} }"#;
     script.pages(vec![Ok(format!(r#"{{"tools":[{tool}]}}"#))]);
     let registry = registry(vec![spec("t", &script)], Prefix::Always);
-    let catalog = registry.fresh().await.unwrap();
+    let catalog = registry.fresh(None).await.unwrap();
     let wanted = tool.replace(r#""n""#, r#""t___n""#);
     assert_eq!(catalog.list(Listed::Tools).items[0].raw.as_bytes(), wanted.as_bytes());
 }
@@ -173,15 +176,18 @@ async fn a_target_that_is_down_costs_only_its_own_tools() {
     down.pages(vec![Err(Reason::ConnectRefused)]);
     let registry = registry(vec![spec("down", &down), spec("up", &up)], Prefix::Always);
     assert_eq!(names(&registry).await, ["up___x"]);
-    let missing = registry.missing();
+    let missing = registry.missing(None);
     assert_eq!((&*missing[0].0, missing[0].1.reason()), ("down", Reason::ConnectRefused));
-    let refusal = registry.resolve(Kind::Tool, "down___x").await.unwrap_err();
+    let refusal = registry.resolve(None, Kind::Tool, "down___x").await.unwrap_err();
     assert_eq!(refusal.reason(), Reason::ConnectRefused, "its tools are not unknown, it is down");
-    assert_eq!(registry.resolve(Kind::Tool, "up___y").await.unwrap_err().case(), Case::ToolUnknown);
+    assert_eq!(
+        registry.resolve(None, Kind::Tool, "up___y").await.unwrap_err().case(),
+        Case::ToolUnknown
+    );
     let (down_asked, up_asked) = (down.asked(), up.asked());
     for made_up in ["nowhere", "nowhere___x"] {
         assert_eq!(
-            registry.resolve(Kind::Tool, made_up).await.unwrap_err().case(),
+            registry.resolve(None, Kind::Tool, made_up).await.unwrap_err().case(),
             Case::ToolUnknown
         );
     }
@@ -194,7 +200,7 @@ async fn where_names_are_plain_a_target_that_is_down_may_have_the_unknown_one() 
     down.pages(vec![Err(Reason::ConnectRefused)]);
     let registry = registry(vec![spec("down", &down)], Prefix::Never);
     assert_eq!(
-        registry.resolve(Kind::Tool, "x").await.unwrap_err().reason(),
+        registry.resolve(None, Kind::Tool, "x").await.unwrap_err().reason(),
         Reason::ConnectRefused
     );
 }
@@ -207,14 +213,14 @@ async fn a_required_target_that_is_down_fails_the_list() {
     needed.required = true;
     let up = Script::lists(&["x"]);
     let registry = registry(vec![needed, spec("up", &up)], Prefix::Always);
-    assert_eq!(registry.fresh().await.unwrap_err().reason(), Reason::ConnectRefused);
+    assert_eq!(registry.fresh(None).await.unwrap_err().reason(), Reason::ConnectRefused);
 }
 
 #[tokio::test]
 async fn a_list_is_asked_for_once_until_it_is_old_or_has_changed() {
     let script = Script::lists(&["x"]);
     let registry = registry(vec![spec("t", &script)], Prefix::Always);
-    let mut changes = registry.changes();
+    let mut changes = registry.view(None).changes();
     for _ in 0..3 {
         assert_eq!(names(&registry).await, ["t___x"]);
     }
@@ -242,7 +248,7 @@ async fn all_pages_are_read_and_a_list_without_end_is_refused() {
     endless.pages(vec![Ok(r#"{"tools":[],"nextCursor":"0"}"#.into())]);
     let bad = registry(vec![spec("t", &endless)], Prefix::Always);
     assert_eq!(names(&bad).await, Vec::<String>::new());
-    assert_eq!(bad.missing()[0].1.reason(), Reason::UpstreamProtocol);
+    assert_eq!(bad.missing(None)[0].1.reason(), Reason::UpstreamProtocol);
 }
 
 #[tokio::test]
@@ -250,7 +256,7 @@ async fn annotations_are_believed_only_where_the_operator_does() {
     let script = Script::lists(&["x"]);
     let doubted = registry(vec![spec("t", &script)], Prefix::Always);
     doubted.load().await;
-    assert_eq!(doubted.lookup(Kind::Tool, "t___x").unwrap().read_only, Hint::Unknown);
+    assert_eq!(doubted.lookup(None, Kind::Tool, "t___x").unwrap().read_only, Hint::Unknown);
     let mut trusted = spec("t", &script);
     trusted.trust_annotations = true;
     let rules = |read_only| {
@@ -261,7 +267,7 @@ async fn annotations_are_believed_only_where_the_operator_does() {
         let (specs, watches) = (vec![trusted.clone()], Arc::default());
         let registry = Registry::new(specs, rules(rule), Prefix::Always, watches, telemetry);
         registry.load().await;
-        assert_eq!(registry.lookup(Kind::Tool, "t___x").unwrap().read_only, wanted);
+        assert_eq!(registry.lookup(None, Kind::Tool, "t___x").unwrap().read_only, wanted);
     }
 }
 
@@ -318,10 +324,10 @@ async fn a_full_name_cannot_be_taken_by_another_target() {
         let owner = Script::lists(&["x"]);
         let registry = registry(vec![spec("thief", &thief), spec("a", &owner)], prefix);
         assert_eq!(names(&registry).await, wanted);
-        assert_eq!(&*registry.lookup(Kind::Tool, "a___x").unwrap().target, "a", "{prefix:?}");
-        assert!(registry.lookup(Kind::Tool, "a___y").is_none(), "{prefix:?}");
+        assert_eq!(&*registry.lookup(None, Kind::Tool, "a___x").unwrap().target, "a", "{prefix:?}");
+        assert!(registry.lookup(None, Kind::Tool, "a___y").is_none(), "{prefix:?}");
         assert_eq!(
-            &*registry.lookup(Kind::Tool, "thief___a___x").unwrap().name,
+            &*registry.lookup(None, Kind::Tool, "thief___a___x").unwrap().name,
             "a___x",
             "{prefix:?}"
         );
@@ -349,7 +355,7 @@ async fn a_change_during_a_question_is_asked_about_again() {
     };
     told.await;
     first.await.unwrap();
-    assert!(registry.lookup(Kind::Tool, "t___new").is_some());
+    assert!(registry.lookup(None, Kind::Tool, "t___new").is_some());
     assert_eq!(script.asked(), 2);
 }
 
@@ -358,7 +364,7 @@ async fn a_target_that_comes_up_later_is_asked_without_any_caller() {
     let script = Script::default();
     script.pages(vec![Err(Reason::ConnectRefused)]);
     let registry = registry(vec![spec("t", &script)], Prefix::Always);
-    let mut changes = registry.changes();
+    let mut changes = registry.view(None).changes();
     changes.mark_unchanged();
     let keeping = tokio::spawn(Arc::clone(&registry).keep(|_| None));
     let nothing = tokio::time::timeout(Duration::from_secs(600), changes.changed()).await;
@@ -367,7 +373,9 @@ async fn a_target_that_comes_up_later_is_asked_without_any_caller() {
     assert!((15..=60).contains(&asked), "asked {asked} times in ten minutes");
     script.now_lists(&["x"]);
     tokio::time::timeout(Duration::from_secs(35), changes.changed()).await.unwrap().unwrap();
-    assert!(registry.lookup(Kind::Tool, "t___x").is_some() && registry.missing().is_empty());
+    assert!(
+        registry.lookup(None, Kind::Tool, "t___x").is_some() && registry.missing(None).is_empty()
+    );
     keeping.abort();
 }
 
@@ -380,7 +388,7 @@ async fn a_list_is_good_for_as_long_as_both_sides_say_and_is_renewed_then() {
         script.pages(vec![Ok(format!(r#"{{"tools":[],"ttlMs":{said}}}"#))]);
         let registry = registry(vec![short.clone()], Prefix::Always);
         registry.load().await;
-        let ttl = registry.ttl();
+        let ttl = registry.ttl(None);
         assert!((least..=most).contains(&ttl.as_secs()), "{said}: {ttl:?}");
     }
     let down = Script::default();
@@ -388,7 +396,7 @@ async fn a_list_is_good_for_as_long_as_both_sides_say_and_is_renewed_then() {
     let partial = registry(vec![spec("t", &script), spec("down", &down)], Prefix::Always);
     partial.load().await;
     assert_eq!(
-        partial.ttl(),
+        partial.ttl(None),
         Duration::from_secs(1),
         "a list that lacks something is kept briefly"
     );
@@ -404,7 +412,7 @@ async fn a_list_without_measure_is_refused() {
     script.pages(vec![page("1"), page("2"), page("3")]);
     let registry = registry(vec![spec("t", &script)], Prefix::Always);
     assert_eq!(names(&registry).await, Vec::<String>::new());
-    let why = &registry.missing()[0].1;
+    let why = &registry.missing(None)[0].1;
     assert!(why.message().contains("16 MiB"), "{why}");
     assert!(why.is_retry_safe() && !why.was_sent(), "no call of its tools has left");
 }

@@ -15,9 +15,9 @@ use crate::{Prefix, Registry, TargetSpec, TargetSvc};
 
 /// What a target says of itself and lists, by the member of the result; what is missing is refused
 /// as an unknown method.
-type Said = Arc<Mutex<Value>>;
+pub(super) type Said = Arc<Mutex<Value>>;
 
-fn target(name: &str, said: Value) -> (TargetSpec, Said) {
+pub(super) fn target(name: &str, said: Value) -> (TargetSpec, Said) {
     let said: Said = Arc::new(Mutex::new(said));
     let shared = Arc::clone(&said);
     let mut spec = spec(name, &Script::default());
@@ -110,7 +110,7 @@ async fn each_call_goes_to_whom_it_belongs_under_its_own_name() {
         (Method::Complete, Kind::Resources, "test://{id}/y", "a", "test://{id}/y"),
     ];
     for (method, kind, name, target, asked) in cases {
-        let plan = registry.lookup(kind, name).unwrap();
+        let plan = registry.lookup(None, kind, name).unwrap();
         assert_eq!(&*plan.target, target, "{name}");
         assert!(plan.repeatable(), "prompts and resources are only read");
         let mut call = call(method, Version::LATEST);
@@ -121,9 +121,9 @@ async fn each_call_goes_to_whom_it_belongs_under_its_own_name() {
         assert_eq!(result["resultType"], "complete");
         assert_eq!(result.get("ttlMs").is_some(), method == Method::ResourcesRead);
     }
-    let unknown = registry.resolve(Kind::Resources, "c://x").await.unwrap_err();
+    let unknown = registry.resolve(None, Kind::Resources, "c://x").await.unwrap_err();
     assert_eq!(unknown.what_was_requested(), Some("c://x"));
-    assert!(registry.resolve(Kind::Prompt, "hello").await.is_err());
+    assert!(registry.resolve(None, Kind::Prompt, "hello").await.is_err());
 }
 
 #[tokio::test]
@@ -144,7 +144,7 @@ async fn the_gateway_can_do_what_its_targets_can_and_says_what_they_say() {
 #[tokio::test]
 async fn a_list_that_fails_costs_no_other_list_and_not_what_was_known_of_it() {
     let (registry, said) = two().await;
-    let mut changes = registry.changes();
+    let mut changes = registry.view(None).changes();
     changes.mark_unchanged();
     let before = *changes.borrow();
     {
@@ -153,7 +153,7 @@ async fn a_list_that_fails_costs_no_other_list_and_not_what_was_known_of_it() {
         said["resources"] = json!([{ "uri": "test://z", "name": "z" }]);
     }
     registry.changed("a").await;
-    assert!(registry.lookup(Kind::Prompt, "a___hello").is_some(), "the last good list stays");
+    assert!(registry.lookup(None, Kind::Prompt, "a___hello").is_some(), "the last good list stays");
     assert_eq!(listed(&registry, Listed::Resources).await[0]["uri"], "test://z");
     let after = *changes.borrow();
     assert_eq!(after.prompts, before.prompts);

@@ -61,7 +61,7 @@ impl Rig {
 
     /// What is listed of `t`: names, and descriptions.
     async fn listed(&self) -> Vec<(String, String)> {
-        let catalog = self.registry.fresh().await.unwrap();
+        let catalog = self.registry.fresh(None).await.unwrap();
         let items = &catalog.list(Listed::Tools).items;
         let read = items.iter().filter(|item| &*item.plan.target == "t").map(|item| {
             let tool = item.raw.parse::<Value>().unwrap();
@@ -73,7 +73,7 @@ impl Rig {
 
     /// Whether a tool can be called: what the guard decides.
     fn may_call(&self, exposed: &str) -> Result<(), Option<Reason>> {
-        let plan = self.registry.lookup(Kind::Tool, exposed).ok_or(None)?;
+        let plan = self.registry.lookup(None, Kind::Tool, exposed).ok_or(None)?;
         let decided = Policy::open().decide(&Principal::anonymous(), Subject::One(&plan));
         decided.map_err(|refusal| {
             assert!(refusal.message().contains("toolgate pins"), "{refusal}");
@@ -147,7 +147,7 @@ async fn every_action_about_every_class() {
             assert_eq!(rig.listed().await, [("t___search".into(), "Finds things".into())]);
             assert_eq!(rig.changes(class.word(), action.word()), Some(0.0), "it begins at 0");
             rig.now_lists(std::slice::from_ref(&tool)).await;
-            let catalog = rig.registry.fresh().await.unwrap();
+            let catalog = rig.registry.fresh(None).await.unwrap();
             let shown = catalog.list(Listed::Tools).items.iter().find(|i| &*i.plan.target == "t");
             let shown = shown.map(|item| item.raw.parse::<Value>().unwrap());
             let named = |mut tool: Value| {
@@ -261,7 +261,7 @@ async fn other_pins_hold_at_once_and_callers_are_told() {
     let tool = with("", "description", json!("Finds more things"));
     let rig = Rig::new(std::slice::from_ref(&tool), Some(&[approved()]), actions).await;
     assert_eq!(rig.may_call("t___search"), Err(Some(Reason::Quarantined)));
-    let mut changes = rig.registry.changes();
+    let mut changes = rig.registry.view(None).changes();
     changes.mark_unchanged();
     let asked = rig.script.asked();
     rig.approve(&[tool], actions);
@@ -281,11 +281,11 @@ async fn who_is_held_back_neither_loses_a_name_nor_takes_one() {
     let changed =
         Rig::with(Prefix::Never, std::slice::from_ref(&evil), Some(&[approved()]), actions).await;
     assert_eq!(changed.may_call("search"), Err(Some(Reason::Quarantined)));
-    assert_eq!(&*changed.registry.lookup(Kind::Tool, "search").unwrap().target, "t");
+    assert_eq!(&*changed.registry.lookup(None, Kind::Tool, "search").unwrap().target, "t");
     // Never approved: it does not push another's tool aside.
     let stranger = Rig::with(Prefix::Never, &[evil], Some(&[]), actions).await;
     assert_eq!(stranger.may_call("search"), Ok(()));
-    assert_eq!(&*stranger.registry.lookup(Kind::Tool, "search").unwrap().target, "other");
+    assert_eq!(&*stranger.registry.lookup(None, Kind::Tool, "search").unwrap().target, "other");
     assert_eq!(stranger.may_call("t___search"), Err(Some(Reason::Quarantined)));
 }
 
@@ -300,7 +300,7 @@ async fn what_was_approved_is_what_is_believed() {
     script.pages(vec![Ok(json!({ "tools": [claims] }).to_string())]);
     registry.hold_to(&contracts(&[approved()], Actions::all(ContractAction::Pinned)));
     registry.load().await;
-    let plan = registry.lookup(Kind::Tool, "t___search").unwrap();
+    let plan = registry.lookup(None, Kind::Tool, "t___search").unwrap();
     assert_eq!(plan.idempotent, toolgate_call::Hint::Unknown, "nobody approved that");
     assert_eq!(plan.read_only, toolgate_call::Hint::Yes);
     assert_eq!(plan.scopes, Scopes::default());

@@ -76,7 +76,8 @@ impl Rig {
     }
 
     async fn send(&self, call: Call) -> Result<Reply, Refusal> {
-        let tool = call.name.as_deref().and_then(|name| self.registry.lookup(Kind::Tool, name));
+        let tool =
+            call.name.as_deref().and_then(|name| self.registry.lookup(None, Kind::Tool, name));
         let permitted = Policy::open().permit(call, tool).unwrap();
         self.router.clone().oneshot(permitted).await
     }
@@ -137,6 +138,7 @@ pub(super) fn call(method: Method, version: Version) -> Call {
         hears: true,
         session: SessionRef::None,
         principal: Arc::new(Principal::anonymous()),
+        server: None,
         request_id: Arc::from("r"),
         deadline: Deadline::after(now, Duration::from_secs(1)),
         ledger: Arc::new(Ledger::new(now)),

@@ -29,7 +29,7 @@ fn stream(
 ) -> Pin<Box<dyn Events>> {
     let seen = receiver.clone();
     let view = Box::new(move || *seen.borrow());
-    let sources = Sources { receiver, view, watcher: None };
+    let sources = Sources { receiver, view, told: Box::new(|_| true), watcher: None };
     let known = Default::default;
     Feed::session(sources, until, known, telemetry.gateway.stream_opened())
 }

@@ -72,7 +72,7 @@ impl Rig {
 
     async fn send(&self, call: Call) -> Result<Reply, Refusal> {
         let plan = call.kind.zip(call.name.as_deref());
-        let plan = plan.and_then(|(kind, name)| self.registry.lookup(kind, name));
+        let plan = plan.and_then(|(kind, name)| self.registry.lookup(None, kind, name));
         let permitted = self.policy.permit(call, plan)?;
         self.router.clone().oneshot(permitted).await
     }
@@ -396,14 +396,14 @@ async fn a_tool_whose_headers_cannot_be_made_is_left_out_of_a_modern_http_target
     bad["inputSchema"]["properties"]["region"]["type"] = json!("number");
     *rig.tools.lock().unwrap() = json!([headed(), bad]);
     rig.registry.changed("a").await;
-    assert!(rig.registry.lookup(Kind::Tool, "a___x").is_some());
-    assert!(rig.registry.lookup(Kind::Tool, "a___bad").is_none());
+    assert!(rig.registry.lookup(None, Kind::Tool, "a___x").is_some());
+    assert!(rig.registry.lookup(None, Kind::Tool, "a___bad").is_none());
     let (tools, calls, picky) = (&rig.tools, &rig.calls, &rig.picky);
     let mut piped = target("a", true, (tools, calls, picky));
     piped.http = false;
     let piped = registry(vec![piped], Prefix::Always);
     piped.load().await;
-    let plan = piped.lookup(Kind::Tool, "a___bad").unwrap();
+    let plan = piped.lookup(None, Kind::Tool, "a___bad").unwrap();
     assert_eq!(piped.mirrors(&plan), None, "over a pipe nothing stands in headers");
 }
 

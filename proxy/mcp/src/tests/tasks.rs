@@ -102,7 +102,7 @@ impl Rig {
     async fn send(&self, call: Call) -> Result<Value, Refusal> {
         let plan = match call.kind {
             Some(Kind::Task) => Some(self.router.task(&call)?),
-            Some(kind) => self.router.lookup(kind, call.name.as_deref().unwrap()),
+            Some(kind) => self.router.lookup(None, kind, call.name.as_deref().unwrap()),
             None => None,
         };
         let permitted = Policy::open().permit(call, plan)?;

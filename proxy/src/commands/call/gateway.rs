@@ -6,6 +6,8 @@
 
 use std::time::Duration;
 
+use toolgate_call::name::is_target;
+
 use super::code;
 use super::report::Report;
 use crate::client::{Bearer, ClientCredentials};
@@ -25,6 +27,8 @@ pub(crate) type Env<'a> = &'a dyn Fn(&str) -> Option<String>;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Wanted<'a> {
     pub(super) url: Option<&'a str>,
+    /// A server of it.
+    pub(super) server: Option<&'a str>,
     pub(super) token: Option<&'a str>,
     pub(super) token_env: Option<&'a str>,
     pub(super) scopes: &'a [String],
@@ -55,12 +59,24 @@ impl Gateway {
     /// None is named and none runs.
     pub(super) fn find(wanted: Wanted<'_>, env: Env<'_>) -> Result<Self, Box<Report>> {
         let dev = RunFile::find(env);
-        match (wanted.url, dev) {
-            (None, Some(dev)) => Ok(Self { url: dev.mcp.clone(), dev: Some(dev) }),
-            (None, None) => Err(Box::new(no_gateway())),
+        let found = match (wanted.url, dev) {
+            (None, Some(dev)) => Self { url: dev.mcp.clone(), dev: Some(dev) },
+            (None, None) => return Err(Box::new(no_gateway())),
             (Some(url), dev) => {
-                let dev = dev.filter(|dev| dev.mcp == url);
-                Ok(Self { url: url.to_owned(), dev })
+                let dev = dev.filter(|dev| is_at(url, &dev.mcp));
+                Self { url: url.to_owned(), dev }
+            }
+        };
+        match wanted.server {
+            None => Ok(found),
+            Some(server) if is_target(server) => {
+                let url = format!("{}/{server}", found.url.trim_end_matches('/'));
+                Ok(Self { url, ..found })
+            }
+            Some(_) => {
+                let message = "what --server says cannot name a server";
+                let report = Report::new(code::NO_GATEWAY, Exit::Usage, message);
+                Err(Box::new(report.help("a name has letters, digits and single hyphens")))
             }
         }
     }
@@ -91,6 +107,12 @@ impl Gateway {
         let token = token.map(|token| bearer(&token, TOKEN_VARIABLE)).transpose()?;
         Ok(Credentials { token, from_dev: false })
     }
+}
+
+/// Whether a URL is that of a gateway, or of a server of it.
+fn is_at(url: &str, gateway: &str) -> bool {
+    let server = url.strip_prefix(gateway).and_then(|rest| rest.strip_prefix('/'));
+    url == gateway || server.is_some_and(is_target)
 }
 
 /// The client of `toolgate dev`.

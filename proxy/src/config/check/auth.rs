@@ -202,6 +202,11 @@ fn check_scopes(file: &File, anonymous: bool, review: &mut Review<'_>) {
             lists.push((vec!["tools", name, "scopes"], all_cognito));
         }
     }
+    for (name, server) in &file.servers.0 {
+        if !server.scopes.is_empty() {
+            lists.push((vec!["servers", name, "scopes"], all_cognito));
+        }
+    }
     for (path, without_openid) in lists {
         let items = review.tree.items(&path);
         if anonymous && !items.is_empty() {

@@ -80,7 +80,7 @@ fn check_budget(name: &str, tool: &Tool, review: &mut Review<'_>) {
 }
 
 /// All target names written, also those of targets that were refused.
-fn target_names(review: &Review<'_>) -> Vec<String> {
+pub(super) fn target_names(review: &Review<'_>) -> Vec<String> {
     let Some(node) = review.tree.get(&["targets"]) else { return Vec::new() };
     match &node.body {
         Body::Map(map) => {

@@ -76,6 +76,27 @@ fn the_full_example_resolves_to_what_it_says() {
 }
 
 #[test]
+fn a_server_is_a_part_of_what_the_targets_offer() {
+    let config = example("full.yaml");
+    let [oncall] = config.servers.as_slice() else { panic!("{config:?}") };
+    assert_eq!((oncall.name.as_str(), oncall.prefix), ("oncall", Prefix::WhenNeeded));
+    assert_eq!(oncall.targets, ["clock", "github"]);
+    assert_eq!(oncall.scopes, ["gateway/oncall"]);
+    let passing =
+        ["github___search_code", "github___delete_repo", "github___search_secrets_secret"];
+    assert_eq!(passing.map(|name| oncall.tools.passes(name)), [true, false, false]);
+    assert!(oncall.prompts.is_shut() && !oncall.resources.is_open());
+    let plain = self::config(
+        "auth: { anonymous: true }\nprefix: never\ntargets:\n  b: { builtin: clock }\n  \
+         a: { builtin: gateway }\nservers:\n  x: { targets: [a, b] }\n",
+    );
+    let [x] = plain.servers.as_slice() else { panic!("{plain:?}") };
+    assert_eq!(x.prefix, Prefix::Never, "that of the gateway");
+    assert_eq!(x.targets, ["b", "a"], "in the order of the targets");
+    assert!(x.tools.is_open() && x.instructions.is_none());
+}
+
+#[test]
 fn a_tool_overrides_its_target_which_overrides_the_defaults() {
     let config = config(
         "auth: { anonymous: true }\n\

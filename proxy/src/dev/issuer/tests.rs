@@ -201,6 +201,7 @@ async fn the_gateway_accepts_its_tokens() {
         resource: "http://127.0.0.1:9000/mcp".into(),
         metadata_url: "http://127.0.0.1:9000/.well-known/oauth-protected-resource/mcp".into(),
         gateway_scopes: ["gateway/invoke"].into_iter().collect(),
+        servers: Vec::new(),
         token_bytes: 8192,
         cached_tokens: 10,
     };
@@ -209,7 +210,7 @@ async fn the_gateway_accepts_its_tokens() {
     let show = async |client: &str, lifetime| {
         let token = issuer.mint(client, issuer.scopes(), lifetime).await.unwrap();
         let value = format!("Bearer {token}").parse().unwrap();
-        gateway.verify(&[(AUTHORIZATION, value)].into_iter().collect()).await
+        gateway.verify(&[(AUTHORIZATION, value)].into_iter().collect(), None).await
     };
     let principal = show(issuer.client_id(), LIFETIME).await.unwrap();
     assert_eq!(principal.scopes, *issuer.scopes());

@@ -79,6 +79,7 @@ fn call(tool: &str, params: &Value, progress_token: Option<RawJson>) -> Outbound
         hears: true,
         session: SessionRef::None,
         principal: Arc::new(Principal::anonymous()),
+        server: None,
         request_id: Arc::clone(&outbound.request_id),
         deadline: outbound.deadline,
         ledger: Arc::clone(&outbound.ledger),

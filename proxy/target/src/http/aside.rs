@@ -1,20 +1,19 @@
 //! What an older target asks beside the stream of the call that it is about.
 //!
-//! Enters: the stream of a session (GET) whose callers can be asked something. Leaves: each question
-//! with the only call in flight on that session. Never: a question that may be another call's; a
+//! Enters: the stream of a session (GET) whose callers can be asked something. Leaves: each question,
+//! and each log message, with the only call in flight on that session. Never: a question that may be another call's; a
 //! stream that keeps its session or its target alive.
 
-use std::collections::HashMap;
 use std::future::poll_fn;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::task::{Context, Poll};
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
-use toolgate_call::{Ledger, MOST_OPEN, Question, Said};
+use toolgate_call::{Ledger, Said};
 
+use super::calls::Beside;
 use super::exchange::{self, AnswerBody};
 use super::failure::Failure;
 use super::reply::Kind;
@@ -22,6 +21,7 @@ use super::session::Session;
 use super::sse::SseDecoder;
 use super::{Inner, request, stream};
 use crate::ask::{Refused, Request};
+use crate::progress::is_message;
 use crate::wire::{Incoming, read_message};
 
 /// How long a first call waits for the stream to be there, so that its question is heard on it. Some
@@ -32,57 +32,9 @@ const QUIET: Duration = Duration::from_secs(24 * 3600);
 /// The first pause before a stream is opened again, and the longest.
 const PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
 
-/// The calls in flight on a session.
-#[derive(Debug, Default)]
-pub(super) struct Calls(Mutex<HashMap<u64, mpsc::Sender<Question>>>);
-
-/// A call in flight, and what it is asked beside its stream.
-pub(super) struct InFlight {
-    session: Arc<Session>,
-    id: u64,
-    questions: mpsc::Receiver<Question>,
-}
-
 /// The task that hears a session; it ends with it.
 #[derive(Debug)]
 pub(super) struct Ear(AbortHandle);
-
-// === impl Calls ===
-
-impl Calls {
-    /// The only call in flight.
-    fn sole(&self) -> Option<mpsc::Sender<Question>> {
-        let calls = self.lock();
-        let mut all = calls.values();
-        all.next().filter(|_| all.next().is_none()).cloned()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<u64, mpsc::Sender<Question>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-// === impl InFlight ===
-
-impl InFlight {
-    /// A call that is about to be sent.
-    pub(super) fn on(session: &Arc<Session>, id: u64) -> Self {
-        let (sender, questions) = mpsc::channel(MOST_OPEN);
-        session.calls.lock().insert(id, sender);
-        Self { session: Arc::clone(session), id, questions }
-    }
-
-    /// The next question that came beside its stream.
-    pub(super) fn poll_question(&mut self, cx: &mut Context<'_>) -> Poll<Option<Question>> {
-        self.questions.poll_recv(cx)
-    }
-}
-
-impl Drop for InFlight {
-    fn drop(&mut self) {
-        self.session.calls.lock().remove(&self.id);
-    }
-}
 
 // === impl Ear ===
 
@@ -153,9 +105,15 @@ async fn hear(
     Ok(())
 }
 
-/// Takes a message. What is no question is heard on the gateway's own session.
+/// Takes a message. What is neither a question nor about a call is heard on the gateway's own session.
 fn take(target: &Arc<Inner>, session: &Arc<Session>, event: Bytes) {
-    let Ok(Incoming::Request { id, method, raw }) = read_message(event) else { return };
+    let (id, method, raw) = match read_message(event) {
+        Ok(Incoming::Request { id, method, raw }) => (id, method, raw),
+        Ok(Incoming::Notice { method, raw, .. }) if is_message(&method) => {
+            return session.calls.logged(raw);
+        }
+        Ok(Incoming::Notice { .. } | Incoming::Answer { .. }) | Err(_) => return,
+    };
     if method == "ping" {
         stream::answer(target, session, &id, &method);
         return;
@@ -184,6 +142,7 @@ fn attributed(
             Inner::send_answer(&target, request::said_on(&target, &on, bytes), None);
         }
     };
-    place.send(request.question(session.abilities, &target.telemetry, send)?);
+    let question = request.question(session.abilities, &target.telemetry, send)?;
+    place.send(Beside::Question(question));
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! What a target says without being asked.
 //!
 //! Enters: the target's era and session, once a call has shown them. Leaves: word that its lists
-//! or watched resources have changed, or may have. Never: more than one stream for long, a call, or a
+//! or watched resources have changed, or may have; log messages, for the call that they are about. Never: more than one stream for long, a call, or a
 //! reason to keep the target.
 //! (2025-11-25 `basic/transports`, "Listening for Messages from the Server"; 2026-07-28
 //! `basic/patterns/subscriptions`.)
@@ -26,7 +26,7 @@ use toolgate_call::{Answer, Ledger, Watched};
 use super::Inner;
 use super::failure::Failure;
 use super::stream;
-use crate::progress::news;
+use crate::progress::{is_message, news};
 use crate::wire::{Incoming, read_message};
 use crate::{NoticeSink, TargetNotice};
 use open::Stream;
@@ -259,6 +259,10 @@ impl Ear {
             (Incoming::Notice { method, raw, .. }, footing) => {
                 if let Some(notice) = news(&method, &raw) {
                     (self.notices)(notice);
+                    return None;
+                }
+                if let (Footing::Legacy(session), true) = (footing, is_message(&method)) {
+                    session.calls.logged(raw);
                     return None;
                 }
                 let said = acknowledged(&method, &raw);

@@ -47,7 +47,7 @@ pub(super) async fn answered(
 ) -> Result<Reply, Failure> {
     let ledger = &outbound.ledger;
     let era = if session.is_some() { Era::Legacy } else { Era::Modern };
-    let mut cancel = Cancel::new(target, session, asked.id);
+    let mut cancel = Cancel::new(target, session, asked.id, outbound);
     let answered = exchange::send(target, asked.outgoing, ledger).await;
     let answered = answered.inspect_err(|failure| {
         if !matches!(failure, Failure::Broken(_) | Failure::Protocol(_)) {

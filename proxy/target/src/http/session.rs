@@ -13,7 +13,8 @@ use serde_json::json;
 use tokio::sync::OnceCell;
 use toolgate_call::{Abilities, Answer, Era, Ledger, Phase, RawJson, Version};
 
-use super::aside::{Calls, Ear};
+use super::aside::Ear;
+use super::calls::Calls;
 use super::exchange;
 use super::failure::Failure;
 use super::{Inner, reply, request};

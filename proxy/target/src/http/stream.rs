@@ -4,18 +4,20 @@
 //! a question is open, the target may be as quiet as it likes. Never: ends without
 //! saying how; dropped before its end, it tells the target that nobody waits any more.
 
+use std::future::Future as _;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use serde_json::json;
+use tokio::time::Sleep;
 use toolgate_call::{
-    Abilities, Event, Events, Ledger, MOST_OPEN, OpenQuestions, Outbound, PATIENCE, Question,
+    Abilities, Event, Events, Ledger, MOST_OPEN, Op, OpenQuestions, Outbound, PATIENCE, Question,
     RawJson, Said,
 };
 
-use super::aside::InFlight;
+use super::calls::{Beside, InFlight};
 use super::exchange::AnswerBody;
 use super::failure::Failure;
 use super::reply::{is_ours, receiving};
@@ -26,6 +28,10 @@ use super::{AfterThat, Inner, Told};
 use crate::ask::{Refused, Request};
 use crate::progress::{Wanted, news};
 use crate::wire::{Incoming, read_message};
+
+/// How long an answer waits for log messages that were written before it, beside its stream: only that
+/// of a call of which some have come already.
+const LATE: Duration = Duration::from_millis(100);
 
 /// The stream.
 pub(super) struct TargetStream {
@@ -39,6 +45,10 @@ pub(super) struct TargetStream {
     abilities: Abilities,
     /// `None` until the target asks something.
     asked: Option<Asked>,
+    /// Whether log messages have come beside the stream.
+    is_logged: bool,
+    /// The answer, while it waits for the last of them.
+    late: Option<(Event, Pin<Box<Sleep>>)>,
 }
 
 /// What the target has asked.
@@ -57,7 +67,7 @@ pub(super) struct Cancel {
     id: u64,
     /// Dropped when the target has been told, or need not be.
     told: Option<Told>,
-    /// `None` for callers who cannot be asked anything.
+    /// `None` for callers who cannot be asked anything, of a target that writes no log messages.
     in_flight: Option<InFlight>,
 }
 
@@ -76,7 +86,8 @@ impl TargetStream {
         let wanted = Wanted::of(&outbound.op, cancel.session.as_ref().map(|_| id));
         let (target, ledger) = (Arc::clone(target), Arc::clone(&outbound.ledger));
         let (kept, asked, abilities) = (None, None, outbound.abilities);
-        Self { target, source, id, cancel, ledger, wanted, kept, abilities, asked }
+        let (late, is_logged) = (None, false);
+        Self { target, source, id, cancel, ledger, wanted, kept, abilities, asked, is_logged, late }
     }
 
     /// Puts the first message back, after it was looked at.
@@ -91,19 +102,33 @@ impl TargetStream {
     ) -> Poll<Option<Result<Event, Failure>>> {
         let this = &mut *self;
         loop {
+            // First, for it may be about what the target says next on the stream.
+            if let Some(event) = this.poll_aside(cx) {
+                return Poll::Ready(Some(Ok(event)));
+            }
+            if let Some((_, until)) = &mut this.late {
+                if until.as_mut().poll(cx).is_pending() {
+                    return Poll::Pending;
+                }
+                this.cancel.disarm();
+                return Poll::Ready(this.late.take().map(|(answer, _)| Ok(answer)));
+            }
             match this.source.next() {
                 Ok(Some(data)) => {
                     let Some(event) = this.read(data) else { continue };
                     if let Ok(Event::Done(_)) = &event {
                         this.source.wind_up(&this.target, cx);
                     }
-                    return Poll::Ready(Some(event));
+                    match event {
+                        Ok(answer @ Event::Done(_)) if this.is_logged => {
+                            this.late = Some((answer, Box::pin(tokio::time::sleep(LATE))));
+                            continue;
+                        }
+                        event => return Poll::Ready(Some(event)),
+                    }
                 }
                 Ok(None) => {}
                 Err(failure) => return Poll::Ready(Some(Err(this.fail(failure)))),
-            }
-            if let Some(question) = this.poll_aside(cx) {
-                return Poll::Ready(Some(Ok(Event::Ask(question))));
             }
             let patience = this.patience(cx);
             let far = (&this.target, this.cancel.session.as_ref());
@@ -126,7 +151,7 @@ impl TargetStream {
         };
         match message {
             Incoming::Answer { id, answer } if is_ours(&id, self.id, &answer) => {
-                self.cancel.disarm();
+                self.cancel.answered(self.is_logged);
                 Some(Ok(Event::Done(Ok(answer))))
             }
             Incoming::Answer { .. } => {
@@ -183,12 +208,26 @@ impl TargetStream {
         }
     }
 
-    /// A question about this call that did not come on its stream.
-    fn poll_aside(&mut self, cx: &mut Context<'_>) -> Option<Question> {
-        let in_flight = self.cancel.in_flight.as_mut()?;
-        let Poll::Ready(Some(question)) = in_flight.poll_question(cx) else { return None };
-        receiving(&self.ledger);
-        Some(self.asked.get_or_insert_default().questions.note(question))
+    /// A question or a log message of this call that did not come on its stream.
+    fn poll_aside(&mut self, cx: &mut Context<'_>) -> Option<Event> {
+        loop {
+            let in_flight = self.cancel.in_flight.as_mut()?;
+            let Poll::Ready(Some(beside)) = in_flight.poll_beside(cx) else { return None };
+            match beside {
+                Beside::Question(question) => {
+                    receiving(&self.ledger);
+                    let questions = &mut self.asked.get_or_insert_default().questions;
+                    return Some(Event::Ask(questions.note(question)));
+                }
+                Beside::Message(raw) => {
+                    if let Some(raw) = self.wanted.message(raw) {
+                        receiving(&self.ledger);
+                        self.is_logged = true;
+                        return Some(Event::Notice(raw));
+                    }
+                }
+            }
+        }
     }
 
     /// For how long the target may be quiet: longer, while it waits for the caller.
@@ -229,9 +268,20 @@ impl Events for TargetStream {
 // === impl Cancel ===
 
 impl Cancel {
-    pub(super) fn new(target: &Arc<Inner>, session: Option<&Arc<Session>>, id: u64) -> Self {
-        let able = session.filter(|session| !session.abilities.is_none());
-        let in_flight = able.map(|session| InFlight::on(session, id));
+    pub(super) fn new(
+        target: &Arc<Inner>,
+        session: Option<&Arc<Session>>,
+        id: u64,
+        outbound: &Outbound,
+    ) -> Self {
+        let speaks =
+            |session: &&Arc<Session>| !session.abilities.is_none() || session.logs.are_offered();
+        let whose = match &outbound.op {
+            Op::Call(permitted) => Some(&permitted.call().principal),
+            Op::List { .. } | Op::Describe | Op::Probe => None,
+        };
+        let spoken = session.filter(speaks);
+        let in_flight = spoken.map(|session| InFlight::on(session, id, whose.map(Arc::clone)));
         let (target, session) = (Arc::clone(target), session.map(Arc::clone));
         Self { target, session, id, told: None, in_flight }
     }
@@ -241,6 +291,13 @@ impl Cancel {
         self.session = None;
         self.told = None;
         self.in_flight = None;
+    }
+
+    /// The call was answered. What is said beside its stream may still be about it.
+    fn answered(&mut self, is_logged: bool) {
+        let in_flight = self.in_flight.take().filter(|_| is_logged);
+        self.disarm();
+        self.in_flight = in_flight;
     }
 
     /// Ends when the target has been told, or need not be.

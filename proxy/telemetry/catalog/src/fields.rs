@@ -15,6 +15,7 @@ named! {
     STANDS_FOR = "stands_for", "How many calls the line counts for where not every success has one (`log.sample`): 1 over the share for a success that was chosen, 1 for all others.";
     RPC_ID = "rpc_id", "The id of the JSON-RPC request, as sent.";
     METHOD = "method", "The MCP method, `_OTHER` when unknown.";
+    SERVER = "server", "The configured server that was called (`/mcp/NAME`); absent at `/mcp`, the gateway as a whole.";
     TARGET = "target", "The configured target.";
     TOOL = "tool", "The tool's name at its target.";
     PROMPT = "prompt", "The prompt's name at its target.";

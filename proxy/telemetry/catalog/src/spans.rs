@@ -13,6 +13,7 @@ named! {
     TOOL = "gen_ai.tool.name", "The tool's name at its target.";
     PROMPT = "gen_ai.prompt.name", "The prompt's name at its target.";
     ERROR_TYPE = "error.type", "Why it failed; absent on success.";
+    SERVER = "toolgate.server", "The configured server that was called (`/mcp/NAME`); absent at `/mcp`, the gateway as a whole.";
     TARGET = "toolgate.target", "The configured target.";
     BLAME = "toolgate.blame", "Whom a failure counts against.";
     RETRY_SAFE = "toolgate.retry_safe", "Whether the caller may repeat the failed call.";

@@ -79,6 +79,9 @@ impl Line<'_> {
             self.rpc_id(id);
         }
         self.word(fields::METHOD, record.method.label());
+        if let Some(server) = record.server {
+            self.text(fields::SERVER, server);
+        }
         if let Some(plan) = record.ledger.plan() {
             self.text(fields::TARGET, &plan.target);
             match plan.kind {

@@ -32,6 +32,7 @@ fn record(ledger: &Ledger) -> CallRecord<'_> {
         ledger,
         phases: ledger.phases_at(ledger.start() + Duration::from_micros(1_500)),
         principal: None,
+        server: None,
         request_id: "r-1",
         trace: None,
         kept: false,
@@ -142,7 +143,9 @@ fn only_fields_of_the_catalogue_are_written_and_in_its_order() {
     let ledger = ledger_with_tool("echo");
     let caller = principal("alice", "cli");
     let trace = Trace::unrecorded();
+    let server = "oncall".into();
     let full = CallRecord {
+        server: Some(&server),
         outcome: Outcome::failed(Reason::Internal, false),
         trace: Some(&trace),
         principal: Some(&caller),
@@ -158,7 +161,7 @@ fn only_fields_of_the_catalogue_are_written_and_in_its_order() {
     // A call is of a tool or of a prompt.
     let declared: Vec<&str> = declared.filter(|name| *name != fields::PROMPT).collect();
     assert_eq!(written, declared);
-    assert_eq!(line["level"], "error");
+    assert_eq!((&line["level"], &line["server"]), (&"error".into(), &"oncall".into()));
 }
 
 #[test]

@@ -45,6 +45,7 @@ pub(super) struct Entry {
     streamed: bool,
     peer: Option<IpAddr>,
     caller: Option<Caller>,
+    server: Option<Arc<str>>,
     detail: String,
     course: Vec<(Phase, Duration)>,
     tries: Vec<Try>,
@@ -95,6 +96,7 @@ impl Default for Entry {
             streamed: false,
             peer: None,
             caller: None,
+            server: None,
             detail: String::new(),
             course: Vec::new(),
             tries: Vec::new(),
@@ -124,6 +126,7 @@ impl Entry {
         self.streamed = record.streamed;
         self.peer = record.peer;
         Caller::update(&mut self.caller, record.principal);
+        share(&mut self.server, record.server);
         refill(&mut self.detail, record.detail.unwrap_or_default(), DETAIL);
         self.course.clear();
         self.course.extend(ledger.course());
@@ -186,6 +189,7 @@ impl Entry {
             object.put(fields::SAMPLED, self.sampled);
         }
         object.put(fields::METHOD, self.method.label());
+        object.put_some(fields::SERVER, self.server.as_deref());
         if let Some(plan) = &self.plan {
             object.put(fields::TARGET, &*plan.target);
             match plan.kind {

@@ -43,6 +43,7 @@ pub(crate) fn record(ledger: &Ledger, method: Method, outcome: Outcome) -> CallR
         ledger,
         phases: ledger.phases_at(ledger.start() + MS),
         principal: None,
+        server: None,
         request_id: "r-1",
         trace: None,
         kept: false,

@@ -181,6 +181,7 @@ impl Facts<'_> {
             all.push(word(name::BLAME, reason.blame().as_str()));
             all.push(KeyValue::new(name::RETRY_SAFE, record.outcome.retry_safe));
         }
+        all.extend(record.server.map(|server| shared(name::SERVER, server)));
         all.push(text(name::REQUEST_ID, record.request_id));
         all.push(number(name::ATTEMPTS, u64::from(record.ledger.attempts())));
         all.push(KeyValue::new(name::OVERHEAD_MS, millis(self.overhead())));
@@ -190,7 +191,10 @@ impl Facts<'_> {
         all.push(KeyValue::new(name::STREAMED, record.streamed));
         all.push(word(name::HTTP_METHOD, http_method(record.method)));
         all.push(number(name::HTTP_STATUS, u64::from(record.status)));
-        all.push(word(name::URL_PATH, "/mcp"));
+        all.push(match record.server {
+            None => word(name::URL_PATH, "/mcp"),
+            Some(server) => text(name::URL_PATH, &format!("/mcp/{server}")),
+        });
         let (read, written) = record.ledger.bytes();
         all.push(number(name::REQUEST_SIZE, read));
         all.push(number(name::RESPONSE_SIZE, written));

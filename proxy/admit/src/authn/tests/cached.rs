@@ -7,11 +7,12 @@ use toolgate_call::Principal;
 
 use super::mint::TestKey;
 use super::{Fixture, NOW, bearer, claims, cognito};
+use crate::authn::audience::Reach;
 use crate::authn::cache::{Cache, Entry, digest};
 
 fn entry(expires: u64) -> Entry {
     let principal = Principal { expires: Some(expires), ..Principal::anonymous() };
-    Entry { principal: Arc::new(principal), issuer: 0, generation: 0 }
+    Entry { principal: Arc::new(principal), issuer: 0, generation: 0, reach: Reach::Everywhere }
 }
 
 #[tokio::test]
@@ -19,11 +20,11 @@ async fn a_token_is_verified_once_and_then_remembered() {
     let key = TestKey::p256("k1");
     let fixture = Fixture::with_keys(&[&key]).await;
     let headers = bearer(&key.token(&claims(&json!({}))));
-    assert!(fixture.auth.verify_cached(&headers).is_none());
-    let first = fixture.auth.verify(&headers).await.unwrap();
-    let again = fixture.auth.verify_cached(&headers).unwrap();
+    assert!(fixture.auth.verify_cached(&headers, None).is_none());
+    let first = fixture.auth.verify(&headers, None).await.unwrap();
+    let again = fixture.auth.verify_cached(&headers, None).unwrap();
     assert!(Arc::ptr_eq(&first, &again));
-    assert!(Arc::ptr_eq(&first, &fixture.auth.verify(&headers).await.unwrap()));
+    assert!(Arc::ptr_eq(&first, &fixture.auth.verify(&headers, None).await.unwrap()));
 }
 
 #[tokio::test]
@@ -31,14 +32,14 @@ async fn a_token_is_forgotten_when_it_expires() {
     let key = TestKey::p256("k1");
     let fixture = Fixture::with_keys(&[&key]).await;
     let headers = bearer(&key.token(&claims(&json!({"exp": NOW + 60}))));
-    fixture.auth.verify(&headers).await.unwrap();
+    fixture.auth.verify(&headers, None).await.unwrap();
     fixture.clock.advance(59);
-    assert!(fixture.auth.verify_cached(&headers).is_some());
+    assert!(fixture.auth.verify_cached(&headers, None).is_some());
     fixture.clock.advance(1);
-    assert!(fixture.auth.verify_cached(&headers).is_none());
-    assert!(fixture.auth.verify(&headers).await.is_ok(), "the leeway, without the cache");
+    assert!(fixture.auth.verify_cached(&headers, None).is_none());
+    assert!(fixture.auth.verify(&headers, None).await.is_ok(), "the leeway, without the cache");
     fixture.clock.advance(30);
-    assert!(fixture.auth.verify(&headers).await.is_err());
+    assert!(fixture.auth.verify(&headers, None).await.is_err());
 }
 
 #[tokio::test]
@@ -46,8 +47,8 @@ async fn a_refused_token_is_not_remembered() {
     let key = TestKey::p256("k1");
     let fixture = Fixture::with_keys(&[&key]).await;
     let headers = bearer(&key.token(&claims(&json!({"client_id": "stranger"}))));
-    assert!(fixture.auth.verify(&headers).await.is_err());
-    assert!(fixture.auth.verify_cached(&headers).is_none());
+    assert!(fixture.auth.verify(&headers, None).await.is_err());
+    assert!(fixture.auth.verify_cached(&headers, None).is_none());
     assert_eq!(fixture.auth.cache.len(), 0);
 }
 
@@ -57,8 +58,8 @@ async fn a_cache_of_none_remembers_none() {
     let fixture = Fixture::cold(cognito(), 0).await;
     fixture.server.publish(&[&key]);
     let headers = bearer(&key.token(&claims(&json!({}))));
-    assert!(fixture.auth.verify(&headers).await.is_ok());
-    assert!(fixture.auth.verify_cached(&headers).is_none());
+    assert!(fixture.auth.verify(&headers, None).await.is_ok());
+    assert!(fixture.auth.verify_cached(&headers, None).is_none());
 }
 
 #[test]

@@ -51,7 +51,7 @@ async fn every_check_is_counted_under_its_reason() {
         assert_eq!(accepted, reason == "ok");
         assert_eq!(fixture.requests(issuer, reason), 1, "{reason}");
     }
-    fixture.auth.verify(&HeaderMap::new()).await.unwrap_err();
+    fixture.auth.verify(&HeaderMap::new(), None).await.unwrap_err();
     assert_eq!(fixture.requests("", "missing"), 1);
 }
 
@@ -61,11 +61,11 @@ async fn hits_and_misses_are_counted_once_each() {
     let fixture = Fixture::with_keys(&[&key]).await;
     let headers = bearer(&key.token(&claims(&json!({}))));
     let cache = |word| fixture.count("toolgate_auth_cache_total", &[("outcome", word)]);
-    assert!(fixture.auth.verify_cached(&headers).is_none());
-    fixture.auth.verify(&headers).await.unwrap();
+    assert!(fixture.auth.verify_cached(&headers, None).is_none());
+    fixture.auth.verify(&headers, None).await.unwrap();
     assert_eq!((cache("hit"), cache("miss")), (0, 1));
-    assert!(fixture.auth.verify_cached(&headers).is_some());
-    fixture.auth.verify(&headers).await.unwrap();
+    assert!(fixture.auth.verify_cached(&headers, None).is_some());
+    fixture.auth.verify(&headers, None).await.unwrap();
     assert_eq!((cache("hit"), cache("miss")), (2, 1));
     assert_eq!(fixture.requests("main", "ok"), 3);
 }

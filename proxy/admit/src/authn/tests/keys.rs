@@ -45,15 +45,18 @@ async fn the_tokens_of_a_key_that_is_gone_die_with_it() {
     let fixture = Fixture::with_keys(&[&old]).await;
     let token = good(&old);
     assert!(fixture.verify(&token).await.is_ok());
-    assert!(fixture.auth.verify_cached(&bearer(&token)).is_some());
+    assert!(fixture.auth.verify_cached(&bearer(&token), None).is_some());
 
     fixture.server.publish(&[&old, &new]);
     fixture.refresh().await;
-    assert!(fixture.auth.verify_cached(&bearer(&token)).is_some(), "one more key harms nobody");
+    assert!(
+        fixture.auth.verify_cached(&bearer(&token), None).is_some(),
+        "one more key harms nobody"
+    );
 
     fixture.server.publish(&[&new]);
     fixture.refresh().await;
-    assert!(fixture.auth.verify_cached(&bearer(&token)).is_none());
+    assert!(fixture.auth.verify_cached(&bearer(&token), None).is_none());
     assert!(fixture.detail(&token).await.contains("kid `old` is not among"));
 }
 
@@ -77,7 +80,7 @@ async fn an_outage_is_served_through_for_a_day() {
     fixture.server.fail();
     fixture.refresh().await;
     fixture.clock.advance(DAY - 1);
-    assert!(fixture.auth.verify_cached(&bearer(&cached)).is_some());
+    assert!(fixture.auth.verify_cached(&bearer(&cached), None).is_some());
     let fresh = key.token(&claims(&json!({"exp": NOW + 2 * DAY})));
     assert!(fixture.verify(&fresh).await.is_ok());
     let (name, ok, detail) = fixture.auth.keys_ready().remove(0);
@@ -85,7 +88,7 @@ async fn an_outage_is_served_through_for_a_day() {
     assert!(detail.contains("since then") && detail.contains("503"), "{detail}");
 
     fixture.clock.advance(1);
-    assert!(fixture.auth.verify_cached(&bearer(&cached)).is_none());
+    assert!(fixture.auth.verify_cached(&bearer(&cached), None).is_none());
     let refusal = fixture.verify(&cached).await.unwrap_err();
     assert_eq!(refusal.case(), Case::KeysUnavailable);
     assert_eq!(refusal.wait(), Some(Duration::from_secs(1)));
@@ -123,7 +126,7 @@ async fn a_storm_of_unknown_keys_causes_one_fetch() {
     let mut storm = JoinSet::new();
     for _ in 0..100 {
         let (auth, headers) = (Arc::clone(&fixture.auth), bearer(&good(&unknown)));
-        storm.spawn(async move { auth.verify(&headers).await.unwrap_err().case() });
+        storm.spawn(async move { auth.verify(&headers, None).await.unwrap_err().case() });
     }
     fixture.server.until_requests(2).await;
     fixture.server.hang(false);
@@ -169,7 +172,7 @@ async fn a_crowd_before_a_silent_issuer_waits_for_one_fetch() {
         let waiting = Arc::clone(&waiting);
         crowd.spawn(async move {
             waiting.add_permits(1);
-            auth.verify(&headers).await.unwrap_err().case()
+            auth.verify(&headers, None).await.unwrap_err().case()
         });
     }
     let _all = waiting.acquire_many(50).await.unwrap();
@@ -218,7 +221,7 @@ async fn a_caller_who_leaves_does_not_end_the_fetch_for_the_others() {
     fixture.server.publish(&[&old, &new]);
     fixture.server.hang(true);
     let (auth, headers) = (Arc::clone(&fixture.auth), bearer(&good(&new)));
-    let leaver = tokio::spawn(async move { auth.verify(&headers).await.is_ok() });
+    let leaver = tokio::spawn(async move { auth.verify(&headers, None).await.is_ok() });
     fixture.server.until_requests(2).await;
     leaver.abort();
     assert!(leaver.await.unwrap_err().is_cancelled());
@@ -254,7 +257,7 @@ async fn the_background_keeps_fetching_until_it_is_dropped() {
     server.until_requests(seen + 2).await;
     assert!(auth.keys_ready()[0].1);
     drop(refresher);
-    assert!(auth.verify(&bearer(&good(&key))).await.is_ok());
+    assert!(auth.verify(&bearer(&good(&key)), None).await.is_ok());
 }
 
 #[tokio::test]
@@ -285,7 +288,7 @@ async fn discovery_leads_to_the_keys_of_the_issuer_it_names() {
     let document = json!({"issuer": ISSUER, "jwks_uri": server.url("/jwks")}).to_string();
     server.serve("/discovery", 200, &document);
     auth.start().await;
-    assert!(auth.verify(&bearer(&good(&key))).await.is_ok());
+    assert!(auth.verify(&bearer(&good(&key)), None).await.is_ok());
 
     settings.issuers[0].issuer = server.url("/pool/");
     settings.issuers[0].discovery_url = None;

@@ -62,7 +62,7 @@ async fn a_request_without_a_token_is_told_to_bring_one() {
     let key = TestKey::p256("k1");
     let fixture = Fixture::with_keys(&[&key]).await;
     for none in [HeaderMap::new(), headers("Basic cm9ib3Q6c2VjcmV0"), headers("x")] {
-        let refusal = fixture.auth.verify(&none).await.unwrap_err();
+        let refusal = fixture.auth.verify(&none, None).await.unwrap_err();
         assert_eq!(refusal.case(), Case::TokenMissing);
         assert_eq!(refusal.message(), "a bearer token is needed");
     }
@@ -74,7 +74,7 @@ async fn the_scheme_may_be_in_any_case() {
     let fixture = Fixture::with_keys(&[&key]).await;
     let token = key.token(&claims(&json!({})));
     for scheme in ["bearer", "BEARER", "Bearer "] {
-        assert!(fixture.auth.verify(&headers(&format!("{scheme} {token}"))).await.is_ok());
+        assert!(fixture.auth.verify(&headers(&format!("{scheme} {token}")), None).await.is_ok());
     }
 }
 
@@ -84,8 +84,8 @@ async fn two_authorization_headers_are_none() {
     let fixture = Fixture::with_keys(&[&key]).await;
     let mut twice = bearer(&key.token(&claims(&json!({}))));
     twice.append(AUTHORIZATION, twice[AUTHORIZATION].clone());
-    assert!(fixture.auth.verify_cached(&twice).is_none());
-    let refusal = fixture.auth.verify(&twice).await.unwrap_err();
+    assert!(fixture.auth.verify_cached(&twice, None).is_none());
+    let refusal = fixture.auth.verify(&twice, None).await.unwrap_err();
     assert_refused(&refusal, Case::TokenInvalid, "more than one");
 }
 
@@ -111,9 +111,10 @@ async fn garbage_is_refused_with_one_sentence() {
         assert_eq!(refusal.message(), "the bearer token is not accepted");
     }
     let obscure = HeaderValue::from_bytes(b"Bearer \xff\xfe").unwrap();
-    let refusal = fixture.auth.verify(&[(AUTHORIZATION, obscure)].into_iter().collect()).await;
+    let refusal =
+        fixture.auth.verify(&[(AUTHORIZATION, obscure)].into_iter().collect(), None).await;
     assert_refused(&refusal.unwrap_err(), Case::TokenInvalid, "ASCII");
-    let refusal = fixture.auth.verify(&headers("Bearer")).await.unwrap_err();
+    let refusal = fixture.auth.verify(&headers("Bearer"), None).await.unwrap_err();
     assert_refused(&refusal, Case::TokenInvalid, "ends after Bearer");
 }
 
@@ -253,7 +254,7 @@ async fn a_token_that_is_too_large_is_not_even_read() {
     let token = key.token(&claims(&json!({"pad": "x".repeat(20_000)})));
     let refusal = fixture.verify(&token).await.unwrap_err();
     assert_refused(&refusal, Case::TokenInvalid, "the limit is 8192");
-    assert!(fixture.auth.verify_cached(&bearer(&token)).is_none());
+    assert!(fixture.auth.verify_cached(&bearer(&token), None).is_none());
 }
 
 #[tokio::test]

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use http::HeaderMap;
 use serde_json::{Value, json};
-use toolgate_call::{Case, Refusal};
+use toolgate_call::{Case, Refusal, Scopes, Server};
 use toolgate_telemetry::Telemetry;
 
-use super::{Fixture, cognito, config};
-use crate::authn::{AuthConfig, Authenticator, Profile};
+use super::mint::TestKey;
+use super::{Fixture, bearer, claims, cognito, config, oidc_for};
+use crate::authn::{AuthConfig, Authenticator, Profile, ServerAuth};
 
 const METADATA: &str =
     r#"resource_metadata="https://gate.test/.well-known/oauth-protected-resource/mcp""#;
@@ -24,9 +25,9 @@ async fn refused(change: impl FnOnce(&mut AuthConfig)) -> String {
 async fn a_challenge_says_where_to_get_which_token() {
     let fixture = Fixture::cold(cognito(), 10).await;
     let challenge = |refusal: &Refusal| {
-        fixture.auth.challenge(refusal).map(|value| value.to_str().unwrap().to_owned())
+        fixture.auth.challenge(refusal, None).map(|value| value.to_str().unwrap().to_owned())
     };
-    let missing = fixture.auth.verify(&HeaderMap::new()).await.unwrap_err();
+    let missing = fixture.auth.verify(&HeaderMap::new(), None).await.unwrap_err();
     let scope = r#"scope="gateway/invoke""#;
     assert_eq!(challenge(&missing).unwrap(), format!("Bearer {METADATA}, {scope}"));
     let invalid = fixture.verify("x.y.z").await.unwrap_err();
@@ -45,7 +46,7 @@ async fn a_challenge_says_where_to_get_which_token() {
 #[tokio::test]
 async fn the_metadata_names_the_resource_and_its_issuers() {
     let fixture = Fixture::cold(cognito(), 10).await;
-    let document: Value = serde_json::from_slice(&fixture.auth.metadata()).unwrap();
+    let document: Value = serde_json::from_slice(&fixture.auth.metadata(None).unwrap()).unwrap();
     let wanted = json!({
         "resource": "https://gate.test/mcp",
         "authorization_servers": ["https://issuer.test/pool"],
@@ -58,10 +59,10 @@ async fn the_metadata_names_the_resource_and_its_issuers() {
 #[tokio::test]
 async fn without_authentication_everyone_is_anonymous() {
     let auth = Authenticator::anonymous(Telemetry::for_tests());
-    assert_eq!(&*auth.verify_cached(&HeaderMap::new()).unwrap().issuer, "anonymous");
-    assert_eq!(&*auth.verify(&HeaderMap::new()).await.unwrap().subject, "anonymous");
-    assert!(auth.metadata().is_empty() && auth.keys_ready().is_empty());
-    assert_eq!(auth.challenge(&Refusal::new(Case::TokenMissing, "no")), None);
+    assert_eq!(&*auth.verify_cached(&HeaderMap::new(), None).unwrap().issuer, "anonymous");
+    assert_eq!(&*auth.verify(&HeaderMap::new(), None).await.unwrap().subject, "anonymous");
+    assert!(auth.metadata(None).is_none() && auth.keys_ready().is_empty());
+    assert_eq!(auth.challenge(&Refusal::new(Case::TokenMissing, "no"), None), None);
     auth.start().await;
     assert!(auth.spawn_refresh().is_empty());
 }
@@ -96,4 +97,73 @@ async fn a_configuration_that_is_ambiguous_or_malformed_is_refused() {
     assert!(refused(|c| c.metadata_url = "https://x.test/\"".into()).await.contains("metadata"));
     let odd = ["a\"b"].into_iter().collect();
     assert!(refused(|c| c.gateway_scopes = odd).await.contains("scope"));
+}
+
+/// Two servers, the second with a scope of its own.
+fn served(settings: &mut AuthConfig) {
+    for (name, scopes) in [("a", vec![]), ("b", vec!["gateway/b"])] {
+        settings.servers.push(ServerAuth {
+            resource: format!("https://gate.test/mcp/{name}"),
+            metadata_url: format!(
+                "https://gate.test/.well-known/oauth-protected-resource/mcp/{name}"
+            ),
+            scopes: scopes.into_iter().collect(),
+        });
+    }
+}
+
+fn server(number: usize) -> Server {
+    Server { name: "x".into(), number, scopes: Scopes::default() }
+}
+
+#[tokio::test]
+async fn each_server_is_a_resource_of_its_own() {
+    let fixture = Fixture::changed(cognito(), served).await;
+    let b = server(1);
+    let document = fixture.auth.metadata(Some(&b)).unwrap();
+    let document: Value = serde_json::from_slice(&document).unwrap();
+    assert_eq!(document["resource"], "https://gate.test/mcp/b");
+    assert_eq!(document["scopes_supported"], json!(["gateway/b", "gateway/invoke"]));
+    let missing = fixture.auth.verify(&HeaderMap::new(), Some(&b)).await.unwrap_err();
+    let told = fixture.auth.challenge(&missing, Some(&b)).unwrap();
+    let metadata = METADATA.trim_end_matches('"');
+    let wanted = format!(r#"Bearer {metadata}/b", scope="gateway/b gateway/invoke""#);
+    assert_eq!(told, wanted);
+    assert!(fixture.auth.metadata(Some(&server(2))).is_none());
+}
+
+#[tokio::test]
+async fn a_token_for_the_uri_of_a_server_is_good_there_only() {
+    let key = TestKey::p256("k1");
+    let fixture = Fixture::changed(oidc_for(&[]), served).await;
+    fixture.server.publish(&[&key]);
+    fixture.auth.start().await;
+    let token = |aud: Value| key.token(&claims(&json!({ "aud": aud })));
+    let (gateway, a) = ("https://gate.test/mcp", "https://gate.test/mcp/a");
+    for (aud, good) in [
+        (json!(gateway), [true, true, true]),
+        (json!(a), [false, true, false]),
+        (json!([a, "https://gate.test/mcp/b"]), [false, true, true]),
+        (json!([a, gateway]), [true, true, true]),
+        (json!("https://gate.test/mcp/c"), [false; 3]),
+    ] {
+        let headers = bearer(&token(aud.clone()));
+        // Twice: what was remembered at one place counts at that place.
+        for _ in 0..2 {
+            for (server, good) in [None, Some(server(0)), Some(server(1))].iter().zip(good) {
+                let verified = fixture.auth.verify(&headers, server.as_ref()).await;
+                assert_eq!(verified.is_ok(), good, "{aud} {server:?}");
+                let cached = fixture.auth.verify_cached(&headers, server.as_ref());
+                assert_eq!(cached.is_some(), good, "{aud} {server:?}");
+            }
+        }
+    }
+    let audiences = vec!["api://gate".to_owned()];
+    let other = Profile::Oidc { audiences, clients: Vec::new() };
+    let fixture = Fixture::changed(other, served).await;
+    fixture.server.publish(&[&key]);
+    fixture.auth.start().await;
+    assert!(fixture.verify(&token(json!("api://gate"))).await.is_ok());
+    let refused = fixture.auth.verify(&bearer(&token(json!(a))), Some(&server(0))).await;
+    assert!(refused.is_err(), "this issuer knows no URIs");
 }

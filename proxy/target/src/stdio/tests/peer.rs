@@ -180,6 +180,7 @@ fn of_body(tool: &str, body: String, said: Said<'_>) -> Outbound {
         hears: true,
         session: SessionRef::None,
         principal: Arc::new(Principal::anonymous()),
+        server: None,
         request_id: Arc::clone(&outbound.request_id),
         deadline: outbound.deadline,
         ledger: Arc::clone(&outbound.ledger),

@@ -23,10 +23,11 @@ const MESSAGE: usize = 1000;
 /// Events and links of one document.
 const LISTED: usize = 100;
 /// What X-Ray indexes, so that traces can be searched by it; of 50 at most.
-const ANNOTATED: [&str; 7] = [
+const ANNOTATED: [&str; 8] = [
     name::METHOD,
     name::TOOL,
     name::TARGET,
+    name::SERVER,
     name::ERROR_TYPE,
     name::BLAME,
     name::SESSION,

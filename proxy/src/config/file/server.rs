@@ -1,0 +1,46 @@
+//! Servers as written: parts of what the targets offer, each at a path of its own.
+//!
+//! In: the tree after the schema walk. Out: the same keys, typed. It holds no
+//! defaults; `resolve` fills them in.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use toolgate_mcp::Pattern;
+
+use crate::config::choice::Prefix;
+use crate::config::text::Text;
+use crate::config::words::Scope;
+
+/// A server: a part of what the targets offer, at `/mcp/NAME`.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schemars(title = "a server", extend("required" = ["targets"]))]
+pub(crate) struct Server {
+    /// The targets it has something of, in the order of `targets`.
+    #[schemars(extend("minItems" = 1, "uniqueItems" = true))]
+    pub(crate) targets: Vec<String>,
+    /// Which of their tools, by full name `target___tool`. Absent: all.
+    pub(crate) tools: Option<Names>,
+    /// Which of their prompts, by full name `target___prompt`. Absent: all.
+    pub(crate) prompts: Option<Names>,
+    /// Which of their resources and templates, by URI. Absent: all.
+    pub(crate) resources: Option<Names>,
+    /// How names of different targets are kept apart here. Absent: as for the gateway.
+    pub(crate) prefix: Option<Prefix>,
+    /// Scopes every call here needs, besides `auth.scopes`.
+    pub(crate) scopes: Vec<Text<Scope>>,
+    /// What models are told, before what the targets say of themselves.
+    #[schemars(length(min = 1, max = 16_384))]
+    pub(crate) instructions: Option<String>,
+}
+
+/// Which names pass: what `allow` fits (absent: all), without what `deny` fits.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schemars(title = "a selection")]
+pub(crate) struct Names {
+    /// What may pass. Absent: everything.
+    pub(crate) allow: Vec<Text<Pattern>>,
+    /// What may not, even if `allow` fits it.
+    pub(crate) deny: Vec<Text<Pattern>>,
+}

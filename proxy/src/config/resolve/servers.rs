@@ -1,0 +1,37 @@
+//! Servers: what is written, in full.
+//!
+//! In: `servers` as written. Out: each complete, its targets in the order of
+//! `targets`. It never invents a server.
+
+use toolgate_mcp::Sieve;
+
+use super::scopes;
+use crate::config::choice::Prefix;
+use crate::config::file::{self, File};
+use crate::config::resolved::{Server, Target};
+
+pub(super) fn servers(file: &File, targets: &[Target], prefix: Prefix) -> Vec<Server> {
+    let server = |(name, written): &(String, file::Server)| Server {
+        name: name.clone(),
+        targets: targets
+            .iter()
+            .filter(|target| written.targets.contains(&target.name))
+            .map(|target| target.name.clone())
+            .collect(),
+        tools: sieve(written.tools.as_ref()),
+        prompts: sieve(written.prompts.as_ref()),
+        resources: sieve(written.resources.as_ref()),
+        prefix: written.prefix.unwrap_or(prefix),
+        scopes: scopes(&written.scopes),
+        instructions: written.instructions.clone(),
+    };
+    file.servers.0.iter().map(server).collect()
+}
+
+fn sieve(written: Option<&file::Names>) -> Sieve {
+    let Some(file::Names { allow, deny }) = written else { return Sieve::default() };
+    Sieve {
+        allow: allow.iter().map(|pattern| pattern.0.clone()).collect(),
+        deny: deny.iter().map(|pattern| pattern.0.clone()).collect(),
+    }
+}
