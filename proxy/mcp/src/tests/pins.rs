@@ -5,12 +5,15 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use toolgate_call::{
-    Directory as _, Kind, Listed, Policy, Principal, RawJson, Reason, Scopes, Subject,
+    Directory as _, Kind, Listed, Method, Policy, Principal, RawJson, Reason, Scopes, Subject,
+    Version,
 };
 use toolgate_telemetry::{ContractAction, ContractChange, Telemetry, Word as _};
 
 use super::lists::{Script, registry, spec};
+use super::routing::call;
 use crate::contract::{Actions, Contract, Contracts, Definition, Pin};
+use crate::tasks::Bound;
 use crate::{Prefix, Registry, TargetSpec};
 
 /// A target `t`, its registry and its metrics.
@@ -316,4 +319,20 @@ async fn a_member_that_is_there_twice_is_never_what_was_approved() {
     rig.registry.changed("t").await;
     assert_eq!(rig.changes("breaking", "pinned"), Some(1.0));
     assert_eq!(rig.listed().await, [("t___search".into(), "Finds things".into())]);
+}
+
+#[tokio::test]
+async fn a_task_of_a_tool_that_is_held_back_can_be_ended_and_no_more() {
+    let approved = [approved()];
+    let rig = Rig::new(&approved, Some(&approved), Actions::all(ContractAction::Quarantine)).await;
+    let (target, tool, id) = ("t".to_owned(), "search".to_owned(), "1".to_owned());
+    let bound = Bound { target, tool, id };
+    let may = |method| {
+        let plan = rig.registry.plan_of_task(&bound, &call(method, Version::LATEST)).unwrap();
+        Policy::open().decide(&Principal::anonymous(), Subject::One(&plan)).is_ok()
+    };
+    let methods = [Method::TasksGet, Method::TasksUpdate, Method::TasksCancel];
+    assert_eq!(methods.map(may), [true, true, true]);
+    rig.now_lists(&[with("/inputSchema/properties", "notes", json!({ "type": "string" }))]).await;
+    assert_eq!(methods.map(may), [false, false, true]);
 }
