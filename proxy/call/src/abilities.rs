@@ -11,6 +11,10 @@ use crate::{RawJson, Version};
 
 /// The extension of tasks (SEP-2663), by which a tool's answer may be a task.
 pub const TASKS: &str = "io.modelcontextprotocol/tasks";
+/// The extension of MCP Apps (SEP-1865): pages that a client shows, which are resources like others.
+pub const UI: &str = "io.modelcontextprotocol/ui";
+/// The extensions that can be had through the gateway: all they need finds its way.
+pub const ROUTED: [&str; 2] = [TASKS, UI];
 
 /// A set of abilities (2026-07-28 `client/elicitation`, `client/sampling`, `client/roots`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

@@ -34,7 +34,7 @@ mod server;
 pub mod name;
 pub mod trace;
 
-pub use abilities::{Abilities, TASKS};
+pub use abilities::{Abilities, ROUTED, TASKS, UI};
 pub use ask::{AskKind, MOST_OPEN, OpenQuestions, PATIENCE, Question, Respond, Said};
 pub use call::{Call, Mirrored, Session, SessionRef};
 pub use deadline::Deadline;

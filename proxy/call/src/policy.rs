@@ -153,8 +153,8 @@ impl Policy {
 fn quarantined(plan: &Plan) -> Refusal {
     let Plan { target, full, .. } = plan;
     let message = format!(
-        "`{full}` is quarantined: `{target}` describes it differently from what was approved; \
-         nothing was sent. The gateway's operator sees the difference with `toolgate pins diff`"
+        "`{full}` is quarantined: what `{target}` says of it was not approved; nothing was sent. \
+         The gateway's operator sees the difference with `toolgate pins diff`"
     );
     Refusal::target(Reason::Quarantined, target, message)
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use bytes::{BufMut, BytesMut};
 use serde_json::{Map, Value, json};
-use toolgate_call::{Era, Kind, Listed, RawJson, TASKS, Version};
+use toolgate_call::{Era, Kind, Listed, RawJson, TASKS, UI, Version};
 
 use crate::list::{About, cut};
 use crate::local::ModernFields;
@@ -97,8 +97,14 @@ fn capabilities(catalog: &Catalog) -> Map<String, Value> {
 /// The same with what only 2026-07-28 has words for.
 fn modern(catalog: &Catalog) -> Value {
     let mut all = capabilities(catalog);
-    if has_tasks(catalog, Era::Modern) {
-        all.insert("extensions".into(), json!({ TASKS: {} }));
+    let has_ui = catalog.abouts.iter().any(|(_, about)| about.ui);
+    let extensions: Map<String, Value> = [(TASKS, has_tasks(catalog, Era::Modern)), (UI, has_ui)]
+        .into_iter()
+        .filter(|(_, has)| *has)
+        .map(|(name, _)| (name.to_owned(), json!({})))
+        .collect();
+    if !extensions.is_empty() {
+        all.insert("extensions".into(), extensions.into());
     }
     Value::Object(all)
 }

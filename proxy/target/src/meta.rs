@@ -9,7 +9,7 @@ use std::borrow::Cow;
 
 use memchr::memmem;
 use toolgate_call::{
-    Abilities, Era, LogLevel, Members, MetaEdit, Permitted, Rewrite, SpanContext, TASKS, Version,
+    Abilities, Era, LogLevel, Members, MetaEdit, Permitted, ROUTED, Rewrite, SpanContext, Version,
     Watched, member, object,
 };
 
@@ -148,8 +148,8 @@ fn text(traceparent: Option<&[u8; SpanContext::TEXT]>) -> Option<&str> {
     traceparent.and_then(|text| std::str::from_utf8(text).ok())
 }
 
-/// The same object that declares no other extension than that of tasks: what others add to the
-/// protocol would not find its way.
+/// The same object that declares no other extensions than those that are routed: what others add to
+/// the protocol would not find its way.
 fn routable(meta: &[u8]) -> Vec<u8> {
     let within = |text: &[u8], key: &str, change: &dyn Fn(&[u8]) -> String| {
         let Members(all) = Members::of(text);
@@ -161,7 +161,7 @@ fn routable(meta: &[u8]) -> Vec<u8> {
     };
     let ours = |all: &[u8]| {
         let Members(all) = Members::of(all);
-        let ours = all.iter().filter(|(name, _)| name == TASKS);
+        let ours = all.iter().filter(|(name, _)| ROUTED.contains(&&**name));
         object(ours.map(|(name, value)| member(name, value.get())))
     };
     let declared = |all: &[u8]| within(all, "extensions", &ours);
@@ -236,9 +236,9 @@ mod tests {
     }
 
     #[test]
-    fn only_the_extension_of_tasks_is_declared_any_further() {
-        let meta = br#"{"a":1.0,"io.modelcontextprotocol/clientCapabilities":{"roots":{},"extensions":{"io.modelcontextprotocol/ui":{},"io.modelcontextprotocol/tasks":{ "x":1}}}}"#;
-        let wanted = r#"{"a":1.0,"io.modelcontextprotocol/clientCapabilities":{"roots":{},"extensions":{"io.modelcontextprotocol/tasks":{ "x":1}}}}"#;
+    fn only_extensions_that_are_routed_are_declared_any_further() {
+        let meta = br#"{"a":1.0,"io.modelcontextprotocol/clientCapabilities":{"roots":{},"extensions":{"io.example/x":{},"io.modelcontextprotocol/ui":{},"io.modelcontextprotocol/tasks":{ "x":1}}}}"#;
+        let wanted = r#"{"a":1.0,"io.modelcontextprotocol/clientCapabilities":{"roots":{},"extensions":{"io.modelcontextprotocol/ui":{},"io.modelcontextprotocol/tasks":{ "x":1}}}}"#;
         assert_eq!(String::from_utf8(routable(meta)).unwrap(), wanted);
     }
 

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use toolgate_call::trace::{self, Remote, Said};
-use toolgate_call::{Case, Kind, Members, Method, Refusal, TASKS};
+use toolgate_call::{Case, Kind, Members, Method, ROUTED, Refusal};
 
 /// A JSON-RPC request or notification.
 #[derive(Debug, Default)]
@@ -308,7 +308,7 @@ impl MetaView<'_> {
         Some((remote, plain(self.tracestate).and_then(|text| trace::state(&text))))
     }
 
-    /// Whether the caller declares other extensions than that of tasks.
+    /// Whether the caller declares other extensions than those that are routed.
     pub(super) fn has_stray_extensions(&self) -> bool {
         let declared = self.capabilities.map(RawValue::get).unwrap_or_default();
         // Most callers declare none: then there is nothing to parse.
@@ -317,7 +317,7 @@ impl MetaView<'_> {
         }
         let all = Members::of(declared.as_bytes()).get("extensions").map(RawValue::get);
         let Members(all) = Members::of(all.unwrap_or_default().as_bytes());
-        all.iter().any(|(name, _)| name != TASKS)
+        all.iter().any(|(name, _)| !ROUTED.contains(&&**name))
     }
 
     /// Whether there are members about a trace that must not travel on.

@@ -70,11 +70,12 @@ fn a_task_goes_by_its_id_which_stands_in_a_header_as_well() {
 }
 
 #[test]
-fn extensions_that_cannot_be_had_are_told_from_that_of_tasks() {
+fn extensions_that_cannot_be_had_are_told_from_those_that_can() {
     for (declared, stray) in [
         ("{}", false),
         (r#"{"extensions":{}}"#, false),
         (r#"{"extensions":{"io.modelcontextprotocol/tasks":{}}}"#, false),
+        (r#"{"extensions":{"io.modelcontextprotocol/ui":{"mimeTypes":["x"]}}}"#, false),
         (r#"{"extensions":{"io.modelcontextprotocol/tasks":{},"x/y":{}}}"#, true),
         (r#"{"sampling":{"extensions":1}}"#, false),
     ] {

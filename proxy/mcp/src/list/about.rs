@@ -26,6 +26,8 @@ pub(crate) struct About {
     pub(crate) logging: bool,
     /// In which form it has tasks.
     pub(crate) tasks: Tasks,
+    /// Whether it has pages for clients to show (MCP Apps).
+    pub(crate) ui: bool,
     /// What models are told about it.
     pub(crate) instructions: Option<Arc<str>>,
 }
@@ -78,6 +80,8 @@ struct Capabilities {
 struct Extensions {
     #[serde(rename = "io.modelcontextprotocol/tasks")]
     tasks: Option<IgnoredAny>,
+    #[serde(rename = "io.modelcontextprotocol/ui")]
+    ui: Option<IgnoredAny>,
 }
 
 #[derive(Default, Deserialize)]
@@ -119,6 +123,7 @@ impl About {
         let said = instructions.filter(|text| !text.trim().is_empty());
         Self {
             tools: capabilities.tools.is_some(),
+            ui: era == Era::Modern && capabilities.extensions.ui.is_some(),
             prompts: capabilities.prompts.is_some(),
             resources: capabilities.resources.is_some(),
             subscribe: capabilities.resources.is_some_and(|resources| resources.subscribe),

@@ -85,7 +85,11 @@ impl Rig {
                 }
                 Op::List { what, .. } => json!({ (what.member()): [] }),
                 Op::Describe | Op::Probe => {
-                    let extensions = json!({ "io.modelcontextprotocol/tasks": {} });
+                    let extensions = json!({
+                        "io.modelcontextprotocol/tasks": {},
+                        "io.modelcontextprotocol/ui": {},
+                        "io.example/x": {},
+                    });
                     let tasks = json!({ "requests": { "tools": { "call": {} } } });
                     json!({ "capabilities": { "extensions": extensions, "tasks": tasks } })
                 }
@@ -153,6 +157,21 @@ fn about(method: Method, id: &str) -> Call {
 
 fn task(_: Method) -> Value {
     json!({ "resultType": "task", "taskId": "raw", "status": "working", "x": { "taskId": "raw" } })
+}
+
+#[tokio::test]
+async fn of_extensions_only_those_are_offered_that_are_routed() {
+    for (era, offered) in [
+        (
+            Era::Modern,
+            json!({ "io.modelcontextprotocol/tasks": {}, "io.modelcontextprotocol/ui": {} }),
+        ),
+        (Era::Legacy, json!({ "io.modelcontextprotocol/tasks": {} })),
+    ] {
+        let rig = Rig::new(era, task).await;
+        let said = rig.send(call(Method::Discover, Version::LATEST)).await.unwrap();
+        assert_eq!(said["capabilities"]["extensions"], offered, "{era:?}");
+    }
 }
 
 #[tokio::test]
