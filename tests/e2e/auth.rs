@@ -6,13 +6,12 @@ use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use toolgate_tests::client::{Ask, Client};
 use toolgate_tests::gateway::{Gateway, free_address};
-use toolgate_tests::issuer::{CLIENT_ID, Issuer};
+use toolgate_tests::issuer::{CLIENT_ID, Issuer, OTHER_CLIENT};
 use toolgate_tests::sick::{Era, Sick};
 
 use crate::expect::{Refused, fine};
 
 const SCOPE: &str = "gateway/invoke";
-const OTHER_CLIENT: &str = "5other00client00id5";
 
 /// A gateway that takes tokens of one issuer, before one target.
 struct House {

@@ -6,10 +6,9 @@ use serde_json::{Value, json};
 use toolgate_tests::client::{Ask, Client, Opened, message};
 use toolgate_tests::gateway::Gateway;
 use toolgate_tests::herald::{Era, Herald};
-use toolgate_tests::issuer::{CLIENT_ID, Issuer};
+use toolgate_tests::issuer::{CLIENT_ID, Issuer, OTHER_CLIENT};
 use toolgate_tests::wait::until;
 
-const OTHER: &str = "5other00client00id5";
 const SCOPE: &str = "gateway/invoke";
 
 /// A gateway before an older herald whose calls wait, and two callers.
@@ -27,7 +26,7 @@ impl Scene {
         let config = format!(
             "auth:
   issuers:
-    - {{ name: pool, profile: cognito, issuer: \"{}\", clients: [{CLIENT_ID}, {OTHER}] }}
+    - {{ name: pool, profile: cognito, issuer: \"{}\", clients: [{CLIENT_ID}, {OTHER_CLIENT}] }}
   scopes: [{SCOPE}]
 defaults: {{ list_ttl: 1h }}
 targets:
@@ -37,11 +36,8 @@ targets:
             herald.url()
         );
         let gateway = Gateway::start(&config).await?;
-        let mut claims = issuer.claims(&[SCOPE]);
-        claims["sub"] = OTHER.into();
-        claims["client_id"] = OTHER.into();
         let one = gateway.client().with_token(issuer.token(&[SCOPE]));
-        let other = gateway.client().with_token(issuer.mint(claims));
+        let other = gateway.client().with_token(issuer.others_token(&[SCOPE]));
         until("the herald's tools are listed", async || {
             Ok((one.tools().await? == ["herald___echo"]).then_some(()))
         })

@@ -87,25 +87,14 @@ const TRACEPARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-
 impl Door {
     /// Connects and, in the legacy era, opens a session.
     pub(crate) async fn enter(&self) -> Result<Client> {
-        let mut connection = Connection::open(self.address).await?;
-        let session = match self.era {
-            Era::Modern => None,
-            Era::Legacy => self.handshake(&mut connection).await?,
-        };
+        let (connection, session) = self.connect().await?;
         Ok(Client { connection, call: Template::new(self, session.as_deref())? })
     }
 
     /// Whether the subject lists the tool, that is, whether it is ready.
     pub(crate) async fn lists_tool(&self) -> Result<bool> {
-        let mut connection = Connection::open(self.address).await?;
-        let session = match self.era {
-            Era::Modern => None,
-            Era::Legacy => self.handshake(&mut connection).await?,
-        };
-        let body = self.message("tools/list", Some(FIRST_ID), json!({}));
-        let request = self.post("tools/list", None, session.as_deref(), &body);
-        let answer = connection.exchange(&request).await?;
-        ensure!(answer.status == 200, "tools/list: {}", describe(&answer));
+        let (mut connection, request) = self.about_to_list().await?;
+        let answer = listed(&mut connection, &request).await?;
         let quoted = format!("\"{}\"", self.tool);
         Ok(memmem::find(&answer.body, quoted.as_bytes()).is_some())
     }
@@ -113,22 +102,32 @@ impl Door {
     /// How long a page of the list takes over a connection that is open, so many times, and how many
     /// tools are on it.
     pub(crate) async fn times_list(&self, times: usize) -> Result<(Vec<Duration>, usize)> {
+        let (mut connection, request) = self.about_to_list().await?;
+        let (mut took, mut tools) = (Vec::with_capacity(times), 0);
+        for _ in 0..times {
+            let start = Instant::now();
+            let answer = listed(&mut connection, &request).await?;
+            took.push(start.elapsed());
+            tools = memmem::find_iter(&answer.body, b"\"inputSchema\"").count();
+        }
+        Ok((took, tools))
+    }
+
+    /// A connection, with what asks for the first page of the list on it.
+    async fn about_to_list(&self) -> Result<(Connection, Vec<u8>)> {
+        let (connection, session) = self.connect().await?;
+        let body = self.message("tools/list", Some(FIRST_ID), json!({}));
+        Ok((connection, self.post("tools/list", None, session.as_deref(), &body)))
+    }
+
+    /// A connection and, in the legacy era, a session.
+    async fn connect(&self) -> Result<(Connection, Option<String>)> {
         let mut connection = Connection::open(self.address).await?;
         let session = match self.era {
             Era::Modern => None,
             Era::Legacy => self.handshake(&mut connection).await?,
         };
-        let body = self.message("tools/list", Some(FIRST_ID), json!({}));
-        let request = self.post("tools/list", None, session.as_deref(), &body);
-        let (mut took, mut tools) = (Vec::with_capacity(times), 0);
-        for _ in 0..times {
-            let start = Instant::now();
-            let answer = connection.exchange(&request).await?;
-            took.push(start.elapsed());
-            ensure!(answer.status == 200, "tools/list: {}", describe(&answer));
-            tools = memmem::find_iter(&answer.body, b"\"inputSchema\"").count();
-        }
-        Ok((took, tools))
+        Ok((connection, session))
     }
 
     /// Whether the subject answers 401 to a token whose signature is wrong.
@@ -235,6 +234,12 @@ impl Template {
         }
         overwrite(&mut self.text, 0, &digits)
     }
+}
+
+async fn listed(connection: &mut Connection, request: &[u8]) -> Result<Answer> {
+    let answer = connection.exchange(request).await?;
+    ensure!(answer.status == 200, "tools/list: {}", describe(&answer));
+    Ok(answer)
 }
 
 fn overwrite(bytes: &mut [u8], place: usize, digits: &[u8]) -> Result<()> {

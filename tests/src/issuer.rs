@@ -26,6 +26,8 @@ use server::{Pages, Server};
 
 /// The client every token of [`Issuer::token`] was issued to.
 pub const CLIENT_ID: &str = "7tests00toolgate0client0id7";
+/// Another client, for tokens of somebody else.
+pub const OTHER_CLIENT: &str = "5other00client00id5";
 /// Path of the discovery document, below the issuer (OpenID Connect Discovery section 4).
 pub const DISCOVERY_PATH: &str = "/.well-known/openid-configuration";
 /// Path of the JWK set, below the issuer.
@@ -197,6 +199,17 @@ impl Issuer {
     #[must_use]
     pub fn token(&self, scopes: &[&str]) -> String {
         self.mint(self.claims(scopes))
+    }
+
+    /// The same of [`OTHER_CLIENT`].
+    #[must_use]
+    pub fn others_token(&self, scopes: &[&str]) -> String {
+        let mut claims = self.claims(scopes);
+        if let Some(claims) = claims.as_object_mut() {
+            claims.insert("sub".to_owned(), OTHER_CLIENT.into());
+            claims.insert("client_id".to_owned(), OTHER_CLIENT.into());
+        }
+        self.mint(claims)
     }
 
     /// Signs `claims` as they are with the newest key (RS256, its `kid`).

@@ -4,21 +4,20 @@ use anyhow::{Context, Result, ensure};
 use serde_json::json;
 use toolgate_tests::client::{Ask, Client, message};
 use toolgate_tests::gateway::Gateway;
-use toolgate_tests::issuer::{CLIENT_ID, Issuer};
+use toolgate_tests::issuer::{CLIENT_ID, Issuer, OTHER_CLIENT};
 use toolgate_tests::upstream::Upstream;
 
 use crate::asks::scene::{able, answers, request};
 use crate::expect::OPEN;
 
 const SCOPE: &str = "gateway/invoke";
-const OTHER: &str = "5other00client00id5";
 
 /// A gateway that takes tokens of two clients, and one with the token of each.
 async fn house(issuer: &Issuer, upstream: &Upstream) -> Result<(Gateway, Client, Client)> {
     let config = format!(
         "auth:
   issuers:
-    - {{ name: pool, profile: cognito, issuer: \"{}\", clients: [{CLIENT_ID}, {OTHER}] }}
+    - {{ name: pool, profile: cognito, issuer: \"{}\", clients: [{CLIENT_ID}, {OTHER_CLIENT}] }}
   scopes: [{SCOPE}]
 targets:
   q: {{ mcp: {{ url: \"{}\" }} }}
@@ -27,11 +26,8 @@ targets:
         upstream.url()
     );
     let gateway = Gateway::start(&config).await?;
-    let mut claims = issuer.claims(&[SCOPE]);
-    claims["sub"] = OTHER.into();
-    claims["client_id"] = OTHER.into();
     let one = gateway.client().with_token(issuer.token(&[SCOPE]));
-    let other = gateway.client().with_token(issuer.mint(claims));
+    let other = gateway.client().with_token(issuer.others_token(&[SCOPE]));
     Ok((gateway, one, other))
 }
 
