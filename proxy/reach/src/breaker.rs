@@ -159,7 +159,6 @@ impl Circuit {
     }
 
     fn refuse(&self, wait: Duration) -> Refusal {
-        self.metrics.circuit_rejected();
         let wait = whole_seconds(wait);
         let message = format!(
             "target `{}` failed again and again and is left alone; nothing was sent; it opens \

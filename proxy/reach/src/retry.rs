@@ -3,7 +3,7 @@
 //! Enters: an operation with its deadline. Leaves: the first reply, or the last refusal, which says
 //! whether the caller may repeat the call and, if nobody can know whether it was carried out, says
 //! that. A call of which nothing was sent waits a little for a target that is just being restarted;
-//! that is no retry, and costs no budget. Never: a second sending of something that may have been
+//! that is no retry, and costs neither budget nor an attempt of the plan. Never: a second sending of something that may have been
 //! carried out, unless doing it twice is the same as doing it once; never a pause past the deadline.
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -46,6 +46,8 @@ pub(crate) struct Retry<S> {
 struct Tries<'a> {
     metrics: &'a TargetMetrics,
     made: u32,
+    /// How many of them only looked whether the target is back.
+    looks: u32,
     /// The failure that led to the attempt in flight.
     cause: Option<Refusal>,
 }
@@ -114,9 +116,12 @@ impl<S> Retry<S> {
     /// looks; `None`: it is not waited for.
     fn awaits(&self, trip: Trip<'_>, refusal: &Refusal, looks: u32) -> Option<Duration> {
         let is_unsent_call = trip.outbound.plan().is_some() && !may_have_been_sent(refusal);
-        if !is_unsent_call
-            || !matches!(refusal.reason(), Reason::ConnectRefused | Reason::CircuitOpen)
-        {
+        // A target that says when to come back was waited for already, as far as that is of use.
+        let may_be_back = match refusal.reason() {
+            Reason::ConnectRefused => refusal.wait().is_none(),
+            reason => reason == Reason::CircuitOpen,
+        };
+        if !is_unsent_call || !may_be_back {
             return None;
         }
         let until = self.circuit.expected_until()?;
@@ -140,8 +145,8 @@ impl<S> Retry<S> {
 impl<S: Stage> Stage for Retry<S> {
     async fn send(&self, mut trip: Trip<'_>) -> Result<Reply, Refusal> {
         self.deposit(trip.now);
-        let mut tries = Tries { metrics: &self.metrics, made: 0, cause: None };
-        let mut looks = 0;
+        let mut tries = Tries { metrics: &self.metrics, made: 0, looks: 0, cause: None };
+        let mut paused = 0;
         let ending = loop {
             tries.made += 1;
             let refusal = match self.inner.send(trip).await {
@@ -151,15 +156,16 @@ impl<S: Stage> Stage for Retry<S> {
                 }
                 Err(refusal) => refusal,
             };
-            if let Some(pause) = self.awaits(trip, &refusal, looks) {
-                looks += 1;
-                tries.made -= 1;
+            if let Some(pause) = self.awaits(trip, &refusal, paused) {
+                paused += 1;
+                tries.looked(&refusal);
                 trip.outbound.ledger.enter(Phase::Backoff);
                 tokio::time::sleep(pause).await;
                 trip = trip.again();
                 continue;
             }
             if refusal.reason() == Reason::CircuitOpen {
+                self.metrics.circuit_rejected();
                 if tries.cause.is_some() {
                     self.budget.refund(Instant::now());
                 }
@@ -167,7 +173,8 @@ impl<S: Stage> Stage for Retry<S> {
             }
             tries.ended(false);
             let now = Instant::now().into_std();
-            let failure = Failure { attempt: tries.made, refusal: &refusal, now };
+            let attempt = tries.made - tries.looks;
+            let failure = Failure { attempt, refusal: &refusal, now };
             let Some(pause) = self.decide(trip, &failure) else { break Err(refusal) };
             trip.outbound.ledger.enter_at(Phase::Backoff, now);
             tokio::time::sleep(pause).await;
@@ -186,6 +193,15 @@ impl Tries<'_> {
     fn ended(&mut self, success: bool) {
         if let Some(cause) = self.cause.take() {
             self.metrics.retried(cause.reason(), success);
+        }
+    }
+
+    /// An attempt did not find the target; one that the breaker refused was none.
+    fn looked(&mut self, refusal: &Refusal) {
+        if refusal.reason() == Reason::CircuitOpen {
+            self.made -= 1;
+        } else {
+            self.looks += 1;
         }
     }
 

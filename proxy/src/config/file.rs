@@ -207,7 +207,7 @@ pub(crate) struct Breaker {
     /// Failures in a row that open it. Default `5`.
     #[schemars(range(min = 1, max = 1000))]
     pub(crate) failures: Option<u32>,
-    /// How long it stays open before one call may try. Default `10s`.
+    /// How long it stays open before one call may try; doubled by each that fails, up to eight times. For a target that cannot be connected to it is the longest, from 250 ms on. Default `10s`.
     pub(crate) open: Option<Text<Duration>>,
 }
 

@@ -84,6 +84,8 @@ impl Machine {
         if pass.epoch != self.epoch {
             return;
         }
+        // What trials have shown of a target that was away says nothing of one that is ill.
+        let was_away = self.gone_since.is_some();
         self.gone_since = match signal {
             Signal::Well | Signal::Failing => None,
             Signal::Away => self.gone_since.or(Some(now)),
@@ -95,6 +97,10 @@ impl Machine {
                 self.count(failures + 1, now);
             }
             (State::HalfOpen { .. }, Signal::Well) => self.close(),
+            (State::HalfOpen { .. }, Signal::Failing) if was_away => {
+                self.failed_trials = 0;
+                self.open_at(now);
+            }
             (State::HalfOpen { .. }, Signal::Failing | Signal::Away) => {
                 self.failed_trials += 1;
                 self.open_at(now);

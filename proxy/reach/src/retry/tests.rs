@@ -303,7 +303,8 @@ async fn a_target_that_was_well_is_waited_for_while_it_is_restarted() {
     // Five attempts open the circuit; it lets one through after 250 ms, and one after 500 more.
     assert!(took > Duration::from_millis(750) && took < Duration::from_secs(2), "{took:?}");
     assert_eq!(rig.attempts(), 1 + 7);
-    assert_eq!(rig.metric("toolgate_call_attempts_sum", &[]), 2.0, "looking is no attempt");
+    assert_eq!(rig.metric("toolgate_call_attempts_sum", &[]), 8.0, "as many as there were");
+    assert_eq!(rig.metric("toolgate_circuit_rejected_total", &[]), 0.0, "nobody was refused");
     assert_eq!(rig.metric("toolgate_retries_total", &[]), 0.0);
     assert_eq!(rig.metric(SUPPRESSED, &[]), 0.0);
 }
@@ -347,4 +348,26 @@ async fn waiting_for_a_target_ends_with_the_deadline() {
     let refusal = rig.refused(call_within(once(), Duration::from_millis(300))).await;
     assert!(matches!(refusal.reason(), Reason::ConnectRefused | Reason::CircuitOpen), "{refusal}");
     assert!(start.elapsed() < Duration::from_millis(300));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_target_that_says_when_it_is_back_is_not_waited_for_twice() {
+    let told = || Step::Fails(unsent(Reason::ConnectRefused).retry_after(Duration::from_secs(1)));
+    let rig = Rig::new([Step::Answers, told(), told()]);
+    rig.send(call(once())).await.unwrap();
+    let start = Instant::now();
+    let refusal = rig.refused(call(once())).await;
+    assert_eq!((refusal.wait(), start.elapsed()), (Some(Duration::from_secs(1)), Duration::ZERO));
+    assert_eq!(rig.attempts(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn looking_uses_up_no_attempt_of_the_plan() {
+    let mut steps = vec![Step::Answers, refuse(Reason::ConnectRefused)];
+    steps.push(fail(Reason::Upstream5xx));
+    let rig = Rig::new(steps);
+    rig.send(call(tool())).await.unwrap();
+    let plan = Plan { retry: retry(2), ..idempotent() };
+    rig.send(call(plan)).await.unwrap();
+    assert_eq!(rig.attempts(), 1 + 3, "a look, an attempt that failed, and its repetition");
 }

@@ -122,6 +122,25 @@ fn a_target_that_cannot_be_reached_is_tried_again_soon() {
 }
 
 #[test]
+fn a_target_that_comes_back_ill_is_left_alone_as_one_that_fell_ill() {
+    let (mut machine, mut now) = machine();
+    for _ in 0..3 {
+        let pass = machine.admit(now).unwrap();
+        machine.settle(&pass, Signal::Away, now);
+    }
+    for millis in [250, 500, 1_000] {
+        now += Duration::from_millis(millis);
+        let trial = machine.admit(now).unwrap();
+        machine.settle(&trial, Signal::Away, now);
+    }
+    for factor in [1, 2, 4] {
+        now += OPEN * 8;
+        fail(&mut machine, now, 1);
+        assert_eq!(machine.admit(now), Err(OPEN * factor));
+    }
+}
+
+#[test]
 fn a_threshold_of_none_never_opens() {
     let now = Instant::now();
     let mut machine = Machine::new(0, OPEN);
@@ -163,6 +182,8 @@ struct Model {
     trial: Option<usize>,
     trying: bool,
     failed_trials: u32,
+    /// On what it has opened last.
+    last: Option<Signal>,
 }
 
 impl Model {
@@ -210,7 +231,9 @@ impl Model {
                 (self.trying, self.failed_trials) = (false, 0);
             }
             Signal::Failing | Signal::Away => {
-                self.failed_trials += 1;
+                // Trials of a target that was away tell nothing of one that is ill.
+                let fell_ill = signal == Signal::Failing && self.last == Some(Signal::Away);
+                self.failed_trials = if fell_ill { 0 } else { self.failed_trials + 1 };
                 self.trying = false;
                 self.open(now, signal);
             }
@@ -220,6 +243,7 @@ impl Model {
 
     fn open(&mut self, now: u64, last: Signal) {
         self.history.clear();
+        self.last = Some(last);
         let lasts = if last == Signal::Away {
             (250 << self.failed_trials.min(9)).min(5_000)
         } else {
