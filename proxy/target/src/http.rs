@@ -250,17 +250,20 @@ impl Inner {
     /// asked for what they are about. If that fails, the call goes on without them.
     async fn raise_level(&self, outbound: &Outbound, session: &Session) {
         let Op::Call(permitted) = &outbound.op else { return };
-        let Some(level) = permitted.log_level().filter(|level| session.logs.raise(*level)) else {
-            return;
-        };
+        let Some(level) = permitted.log_level() else { return };
+        let Some(raised) = session.logs.raise(level) else { return };
+        // Nothing of the call itself is on its way.
+        outbound.ledger.enter(Phase::Connect);
         let (request, ledger) =
             (request::set_level(self, session, level), Ledger::new(std::time::Instant::now()));
         let said = async {
-            if let Ok(answer) = exchange::send(self, request, &ledger).await {
-                let _read = answer.body.read_all(exchange::ERROR_BODY, LEVEL_LIMIT).await;
-            }
+            let answer = exchange::send(self, request, &ledger).await?;
+            let is_set = answer.status.is_success();
+            answer.body.read_all(exchange::ERROR_BODY, LEVEL_LIMIT).await.map(|_| is_set)
         };
-        let _in_time = tokio::time::timeout(LEVEL_LIMIT, Box::pin(said)).await;
+        if let Ok(Ok(true)) = tokio::time::timeout(LEVEL_LIMIT, Box::pin(said)).await {
+            raised.told();
+        }
     }
 
     async fn session(self: &Arc<Self>, outbound: &Outbound) -> Result<Arc<Session>, Failure> {

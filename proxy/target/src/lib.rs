@@ -10,6 +10,7 @@ mod stdio;
 
 mod ask;
 mod era;
+mod left;
 mod meta;
 mod progress;
 mod retry;

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
+use tokio::sync::watch;
 use toolgate_call::{LogLevel, RawJson, Watched};
 
 /// No level was set.
@@ -21,6 +22,11 @@ pub(crate) struct Logs {
     offered: bool,
     level: AtomicU8,
 }
+
+/// A level on its way to the server. Dropped before it was told, it counts as not set.
+#[derive(Debug)]
+#[must_use = "dropped, it counts as not set"]
+pub(crate) struct Raised<'a>(&'a Logs);
 
 #[derive(Deserialize)]
 struct About {
@@ -48,10 +54,37 @@ impl Logs {
         self.offered
     }
 
-    /// Whether the server must be told of that level: it sends messages, but not those.
-    pub(crate) fn raise(&self, level: LogLevel) -> bool {
+    /// The server must be told of that level: it sends messages, but not those. `None`: it need not.
+    pub(crate) fn raise(&self, level: LogLevel) -> Option<Raised<'_>> {
         let wanted = level as u8;
-        self.offered && self.level.fetch_min(wanted, Relaxed) > wanted
+        let must = self.offered && self.level.fetch_min(wanted, Relaxed) > wanted;
+        must.then_some(Raised(self))
+    }
+}
+
+// === impl Raised ===
+
+impl Raised<'_> {
+    /// The server was told.
+    pub(crate) fn told(self) {
+        std::mem::forget(self);
+    }
+}
+
+impl Drop for Raised<'_> {
+    /// Nobody knows which level the server has: the next caller says it anew.
+    fn drop(&mut self) {
+        self.0.level.store(UNSET, Relaxed);
+    }
+}
+
+/// What a modern server says first on a subscription.
+pub(crate) const ACKNOWLEDGED: &str = "notifications/subscriptions/acknowledged";
+
+/// Waits until something else is watched.
+pub(crate) async fn altered(watched: &mut watch::Receiver<Watched>) {
+    if watched.changed().await.is_err() {
+        std::future::pending::<()>().await;
     }
 }
 
@@ -83,8 +116,12 @@ mod tests {
     fn the_level_is_set_when_somebody_wants_more_and_never_back() {
         let logs = Logs::of(&RawJson::literal(r#"{"capabilities":{"logging":{}}}"#));
         let wanted = [LogLevel::Error, LogLevel::Info, LogLevel::Warning, LogLevel::Debug];
-        assert_eq!(wanted.map(|level| logs.raise(level)), [true, true, false, true]);
+        let raise = |level| logs.raise(level).map(super::Raised::told).is_some();
+        assert_eq!(wanted.map(raise), [true, true, false, true]);
+        let logs = Logs::of(&RawJson::literal(r#"{"capabilities":{"logging":{}}}"#));
+        drop(logs.raise(LogLevel::Info));
+        assert!(logs.raise(LogLevel::Info).is_some(), "it was not told");
         let mute = Logs::of(&RawJson::literal(r#"{"capabilities":{}}"#));
-        assert!(!mute.raise(LogLevel::Debug), "it has nothing to set");
+        assert!(mute.raise(LogLevel::Debug).is_none(), "it has nothing to set");
     }
 }

@@ -99,20 +99,31 @@ async fn hear(
             let (Some(target), Some(session)) = (target.upgrade(), session.upgrade()) else {
                 return Ok(());
             };
-            take(&target, &session, event);
+            if let Ok(message) = read_message(event) {
+                take(&target, &session, message);
+            }
         }
     }
     Ok(())
 }
 
+/// Whether nothing in a message says which call it is about.
+pub(super) fn may_be_anothers(message: &Incoming) -> bool {
+    match message {
+        Incoming::Request { .. } => true,
+        Incoming::Notice { method, .. } => is_message(method),
+        Incoming::Answer { .. } => false,
+    }
+}
+
 /// Takes a message. What is neither a question nor about a call is heard on the gateway's own session.
-fn take(target: &Arc<Inner>, session: &Arc<Session>, event: Bytes) {
-    let (id, method, raw) = match read_message(event) {
-        Ok(Incoming::Request { id, method, raw }) => (id, method, raw),
-        Ok(Incoming::Notice { method, raw, .. }) if is_message(&method) => {
+pub(super) fn take(target: &Arc<Inner>, session: &Arc<Session>, message: Incoming) {
+    let (id, method, raw) = match message {
+        Incoming::Request { id, method, raw } => (id, method, raw),
+        Incoming::Notice { method, raw, .. } if is_message(&method) => {
             return session.calls.logged(raw);
         }
-        Ok(Incoming::Notice { .. } | Incoming::Answer { .. }) | Err(_) => return,
+        Incoming::Notice { .. } | Incoming::Answer { .. } => return,
     };
     if method == "ping" {
         stream::answer(target, session, &id, &method);

@@ -7,15 +7,13 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tokio::sync::mpsc;
 use toolgate_call::{MOST_OPEN, Principal, Question, RawJson};
 
 use super::session::Session;
-
-/// How long a log message may be on its way: so long after a call has ended, one may be about it.
-const LATE: Duration = Duration::from_secs(2);
+use crate::left::Left;
 
 /// What a target says of a call beside its stream.
 #[derive(Debug)]
@@ -43,14 +41,6 @@ struct Open {
     whose: Option<Arc<Principal>>,
 }
 
-/// Whose calls have ended lately.
-#[derive(Debug, Default)]
-struct Left {
-    last: Option<(Arc<Principal>, Instant)>,
-    /// When a call of somebody else than the last one's ended.
-    mixed: Option<Instant>,
-}
-
 /// A call in flight, and what is said beside its stream.
 pub(super) struct InFlight {
     session: Arc<Session>,
@@ -61,10 +51,14 @@ pub(super) struct InFlight {
 // === impl Calls ===
 
 impl Calls {
-    /// The only call in flight.
+    /// The only call in flight, if a question can be about no other: none of somebody else has ended
+    /// just before.
     pub(super) fn sole(&self) -> Option<mpsc::Sender<Beside>> {
         let state = self.lock();
-        state.sole().map(|open| open.beside.clone())
+        let (sole, now) = (state.sole()?, Instant::now());
+        let whose = sole.whose.as_deref();
+        let is_clear = whose.is_none_or(|whose| !state.left.may_concern_another(whose, now));
+        is_clear.then(|| sole.beside.clone())
     }
 
     /// The target has sent a log message. Nothing in it says for whom: it is the only caller's, if
@@ -93,33 +87,6 @@ impl State {
     }
 }
 
-// === impl Left ===
-
-impl Left {
-    fn note(&mut self, whose: Arc<Principal>, now: Instant) {
-        if self.last_was_another(&whose, now) {
-            self.mixed = Some(now);
-        }
-        self.last = Some((whose, now));
-    }
-
-    fn may_concern_another(&self, whose: &Principal, now: Instant) -> bool {
-        self.mixed.is_some_and(|at| is_late(at, now)) || self.last_was_another(whose, now)
-    }
-
-    /// Whether the last call that has ended lately was somebody else's.
-    fn last_was_another(&self, whose: &Principal, now: Instant) -> bool {
-        let is_other =
-            |other: &Principal| (&other.issuer, &other.subject) != (&whose.issuer, &whose.subject);
-        self.last.as_ref().is_some_and(|(other, at)| is_late(*at, now) && is_other(other))
-    }
-}
-
-/// Whether a message about a call that ended then may still come.
-fn is_late(ended: Instant, now: Instant) -> bool {
-    now.saturating_duration_since(ended) < LATE
-}
-
 // === impl InFlight ===
 
 impl InFlight {
@@ -143,37 +110,5 @@ impl Drop for InFlight {
         if let Some(whose) = ended {
             state.left.note(whose, Instant::now());
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    //! Whose a message may be.
-
-    use std::sync::Arc;
-    use std::time::{Duration, Instant};
-
-    use toolgate_call::Principal;
-
-    use super::{LATE, Left};
-
-    fn somebody(subject: &str) -> Arc<Principal> {
-        Arc::new(Principal { subject: subject.into(), ..Principal::anonymous() })
-    }
-
-    #[test]
-    fn what_comes_late_may_be_about_a_call_that_has_ended() {
-        let (a, b, start) = (somebody("a"), somebody("b"), Instant::now());
-        let at = |millis: u64| start + Duration::from_millis(millis);
-        let mut left = Left::default();
-        assert!(!left.may_concern_another(&a, at(0)));
-        left.note(Arc::clone(&a), at(0));
-        assert!(!left.may_concern_another(&a, at(1)), "its own");
-        assert!(left.may_concern_another(&b, at(1)));
-        assert!(!left.may_concern_another(&b, start + LATE));
-        left.note(Arc::clone(&b), at(100));
-        left.note(Arc::clone(&b), at(200));
-        assert!(left.may_concern_another(&b, at(300)), "one of `a` ended just before");
-        assert!(!left.may_concern_another(&b, at(100) + LATE));
     }
 }

@@ -27,6 +27,7 @@ use super::Inner;
 use super::failure::Failure;
 use super::stream;
 use crate::progress::{is_message, news};
+use crate::session::altered;
 use crate::wire::{Incoming, read_message};
 use crate::{NoticeSink, TargetNotice};
 use open::Stream;
@@ -346,13 +347,6 @@ async fn settled<F: Future + Unpin>(next: &mut Option<F>) -> F::Output {
 async fn differs(watched: &mut watch::Receiver<Watched>, uris: &Watched) {
     while *watched.borrow_and_update() == *uris {
         altered(watched).await;
-    }
-}
-
-/// Waits until something else is watched.
-async fn altered(watched: &mut watch::Receiver<Watched>) {
-    if watched.changed().await.is_err() {
-        std::future::pending::<()>().await;
     }
 }
 

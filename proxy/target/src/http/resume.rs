@@ -118,6 +118,11 @@ impl Source {
         }
     }
 
+    /// Whether the stream is one that was taken up.
+    pub(super) const fn is_taken_up(&self) -> bool {
+        self.taken_up.is_some()
+    }
+
     /// Whoever waits for the next event has another patience from now on.
     pub(super) fn wait_anew(&mut self) {
         if let State::Reading(body) = &mut self.state {

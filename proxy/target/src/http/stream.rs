@@ -13,10 +13,11 @@ use std::time::Duration;
 use serde_json::json;
 use tokio::time::Sleep;
 use toolgate_call::{
-    Abilities, Event, Events, Ledger, MOST_OPEN, Op, OpenQuestions, Outbound, PATIENCE, Question,
-    RawJson, Said,
+    Abilities, Deadline, Event, Events, Ledger, MOST_OPEN, Op, OpenQuestions, Outbound, PATIENCE,
+    Question, RawJson, Said,
 };
 
+use super::aside;
 use super::calls::{Beside, InFlight};
 use super::exchange::AnswerBody;
 use super::failure::Failure;
@@ -47,6 +48,8 @@ pub(super) struct TargetStream {
     asked: Option<Asked>,
     /// Whether log messages have come beside the stream.
     is_logged: bool,
+    /// Until when an answer must be out.
+    deadline: Deadline,
     /// The answer, while it waits for the last of them.
     late: Option<(Event, Pin<Box<Sleep>>)>,
 }
@@ -86,8 +89,21 @@ impl TargetStream {
         let wanted = Wanted::of(&outbound.op, cancel.session.as_ref().map(|_| id));
         let (target, ledger) = (Arc::clone(target), Arc::clone(&outbound.ledger));
         let (kept, asked, abilities) = (None, None, outbound.abilities);
-        let (late, is_logged) = (None, false);
-        Self { target, source, id, cancel, ledger, wanted, kept, abilities, asked, is_logged, late }
+        let (late, is_logged, deadline) = (None, false, outbound.deadline);
+        Self {
+            target,
+            source,
+            id,
+            cancel,
+            ledger,
+            wanted,
+            kept,
+            abilities,
+            asked,
+            is_logged,
+            deadline,
+            late,
+        }
     }
 
     /// Puts the first message back, after it was looked at.
@@ -121,7 +137,8 @@ impl TargetStream {
                     }
                     match event {
                         Ok(answer @ Event::Done(_)) if this.is_logged => {
-                            this.late = Some((answer, Box::pin(tokio::time::sleep(LATE))));
+                            let wait = this.wait_for_messages();
+                            this.late = Some((answer, Box::pin(tokio::time::sleep(wait))));
                             continue;
                         }
                         event => return Poll::Ready(Some(event)),
@@ -156,6 +173,15 @@ impl TargetStream {
             }
             Incoming::Answer { .. } => {
                 tracing::warn!(target = %self.target.config.target, "an answer nobody waits for");
+                None
+            }
+            // On a stream that was taken up, the target may speak of other calls as well.
+            beside @ (Incoming::Notice { .. } | Incoming::Request { .. })
+                if self.source.is_taken_up() && aside::may_be_anothers(&beside) =>
+            {
+                if let Some(session) = &self.cancel.session {
+                    aside::take(&self.target, session, beside);
+                }
                 None
             }
             Incoming::Notice { method, raw, progress_token } => {
@@ -240,6 +266,12 @@ impl TargetStream {
         }
         asked.open = open;
         if open { PATIENCE } else { idle }
+    }
+
+    /// How long an answer that is there may wait: it must be out in time all the same.
+    fn wait_for_messages(&self) -> Duration {
+        let left = self.deadline.left(std::time::Instant::now());
+        LATE.min(left.saturating_sub(LATE))
     }
 
     /// Gives up, and says so to a target that would not notice.

@@ -15,6 +15,7 @@ use toolgate_call::{Era, RawJson, Watched};
 
 use super::link::{Ask, Asker, Link};
 use super::{NoticeSink, TargetNotice, request};
+use crate::session::altered;
 
 /// Subscriptions that may be open while later ones are not acknowledged.
 const OPEN: usize = 8;
@@ -113,12 +114,6 @@ pub(super) async fn attend(
                 done.uris.iter().for_each(|uri| notices(TargetNotice::Updated(Arc::clone(uri))));
             }
         }
-    }
-}
-
-async fn altered(watched: &mut watch::Receiver<Watched>) {
-    if watched.changed().await.is_err() {
-        std::future::pending::<()>().await;
     }
 }
 

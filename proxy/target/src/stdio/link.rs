@@ -4,6 +4,7 @@
 //! its request. Never: an id of a caller on the pipe, an entry that outlives its caller, or a
 //! message that waits for room.
 
+mod calls;
 mod told;
 
 use std::collections::HashMap;
@@ -26,6 +27,7 @@ use super::attend::Subscriptions;
 use super::mailbox::Mailbox;
 use super::request;
 use crate::ask::{Refused, Request};
+use crate::left::Left;
 use crate::progress::{id_number, reported};
 use crate::session::Logs;
 
@@ -57,6 +59,8 @@ pub(super) struct Link {
 #[derive(Debug, Default)]
 struct Calls {
     open: HashMap<u64, Entry>,
+    /// Of callers who were not answered: what the child said after an answer is about others.
+    left: Left,
     closed: bool,
 }
 
@@ -306,10 +310,7 @@ impl Link {
             return Err(Refused::Unknown);
         }
         let calls = self.calls();
-        let mut callers = calls.open.values().filter(|entry| entry.asker == Asker::Caller);
-        let (Some(sole), None) = (callers.next(), callers.next()) else {
-            return Err(Refused::Ambiguous);
-        };
+        let sole = calls.sole().ok_or(Refused::Ambiguous)?;
         if sole.mail.open_questions() >= MOST_OPEN {
             return Err(Refused::Overloaded);
         }
@@ -318,7 +319,7 @@ impl Link {
 
     /// Ends one request without an answer. `false`: nobody waits for it.
     pub(super) fn failed(&self, id: u64, refusal: Refusal) -> bool {
-        let entry = self.calls().open.remove(&id);
+        let entry = self.calls().give_up(id);
         entry.map(|entry| entry.mail.fail(refusal)).is_some()
     }
 
@@ -413,7 +414,7 @@ impl Events for Ticket {
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        let open = self.link.calls().open.remove(&self.id).is_some();
+        let open = self.link.calls().give_up(self.id).is_some();
         let known = self.mail.abandon();
         if open && known && self.asker != Asker::Handshake {
             self.link.say(request::cancelled(self.id));

@@ -22,6 +22,7 @@ use super::request;
 use super::salvage::{answered_id, looks_like_json};
 use crate::ask::Request;
 use crate::progress::{is_message, news};
+use crate::session::ACKNOWLEDGED;
 use crate::wire::{Incoming, WireError, read_message};
 
 /// Messages written with one flush.
@@ -123,7 +124,7 @@ fn hear(link: &Arc<Link>, house: &House, line: &Bytes) {
 fn told(link: &Link, house: &House, (method, raw): (&str, RawJson)) {
     if let Some(notice) = news(method, &raw) {
         (house.notices)(notice);
-    } else if method == request::ACKNOWLEDGED {
+    } else if method == ACKNOWLEDGED {
         link.acknowledged(&raw);
     } else if method == request::CANCELLED {
         link.cancelled(&raw);

@@ -80,9 +80,6 @@ pub(super) fn listen(id: u64, lists: bool, uris: &Watched) -> Bytes {
     .into()
 }
 
-/// How a modern server says that it has accepted a subscription.
-pub(super) const ACKNOWLEDGED: &str = "notifications/subscriptions/acknowledged";
-
 /// `resources/subscribe` or `resources/unsubscribe` (older era).
 pub(super) fn watch(id: u64, method: &str, uri: &str) -> Bytes {
     let uri = RawJson::string(uri);

@@ -9,8 +9,8 @@ use toolgate_call::{Answer, RawJson};
 
 use super::Ending;
 use crate::http::reply::{Kind, is_ours};
+use crate::session::ACKNOWLEDGED;
 
-const ACKNOWLEDGED: &str = "notifications/subscriptions/acknowledged";
 const METHOD_UNKNOWN: i64 = -32601;
 
 #[derive(Deserialize)]

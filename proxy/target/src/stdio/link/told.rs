@@ -53,19 +53,18 @@ impl Link {
     /// A caller wants log messages of that level: a child of the older era is told so, unless it
     /// sends them already. What it answers is of no interest.
     pub(in crate::stdio) fn raise(&self, level: LogLevel) {
-        if self.logs.get().is_some_and(|logs| logs.raise(level)) {
+        if let Some(raised) = self.logs.get().and_then(|logs| logs.raise(level)) {
             self.say(request::set_level(self.next.fetch_add(1, Relaxed), level));
+            raised.told();
         }
     }
 
     /// The child sent a log message. Nothing in it says for whom: it is the only caller's, or lost.
     pub(in crate::stdio) fn logged(&self, raw: RawJson) {
         let calls = self.calls();
-        let mut callers =
-            calls.open.values().filter_map(|entry| Some((entry.caller.as_ref()?, &entry.mail)));
-        let (Some((caller, mail)), None) = (callers.next(), callers.next()) else { return };
-        if wants_message(caller, &raw) {
-            mail.push(raw);
+        let Some(sole) = calls.sole() else { return };
+        if sole.caller.as_ref().is_some_and(|caller| wants_message(caller, &raw)) {
+            sole.mail.push(raw);
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The parts of a stdio target, one by one.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -8,16 +9,20 @@ use bytes::Bytes;
 use proptest::prelude::{ProptestConfig, any, prop_assert_eq, proptest};
 use serde_json::Value;
 use tokio::time::Instant;
-use toolgate_call::{Answer, Case, Event, Ledger, Listed, Phase, RawJson, Reason, Refusal};
+use toolgate_call::{
+    Answer, Call, Case, Event, Events as _, Ledger, Listed, Op, Phase, Policy, Principal, RawJson,
+    Reason, Refusal, Version,
+};
 
 use crate::progress::{Place, id_number, with_token};
 use crate::stdio::backoff::{Backoff, Life};
 use crate::stdio::chatter::Chatter;
 use crate::stdio::lines::{Limits, Line, Lines};
-use crate::stdio::link::{Ask, Asker, Link, MAX_QUEUED};
+use crate::stdio::link::{Ask, Asker, Link, MAX_QUEUED, Ticket};
 use crate::stdio::mailbox::Mailbox;
 use crate::stdio::request;
 use crate::stdio::salvage::answered_id;
+use crate::stdio::tests::peer::call;
 
 const CRASH: Life = Life { healthy: Duration::ZERO, served: false };
 
@@ -195,6 +200,40 @@ fn the_cancellation_of_what_never_left_is_not_sent_either() {
     let message = queue.try_recv().unwrap();
     assert!(!message.mail.unwrap().leaving());
     assert!(queue.try_recv().is_err());
+}
+
+/// A caller's request on a link.
+fn calls(link: &Arc<Link>, subject: &str) -> Ticket {
+    let Op::Call(permitted) = call("x", &serde_json::json!({})).op else { panic!("no call") };
+    let principal = Principal { subject: subject.into(), ..Principal::anonymous() };
+    let call = Call {
+        principal: Arc::new(principal),
+        version: Version::LATEST_LEGACY,
+        ..permitted.call().clone()
+    };
+    let caller = Policy::open().permit(call, permitted.plan().cloned()).unwrap();
+    let ask = Ask { caller: Some(Arc::new(caller)), ..Ask::own(Asker::Caller, None) };
+    link.ask(ask, |_| Some(Bytes::from_static(b"{}"))).unwrap()
+}
+
+#[test]
+fn what_a_child_says_late_is_for_nobody_else() {
+    let raw = || RawJson::literal(r#"{"params":{"level":"error","data":"of whom?"}}"#);
+    let hears = |before: &str, is_answered: bool| {
+        let (link, _queue) = Link::new(&Arc::from("t"));
+        let first = calls(&link, before);
+        if is_answered {
+            link.answered(&RawJson::literal("1"), Answer::result(RawJson::literal("{}")));
+        }
+        drop(first);
+        let mut second = calls(&link, "b");
+        link.logged(raw());
+        let polled = Pin::new(&mut second).poll_event(&mut Context::from_waker(Waker::noop()));
+        matches!(polled, Poll::Ready(Some(Event::Notice(_))))
+    };
+    assert!(hears("a", true), "a pipe keeps its order");
+    assert!(!hears("a", false), "it may be about the call that was given up");
+    assert!(hears("b", false), "its own in any case");
 }
 
 #[test]
