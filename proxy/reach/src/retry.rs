@@ -117,11 +117,9 @@ impl<S> Retry<S> {
     fn awaits(&self, trip: Trip<'_>, refusal: &Refusal, looks: u32) -> Option<Duration> {
         let is_unsent_call = trip.outbound.plan().is_some() && !may_have_been_sent(refusal);
         // A target that says when to come back was waited for already, as far as that is of use.
-        let may_be_back = match refusal.reason() {
-            Reason::ConnectRefused => refusal.wait().is_none(),
-            reason => reason == Reason::CircuitOpen,
-        };
-        if !is_unsent_call || !may_be_back {
+        let reason = refusal.reason();
+        let is_away = reason == Reason::ConnectRefused && refusal.wait().is_none();
+        if !is_unsent_call || !(is_away || reason == Reason::CircuitOpen) {
             return None;
         }
         let until = self.circuit.expected_until()?;

@@ -53,7 +53,7 @@ pub(super) async fn run(
         write::whole(&pins.file, &approved.render()).map_err(|error| Failed {
             exit: Exit::Config,
             message: format!("{} cannot be written: {error}", pins.file.display()),
-            help: "",
+            help: "let this user write in its folder, or name another file in `pins`",
         })?;
     }
     told(args, pins, &shown, differs, (out, err));

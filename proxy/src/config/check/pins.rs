@@ -14,6 +14,15 @@ use crate::config::review::Review;
 pub(super) fn check(file: &File, review: &mut Review<'_>) {
     if let Some(pins) = &file.pins {
         check_actions(&["pins", "actions"], &pins.actions, review);
+        let targets = &file.targets.0;
+        if !targets.is_empty() && targets.iter().all(|(_, target)| target.builtin.is_some()) {
+            let message = "`pins` has no effect: all targets are part of this program";
+            review.add(
+                Mistake::new(code::NO_EFFECT, review.key_at(&["pins"]), message)
+                    .label("what is part of this program is not held to pins")
+                    .help("add the target that is to be held to them, or remove it"),
+            );
+        }
     }
     for (name, target) in &file.targets.0 {
         let Some(pins) = &target.pins else { continue };
