@@ -58,10 +58,7 @@ servers:
         );
         let gateway = Gateway::start(&config).await?;
         let house = Self { gateway, issuer, one, two };
-        until("all tools are listed", async || {
-            Ok((house.at("").tools().await? == WHOLE).then_some(()))
-        })
-        .await?;
+        house.at("").until_listed(&WHOLE).await?;
         Ok(house)
     }
 

@@ -22,10 +22,7 @@ async fn before(herald: &Herald) -> Result<Gateway> {
     let (url, lasting) = (herald.url(), "defaults: { list_ttl: 1h }");
     let config = format!("{OPEN}{lasting}\ntargets:\n  herald: {{ mcp: {{ url: \"{url}\" }} }}\n");
     let gateway = Gateway::start(&config).await?;
-    until("the herald's tools are listed", async || {
-        Ok((gateway.client().tools().await? == ["herald___echo"]).then_some(()))
-    })
-    .await?;
+    gateway.client().until_listed(&["herald___echo"]).await?;
     Ok(gateway)
 }
 
@@ -182,10 +179,7 @@ impl Nursery {
             "{OPEN}targets:\n  child: {{ stdio: {{ command: [python3, {script:?}, {era}, {record:?}] }} }}\n"
         );
         let gateway = Gateway::start(&config).await?;
-        until("the child's tool is listed", async || {
-            Ok((gateway.client().tools().await? == ["child___say"]).then_some(()))
-        })
-        .await?;
+        gateway.client().until_listed(&["child___say"]).await?;
         Ok(Self { gateway, record, _scratch: scratch })
     }
 
