@@ -64,20 +64,20 @@ async fn a_modern_caller_hears_of_changes_at_targets_of_both_eras() -> Result<()
         let gateway = before(&herald).await?;
         herald.until_streams(&[], 1).await?;
         let asked = json!({
-            "toolsListChanged": true, "resourceSubscriptions": ["herald://a"], "taskIds": ["t"],
+            "toolsListChanged": true, "resourceSubscriptions": ["herald://b"], "taskIds": ["t"],
         });
         let mut stream = listen(&gateway.client(), asked).await?;
         assert_eq!(stream.status, 200);
         let first = stream.next_message().await?;
         assert_eq!(first["method"], "notifications/subscriptions/acknowledged");
-        let accepted = json!({ "toolsListChanged": true, "resourceSubscriptions": ["herald://a"] });
+        let accepted = json!({ "toolsListChanged": true, "resourceSubscriptions": ["herald://b"] });
         assert_eq!(first["params"], json!({ "notifications": accepted, "_meta": { TAG: "s-1" } }));
-        until_watched(&herald, era, "herald://a").await?;
-        // Nobody asked for it, and the target says it all the same.
-        herald.blurts("herald://b");
-        herald.updated("herald://a");
+        until_watched(&herald, era, "herald://b").await?;
+        // Nobody asked for the first, and the target says it all the same.
+        herald.blurts("herald://a");
+        herald.updated("herald://b");
         let told = next(&mut stream, UPDATED).await?;
-        let params = json!({ "uri": "herald://a", "_meta": { TAG: "s-1" } });
+        let params = json!({ "uri": "herald://b", "_meta": { TAG: "s-1" } });
         assert_eq!(told["params"], params, "{era:?}");
         herald.lists(json!([tool("other", &json!({}))]));
         herald.changed();
