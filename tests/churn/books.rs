@@ -10,6 +10,7 @@ use anyhow::Result;
 use serde_json::Value;
 use toolgate_tests::client::Answer;
 
+use crate::caller::Era;
 use crate::cast::Cast;
 use crate::say;
 
@@ -42,8 +43,8 @@ pub(crate) struct Books {
 // === impl End ===
 
 impl End {
-    /// What an answer says to a call whose result must contain `word`.
-    pub(crate) fn of(word: &str, answer: &Result<Answer>) -> Self {
+    /// What an answer says to a call whose result is this text and nothing else.
+    pub(crate) fn of(wanted: &str, answer: &Result<Answer>) -> Self {
         let message = match answer.as_ref().map(Answer::message) {
             Ok(Ok(message)) => message,
             Ok(Err(error)) => return Self::Lost(format!("{error:#}")),
@@ -57,7 +58,7 @@ impl End {
         }
         let text = at("/result/content/0/text").and_then(Value::as_str).unwrap_or_default();
         let says_no = at("/result/isError") == Some(&Value::Bool(true));
-        if !word.is_empty() && text.contains(word) && !says_no {
+        if !wanted.is_empty() && text == wanted && !says_no {
             Self::Answered
         } else {
             Self::Lost(message.to_string())
@@ -108,42 +109,90 @@ impl Books {
 
     /// Prints what became of all, and whether it is right.
     pub(crate) fn print(&self, cast: &Cast, seconds: u64) -> Result<bool> {
-        let effects = cast.effects()?;
+        let done = cast.done()?;
+        let mut effects = HashMap::<(&str, &str), u32>::new();
+        for (name, id) in &done {
+            *effects.entry((name, id)).or_default() += 1;
+        }
         let calls = lock(&self.calls);
         let mut wrong = Vec::new();
         let mut table = BTreeMap::<String, [u32; 3]>::new();
         for (id, end) in &*calls {
-            let there = effects.get(id).copied().unwrap_or_default();
+            let there = effects.get(&(target(id), &**id)).copied().unwrap_or_default();
             if !end.is_stated() || !end.may_have(there) {
                 wrong.push(format!("{id}: {there} effects, {end:?}"));
             }
-            let target = id.split('-').next().unwrap_or_default();
-            let row = table.entry(format!("{target}: {}", end.name())).or_default();
+            let row = table.entry(format!("{}: {}", row(id), end.name())).or_default();
             let column = usize::try_from(there)?.min(row.len() - 1);
             if let Some(cell) = row.get_mut(column) {
                 *cell += 1;
             }
         }
-        let strays = effects.keys().filter(|id| !calls.contains_key(*id));
-        wrong.extend(strays.map(|id| format!("{id}: an effect of no call")));
+        let is_stray = |(name, id): &&(&str, &str)| target(id) != *name || !calls.contains_key(*id);
+        let strays = effects.keys().filter(is_stray);
+        wrong.extend(strays.map(|(name, id)| format!("{id}: an effect of no call to {name}")));
+        wrong.extend(too_few(&calls, cast));
+        wrong.extend(cast.untried().into_iter().map(|name| format!("{name} has never died")));
         let count = calls.len();
         say(&format!("{count} calls in {seconds} s, {} deaths", cast.deaths()))?;
-        say(&format!("{:<48}{:>10}{:>10}{:>10}", "", "no effect", "one", "more"))?;
+        say(&format!("{:<56}{:>10}{:>10}{:>10}", "", "no effect", "one", "more"))?;
         for (name, [none, one, more]) in &table {
-            say(&format!("{name:<48}{none:>10}{one:>10}{more:>10}"))?;
+            say(&format!("{name:<56}{none:>10}{one:>10}{more:>10}"))?;
         }
-        for (end, count) in &*lock(&self.asked) {
-            say(&format!("asking: {:<40}{count:>10}", end.name()))?;
+        wrong.extend(self.print_asked()?);
+        for line in wrong.iter().take(TOLD) {
+            say(&format!("WRONG: {line}"))?;
+        }
+        Ok(wrong.is_empty())
+    }
+
+    /// Prints what became of those that asked their caller, and says what is wrong with them.
+    fn print_asked(&self) -> Result<Vec<String>> {
+        let asked = lock(&self.asked);
+        let mut wrong = Vec::new();
+        for (end, count) in &*asked {
+            say(&format!("asking: {:<48}{count:>10}", end.name()))?;
             if !end.is_stated() {
                 wrong.push(format!("asking: {end:?}"));
             }
         }
-        for line in wrong.iter().take(TOLD) {
-            say(&format!("WRONG: {line}"))?;
+        for end in [End::Answered, End::Forgotten] {
+            if !asked.contains_key(&end) {
+                wrong.push(format!("asking: none was {}", end.name()));
+            }
         }
-        let answered = calls.values().filter(|end| **end == End::Answered).count();
-        Ok(wrong.is_empty() && answered > 0)
+        Ok(wrong)
     }
+}
+
+/// The targets that did not answer at least every other call of each era.
+fn too_few(calls: &HashMap<String, End>, cast: &Cast) -> Vec<String> {
+    let mut rows = BTreeMap::<String, [usize; 2]>::new();
+    for name in cast.recording() {
+        for era in [Era::Modern, Era::Older] {
+            rows.insert(format!("{name}-{era:?}"), [0, 0]);
+        }
+    }
+    for (id, end) in calls {
+        let [all, answered] = rows.entry(row(id).to_owned()).or_default();
+        *all += 1;
+        *answered += usize::from(*end == End::Answered);
+    }
+    let few = |[all, answered]: [usize; 2]| answered == 0 || answered * 2 < all;
+    rows.into_iter()
+        .filter(|(_, row)| few(*row))
+        .map(|(name, [all, answered])| format!("{name}: {answered} of {all} calls were answered"))
+        .collect()
+}
+
+/// The target that an id is for.
+fn target(id: &str) -> &str {
+    id.split('-').next().unwrap_or_default()
+}
+
+/// The target that an id is for, and the era of its caller.
+fn row(id: &str) -> &str {
+    id.match_indices('-').nth(1).map_or(id, |(end, _)| id.get(..end).unwrap_or(id))
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

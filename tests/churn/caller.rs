@@ -21,6 +21,8 @@ const TAKES: [u64; 4] = [0, 4, 16, 60];
 /// Between two calls that are asked something.
 const ASKING: Duration = Duration::from_millis(250);
 
+const LIST_CHANGED: &str = "notifications/tools/list_changed";
+
 /// Which protocol a caller speaks.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Era {
@@ -114,12 +116,24 @@ pub(crate) async fn watch(gateway: &Gateway) -> Result<Watchers> {
 }
 
 impl Watchers {
-    /// Both are still told of a change, and were told of none that was none.
-    pub(crate) async fn hear(mut self, gateway: &Gateway) -> Result<()> {
+    /// Both are still told of a change.
+    pub(crate) async fn hear(&mut self, gateway: &Gateway) -> Result<()> {
         gateway.client().tool("httpolder___change", json!({})).await?.content()?;
         for stream in [&mut self.modern, &mut self.older] {
             let heard = stream.next_message().await?;
-            ensure!(method(&heard) == "notifications/tools/list_changed", "{heard}");
+            ensure!(method(&heard) == LIST_CHANGED, "{heard}");
+        }
+        Ok(())
+    }
+
+    /// Once the gateway has ended: they were told of nothing else. So what was heard first was the
+    /// change, and not something before it that was none.
+    pub(crate) async fn heard_no_more(mut self) -> Result<()> {
+        for stream in [&mut self.modern, &mut self.older] {
+            while let Ok(more) = stream.next_message().await {
+                // The end of a subscription is its answer.
+                ensure!(more.get("method").is_none(), "told of more than one change: {more}");
+            }
         }
         Ok(())
     }
@@ -139,11 +153,17 @@ pub(crate) async fn ask_forever(client: Client, books: Arc<Books>) {
         };
         if number.is_multiple_of(2) {
             let answered = client.send(asking(Some(retry))).await;
-            books.note_asked(End::of("Ada", &answered));
+            let heard = Value::from(vec![ada()]).to_string();
+            books.note_asked(End::of(&heard, &answered));
         } else {
             books.note_asked(End::Forgotten);
         }
     }
+}
+
+/// What is said to every question.
+fn ada() -> Value {
+    json!({ "action": "accept", "content": { "name": "Ada" } })
 }
 
 fn method(message: &Value) -> &str {
@@ -170,9 +190,7 @@ fn asking(retry: Option<Map<String, Value>>) -> Ask {
 fn retry(asked: &Answer) -> Option<Map<String, Value>> {
     let result = asked.result().ok()?;
     let requests = result.get("inputRequests")?.as_object()?;
-    let says = json!({ "action": "accept", "content": { "name": "Ada" } });
-    let responses: Map<String, Value> =
-        requests.keys().map(|key| (key.clone(), says.clone())).collect();
+    let responses: Map<String, Value> = requests.keys().map(|key| (key.clone(), ada())).collect();
     let mut retry = Map::new();
     retry.insert("inputResponses".to_owned(), Value::Object(responses));
     retry.insert("requestState".to_owned(), result.get("requestState")?.clone());

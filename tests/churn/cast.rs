@@ -4,7 +4,6 @@
 //! and one that asks; each dies by turns, killed or asked to end, and those over HTTP come back on
 //! their port, at once or later. Children are the gateway's to start again.
 
-use std::collections::HashMap;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -32,7 +31,8 @@ const RECOVERY: Duration = Duration::from_secs(90);
 pub(crate) struct Cast {
     actors: Vec<Actor>,
     scratch: Scratch,
-    deaths: usize,
+    /// How many times one of them was to die.
+    turns: usize,
 }
 
 struct Actor {
@@ -42,6 +42,8 @@ struct Actor {
     /// What starts it, without its address.
     program: PathBuf,
     record: Option<PathBuf>,
+    /// How often it has died.
+    deaths: usize,
 }
 
 enum Wire {
@@ -74,9 +76,9 @@ impl Cast {
             } else {
                 Wire::Stdio
             };
-            actors.push(Actor { name, era, wire, program, record });
+            actors.push(Actor { name, era, wire, program, record, deaths: 0 });
         }
-        let cast = Self { actors, scratch, deaths: 0 };
+        let cast = Self { actors, scratch, turns: 0 };
         for actor in &cast.actors {
             actor.listens().await?;
         }
@@ -109,25 +111,29 @@ impl Cast {
 
     /// How often one has died.
     pub(crate) fn deaths(&self) -> usize {
-        self.deaths
+        self.actors.iter().map(|actor| actor.deaths).sum()
     }
 
-    /// How often each effect is there.
-    pub(crate) fn effects(&self) -> Result<HashMap<String, u32>> {
-        let mut effects = HashMap::<String, u32>::new();
-        for record in self.actors.iter().filter_map(|actor| actor.record.as_deref()) {
+    /// Those that have never died.
+    pub(crate) fn untried(&self) -> Vec<&'static str> {
+        self.actors.iter().filter(|actor| actor.deaths == 0).map(|actor| actor.name).collect()
+    }
+
+    /// What was done, and by whom.
+    pub(crate) fn done(&self) -> Result<Vec<(&'static str, String)>> {
+        let mut done = Vec::new();
+        for actor in &self.actors {
+            let Some(record) = actor.record.as_deref() else { continue };
             let text = fs::read_to_string(record).context("reading what was done")?;
-            for line in text.lines() {
-                *effects.entry(line.to_owned()).or_default() += 1;
-            }
+            done.extend(text.lines().map(|line| (actor.name, line.to_owned())));
         }
-        Ok(effects)
+        Ok(done)
     }
 
     /// The next one dies; over HTTP, it comes back.
     pub(crate) async fn next_dies(&mut self) -> Result<()> {
-        let turn = self.deaths;
-        self.deaths += 1;
+        let turn = self.turns;
+        self.turns += 1;
         let round = turn / self.actors.len();
         let signal = if round.is_multiple_of(2) { Signal::KILL } else { Signal::TERM };
         let scratch = &self.scratch;
@@ -135,10 +141,16 @@ impl Cast {
         let actor = self.actors.get_mut(turn % count).context("nobody to die")?;
         let name = actor.name;
         match &mut actor.wire {
-            Wire::Stdio => kill_child(actor.record.as_deref().unwrap_or(Path::new("")), signal),
+            Wire::Stdio => {
+                // It may be away already: then nobody dies.
+                let record = actor.record.as_deref().unwrap_or(Path::new(""));
+                actor.deaths += usize::from(kill_child(record, signal)?);
+                Ok(())
+            }
             Wire::Http(address, process) => {
                 process.signal(signal)?;
                 process.ended().await?;
+                actor.deaths += 1;
                 if (round / 2).is_multiple_of(2) {
                     // How long it is away is what is tried here: there is nothing to wait for.
                     interval_at(Instant::now() + AWAY, AWAY).tick().await;
@@ -152,13 +164,21 @@ impl Cast {
 
     /// The one that asks dies once more, and with it what waits for an answer there.
     pub(crate) async fn forget_parked(&mut self) -> Result<()> {
-        self.deaths = self.deaths.next_multiple_of(self.actors.len()) + self.actors.len() - 1;
+        self.turns = self.turns.next_multiple_of(self.actors.len()) + self.actors.len() - 1;
         self.next_dies().await
     }
 
-    /// Waits until all of them do what they are asked.
+    /// Waits until all of them are listed, and do what they are asked.
     pub(crate) async fn all_answer(&self, gateway: &Gateway) -> Result<()> {
         let client = gateway.client();
+        for actor in &self.actors {
+            let mine = format!("{}___", actor.name);
+            until_within(RECOVERY, format!("{} is listed", actor.name), async || {
+                let tools = client.tools().await?;
+                Ok(tools.iter().any(|tool| tool.starts_with(&mine)).then_some(()))
+            })
+            .await?;
+        }
         for name in self.recording() {
             until_within(RECOVERY, format!("{name} answers"), async || {
                 let ask = Ask::tool(&format!("{name}___echo"), json!({ "text": "there" }));
@@ -198,8 +218,9 @@ fn start(
     Process::start(name, &mut command, scratch)
 }
 
-/// Ends the gateway's child that records there, if there is one just now.
-fn kill_child(record: &Path, signal: Signal) -> Result<()> {
+/// Ends the gateway's child that records there, if there is one just now: whether there was.
+fn kill_child(record: &Path, signal: Signal) -> Result<bool> {
+    let mut was_there = false;
     let record = record.to_str().context("a path that is not UTF-8")?.as_bytes();
     ensure!(!record.is_empty(), "a child that cannot be told from others");
     for entry in fs::read_dir("/proc")? {
@@ -209,8 +230,8 @@ fn kill_child(record: &Path, signal: Signal) -> Result<()> {
         // It may end at any time.
         let line = fs::read(entry.path().join("cmdline")).unwrap_or_default();
         if line.split(|byte| *byte == 0).any(|word| word == record) {
-            let _gone = kill_process(pid, signal);
+            was_there |= kill_process(pid, signal).is_ok();
         }
     }
-    Ok(())
+    Ok(was_there)
 }

@@ -64,7 +64,7 @@ async fn run(options: &Options) -> Result<bool> {
     let gateway = Gateway::start(&cast.config()).await?;
     cast.all_answer(&gateway).await?;
     let books = Arc::new(Books::default());
-    let watchers = caller::watch(&gateway).await?;
+    let mut watchers = caller::watch(&gateway).await?;
     let rest = Vitals::of(&gateway).await?;
 
     let callers = start_callers(options, &gateway, &cast, &books).await?;
@@ -84,15 +84,17 @@ async fn run(options: &Options) -> Result<bool> {
 
     let mut right = books.print(&cast, options.seconds)?;
     right &= Vitals::print([&rest, &halfway, &settled], &memory)?;
-    if let Err(error) = heard {
-        right = false;
-        say(&format!("WRONG: a listener did not outlive it: {error:#}"))?;
-    }
     gateway.books_agree().await?;
     let stopped = gateway.stop().await?;
     if !stopped.status.success() {
         right = false;
         say(&format!("WRONG: the gateway ended with {}", stopped.status))?;
+    }
+    for heard in [heard, watchers.heard_no_more().await] {
+        if let Err(error) = heard {
+            right = false;
+            say(&format!("WRONG: a listener: {error:#}"))?;
+        }
     }
     Ok(right)
 }

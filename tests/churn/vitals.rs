@@ -3,7 +3,9 @@
 //! In: a gateway. Out: its memory, descriptors, parked calls and the like, and whether they have
 //! grown.
 
-use anyhow::{Result, bail};
+use std::thread::available_parallelism;
+
+use anyhow::{Result, bail, ensure};
 use toolgate_tests::gateway::Gateway;
 use toolgate_tests::wait::{PATIENCE, until_within};
 
@@ -12,8 +14,17 @@ use crate::say;
 /// Memory may grow by so much from the second quarter of the time to the last, MiB. (The first is
 /// when connections, series and the ring of records come to be.)
 const MEMORY: f64 = 12.0;
-/// Descriptors may differ by so many between the middle and the end: connections that are kept.
-const DESCRIPTORS: f64 = 12.0;
+/// Descriptors that are no kept connections to targets may be so many more at the end than at first:
+/// what the readers of metrics and the last callers have not yet hung up.
+const DESCRIPTORS: f64 = 4.0;
+/// A pool makes a connection when all that it has are in use. So on each of the gateway's threads (up
+/// to eight) it keeps at most as many as there were calls at once to the target: four callers, the
+/// list, and for the one that asks what is parked.
+const AT_ONCE: usize = 8;
+const POOLS: usize = 3;
+const THREADS: usize = 8;
+/// Series that may come to be after the middle: a reason that no target had stated before.
+const SERIES: f64 = 20.0;
 
 /// The gateway's own figures.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -25,6 +36,8 @@ pub(crate) struct Vitals {
     active: f64,
     streams: f64,
     series: f64,
+    /// Connections that pools keep: among the descriptors, and none of what is left over.
+    kept: f64,
 }
 
 // === impl Vitals ===
@@ -32,15 +45,20 @@ pub(crate) struct Vitals {
 impl Vitals {
     pub(crate) async fn of(gateway: &Gateway) -> Result<Self> {
         let metrics = gateway.metrics().await?;
-        let sum = |name| metrics.sum(name, &[]);
+        // Nothing is told from nothing: a figure that is not there is not zero.
+        let sum = |name: &'static str| {
+            ensure!(metrics.select(name, &[]).next().is_some(), "no sample of {name}");
+            Ok(metrics.sum(name, &[]))
+        };
         Ok(Self {
-            memory: sum("process_resident_memory_bytes") / 1024.0 / 1024.0,
-            descriptors: sum("process_open_fds"),
-            threads: sum("process_threads"),
-            parked: sum("toolgate_parked_calls"),
-            active: sum("toolgate_requests_active"),
-            streams: sum("toolgate_streams_active"),
-            series: sum("toolgate_series_active"),
+            memory: sum("process_resident_memory_bytes")? / 1024.0 / 1024.0,
+            descriptors: sum("process_open_fds")?,
+            threads: sum("process_threads")?,
+            parked: sum("toolgate_parked_calls")?,
+            active: sum("toolgate_requests_active")?,
+            streams: sum("toolgate_streams_active")?,
+            series: sum("toolgate_series_active")?,
+            kept: metrics.sum("toolgate_target_pool_connections", &[("state", "idle")]),
         })
     }
 
@@ -71,10 +89,10 @@ impl Vitals {
 
     /// Prints three of them and the course of memory, and whether anything has grown.
     pub(crate) fn print([rest, halfway, settled]: [&Self; 3], memory: &[f64]) -> Result<bool> {
-        say(&format!("{:<48}{:>10}{:>10}{:>10}", "", "before", "halfway", "after"))?;
+        say(&format!("{:<56}{:>10}{:>10}{:>10}", "", "before", "halfway", "after"))?;
         let line = |name: &str, of: fn(&Self) -> f64| {
             let [a, b, c] = [of(rest), of(halfway), of(settled)];
-            say(&format!("{name:<48}{a:>10.1}{b:>10.1}{c:>10.1}"))
+            say(&format!("{name:<56}{a:>10.1}{b:>10.1}{c:>10.1}"))
         };
         line("memory, MiB", |vitals| vitals.memory)?;
         line("descriptors", |vitals| vitals.descriptors)?;
@@ -82,13 +100,19 @@ impl Vitals {
         line("parked calls", |vitals| vitals.parked)?;
         line("requests under way", |vitals| vitals.active)?;
         line("streams", |vitals| vitals.streams)?;
+        line("connections to targets that are kept", |vitals| vitals.kept)?;
         line("series", |vitals| vitals.series)?;
         let quarters: Vec<f64> =
             memory.chunks(memory.len().div_ceil(4).max(1)).map(median).collect();
         say(&format!("memory, medians of the quarters, MiB: {quarters:.1?}"))?;
         let [_, second, .., last] = &*quarters else { bail!("too short to see anything grow") };
-        let has_grown =
-            *last > second + MEMORY || settled.descriptors > halfway.descriptors + DESCRIPTORS;
+        let threads = available_parallelism().map_or(THREADS, |count| count.get().min(THREADS));
+        let keeps = u32::try_from(AT_ONCE * POOLS * threads)?;
+        let own = |vitals: &Self| vitals.descriptors - vitals.kept;
+        let has_grown = *last > second + MEMORY
+            || own(settled) > own(rest) + DESCRIPTORS
+            || settled.kept > keeps.into()
+            || settled.series > halfway.series + SERIES;
         if has_grown {
             say("WRONG: it has grown")?;
         }

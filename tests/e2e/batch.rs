@@ -1,6 +1,6 @@
 //! Several messages in one POST, which only sessions of 2025-03-26 may send.
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use futures_util::future::try_join_all;
 use serde_json::{Value, json};
 use toolgate_tests::client::{Answer, Ask, LEGACY, MODERN, message, with_meta};
@@ -200,7 +200,12 @@ async fn a_batch_that_is_wrong_as_a_whole_is_refused_and_none_of_it_is_done() ->
     assert_eq!((answers.status, answers.text().as_str()), (202, ""));
     let elsewhere = r#"{"jsonrpc":"2.0","id":"tg-0-1","result":{}}"#;
     let lost = send(&gateway, &session, batch(&[answer.to_owned(), elsewhere.to_owned()])).await?;
-    ensure!(lost.status == 400 && lost.text().contains("error"), "{} {}", lost.status, lost.text());
+    let lost_text = lost.text();
+    let errors: Vec<Value> = serde_json::from_str(&lost_text)?;
+    let [error] = &*errors else { bail!("one error for the one that is lost: {lost_text}") };
+    assert_eq!((lost.status, &error["error"]["code"]), (400, &json!(INVALID_REQUEST)), "{error}");
+    let says = error["error"]["message"].as_str().unwrap_or_default();
+    ensure!(says.starts_with("this answers a question of another replica"), "{says}");
     let broken = send(&gateway, &session, format!("[{},", good())).await?;
     assert_eq!(broken.message()?["error"]["code"], -32700);
     let large = call("1", "sick___write", &json!({ "text": "x".repeat(5000) }));

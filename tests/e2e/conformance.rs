@@ -2,12 +2,14 @@
 //! suite alone: in both revisions, over HTTP and over standard input and output.
 //!
 //! What fails is listed in `conformance/baselines`, one file a run and one line a check. A check
-//! that passes although it is listed fails the test, so the files only get shorter.
-//! `TOOLGATE_GEN=1` writes them anew. Needs `tests/peers/setup.sh` once.
+//! that passes although it is listed fails the test, so the files only get shorter. What passes
+//! without a gateway is listed in `conformance/passing`, a file a suite: those only get longer, and
+//! all of it must be tried through the gateway. `TOOLGATE_GEN=1` writes both. Needs `tests/peers/setup.sh` once.
 
 mod baseline;
 mod client;
 mod features;
+mod passing;
 mod suite;
 
 use anyhow::{Context, Result, ensure};
@@ -19,7 +21,8 @@ use toolgate_tests::upstream::{Upstream, stdio_everything};
 use crate::expect::OPEN;
 use crate::peers::driver::installed;
 use suite::{
-    ALL_2025_03, ALL_2025_06, ALL_MODERN, ALL_OLDER, LATEST, REQUIRED_MODERN, REQUIRED_OLDER, Suite,
+    ALL_2025_03, ALL_2025_06, ALL_MODERN, ALL_OLDER, DIRECT, LATEST, REQUIRED_MODERN,
+    REQUIRED_OLDER, Suite,
 };
 
 /// What the gateway reaches the fixture by.
@@ -62,7 +65,7 @@ async fn passes_alone<const N: usize>(suites: [Suite; N]) -> Result<()> {
     installed()?;
     let fixture = Upstream::start_everything("both").await?;
     for suite in suites {
-        suite.server("direct", fixture.url()).await?;
+        suite.server(DIRECT, fixture.url()).await?;
     }
     Ok(())
 }

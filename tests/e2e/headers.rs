@@ -5,7 +5,6 @@ use serde_json::{Value, json};
 use toolgate_tests::client::Ask;
 use toolgate_tests::gateway::Gateway;
 use toolgate_tests::herald::{Era, Herald, tool};
-use toolgate_tests::wait::until;
 
 use crate::expect::{OPEN, Refused, fine};
 
@@ -26,10 +25,7 @@ async fn before(herald: &Herald, listed: &[&str]) -> Result<Gateway> {
     let (url, lasting) = (herald.url(), "defaults: { list_ttl: 1h, retry: { attempts: 1 } }");
     let config = format!("{OPEN}{lasting}\ntargets:\n  herald: {{ mcp: {{ url: \"{url}\" }} }}\n");
     let gateway = Gateway::start(&config).await?;
-    until(format!("{listed:?} are listed"), async || {
-        Ok((gateway.client().tools().await? == listed).then_some(()))
-    })
-    .await?;
+    gateway.client().until_listed(listed).await?;
     Ok(gateway)
 }
 

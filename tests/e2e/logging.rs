@@ -7,7 +7,6 @@ use toolgate_tests::client::{Ask, Client, Opened, message};
 use toolgate_tests::gateway::Gateway;
 use toolgate_tests::herald::{Era, Herald};
 use toolgate_tests::issuer::{CLIENT_ID, Issuer, OTHER_CLIENT};
-use toolgate_tests::wait::until;
 
 const SCOPE: &str = "gateway/invoke";
 
@@ -38,10 +37,7 @@ targets:
         let gateway = Gateway::start(&config).await?;
         let one = gateway.client().with_token(issuer.token(&[SCOPE]));
         let other = gateway.client().with_token(issuer.others_token(&[SCOPE]));
-        until("the herald's tools are listed", async || {
-            Ok((one.tools().await? == ["herald___echo"]).then_some(()))
-        })
-        .await?;
+        one.until_listed(&["herald___echo"]).await?;
         herald.holds();
         herald.until_streams(&[], 1).await?;
         Ok(Self { herald, _issuer: issuer, one, other, _gateway: gateway })

@@ -180,10 +180,7 @@ async fn headers_that_the_sdks_make_of_arguments_agree_with_them_and_reach_the_t
     let url = herald.url();
     let config = format!("{OPEN}targets:\n  herald: {{ mcp: {{ url: \"{url}\" }} }}\n");
     let gateway = Gateway::start(&config).await?;
-    until("the tool is listed", async || {
-        Ok((gateway.client().tools().await? == ["herald___echo"]).then_some(()))
-    })
-    .await?;
+    gateway.client().until_listed(&["herald___echo"]).await?;
     let arguments = json!({ "region": "gr\u{fc}n", "count": 7 }).to_string();
     let args = ["--tools", "--call", "herald___echo", &arguments].map(str::to_owned);
     let mut calls = 0;
@@ -212,10 +209,7 @@ async fn changed_resources_of_a_modern_server_reach_the_python_sdk_in_both_eras(
         let config = format!("{OPEN}targets:\n  peer: {{ {target} }}\n");
         let gateway = Gateway::start(&config).await?;
         let caller = gateway.client();
-        until("the server is listed", async || {
-            Ok((caller.tools().await? == ["peer___touch"]).then_some(()))
-        })
-        .await?;
+        caller.until_listed(&["peer___touch"]).await?;
         let args = ["--watch", COUNTER].map(str::to_owned);
         let driver = Driver::new(Peer::PythonSdk, era, gateway.mcp_url());
         // Until the server has been subscribed to, nobody hears what it says.

@@ -44,6 +44,9 @@ async fn an_answer_that_breaks_off_is_taken_up_behind_its_last_event() -> Result
     ensure!(start.elapsed() >= 3 * RETRY, "came back after {:?}", start.elapsed());
     ensure!(taken_up(&sick) == ["cut-3", "cut-2", "cut-1"], "{:?}", taken_up(&sick));
     ensure!(sick.calls("write") == 2, "sent again");
+    // What would be said about that call would be there by the end of another.
+    fine(&gateway, &gateway.client().tool("far___write", json!({})).await?).await?;
+    ensure!(sick.calls("write") == 3, "sent again");
     let seen = sick.seen();
     let sessions: Vec<_> = seen.iter().filter_map(|seen| seen.header("mcp-session-id")).collect();
     ensure!(sessions.windows(2).all(|two| two[0] == two[1]), "{sessions:?}");

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use tokio::process::Command;
-use toolgate_tests::client::{Ask, Client, Opened, message, with_meta};
+use toolgate_tests::client::{Answer, Ask, Client, Opened, message, with_meta};
 use toolgate_tests::gateway::Gateway;
 use toolgate_tests::herald::{Era as HeraldEra, Herald, tool};
 use toolgate_tests::issuer::{CLIENT_ID, Issuer};
@@ -58,10 +58,7 @@ servers:
         );
         let gateway = Gateway::start(&config).await?;
         let house = Self { gateway, issuer, one, two };
-        until("all tools are listed", async || {
-            Ok((house.at("").tools().await? == WHOLE).then_some(()))
-        })
-        .await?;
+        house.at("").until_listed(&WHOLE).await?;
         Ok(house)
     }
 
@@ -130,11 +127,20 @@ async fn clients_of_others_see_each_server_as_one_of_its_own_in_both_eras() -> R
     house.gateway.books_agree().await
 }
 
+/// The whole error, without what differs from one call to the next: the request's id and the name.
+fn nameless(answer: &Answer, name: &str) -> Result<Value> {
+    let mut error = answer.message()?["error"].clone();
+    let data = error["data"].as_object_mut().context("an error without data")?;
+    ensure!(data.remove("request_id").is_some(), "no request_id: {}", answer.text());
+    let text = error.to_string();
+    ensure!(text.contains(name), "`{name}` is not named: {text}");
+    Ok(serde_json::from_str(&text.replace(name, "NAME"))?)
+}
+
 #[tokio::test]
 async fn what_is_hidden_is_told_from_what_never_was_by_nobody() -> Result<()> {
     let house = House::start().await?;
     let (oncall, session) = (house.at("/oncall"), house.at("/oncall").session().await?);
-    let strip = |text: String, name: &str| text.replace(name, "NAME");
     for (hidden, nothing) in
         [("sleep", "xxxxx"), ("clock___sleep", "clock___xxxxx"), ("two___echo", "xxx___echo")]
     {
@@ -142,16 +148,18 @@ async fn what_is_hidden_is_told_from_what_never_was_by_nobody() -> Result<()> {
             [oncall.tool(hidden, json!({})).await?, oncall.tool(nothing, json!({})).await?];
         let [one, other] = &answers;
         assert_eq!((one.status, other.status), (200, 200));
-        let shape = |text: String| text.split(r#""data""#).next().unwrap_or_default().to_owned();
-        assert_eq!(strip(shape(one.text()), hidden), strip(shape(other.text()), nothing));
+        assert_eq!(nameless(one, hidden)?, nameless(other, nothing)?);
         let line = house.gateway.line_of(one).await?;
         assert_eq!(
             (&line["reason"], &line["server"]),
             (&json!("target_unknown"), &json!("oncall"))
         );
         assert_eq!(line.get("target"), None, "{line}");
-        let older = session.tool(hidden, json!({})).await?.message()?;
-        assert_eq!(older["error"]["code"], -32602, "{older}");
+        let older = session.tool(hidden, json!({})).await?;
+        assert_eq!(older.message()?["error"]["code"], -32602, "{}", older.text());
+        let never = session.tool(nothing, json!({})).await?;
+        assert_eq!(older.status, never.status);
+        assert_eq!(nameless(&older, hidden)?, nameless(&never, nothing)?);
     }
     let good = house.at("").tool("clock___now", json!({})).await?;
     assert_eq!(house.gateway.line_of(&good).await?.get("server"), None, "the whole has no name");
@@ -285,7 +293,9 @@ async fn a_stream_hears_of_the_targets_of_its_server_in_both_eras() -> Result<()
     let mut older = session.stream().await?;
     let mut modern = listen(&house.at("/oncall")).await?;
     let mut bare = listen(&house.at("/bare")).await?;
-    // First what is none of its, and when that is known everywhere, what is.
+    // First what is none of its, and when that is known everywhere, what is. Whoever is not listened
+    // to yet tells nobody.
+    house.two.until_streams(&[], 1).await?;
     house.two.lists(json!([tool("new", &json!({}))]));
     house.two.changed();
     let told = bare.next_message().await?;
@@ -381,10 +391,15 @@ async fn a_resource_is_read_completed_and_watched_as_far_as_it_is_of_the_server(
         "ref": { "type": "ref/resource", "uri": "test://template/{id}/data" },
         "argument": { "name": "id", "value": "1" },
     });
+    let whole = gateway.client();
+    let complete = whole.modern("completion/complete", params.clone()).await?.message()?;
+    ensure!(complete["result"]["completion"]["values"].is_array(), "{complete}");
     let complete = some.modern("completion/complete", params).await?.message()?;
     assert_eq!(complete["error"]["code"], -32602, "{complete}");
     let watched = json!({ "uri": "test://watched-resource" });
-    let session = some.session().await?;
+    let (all, session) = (whole.session().await?, some.session().await?);
+    let good = all.request("resources/subscribe", watched.clone()).await?.message()?;
+    assert_eq!(good["result"], json!({}), "{good}");
     let watched = session.request("resources/subscribe", watched).await?.message()?;
     ensure!(watched["error"].is_object(), "{watched}");
     Ok(())

@@ -22,10 +22,7 @@ async fn before(herald: &Herald) -> Result<Gateway> {
     let (url, lasting) = (herald.url(), "defaults: { list_ttl: 1h }");
     let config = format!("{OPEN}{lasting}\ntargets:\n  herald: {{ mcp: {{ url: \"{url}\" }} }}\n");
     let gateway = Gateway::start(&config).await?;
-    until("the herald's tools are listed", async || {
-        Ok((gateway.client().tools().await? == ["herald___echo"]).then_some(()))
-    })
-    .await?;
+    gateway.client().until_listed(&["herald___echo"]).await?;
     Ok(gateway)
 }
 
@@ -67,19 +64,20 @@ async fn a_modern_caller_hears_of_changes_at_targets_of_both_eras() -> Result<()
         let gateway = before(&herald).await?;
         herald.until_streams(&[], 1).await?;
         let asked = json!({
-            "toolsListChanged": true, "resourceSubscriptions": ["herald://a"], "taskIds": ["t"],
+            "toolsListChanged": true, "resourceSubscriptions": ["herald://b"], "taskIds": ["t"],
         });
         let mut stream = listen(&gateway.client(), asked).await?;
         assert_eq!(stream.status, 200);
         let first = stream.next_message().await?;
         assert_eq!(first["method"], "notifications/subscriptions/acknowledged");
-        let accepted = json!({ "toolsListChanged": true, "resourceSubscriptions": ["herald://a"] });
+        let accepted = json!({ "toolsListChanged": true, "resourceSubscriptions": ["herald://b"] });
         assert_eq!(first["params"], json!({ "notifications": accepted, "_meta": { TAG: "s-1" } }));
-        until_watched(&herald, era, "herald://a").await?;
+        until_watched(&herald, era, "herald://b").await?;
+        // Nobody asked for the first, and the target says it all the same.
+        herald.blurts("herald://a");
         herald.updated("herald://b");
-        herald.updated("herald://a");
         let told = next(&mut stream, UPDATED).await?;
-        let params = json!({ "uri": "herald://a", "_meta": { TAG: "s-1" } });
+        let params = json!({ "uri": "herald://b", "_meta": { TAG: "s-1" } });
         assert_eq!(told["params"], params, "{era:?}");
         herald.lists(json!([tool("other", &json!({}))]));
         herald.changed();
@@ -181,10 +179,7 @@ impl Nursery {
             "{OPEN}targets:\n  child: {{ stdio: {{ command: [python3, {script:?}, {era}, {record:?}] }} }}\n"
         );
         let gateway = Gateway::start(&config).await?;
-        until("the child's tool is listed", async || {
-            Ok((gateway.client().tools().await? == ["child___say"]).then_some(()))
-        })
-        .await?;
+        gateway.client().until_listed(&["child___say"]).await?;
         Ok(Self { gateway, record, _scratch: scratch })
     }
 

@@ -96,14 +96,20 @@ async fn one_shape(
     let length = Duration::from_secs(options.seconds);
     let mut relayed = ERAS.map(|_| Vec::new());
     let mut measured: Vec<[Vec<Measured>; 2]> = places.iter().map(|_| Default::default()).collect();
-    for _ in 0..options.rounds {
-        for (era, rounds) in ERAS.into_iter().zip(&mut relayed) {
+    for round in 0..options.rounds {
+        // First in one round and last in the next: whoever always comes first finds the machine in
+        // another state than the others do.
+        let (first, last) = relayed.split_at_mut(if round % 2 == 0 { ERAS.len() } else { 0 });
+        for (era, rounds) in ERAS.into_iter().zip(first) {
             rounds.push(drive::measure_as(&relay, era, level, length).await?);
         }
         for (place, by_era) in places.iter().zip(&mut measured) {
             for (era, rounds) in ERAS.into_iter().zip(by_era) {
                 rounds.push(drive::measure_as(&place.subject, era, level, length).await?);
             }
+        }
+        for (era, rounds) in ERAS.into_iter().zip(last) {
+            rounds.push(drive::measure_as(&relay, era, level, length).await?);
         }
     }
     let relayed = relayed.map(|rounds| Row::new("relay", level, rounds, &mut cells.faults));

@@ -143,6 +143,7 @@ fn config(ground: &Ground, listen: SocketAddr) -> String {
     let issuer = ground.issuer.url();
     // Room for a level's connections, those of the level before, and the looks in between.
     let room = ground.width * 2 + 64;
+    // The lists outlast the run: none is fetched while calls are measured.
     format!(
         "listen: {listen}
 auth:
@@ -150,7 +151,7 @@ auth:
     - {{ name: load, profile: cognito, issuer: \"{issuer}\", clients: [\"{CLIENT_ID}\"] }}
   scopes: [{SCOPE}]
 limits: {{ connections: {room}, concurrency: {room} }}
-defaults: {{ timeout: 60s, concurrency: {room} }}
+defaults: {{ timeout: 60s, concurrency: {room}, list_ttl: 1h }}
 targets:
 "
     )

@@ -26,6 +26,8 @@ pub use answer::Answer;
 use answer::events;
 pub use kept::Kept;
 
+use crate::wait::until;
+
 /// The revision of modern requests.
 pub const MODERN: &str = "2026-07-28";
 /// The revision of legacy requests.
@@ -169,6 +171,17 @@ impl Client {
     /// When the answer is not a list.
     pub async fn tools(&self) -> Result<Vec<String>> {
         self.modern("tools/list", json!({})).await?.tool_names()
+    }
+
+    /// Waits until it lists these tools and no others.
+    ///
+    /// # Errors
+    /// When it does not come to that.
+    pub async fn until_listed(&self, tools: &[&str]) -> Result<()> {
+        until(format!("just {tools:?} are listed"), async || {
+            Ok((self.tools().await? == tools).then_some(()))
+        })
+        .await
     }
 
     /// Opens a session of the older era.

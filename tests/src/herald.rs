@@ -119,6 +119,11 @@ impl Herald {
         });
     }
 
+    /// Says that a resource has changed to whoever listens, asked for or not.
+    pub fn blurts(&self, uri: &str) {
+        self.tell("resources/updated", &json!({ "uri": uri }), |_| true);
+    }
+
     /// Has this task from now on, which any call of `job` becomes, and tells whoever follows it.
     pub fn works_on(&self, task: &Value) {
         *lock(&self.state.task) = task.clone();

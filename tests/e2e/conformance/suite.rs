@@ -16,6 +16,7 @@ use toolgate_tests::client::{LEGACY as OLDER, MODERN};
 use toolgate_tests::process::Scratch;
 
 use super::baseline::Baseline;
+use super::passing::Passing;
 use crate::peers::driver::script_command;
 
 /// Scenarios of the suite, as its command line names them.
@@ -31,7 +32,7 @@ pub(crate) struct Suite {
 #[derive(Debug, Default)]
 pub(crate) struct Found {
     pub(crate) failing: BTreeMap<String, Fault>,
-    passing: usize,
+    pub(crate) passing: BTreeSet<String>,
 }
 
 /// A check that did not pass.
@@ -60,6 +61,8 @@ enum Status {
     Failure,
 }
 
+/// The name of a run without a gateway.
+pub(crate) const DIRECT: &str = "direct";
 /// More than any run takes, even beside a build.
 const PATIENCE: Duration = Duration::from_secs(110);
 /// In front of the name of each scenario, in what the suite prints.
@@ -115,9 +118,12 @@ impl Suite {
         let args = ["--url", url];
         let began = Instant::now();
         let found = self.run("server", &args).await?;
-        let run = format!("{of}-{}-{}", self.name, self.revision);
+        let suite = format!("{}-{}", self.name, self.revision);
+        let run = format!("{of}-{suite}");
         println!("{run}: {found}, {:.1} s", began.elapsed().as_secs_f64());
-        Baseline::named(&run).holds(&found)
+        Baseline::named(&run).holds(&found)?;
+        let passing = Passing::named(&suite);
+        if of == DIRECT { passing.is_just(&found) } else { passing.was_tried(&run, &found) }
     }
 
     /// Tries a client, which the suite starts by `command`.
@@ -127,12 +133,13 @@ impl Suite {
         for scenario in scenarios {
             let args = ["--command", command, "--scenario", scenario];
             let found = self.run("client", &args).await?;
-            all.passing += found.passing;
+            all.passing.extend(found.passing);
             all.failing.extend(found.failing);
         }
         let run = format!("{}-{}", self.name, self.revision);
         println!("{run}: {all}, {:.1} s", began.elapsed().as_secs_f64());
-        Baseline::named(&run).holds(&all)
+        Baseline::named(&run).holds(&all)?;
+        Passing::named(&run).is_just(&all)
     }
 
     async fn run(&self, role: &str, args: &[&str]) -> Result<Found> {
@@ -210,7 +217,9 @@ impl Found {
         for (key, check) in worst {
             match check.status {
                 Status::Info => {}
-                Status::Success => found.passing += 1,
+                Status::Success => {
+                    found.passing.insert(key);
+                }
                 Status::Skipped | Status::Warning | Status::Failure => {
                     let skipped = check.status == Status::Skipped;
                     let says = check.error_message.unwrap_or_default();
@@ -224,6 +233,6 @@ impl Found {
 
 impl std::fmt::Display for Found {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} checks pass, {} do not", self.passing, self.failing.len())
+        write!(f, "{} checks pass, {} do not", self.passing.len(), self.failing.len())
     }
 }

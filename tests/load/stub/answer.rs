@@ -147,6 +147,10 @@ impl Ask<'_> {
     }
 }
 
+/// For how long its lists are good, in milliseconds: longer than any run, so that none is fetched while
+/// calls are measured.
+const TTL: u64 = 3_600_000;
+
 fn list(tools: u16) -> Value {
     let tool = |name: &str| {
         json!({
@@ -162,14 +166,14 @@ fn list(tools: u16) -> Value {
     };
     let others = (1..tools).map(|number| tool(&format!("listed_{number}")));
     let tools: Vec<Value> = std::iter::once(tool(TOOL)).chain(others).collect();
-    json!({ "tools": tools, "ttlMs": 60_000, "cacheScope": "public" })
+    json!({ "tools": tools, "ttlMs": TTL, "cacheScope": "public" })
 }
 
 fn discovery() -> Value {
     json!({
         "supportedVersions": [Era::Modern.revision()],
         "capabilities": { "tools": {} },
-        "ttlMs": 60_000,
+        "ttlMs": TTL,
         "cacheScope": "public",
         "_meta": { "io.modelcontextprotocol/serverInfo": { "name": "stub", "version": "1" } },
     })

@@ -72,3 +72,22 @@ proptest! {
         assert!(a_request(format!("{head}{body}").as_bytes()), "not taken for a request: {body}");
     }
 }
+
+/// What the fuzzer begins with must reach what it is to try: a request that is refused tries nothing.
+#[test]
+fn what_the_fuzzer_begins_with_is_taken_for_requests() {
+    let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fuzz/corpus/decode");
+    let mut refused = Vec::new();
+    let mut taken = 0;
+    for file in std::fs::read_dir(corpus).unwrap() {
+        let file = file.unwrap();
+        if a_request(&std::fs::read(file.path()).unwrap()) {
+            taken += 1;
+        } else {
+            refused.push(file.file_name().into_string().unwrap());
+        }
+    }
+    refused.sort();
+    assert_eq!(refused, ["batch", "twice"], "refused, where only these are to be");
+    assert!(taken >= 19, "only {taken} files are taken for a request");
+}
