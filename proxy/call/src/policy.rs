@@ -153,7 +153,7 @@ impl Policy {
 fn quarantined(plan: &Plan) -> Refusal {
     let Plan { target, full, .. } = plan;
     let message = format!(
-        "`{full}` is quarantined: what `{target}` says of it was not approved; nothing was sent. \
+        "`{full}` is quarantined: what `{target}` says of it was not approved; it is not called. \
          The gateway's operator sees the difference with `toolgate pins diff`"
     );
     Refusal::target(Reason::Quarantined, target, message)

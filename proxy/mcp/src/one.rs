@@ -17,7 +17,7 @@ use crate::ask::{Wanted, may_ask};
 use crate::bridge::{Way, bridge, checked};
 use crate::legacy::{Relayed, Rounds};
 use crate::park::{self, Caller, Live, Waiting};
-use crate::router::{Inner, is_mismatch};
+use crate::router::{Inner, Still, is_mismatch};
 
 /// Who calls.
 #[derive(Clone, Copy, Debug)]
@@ -115,7 +115,9 @@ impl Inner {
         self.translated();
         let way = Way { from: reply.era, ..way };
         let (asks, telemetry) = (self.asks.clone(), Arc::clone(&self.telemetry));
-        Ok(Rounds { asks, session, version, way, target, outbound, telemetry }.reply(reply))
+        let (registry, policy) = (Arc::clone(&self.registry), Arc::clone(&self.policy));
+        let still = Still { registry, policy };
+        Ok(Rounds { asks, session, version, way, target, outbound, telemetry, still }.reply(reply))
     }
 
     /// The reply; or that to another try, if the target has looked at nothing because of what stands

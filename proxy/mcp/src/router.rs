@@ -4,9 +4,11 @@
 
 mod listen;
 mod mirror;
+mod still;
 mod wishes;
 
 pub(crate) use mirror::is_mismatch;
+pub(crate) use still::Still;
 
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -52,7 +54,7 @@ pub(crate) struct Inner {
     identities: Vec<Identity>,
     page: usize,
     pub(crate) registry: Arc<Registry>,
-    policy: Arc<Policy>,
+    pub(crate) policy: Arc<Policy>,
     pub(crate) sessions: Sessions,
     cancels: Cancels,
     pub(crate) parked: Parked,

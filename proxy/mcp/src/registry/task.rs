@@ -49,6 +49,12 @@ impl Registry {
         self.entries.iter().any(|entry| entry.about().tasks.are_for(era))
     }
 
+    /// Whether a tool, or that which has become a task, is held back.
+    pub(crate) fn holds_back(&self, plan: &Plan) -> bool {
+        let entry = plan.tool().zip(self.entry(&plan.target));
+        entry.is_some_and(|(tool, entry)| entry.holds_back(tool))
+    }
+
     /// Whether a target has tasks of the older kind.
     pub(crate) fn has_older_tasks(&self, target: &str) -> bool {
         self.entry(target).is_some_and(|entry| entry.about().tasks == Tasks::Older)

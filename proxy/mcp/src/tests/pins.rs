@@ -100,7 +100,7 @@ impl Rig {
     }
 }
 
-fn contracts(tools: &[Value], actions: Actions) -> Contracts {
+pub(super) fn contracts(tools: &[Value], actions: Actions) -> Contracts {
     let pin = |tool: &Value| {
         let definition = RawJson::of(tool).unwrap();
         let hash = Definition::of(tool.clone()).hash();
