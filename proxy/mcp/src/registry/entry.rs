@@ -41,6 +41,8 @@ pub(crate) struct Entry {
     guard: Guard,
     turn: tokio::sync::Mutex<()>,
     is_being_asked: AtomicBool,
+    /// Whether its tools were approved one by one.
+    is_pinned: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -67,8 +69,14 @@ struct Asking<'a>(&'a AtomicBool);
 
 impl Entry {
     pub(super) fn new(spec: TargetSpec) -> Self {
-        let (turn, is_being_asked) = (tokio::sync::Mutex::default(), AtomicBool::new(false));
-        Self { spec, state: Mutex::default(), guard: Guard::new(), turn, is_being_asked }
+        Self {
+            spec,
+            state: Mutex::default(),
+            guard: Guard::new(),
+            turn: tokio::sync::Mutex::default(),
+            is_being_asked: AtomicBool::new(false),
+            is_pinned: AtomicBool::new(false),
+        }
     }
 
     /// One of its lists.
@@ -78,10 +86,14 @@ impl Entry {
         lists.find(|(_, of)| *of == what).map(|(list, _)| Arc::clone(list)).unwrap_or_default()
     }
 
-    /// Whether callers are not given that tool.
+    /// Whether callers are not given that tool. What is not listed was not looked at: where tools
+    /// are approved one by one, it is held back too.
     pub(super) fn holds_back(&self, tool: &str) -> bool {
         let tools = self.list(Listed::Tools);
-        tools.iter().any(|item| *item.name == *tool && item.standing != Standing::Offered)
+        let mut named = tools.iter().filter(|item| *item.name == *tool).peekable();
+        let is_listed = named.peek().is_some();
+        let is_held = named.any(|item| item.standing != Standing::Offered);
+        is_held || (!is_listed && self.is_pinned.load(Relaxed))
     }
 
     /// What it says of itself.
@@ -240,6 +252,7 @@ impl Entry {
 
     /// Holds it to what was approved.
     pub(super) fn hold_to(&self, contract: &Arc<Contract>) {
+        self.is_pinned.store(contract.pins.is_some(), Relaxed);
         self.guard.hold_to(contract, &self.spec);
     }
 

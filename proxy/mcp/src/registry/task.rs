@@ -1,7 +1,8 @@
 //! What may be done with a task.
 //!
-//! Enters: what an id says. Leaves: a plan by configuration alone, so that it can be had before the
-//! target's list is, and after the tool has gone from it. Never: whether the task is there.
+//! Enters: what an id says. Leaves: a plan by configuration, so that it can be had before the target's
+//! list is, and after the tool has gone from it; of a tool that has to be approved only one to end the
+//! task, as long as the list does not offer it. Never: whether the task is there.
 
 use std::sync::Arc;
 

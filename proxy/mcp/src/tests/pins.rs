@@ -35,6 +35,18 @@ impl Rig {
         approved: Option<&[Value]>,
         actions: Actions,
     ) -> Self {
+        let rig = Self::unheard(prefix, tools, approved, actions);
+        rig.registry.load().await;
+        rig
+    }
+
+    /// The same before anybody has asked the target for its list.
+    fn unheard(
+        prefix: Prefix,
+        tools: &[Value],
+        approved: Option<&[Value]>,
+        actions: Actions,
+    ) -> Self {
         let (script, telemetry) = (Script::default(), Telemetry::for_tests());
         let target = TargetSpec { metrics: telemetry.target("t"), ..spec("t", &script) };
         let other = spec("other", &Script::lists(&["search"]));
@@ -44,7 +56,6 @@ impl Rig {
         if let Some(approved) = approved {
             rig.approve(approved, actions);
         }
-        rig.registry.load().await;
         rig
     }
 
@@ -335,4 +346,32 @@ async fn a_task_of_a_tool_that_is_held_back_can_be_ended_and_no_more() {
     assert_eq!(methods.map(may), [true, true, true]);
     rig.now_lists(&[with("/inputSchema/properties", "notes", json!({ "type": "string" }))]).await;
     assert_eq!(methods.map(may), [false, false, true]);
+    rig.now_lists(&[approved[0].clone()]).await;
+    assert_eq!(methods.map(may), [true, true, true]);
+}
+
+#[tokio::test]
+async fn with_pins_a_tool_that_is_not_listed_is_held_back_and_without_it_is_not() {
+    let (held, approved) = (Actions::all(ContractAction::Quarantine), [approved()]);
+    for pins in [None, Some(&approved[..])] {
+        let held = held.with(ContractChange::Removed, ContractAction::Warn);
+        let rig = Rig::unheard(Prefix::Always, &[], pins, held);
+        let (target, tool, id) = ("t".to_owned(), "search".to_owned(), "1".to_owned());
+        let bound = Bound { target, tool, id };
+        let may = || {
+            [Method::TasksGet, Method::TasksUpdate, Method::TasksCancel].map(|method| {
+                let plan = rig.registry.plan_of_task(&bound, &call(method, Version::LATEST));
+                !plan.unwrap().quarantined
+            })
+        };
+        let wanted = if pins.is_some() { [false, false, true] } else { [true; 3] };
+        assert_eq!(may(), wanted, "before the first list");
+        rig.script.pages(vec![Err(Reason::ConnectRefused)]);
+        rig.registry.load().await;
+        assert_eq!(may(), wanted, "its list cannot be had");
+        rig.now_lists(&approved).await;
+        assert_eq!(may(), [true; 3]);
+        rig.now_lists(&[]).await;
+        assert_eq!(may(), wanted, "it has gone");
+    }
 }
