@@ -62,7 +62,8 @@ impl Inner {
     /// What may be done with the task of that id, if it is that caller's.
     pub(crate) fn task_of(&self, id: &str, call: &Call) -> Option<Arc<Plan>> {
         let bound = self.sessions.tasks().open(id, call.holder())?;
-        self.registry.plan_of_task(&bound, call).map(Arc::new)
+        let server = call.server.as_deref();
+        self.registry.plan_of_task(&bound, call.method, server).map(Arc::new)
     }
 
     /// `tasks/get`, `tasks/update` and `tasks/cancel`, and `tasks/result` of an older caller.

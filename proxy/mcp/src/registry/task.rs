@@ -6,17 +6,21 @@
 
 use std::sync::Arc;
 
-use toolgate_call::{Call, Era, Hint, Kind, Method, Plan, Scopes, name};
+use toolgate_call::{Era, Hint, Kind, Method, Plan, Scopes, Server, name};
 
 use super::{Entry, Registry};
 use crate::list::Tasks;
 use crate::tasks::Bound;
 
 impl Registry {
-    /// What that call needs to do its work on a task; `None` if its target is configured no more, or
+    /// What that method needs to do its work on a task; `None` if its target is configured no more, or
     /// its tool does not belong to the server.
-    pub(crate) fn plan_of_task(&self, bound: &Bound, call: &Call) -> Option<Plan> {
-        let (method, server) = (call.method, call.server.as_deref());
+    pub(crate) fn plan_of_task(
+        &self,
+        bound: &Bound,
+        method: Method,
+        server: Option<&Server>,
+    ) -> Option<Plan> {
         let entry = self.entry(&bound.target)?;
         let spec = &entry.spec;
         let full = name::join(&spec.name, &bound.tool);

@@ -17,7 +17,7 @@ use tower::{ServiceExt as _, service_fn};
 
 use super::lists::{Script, registry, spec};
 use super::pins::contracts;
-use super::routing::{call, router_over};
+use super::routing::{call, router_over, value};
 use crate::contract::Actions;
 use crate::{Prefix, Registry, Router, TargetSvc};
 
@@ -166,4 +166,40 @@ async fn no_round_is_played_with_a_tool_that_has_become_another() {
         assert_eq!(rig.calls(), if changes { 1 } else { 2 });
         assert_eq!(rig.answers.lock().unwrap().len(), usize::from(changes));
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_told_of_a_task_of_a_tool_that_has_become_another() {
+    let created = json!({ "resultType": "task", "taskId": "raw", "status": "working" });
+    let rig = Rig::new(&[created]).await;
+    let call = Call { abilities: Abilities::TASKS, ..calling(Version::LATEST) };
+    let id = value(rig.send(call).await.unwrap())["taskId"].clone();
+    let wants = json!({ "params": { "notifications": { "taskIds": [id] } } });
+    let listen = framed(Method::Listen, Version::LATEST, &wants);
+    let listen = Call { abilities: Abilities::TASKS, ..listen };
+    let mut events = stream(rig.send(listen).await.unwrap());
+    let Event::Notice(accepted) = next(&mut events).await else { panic!("no word of it") };
+    let accepted = accepted.parse::<Value>().unwrap();
+    assert_eq!(accepted["params"]["notifications"]["taskIds"], json!([id]));
+    let tells = |status: &str| {
+        let params = json!({ "taskId": "raw", "status": status });
+        let word = json!({ "method": "notifications/tasks", "params": params });
+        assert!(rig.registry.watches().task("t", "raw", &RawJson::of(&word).unwrap()));
+    };
+    let heard = async |events: &mut Pin<Box<dyn Events>>| {
+        let event = poll_fn(|cx| events.as_mut().poll_event(cx));
+        let event = timeout(Duration::from_secs(5), event).await.ok().flatten()?;
+        let Event::Notice(raw) = event else { panic!("it is over") };
+        raw.parse::<Value>().unwrap()["params"]["status"].as_str().map(str::to_owned)
+    };
+    tells("working");
+    assert_eq!(heard(&mut events).await.as_deref(), Some("working"));
+    rig.changes();
+    rig.registry.changed("t").await;
+    tells("input_required");
+    assert_eq!(heard(&mut events).await, None);
+    *rig.tool.lock().unwrap() = tool();
+    rig.registry.changed("t").await;
+    tells("completed");
+    assert_eq!(heard(&mut events).await.as_deref(), Some("completed"));
 }

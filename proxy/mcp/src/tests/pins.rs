@@ -6,12 +6,10 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use toolgate_call::{
     Directory as _, Kind, Listed, Method, Policy, Principal, RawJson, Reason, Scopes, Subject,
-    Version,
 };
 use toolgate_telemetry::{ContractAction, ContractChange, Telemetry, Word as _};
 
 use super::lists::{Script, registry, spec};
-use super::routing::call;
 use crate::contract::{Actions, Contract, Contracts, Definition, Pin};
 use crate::tasks::Bound;
 use crate::{Prefix, Registry, TargetSpec};
@@ -339,7 +337,7 @@ async fn a_task_of_a_tool_that_is_held_back_can_be_ended_and_no_more() {
     let (target, tool, id) = ("t".to_owned(), "search".to_owned(), "1".to_owned());
     let bound = Bound { target, tool, id };
     let may = |method| {
-        let plan = rig.registry.plan_of_task(&bound, &call(method, Version::LATEST)).unwrap();
+        let plan = rig.registry.plan_of_task(&bound, method, None).unwrap();
         Policy::open().decide(&Principal::anonymous(), Subject::One(&plan)).is_ok()
     };
     let methods = [Method::TasksGet, Method::TasksUpdate, Method::TasksCancel];
@@ -360,7 +358,7 @@ async fn with_pins_a_tool_that_is_not_listed_is_held_back_and_without_it_is_not(
         let bound = Bound { target, tool, id };
         let may = || {
             [Method::TasksGet, Method::TasksUpdate, Method::TasksCancel].map(|method| {
-                let plan = rig.registry.plan_of_task(&bound, &call(method, Version::LATEST));
+                let plan = rig.registry.plan_of_task(&bound, method, None);
                 !plan.unwrap().quarantined
             })
         };
