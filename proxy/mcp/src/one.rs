@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use toolgate_call::{
-    Abilities, Body, Call, Case, Era, Method, Op, Outbound, Permitted, Phase, Refusal, Reply,
+    Abilities, Body, Call, Case, Era, Method, Op, Outbound, Permitted, Phase, Plan, Refusal, Reply,
     Session, Version,
 };
 use toolgate_telemetry::Direction;
@@ -66,7 +66,7 @@ impl Inner {
         };
         let call = permitted.call();
         if call.frame.state().is_some()
-            && let Some(claimed) = self.claimed(call)?
+            && let Some(claimed) = self.claimed(call, &plan)?
         {
             return Box::pin(self.resume(permitted, claimed)).await;
         }
@@ -143,12 +143,15 @@ impl Inner {
         outbound: &Outbound,
         way: Way,
     ) -> Result<Reply, Refusal> {
-        let Op::Call(permitted) = &outbound.op else { return self.bridged(reply, way) };
+        let (Op::Call(permitted), Some(plan)) = (&outbound.op, outbound.plan()) else {
+            return self.bridged(reply, way);
+        };
         if reply.era == Era::Modern || !matches!(reply.body, Body::Stream(_)) {
             return self.bridged(reply, way);
         }
         self.translated();
-        let caller = Caller::of(permitted.call(), Way { from: Era::Legacy, ..way });
+        let way = Way { from: Era::Legacy, ..way };
+        let caller = Caller::of(permitted.call(), &plan.full, way);
         let Reply { body: Body::Stream(events), guards, .. } = reply else {
             return Err(Refusal::internal("a stream was none"));
         };
@@ -173,11 +176,11 @@ impl Inner {
     }
 
     /// The parked call that this one takes further, if it says so.
-    fn claimed(&self, call: &Call) -> Result<Option<Box<(Waiting, Caller)>>, Refusal> {
+    fn claimed(&self, call: &Call, plan: &Plan) -> Result<Option<Box<(Waiting, Caller)>>, Refusal> {
         if call.version.era() == Era::Legacy {
             return Ok(None);
         }
-        let caller = Caller::of(call, Way { from: Era::Legacy, ..way(call) });
+        let caller = Caller::of(call, &plan.full, Way { from: Era::Legacy, ..way(call) });
         let waiting = self.parked.claim(call, &caller)?;
         Ok(waiting.map(|waiting| Box::new((waiting, caller))))
     }

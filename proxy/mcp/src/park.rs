@@ -95,10 +95,11 @@ struct Timer(JoinHandle<()>);
 // === impl Caller ===
 
 impl Caller {
-    pub(crate) fn of(call: &Call, way: Way) -> Self {
+    /// `full`: the full name of what is called. The caller's name for it may be another's later.
+    pub(crate) fn of(call: &Call, full: &str, way: Way) -> Self {
         let mut digest = Context::new(&SHA256);
         let arguments = call.frame.arguments().unwrap_or_default();
-        for part in [call.method.label(), call.name.as_deref().unwrap_or_default()] {
+        for part in [call.method.label(), full, call.name.as_deref().unwrap_or_default()] {
             digest.update(part.as_bytes());
             digest.update(b"\0");
         }

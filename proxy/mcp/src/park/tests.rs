@@ -43,6 +43,11 @@ impl Events for Target {
     }
 }
 
+/// Who calls `t___x`, under whatever name.
+fn calls(call: &Call) -> Caller {
+    Caller::of(call, "t___x", WAY)
+}
+
 fn states() -> Arc<States> {
     Arc::new(States::new(b"k").unwrap())
 }
@@ -60,7 +65,7 @@ impl Scene {
         let (sender, said) = mpsc::channel();
         let scene = Self { parked, telemetry, says, said, sender };
         (0..questions).for_each(|_| scene.asks());
-        let caller = Caller::of(&call("a", "{}", None), WAY);
+        let caller = calls(&call("a", "{}", None));
         let live = Live::new(Box::pin(Target(hears)), Guards::default(), &caller);
         let reply = follow(&scene.parked, live, caller).await.unwrap();
         (scene, reply)
@@ -78,11 +83,11 @@ impl Scene {
     }
 
     fn claim(&self, call: &Call) -> Result<Option<super::Waiting>, Refusal> {
-        self.parked.claim(call, &Caller::of(call, WAY))
+        self.parked.claim(call, &calls(call))
     }
 
     async fn goes_on(&self, call: &Call) -> Reply {
-        let caller = Caller::of(call, WAY);
+        let caller = calls(call);
         let waiting = self.parked.claim(call, &caller).unwrap().unwrap();
         match waiting.answer(call.frame.responses()) {
             Ok(live) => follow(&self.parked, live, caller).await.unwrap(),
@@ -206,14 +211,14 @@ async fn nobody_else_and_nothing_else_takes_it_further() {
     }
     let replica = Parked::new(states(), Telemetry::for_tests());
     let retry = call("a", "{}", Some((&good, ANSWER)));
-    let refusal = replica.claim(&retry, &Caller::of(&retry, WAY)).unwrap_err();
+    let refusal = replica.claim(&retry, &calls(&retry)).unwrap_err();
     assert!(refusal.message().contains("another replica"), "{refusal}");
     // What others gave is theirs: it goes on to the target as it is.
     for theirs in ["\"opaque\"", "\"tg1.AAAAAAAA.xyz\"", "17"] {
         assert!(scene.claim(&call("a", "{}", Some((theirs, ANSWER)))).unwrap().is_none());
     }
     let stranger = Parked::new(Arc::new(States::new(b"other").unwrap()), Telemetry::for_tests());
-    assert!(stranger.claim(&retry, &Caller::of(&retry, WAY)).unwrap().is_none());
+    assert!(stranger.claim(&retry, &calls(&retry)).unwrap().is_none());
     assert!(scene.claim(&retry).unwrap().is_some(), "after all of it, it is still there");
 }
 
@@ -249,7 +254,7 @@ async fn a_call_that_ends_while_it_is_parked_holds_nothing_but_its_end() {
     }
     for (scene, text) in &ended {
         let retry = call("a", "{}", Some((text, ANSWER)));
-        let caller = Caller::of(&retry, WAY);
+        let caller = calls(&retry);
         let waiting = scene.claim(&retry).unwrap().unwrap();
         let live = waiting.answer(retry.frame.responses()).unwrap();
         assert!(!matches!(scene.said.try_recv(), Ok(Said::Result(_))), "nobody is there to hear");
@@ -279,7 +284,7 @@ async fn one_principal_parks_so_many_and_the_target_is_told() {
     let params = RawJson::literal("{}");
     says.send(Event::Ask(Question { kind: AskKind::Roots, params, respond })).unwrap();
     says.send(Event::Done(Ok(Answer::result(RawJson::literal("{}"))))).unwrap();
-    let caller = Caller::of(&call("a", "{}", None), WAY);
+    let caller = calls(&call("a", "{}", None));
     let live = Live::new(Box::pin(Target(hears)), Guards::default(), &caller);
     drop(follow(&parked, live, caller).await);
     assert!(matches!(said.try_recv(), Ok(Said::Abandoned)), "it was over at once");
@@ -289,7 +294,7 @@ async fn one_principal_parks_so_many_and_the_target_is_told() {
         let (sender, said) = mpsc::channel();
         let scene = Scene { parked: parked.clone(), telemetry, says, said, sender };
         scene.asks();
-        let caller = Caller::of(&call("a", "{}", None), WAY);
+        let caller = calls(&call("a", "{}", None));
         let live = Live::new(Box::pin(Target(hears)), Guards::default(), &caller);
         let ends = async {
             while let Err(mpsc::TryRecvError::Empty) = scene.said.try_recv() {
@@ -314,4 +319,14 @@ async fn a_state_is_good_at_its_server_only() {
     assert_eq!(scene.claim(&retry).unwrap_err().case(), Case::ParamsInvalid);
     retry.server = None;
     assert!(scene.claim(&retry).unwrap().is_some());
+}
+
+#[tokio::test]
+async fn a_name_that_belongs_to_another_tool_by_now_takes_nothing_further() {
+    let (scene, reply) = Scene::start(1).await;
+    let retry = call("a", "{}", Some((&state(&reply), ANSWER)));
+    let other = Caller::of(&retry, "u___x", WAY);
+    let refusal = scene.parked.claim(&retry, &other).unwrap_err();
+    assert!(refusal.message().contains("start anew"), "{refusal}");
+    assert!(scene.claim(&retry).unwrap().is_some(), "it is still there");
 }
