@@ -242,7 +242,7 @@ async fn a_call_that_ends_while_it_is_parked_holds_nothing_but_its_end() {
     let telemetry = Telemetry::for_tests();
     let parked = Parked::new(states(), Arc::clone(&telemetry));
     let mut ended = Vec::new();
-    // More than one principal may park at once: those that are over do not count.
+    // More than one principal may park at once: those that are over refuse nobody a place.
     for _ in 0..=EACH {
         let (scene, reply) = Scene::over(parked.clone(), Arc::clone(&telemetry), 1).await;
         let broken = Refusal::target(Reason::OutcomeUnknown, &Arc::from("t"), "broke off");
@@ -252,6 +252,9 @@ async fn a_call_that_ends_while_it_is_parked_holds_nothing_but_its_end() {
         assert!(telemetry.render().contains("\ntoolgate_parked_calls 0"));
         ended.push((scene, state(&reply)));
     }
+    let (scene, text) = ended.remove(0);
+    let first = scene.claim(&call("a", "{}", Some((&text, ANSWER))));
+    assert!(first.is_err(), "the oldest end has made room");
     for (scene, text) in &ended {
         let retry = call("a", "{}", Some((text, ANSWER)));
         let caller = calls(&retry);
@@ -329,4 +332,46 @@ async fn a_name_that_belongs_to_another_tool_by_now_takes_nothing_further() {
     let refusal = scene.parked.claim(&retry, &other).unwrap_err();
     assert!(refusal.message().contains("start anew"), "{refusal}");
     assert!(scene.claim(&retry).unwrap().is_some(), "it is still there");
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_takes_the_place_of_anothers_end() {
+    let telemetry = Telemetry::for_tests();
+    let parked = Parked::new(states(), Arc::clone(&telemetry));
+    let ends = async |subject: &str| {
+        let (says, hears) = tokio::sync::mpsc::unbounded_channel();
+        let (sender, said) = mpsc::channel();
+        let telemetry = Arc::clone(&telemetry);
+        let scene = Scene { parked: parked.clone(), telemetry, says, said, sender };
+        scene.asks();
+        let caller = calls(&call(subject, "{}", None));
+        let live = Live::new(Box::pin(Target(hears)), Guards::default(), &caller);
+        let reply = follow(&parked, live, caller).await.unwrap();
+        scene.says.send(Event::Done(Ok(Answer::result(RawJson::literal("{}"))))).unwrap();
+        scene.says.closed().await;
+        (scene, state(&reply))
+    };
+    let (scene, text) = ends("a").await;
+    for _ in 0..2 * super::MOST {
+        drop(ends("b").await);
+    }
+    assert!(scene.claim(&call("a", "{}", Some((&text, ANSWER)))).unwrap().is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_what_is_said_to_a_parked_call_no_more_is_kept_than_is_worth_it() {
+    let (scene, reply) = Scene::start(1).await;
+    let large = || RawJson::built(" ".repeat(100 * 1024).into());
+    for _ in 0..8 {
+        scene.says.send(Event::Notice(large())).unwrap();
+    }
+    scene.says.send(Event::Done(Ok(Answer::result(RawJson::literal("{}"))))).unwrap();
+    scene.says.closed().await;
+    let retry = call("a", "{}", Some((&state(&reply), ANSWER)));
+    let Body::Stream(mut events) = scene.goes_on(&retry).await.body else { panic!("no stream") };
+    let mut heard = 0;
+    while let Some(Event::Notice(_)) = poll_fn(|cx| events.as_mut().poll_event(cx)).await {
+        heard += 1;
+    }
+    assert_eq!(heard, 2, "of 256 KiB");
 }
