@@ -10,6 +10,7 @@ use toolgate_call::{
 use toolgate_telemetry::{ContractAction, ContractChange, Telemetry, Word as _};
 
 use super::lists::{Script, registry, spec};
+use super::offers::target;
 use crate::contract::{Actions, Contract, Contracts, Definition, Pin};
 use crate::tasks::Bound;
 use crate::{Prefix, Registry, TargetSpec};
@@ -372,4 +373,19 @@ async fn with_pins_a_tool_that_is_not_listed_is_held_back_and_without_it_is_not(
         rig.now_lists(&[]).await;
         assert_eq!(may(), wanted, "it has gone");
     }
+}
+
+#[tokio::test]
+async fn how_a_tool_is_called_is_the_targets_to_say_whatever_is_shown_of_it() {
+    let support = |word: &str| with("", "execution", json!({ "taskSupport": word }));
+    let about = json!({ "capabilities": { "tasks": { "requests": { "tools": { "call": {} } } } } });
+    let (target, said) = target("t", json!({ "about": about, "tools": [support("required")] }));
+    let registry = registry(vec![target], Prefix::Always);
+    registry.hold_to(&contracts(&[support("optional")], Actions::all(ContractAction::Pinned)));
+    registry.load().await;
+    let plan = registry.lookup(None, Kind::Tool, "t___search").unwrap();
+    assert!(registry.runs_as_task_only(&plan));
+    said.lock().unwrap()["tools"] = json!([support("optional")]);
+    registry.changed("t").await;
+    assert!(!registry.runs_as_task_only(&plan), "what is shown is what was shown before");
 }
