@@ -43,7 +43,7 @@ impl Directory for Router {
         let plan = call.name.as_deref().and_then(|id| inner.task_of(id, call));
         let era = call.version.era();
         let other = if era == Era::Modern { Method::TasksResult } else { Method::TasksUpdate };
-        let offered = || inner.registry.offers_tasks(era);
+        let offered = || inner.registry.offers_tasks(call.server.as_deref(), era);
         if call.method == other || (plan.is_none() && !offered()) {
             let message = format!("`{}` is not served here", call.method.label());
             return Err(Refusal::new(Case::MethodUnknown, message));

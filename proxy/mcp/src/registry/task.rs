@@ -49,9 +49,9 @@ impl Registry {
         })
     }
 
-    /// Whether any target has tasks that a caller of that era can have.
-    pub(crate) fn offers_tasks(&self, era: Era) -> bool {
-        self.entries.iter().any(|entry| entry.about().tasks.are_for(era))
+    /// Whether any target of a server has tasks that a caller of that era can have.
+    pub(crate) fn offers_tasks(&self, server: Option<&Server>, era: Era) -> bool {
+        self.of(self.view(server)).any(|entry| entry.about().tasks.are_for(era))
     }
 
     /// Whether a tool, or that which has become a task, is held back.
