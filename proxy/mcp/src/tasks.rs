@@ -108,14 +108,16 @@ impl Inner {
 
     /// A target's reply to a caller of its own era: if it is a task, under an id that is the caller's.
     pub(crate) fn bound(&self, reply: Reply, permitted: &Arc<Permitted>) -> Result<Reply, Refusal> {
-        // Almost every reply is an answer at once, and none of that kind.
-        let is_none = matches!(&reply.body, Body::One(answer) if !answer::may_be_task(answer));
-        if is_none || reply.era != permitted.call().version.era() {
+        if reply.era != permitted.call().version.era() {
             return Ok(reply);
         }
         let has_older =
             |plan: &Arc<Plan>| plan.is_tool() && self.registry.has_older_tasks(&plan.target);
         if reply.era == Era::Legacy && !permitted.plan().is_some_and(has_older) {
+            return Ok(reply);
+        }
+        // Almost every reply is an answer at once, and none of that kind; only now, for this reads it.
+        if matches!(&reply.body, Body::One(answer) if !answer::may_be_task(answer)) {
             return Ok(reply);
         }
         let bind = if reply.era == Era::Modern { answer::bound } else { older::bound };
