@@ -123,13 +123,12 @@ impl Policy {
             Subject::Server(server) => Some(&server.scopes),
             Subject::One(plan) => Some(&plan.scopes),
         };
-        let needed = match more.filter(|more| !more.is_empty()) {
-            Some(more) => self.gateway.union(more),
-            None => self.gateway.clone(),
-        };
-        if principal.scopes.covers(&needed) {
+        let held = &principal.scopes;
+        if held.covers(&self.gateway) && more.is_none_or(|more| held.covers(more)) {
             return Ok(());
         }
+        // Only who is refused needs them in one.
+        let needed = more.map_or_else(|| self.gateway.clone(), |more| self.gateway.union(more));
         let message = if self.local {
             format!("this needs the scopes: {needed}; they are given by `--scopes` at the start")
         } else {
