@@ -221,13 +221,18 @@ impl Entry {
     /// Takes what was fetched; says whether it is something else than before.
     pub(super) fn settle(&self, fetched: Fetched) -> bool {
         let now = Instant::now();
+        // As it is judged now: what was approved may have changed meanwhile.
+        let served = self.guard.served();
         let mut state = self.state();
         state.asked = Some(now);
         match fetched {
             Ok(Offer { about, lists, ttl }) => {
                 let mut changed = !state.known || *state.about != about;
                 for (what, list) in Listed::ALL.into_iter().zip(lists) {
-                    changed |= list.is_some_and(|list| self.replace(&mut state, what, list));
+                    let judged = what == Listed::Tools;
+                    let list =
+                        list.map(|list| if judged { Arc::clone(&served) } else { list.into() });
+                    changed |= list.is_some_and(|list| put(&mut state, what, list));
                 }
                 state.about = Arc::new(about);
                 state.known = true;
@@ -258,9 +263,9 @@ impl Entry {
 
     /// Gives callers the list as it was judged last; says whether it is another one than before.
     pub(super) fn serve(&self) -> bool {
+        let served = self.guard.served();
         let mut state = self.state();
-        let known = state.known;
-        known && self.put(&mut state, Listed::Tools, self.guard.served())
+        state.known && put(&mut state, Listed::Tools, served)
     }
 
     /// Has the list of tools judged.
@@ -271,23 +276,6 @@ impl Entry {
             }
         }
         offer
-    }
-
-    /// Takes a list; says whether callers are given another one than before.
-    fn replace(&self, state: &mut State, what: Listed, new: Vec<Item>) -> bool {
-        // As it is judged now: what was approved may have changed meanwhile.
-        let new = if what == Listed::Tools { self.guard.served() } else { new };
-        self.put(state, what, new)
-    }
-
-    fn put(&self, state: &mut State, what: Listed, new: Vec<Item>) -> bool {
-        let mut lists = state.lists.iter_mut().zip(Listed::ALL);
-        let Some((old, _)) = lists.find(|(_, of)| *of == what) else { return false };
-        if **old == *new {
-            return false;
-        }
-        *old = new.into();
-        true
     }
 
     /// How long a question of the gateway's own may take.
@@ -332,6 +320,17 @@ impl Drop for Asking<'_> {
     fn drop(&mut self) {
         self.0.store(false, Relaxed);
     }
+}
+
+/// Takes a list; says whether callers are given another one than before.
+fn put(state: &mut State, what: Listed, new: Arc<[Item]>) -> bool {
+    let mut lists = state.lists.iter_mut().zip(Listed::ALL);
+    let Some((old, _)) = lists.find(|(_, of)| *of == what) else { return false };
+    if **old == *new {
+        return false;
+    }
+    *old = new;
+    true
 }
 
 /// How long a target is left alone that has failed so often before: between the half and the whole
