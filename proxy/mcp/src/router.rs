@@ -2,6 +2,7 @@
 //!
 //! Enters: `Permitted`. Leaves: a `Reply` in the caller's era. Never: a decision about who may.
 
+mod directory;
 mod listen;
 mod mirror;
 mod still;

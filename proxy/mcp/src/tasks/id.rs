@@ -1,8 +1,9 @@
 //! What a caller knows a task by.
 //!
 //! Enters: a target's id of a task, the tool that became it, and whose it is. Leaves: text fit for a
-//! header that any replica with the same key opens, for that principal and nobody else. Never: a
-//! table; a right by itself: whoever brings it is judged by the tool's scopes again.
+//! header that any replica with the same key opens, for that principal at that server, for nobody else
+//! and nowhere else. Never: a table; a right by itself: whoever brings it is judged by the tool's scopes
+//! again.
 
 use std::sync::Arc;
 
@@ -65,7 +66,7 @@ impl TaskIds {
         self.0.seal(plain, holder)
     }
 
-    /// Reads an id; `None` if it is not one that was made for that principal.
+    /// Reads an id; `None` if it is not one that was made for that principal at that server.
     pub(crate) fn open(&self, text: &str, holder: Holder<'_>) -> Option<Bound> {
         let plain = self.0.open(text, LONGEST, holder)?;
         let (size, rest) = plain.split_first()?;
