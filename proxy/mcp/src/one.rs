@@ -82,7 +82,7 @@ impl Inner {
         }
         let reply = target.oneshot(outbound(&permitted, abilities)).await?;
         let reply = self.heeded(reply, &permitted, abilities).await?;
-        self.bridged(self.bound(reply, &permitted)?, way)
+        self.bridged(self.bound(reply, &permitted, abilities)?, way)
     }
 
     /// For a client who can be asked something.
@@ -96,7 +96,7 @@ impl Inner {
         let outbound = outbound(&permitted, abilities);
         let reply = target.clone().oneshot(outbound.clone()).await?;
         let reply = self.heeded(reply, &permitted, abilities).await?;
-        let reply = self.bound(reply, &permitted)?;
+        let reply = self.bound(reply, &permitted, abilities)?;
         let (session, version) = match client {
             Client::Modern => return self.parkable(reply, &outbound, way).await,
             Client::Older { id, session } => (id.to_owned(), session.version),

@@ -44,11 +44,11 @@ impl Inner {
         let asked = match client {
             Client::Modern if is_older => {
                 let way = Way { from: Era::Legacy, ..way };
-                return Box::pin(self.task_of_older(target, &permitted, way)).await;
+                let made = (way, self.abilities_of_task(permitted.call()));
+                return Box::pin(self.task_of_older(target, &permitted, made)).await;
             }
             Client::Modern => outbound(&permitted, Abilities::NONE),
-            // It lives in the session at the target in which it was made.
-            Client::Older { session, .. } => outbound(&permitted, session.abilities),
+            Client::Older { .. } => outbound(&permitted, self.abilities_of_task(permitted.call())),
         };
         let reply = target.oneshot(asked.clone()).await?;
         if is_mismatch(&reply) {
@@ -58,7 +58,11 @@ impl Inner {
         let id = permitted.call().name.clone().unwrap_or_default();
         let reply = match client {
             Client::Modern => answer::changed(reply, move |answer| Ok(answer::under(answer, &id)))?,
-            Client::Older { .. } => older::named(reply, id),
+            Client::Older { session, .. } => {
+                let hears = permitted.call().hears;
+                let can = if hears { session.abilities } else { Abilities::NONE };
+                older::named(reply, id, can)
+            }
         };
         match client {
             Client::Older { id, session } if reply.era == Era::Legacy => {
@@ -68,8 +72,20 @@ impl Inner {
         }
     }
 
-    /// A target's reply to a caller of its own era: if it is a task, under an id that is the caller's.
-    pub(crate) fn bound(&self, reply: Reply, permitted: &Arc<Permitted>) -> Result<Reply, Refusal> {
+    /// The abilities with which a task was made: it lives in the session of those at its target.
+    fn abilities_of_task(&self, call: &Call) -> Abilities {
+        let id = call.name.as_deref();
+        let bound = id.and_then(|id| self.sessions.tasks().open(id, call.holder()));
+        bound.map_or(Abilities::NONE, |bound| bound.abilities)
+    }
+
+    /// A target's reply, in the session of those abilities, to a caller of its own era: if it is a task, under an id that is the caller's.
+    pub(crate) fn bound(
+        &self,
+        reply: Reply,
+        permitted: &Arc<Permitted>,
+        abilities: Abilities,
+    ) -> Result<Reply, Refusal> {
         if reply.era != permitted.call().version.era() {
             return Ok(reply);
         }
@@ -84,7 +100,7 @@ impl Inner {
         }
         let bind = if reply.era == Era::Modern { answer::bound } else { older::bound };
         let (ids, permitted) = (Arc::clone(self.sessions.tasks()), Arc::clone(permitted));
-        answer::changed(reply, move |answer| bind(answer, &permitted, &ids))
+        answer::changed(reply, move |answer| bind(answer, (&permitted, abilities), &ids))
     }
 }
 

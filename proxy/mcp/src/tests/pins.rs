@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use toolgate_call::{
-    Directory as _, Kind, Listed, Method, Policy, Principal, RawJson, Reason, Scopes, Subject,
+    Abilities, Directory as _, Kind, Listed, Method, Policy, Principal, RawJson, Reason, Scopes,
+    Subject,
 };
 use toolgate_telemetry::{ContractAction, ContractChange, Telemetry, Word as _};
 
@@ -336,7 +337,7 @@ async fn a_task_of_a_tool_that_is_held_back_can_be_ended_and_no_more() {
     let approved = [approved()];
     let rig = Rig::new(&approved, Some(&approved), Actions::all(ContractAction::Quarantine)).await;
     let (target, tool, id) = ("t".to_owned(), "search".to_owned(), "1".to_owned());
-    let bound = Bound { target, tool, id };
+    let bound = Bound { target, tool, id, abilities: Abilities::NONE };
     let may = |method| {
         let plan = rig.registry.plan_of_task(&bound, method, None).unwrap();
         Policy::open().decide(&Principal::anonymous(), Subject::One(&plan)).is_ok()
@@ -356,7 +357,7 @@ async fn with_pins_a_tool_that_is_not_listed_is_held_back_and_without_it_is_not(
         let held = held.with(ContractChange::Removed, ContractAction::Warn);
         let rig = Rig::unheard(Prefix::Always, &[], pins, held);
         let (target, tool, id) = ("t".to_owned(), "search".to_owned(), "1".to_owned());
-        let bound = Bound { target, tool, id };
+        let bound = Bound { target, tool, id, abilities: Abilities::NONE };
         let may = || {
             [Method::TasksGet, Method::TasksUpdate, Method::TasksCancel].map(|method| {
                 let plan = rig.registry.plan_of_task(&bound, method, None);
