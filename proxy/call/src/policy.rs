@@ -123,13 +123,12 @@ impl Policy {
             Subject::Server(server) => Some(&server.scopes),
             Subject::One(plan) => Some(&plan.scopes),
         };
-        let needed = match more.filter(|more| !more.is_empty()) {
-            Some(more) => self.gateway.union(more),
-            None => self.gateway.clone(),
-        };
-        if principal.scopes.covers(&needed) {
+        let held = &principal.scopes;
+        if held.covers(&self.gateway) && more.is_none_or(|more| held.covers(more)) {
             return Ok(());
         }
+        // Only who is refused needs them in one.
+        let needed = more.map_or_else(|| self.gateway.clone(), |more| self.gateway.union(more));
         let message = if self.local {
             format!("this needs the scopes: {needed}; they are given by `--scopes` at the start")
         } else {
@@ -153,7 +152,7 @@ impl Policy {
 fn quarantined(plan: &Plan) -> Refusal {
     let Plan { target, full, .. } = plan;
     let message = format!(
-        "`{full}` is quarantined: what `{target}` says of it was not approved; nothing was sent. \
+        "`{full}` is quarantined: what `{target}` says of it was not approved; it is not called. \
          The gateway's operator sees the difference with `toolgate pins diff`"
     );
     Refusal::target(Reason::Quarantined, target, message)

@@ -268,3 +268,23 @@ proptest! {
         prop_assert_eq!(crate::name::split(&full), Some((target.as_str(), tool.as_str())));
     }
 }
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+    #[test]
+    fn a_decision_is_that_about_the_scopes_of_both(
+        [held, gateway, more] in proptest::array::uniform3(
+            proptest::collection::vec(proptest::sample::select(vec!["a", "b", "c"]), 0..3),
+        ),
+    ) {
+        let scopes = held.iter().copied().collect();
+        let principal = Principal { scopes, ..Principal::anonymous() };
+        let gateway: Scopes = gateway.into_iter().collect();
+        let needed = gateway.union(&more.iter().copied().collect());
+        let decided = Policy::scoped(gateway).decide(&principal, Subject::One(&tool(&more)));
+        prop_assert_eq!(decided.is_ok(), principal.scopes.covers(&needed));
+        if let Err(refusal) = decided {
+            prop_assert_eq!(refusal.scopes().map(ToString::to_string), Some(needed.to_string()));
+        }
+    }
+}

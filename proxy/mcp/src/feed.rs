@@ -29,7 +29,7 @@ type Next = Pin<Box<dyn Future<Output = Option<watch::Receiver<Generations>>> + 
 /// The numbers of the lists, as the caller sees them.
 pub(crate) type View = Box<dyn Fn() -> Generations + Send>;
 
-/// Whether the caller may hear of that resource: what it watches may have parts that are none of its.
+/// Whether the caller may hear of something, by the name it has for it.
 pub(crate) type Told = Box<dyn Fn(&str) -> bool + Send>;
 
 /// Of which lists a caller wants to hear.
@@ -44,7 +44,10 @@ pub(crate) struct Lists {
 pub(crate) struct Sources {
     pub(crate) receiver: watch::Receiver<Generations>,
     pub(crate) view: View,
-    pub(crate) told: Told,
+    /// What is watched may have parts that are none of the caller's.
+    pub(crate) resource: Told,
+    /// The tool of what is followed may be held back by now.
+    pub(crate) task: Told,
     pub(crate) watcher: Option<Arc<Watcher>>,
 }
 
@@ -53,6 +56,7 @@ pub(crate) struct Feed {
     lists: Lists,
     view: View,
     may_hear: Told,
+    may_follow: Told,
     watcher: Option<Arc<Watcher>>,
     /// What the caller has been told of.
     told: Generations,
@@ -125,7 +129,7 @@ impl Feed {
     }
 
     fn new(sources: Sources, until: u64, active: ActiveStream) -> Self {
-        let Sources { receiver, view, told: may_hear, watcher } = sources;
+        let Sources { receiver, view, resource: may_hear, task: may_follow, watcher } = sources;
         let clock = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
         let left = Duration::from_secs(until.saturating_sub(clock));
         let told = view();
@@ -133,6 +137,7 @@ impl Feed {
             lists: Lists::ALL,
             view,
             may_hear,
+            may_follow,
             watcher,
             told,
             owed: VecDeque::new(),
@@ -177,7 +182,8 @@ impl Feed {
     fn follow(&mut self) {
         let words = self.watcher.as_ref().map(|watcher| watcher.take_tasks());
         let Some(tag) = self.subscription.as_ref().map(tag) else { return };
-        let notices = words.unwrap_or_default().into_iter();
+        let words = words.unwrap_or_default().into_iter();
+        let notices = words.filter(|(id, _)| (self.may_follow)(id));
         self.owed.extend(notices.filter_map(|(id, word)| told(&word, &id, &tag)));
     }
 

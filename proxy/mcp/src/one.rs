@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use toolgate_call::{
-    Abilities, Body, Call, Case, Era, Method, Op, Outbound, Permitted, Phase, Refusal, Reply,
+    Abilities, Body, Call, Case, Era, Method, Op, Outbound, Permitted, Phase, Plan, Refusal, Reply,
     Session, Version,
 };
 use toolgate_telemetry::Direction;
@@ -17,7 +17,7 @@ use crate::ask::{Wanted, may_ask};
 use crate::bridge::{Way, bridge, checked};
 use crate::legacy::{Relayed, Rounds};
 use crate::park::{self, Caller, Live, Waiting};
-use crate::router::{Inner, is_mismatch};
+use crate::router::{Inner, Still, is_mismatch};
 
 /// Who calls.
 #[derive(Clone, Copy, Debug)]
@@ -66,7 +66,7 @@ impl Inner {
         };
         let call = permitted.call();
         if call.frame.state().is_some()
-            && let Some(claimed) = self.claimed(call)?
+            && let Some(claimed) = self.claimed(call, &plan)?
         {
             return Box::pin(self.resume(permitted, claimed)).await;
         }
@@ -82,7 +82,7 @@ impl Inner {
         }
         let reply = target.oneshot(outbound(&permitted, abilities)).await?;
         let reply = self.heeded(reply, &permitted, abilities).await?;
-        self.bridged(self.bound(reply, &permitted)?, way)
+        self.bridged(self.bound(reply, &permitted, abilities)?, way)
     }
 
     /// For a client who can be asked something.
@@ -96,7 +96,7 @@ impl Inner {
         let outbound = outbound(&permitted, abilities);
         let reply = target.clone().oneshot(outbound.clone()).await?;
         let reply = self.heeded(reply, &permitted, abilities).await?;
-        let reply = self.bound(reply, &permitted)?;
+        let reply = self.bound(reply, &permitted, abilities)?;
         let (session, version) = match client {
             Client::Modern => return self.parkable(reply, &outbound, way).await,
             Client::Older { id, session } => (id.to_owned(), session.version),
@@ -115,7 +115,9 @@ impl Inner {
         self.translated();
         let way = Way { from: reply.era, ..way };
         let (asks, telemetry) = (self.asks.clone(), Arc::clone(&self.telemetry));
-        Ok(Rounds { asks, session, version, way, target, outbound, telemetry }.reply(reply))
+        let (registry, policy) = (Arc::clone(&self.registry), Arc::clone(&self.policy));
+        let still = Still { registry, policy };
+        Ok(Rounds { asks, session, version, way, target, outbound, telemetry, still }.reply(reply))
     }
 
     /// The reply; or that to another try, if the target has looked at nothing because of what stands
@@ -141,12 +143,15 @@ impl Inner {
         outbound: &Outbound,
         way: Way,
     ) -> Result<Reply, Refusal> {
-        let Op::Call(permitted) = &outbound.op else { return self.bridged(reply, way) };
+        let (Op::Call(permitted), Some(plan)) = (&outbound.op, outbound.plan()) else {
+            return self.bridged(reply, way);
+        };
         if reply.era == Era::Modern || !matches!(reply.body, Body::Stream(_)) {
             return self.bridged(reply, way);
         }
         self.translated();
-        let caller = Caller::of(permitted.call(), Way { from: Era::Legacy, ..way });
+        let way = Way { from: Era::Legacy, ..way };
+        let caller = Caller::of(permitted.call(), &plan.full, way);
         let Reply { body: Body::Stream(events), guards, .. } = reply else {
             return Err(Refusal::internal("a stream was none"));
         };
@@ -171,11 +176,11 @@ impl Inner {
     }
 
     /// The parked call that this one takes further, if it says so.
-    fn claimed(&self, call: &Call) -> Result<Option<Box<(Waiting, Caller)>>, Refusal> {
+    fn claimed(&self, call: &Call, plan: &Plan) -> Result<Option<Box<(Waiting, Caller)>>, Refusal> {
         if call.version.era() == Era::Legacy {
             return Ok(None);
         }
-        let caller = Caller::of(call, Way { from: Era::Legacy, ..way(call) });
+        let caller = Caller::of(call, &plan.full, Way { from: Era::Legacy, ..way(call) });
         let waiting = self.parked.claim(call, &caller)?;
         Ok(waiting.map(|waiting| Box::new((waiting, caller))))
     }

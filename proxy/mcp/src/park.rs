@@ -34,7 +34,7 @@ use crate::bridge::Way;
 
 /// Parked calls in all; and so many ends of calls that are over.
 const MOST: usize = 1024;
-/// Of one principal.
+/// Of one principal, with the ends: a further call takes the place of its own oldest end.
 const EACH: usize = 64;
 
 /// The calls that are parked.
@@ -95,10 +95,11 @@ struct Timer(JoinHandle<()>);
 // === impl Caller ===
 
 impl Caller {
-    pub(crate) fn of(call: &Call, way: Way) -> Self {
+    /// `full`: the full name of what is called. The caller's name for it may be another's later.
+    pub(crate) fn of(call: &Call, full: &str, way: Way) -> Self {
         let mut digest = Context::new(&SHA256);
         let arguments = call.frame.arguments().unwrap_or_default();
-        for part in [call.method.label(), call.name.as_deref().unwrap_or_default()] {
+        for part in [call.method.label(), full, call.name.as_deref().unwrap_or_default()] {
             digest.update(part.as_bytes());
             digest.update(b"\0");
         }
@@ -148,7 +149,7 @@ impl Parked {
         let waiting = Arc::new(Mutex::new(Some(waiting)));
         let timer = Timer::start(&self.0, number, Arc::clone(&waiting));
         let gauge = Some(self.0.telemetry.gateway.parked());
-        let forgotten = entries.make_room();
+        let forgotten = entries.make_room(&owner);
         entries.parked.insert(number, Entry { round, owner, waiting, timer, gauge });
         drop(entries);
         drop(forgotten);
@@ -215,12 +216,16 @@ impl Table {
 // === impl Entries ===
 
 impl Entries {
-    /// Takes out the oldest of the calls that are over, if there are many.
-    fn make_room(&mut self) -> Option<Entry> {
-        if self.parked.len() < 2 * MOST {
+    /// Takes out the oldest of the calls that are over, if there are many: of those of the owner,
+    /// who has no more of both kinds than it may park; else of all.
+    fn make_room(&mut self, owner: &str) -> Option<Entry> {
+        let own = |entry: &Entry| entry.owner == owner;
+        let full = self.parked.values().filter(|entry| own(entry)).count() >= EACH;
+        if !full && self.parked.len() < 2 * MOST {
             return None;
         }
         let over = self.parked.iter().filter(|(_, entry)| entry.gauge.is_none());
+        let over = over.filter(|(_, entry)| !full || own(entry));
         let oldest = over.map(|(number, _)| *number).min()?;
         self.parked.remove(&oldest)
     }

@@ -2,11 +2,14 @@
 //!
 //! Enters: `Permitted`. Leaves: a `Reply` in the caller's era. Never: a decision about who may.
 
+mod directory;
 mod listen;
 mod mirror;
+mod still;
 mod wishes;
 
 pub(crate) use mirror::is_mismatch;
+pub(crate) use still::Still;
 
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -52,7 +55,7 @@ pub(crate) struct Inner {
     identities: Vec<Identity>,
     page: usize,
     pub(crate) registry: Arc<Registry>,
-    policy: Arc<Policy>,
+    pub(crate) policy: Arc<Policy>,
     pub(crate) sessions: Sessions,
     cancels: Cancels,
     pub(crate) parked: Parked,

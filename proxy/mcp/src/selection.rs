@@ -2,9 +2,11 @@
 //!
 //! Enters: the targets of a server, and patterns of names and URIs, as configured. Leaves: yes or no,
 //! for a target, a tool, a prompt and a resource. Never: a name of its own making: what is judged is
-//! the full name, `target___tool`, whatever callers are shown.
+//! the full name, `target___tool`, whatever callers are shown. Never: a URI that could be spelled in
+//! another way, where patterns decide on URIs.
 
 mod pattern;
+mod uri;
 
 use std::sync::Arc;
 
@@ -61,10 +63,14 @@ impl Selection {
     /// Whether a tool or a prompt belongs to it (by full name), or a resource or a template (by URI).
     #[must_use]
     pub fn has(&self, kind: Kind, name: &str) -> bool {
-        let sieve = self.sieve(kind);
-        // Who may have `docs://public/*` may not have `docs://public/../secret`.
-        let climbs = || kind == Kind::Resources && !sieve.is_open() && climbs(name);
-        sieve.passes(name) && !climbs()
+        self.sieve(kind).passes(name) && self.can_judge(kind, name)
+    }
+
+    /// Whether patterns can decide on that name: who may have `docs://public/*` may not have
+    /// `docs://public/../secret`, nor `docs://public/%73ecret` who may not have `docs://public/secret`.
+    #[must_use]
+    pub fn can_judge(&self, kind: Kind, name: &str) -> bool {
+        kind != Kind::Resources || self.sieve(kind).is_open() || uri::is_plain(name)
     }
 
     /// What decides on such things.
@@ -105,29 +111,6 @@ impl Sieve {
     pub(crate) fn patterns(&self) -> impl Iterator<Item = &Pattern> {
         self.allow.iter().chain(&self.deny)
     }
-}
-
-/// Whether a URI has a segment that leads up (RFC 3986, 5.2.4), also one that is spelled with `%`.
-fn climbs(uri: &str) -> bool {
-    let plain = unescaped(uri.as_bytes());
-    plain.split(|byte| b"/\\?#".contains(byte)).any(|segment| segment == b"..")
-}
-
-fn unescaped(mut bytes: &[u8]) -> Vec<u8> {
-    let mut plain = Vec::with_capacity(bytes.len());
-    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-    while let [first, rest @ ..] = bytes {
-        let escaped = match rest {
-            [high, low, rest @ ..] if *first == b'%' => {
-                digit(*high).zip(digit(*low)).map(|(high, low)| (high * 16 + low, rest))
-            }
-            _ => None,
-        };
-        let (byte, rest) = escaped.unwrap_or((*first, rest));
-        plain.push(byte);
-        bytes = rest;
-    }
-    plain
 }
 
 #[cfg(test)]
@@ -183,5 +166,51 @@ mod tests {
             Selection::default().has(Kind::Resources, "docs://a/../b"),
             "nothing to climb out of"
         );
+    }
+
+    #[test]
+    fn no_resource_that_is_denied_is_reached_by_another_spelling() {
+        let deny = patterns(&["file:///data/secret/*"]);
+        let resources = Sieve { allow: Vec::new(), deny };
+        let selection = Selection { resources, ..Selection::default() };
+        let has = |uri: &str| selection.has(Kind::Resources, uri);
+        for good in [
+            "file:///data/open/",
+            "file://share/data/A%2Fb%20c",
+            "docs://host:80/a/b",
+            "docs://{Team}/a/{id}{?Q}",
+            "docs://a?x=//.&y",
+            "docs://a#//",
+            "docs://",
+            "urn:Isbn:1",
+            "README",
+            "/etc/Motd",
+            "memo:a%zz%",
+        ] {
+            assert!(has(good), "{good}");
+        }
+        for bad in [
+            "file:///data/./secret/k",
+            "file:///data/secret/./../secret/k",
+            "file:///data/%73ecret/k",
+            "file:///data/%2E/secret/k",
+            "file:///data%2fsecret/k",
+            "file:///data//secret/k",
+            "file:////data/secret/k",
+            "FILE:///data/secret/k",
+            "File:///data/secret/k",
+            "file://LOCALHOST/data/secret/k",
+            "file://localhost/data/secret/k",
+            "file:/data/secret/k",
+            "file:///data\\secret\\k",
+            "file:///data/sec\tret/k",
+            "file:///data/secret/k",
+            "docs://host/a/.",
+            "docs://Host/a",
+            "docs:a//b",
+        ] {
+            assert!(!has(bad), "{bad}");
+        }
+        assert!(Selection::default().has(Kind::Resources, "FILE:///a/./b"), "nothing to pass by");
     }
 }

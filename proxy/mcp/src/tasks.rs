@@ -13,56 +13,19 @@ pub(crate) use id::{Bound, TaskIds};
 
 use std::sync::Arc;
 
-use toolgate_call::{
-    Abilities, Body, Call, Case, Directory, Era, Kind, Method, Permitted, Plan, Refusal, Reply,
-    Resolving, Server,
-};
+use toolgate_call::{Abilities, Body, Call, Case, Era, Permitted, Plan, Refusal, Reply};
 use tower::ServiceExt as _;
 
-use crate::Router;
 use crate::bridge::Way;
 use crate::one::{Client, outbound, way};
 use crate::router::{Inner, is_mismatch};
-
-impl Directory for Router {
-    fn lookup(&self, server: Option<&Server>, kind: Kind, exposed: &str) -> Option<Arc<Plan>> {
-        self.inner().registry.lookup(server, kind, exposed)
-    }
-
-    fn resolve<'a>(
-        &'a self,
-        server: Option<&'a Server>,
-        kind: Kind,
-        exposed: &'a str,
-    ) -> Resolving<'a> {
-        self.inner().registry.resolve(server, kind, exposed)
-    }
-
-    fn task(&self, call: &Call) -> Result<Arc<Plan>, Refusal> {
-        let inner = self.inner();
-        let plan = call.name.as_deref().and_then(|id| inner.task_of(id, call));
-        let era = call.version.era();
-        let other = if era == Era::Modern { Method::TasksResult } else { Method::TasksUpdate };
-        let offered = || inner.registry.offers_tasks(era);
-        if call.method == other || (plan.is_none() && !offered()) {
-            let message = format!("`{}` is not served here", call.method.label());
-            return Err(Refusal::new(Case::MethodUnknown, message));
-        }
-        if era == Era::Modern && !call.abilities.has(Abilities::TASKS) {
-            return Err(undeclared("tasks are an extension, which this request does not declare"));
-        }
-        plan.ok_or_else(|| {
-            let message = "no such task: it never was, or is over and forgotten";
-            Refusal::new(Case::ParamsInvalid, message)
-        })
-    }
-}
 
 impl Inner {
     /// What may be done with the task of that id, if it is that caller's.
     pub(crate) fn task_of(&self, id: &str, call: &Call) -> Option<Arc<Plan>> {
         let bound = self.sessions.tasks().open(id, call.holder())?;
-        self.registry.plan_of_task(&bound, call).map(Arc::new)
+        let server = call.server.as_deref();
+        self.registry.plan_of_task(&bound, call.method, server).map(Arc::new)
     }
 
     /// `tasks/get`, `tasks/update` and `tasks/cancel`, and `tasks/result` of an older caller.
@@ -81,11 +44,11 @@ impl Inner {
         let asked = match client {
             Client::Modern if is_older => {
                 let way = Way { from: Era::Legacy, ..way };
-                return Box::pin(self.task_of_older(target, &permitted, way)).await;
+                let made = (way, self.abilities_of_task(permitted.call()));
+                return Box::pin(self.task_of_older(target, &permitted, made)).await;
             }
             Client::Modern => outbound(&permitted, Abilities::NONE),
-            // It lives in the session at the target in which it was made.
-            Client::Older { session, .. } => outbound(&permitted, session.abilities),
+            Client::Older { .. } => outbound(&permitted, self.abilities_of_task(permitted.call())),
         };
         let reply = target.oneshot(asked.clone()).await?;
         if is_mismatch(&reply) {
@@ -95,7 +58,11 @@ impl Inner {
         let id = permitted.call().name.clone().unwrap_or_default();
         let reply = match client {
             Client::Modern => answer::changed(reply, move |answer| Ok(answer::under(answer, &id)))?,
-            Client::Older { .. } => older::named(reply, id),
+            Client::Older { session, .. } => {
+                let hears = permitted.call().hears;
+                let can = if hears { session.abilities } else { Abilities::NONE };
+                older::named(reply, id, can)
+            }
         };
         match client {
             Client::Older { id, session } if reply.era == Era::Legacy => {
@@ -105,11 +72,21 @@ impl Inner {
         }
     }
 
-    /// A target's reply to a caller of its own era: if it is a task, under an id that is the caller's.
-    pub(crate) fn bound(&self, reply: Reply, permitted: &Arc<Permitted>) -> Result<Reply, Refusal> {
-        // Almost every reply is an answer at once, and none of that kind.
-        let is_none = matches!(&reply.body, Body::One(answer) if !answer::may_be_task(answer));
-        if is_none || reply.era != permitted.call().version.era() {
+    /// The abilities with which a task was made: it lives in the session of those at its target.
+    fn abilities_of_task(&self, call: &Call) -> Abilities {
+        let id = call.name.as_deref();
+        let bound = id.and_then(|id| self.sessions.tasks().open(id, call.holder()));
+        bound.map_or(Abilities::NONE, |bound| bound.abilities)
+    }
+
+    /// A target's reply, in the session of those abilities, to a caller of its own era: if it is a task, under an id that is the caller's.
+    pub(crate) fn bound(
+        &self,
+        reply: Reply,
+        permitted: &Arc<Permitted>,
+        abilities: Abilities,
+    ) -> Result<Reply, Refusal> {
+        if reply.era != permitted.call().version.era() {
             return Ok(reply);
         }
         let has_older =
@@ -117,9 +94,13 @@ impl Inner {
         if reply.era == Era::Legacy && !permitted.plan().is_some_and(has_older) {
             return Ok(reply);
         }
+        // Almost every reply is an answer at once, and none of that kind; only now, for this reads it.
+        if matches!(&reply.body, Body::One(answer) if !answer::may_be_task(answer)) {
+            return Ok(reply);
+        }
         let bind = if reply.era == Era::Modern { answer::bound } else { older::bound };
         let (ids, permitted) = (Arc::clone(self.sessions.tasks()), Arc::clone(permitted));
-        answer::changed(reply, move |answer| bind(answer, &permitted, &ids))
+        answer::changed(reply, move |answer| bind(answer, (&permitted, abilities), &ids))
     }
 }
 

@@ -1,8 +1,9 @@
 //! JSON in one form only (RFC 8785, JCS).
 //!
 //! Enters: a value. Leaves: its bytes: members sorted by UTF-16 code units, no space, the shortest
-//! numbers. Never: two forms of one value. Integers that a double does not hold keep all their digits,
-//! where the RFC would round them: two of them are two values.
+//! numbers. Never: two forms of one value. Integers of 64 bits that a double does not hold keep all
+//! their digits, where the RFC would round them: two of them are two values. Larger ones are doubles, so
+//! that two of them may be one.
 
 use serde_json::{Number, Value};
 

@@ -6,6 +6,7 @@
 //! | difference | of an input | of an output |
 //! |---|---|---|
 //! | `title`, `description`, `examples`, `$comment`, `deprecated`; another order | text | text |
+//! | another `default`, `const`, `pattern` or `format`, besides the class that it has | text | text |
 //! | **less is taken**: a type, a word of `enum` or an alternative gone; a bound, `pattern` or `format` new or tighter | breaking | compatible |
 //! | **more is taken**: a type, word or alternative new; a bound, `pattern` or `format` gone or wider; `additionalProperties` opened; another `default` | widened | breaking |
 //! | **less is needed**: not `required` any more, a smaller `minLength`, `minItems` or `minProperties` | compatible | breaking |
@@ -15,8 +16,10 @@
 //! | anything else: `$ref`, `not`, `if`, `patternProperties`, … | breaking | breaking |
 //!
 //! More words for an agent to choose from are widened and not compatible: they are read, and sent.
-//! Whatever appears is text besides, if there are words in it.
+//! Whatever appears is text besides, unless all in it is types, numbers and yes or no; and breaking, if
+//! there is something in it that is not listed here (`$schema` is known).
 
+mod appearing;
 mod sets;
 
 use std::borrow::Cow;
@@ -27,11 +30,8 @@ use toolgate_telemetry::ContractChange as Class;
 use super::canonical::same;
 use super::change::Found;
 use super::classify::union;
+pub(super) use appearing::appeared;
 use sets::{alternatives, names, types, values};
-
-/// Keywords whose values are read by agents.
-const WORDS: [&str; 8] =
-    ["title", "description", "examples", "$comment", "default", "enum", "const", "pattern"];
 
 /// How deep in a definition differences are looked at; deeper ones are breaking.
 const DEEPEST: usize = 40;
@@ -94,14 +94,6 @@ pub(super) fn root(old: &Value, new: &Value, side: Side, found: &mut Found) {
     compare(old, new, side, found);
 }
 
-/// Something is there that was not.
-pub(super) fn appeared(schema: &Value, class: Class, found: &mut Found) {
-    found.note(class);
-    if has_words(schema) {
-        found.note(Class::Text);
-    }
-}
-
 fn compare(old: &Value, new: &Value, side: Side, found: &mut Found) {
     let (Value::Object(old), Value::Object(new)) = (old, new) else {
         if !same(old, new) {
@@ -128,7 +120,7 @@ type Pair<'a> = (Option<&'a Value>, Option<&'a Value>);
 fn keyword(key: &str, both: Pair<'_>, side: Side, found: &mut Found) {
     match key {
         "title" | "description" | "examples" | "$comment" | "deprecated" => found.note(Class::Text),
-        "default" => found.note(side.more()),
+        "default" => default(both, side, found),
         "type" => types(both, side, found),
         "enum" => values(both, side, found),
         "required" => names(both, side, found),
@@ -136,7 +128,9 @@ fn keyword(key: &str, both: Pair<'_>, side: Side, found: &mut Found) {
         "$defs" | "definitions" => definitions(both, side, found),
         "anyOf" | "oneOf" | "allOf" => alternatives(key, both, side, found),
         "additionalProperties" | "items" => rest(both, side, found),
-        "const" | "pattern" | "format" | "multipleOf" => constraint(both, side, found),
+        "const" => constraint(both, side, (|_| true, true), found),
+        "pattern" | "format" => constraint(both, side, (Value::is_string, true), found),
+        "multipleOf" => constraint(both, side, (Value::is_number, false), found),
         "uniqueItems" => flag(both, side, found),
         "minLength" | "minItems" | "minProperties" => {
             bound(both, (side.less(), side.relaxed()), found);
@@ -223,13 +217,28 @@ fn rest((old, new): Pair<'_>, side: Side, found: &mut Found) {
     }
 }
 
-/// Something that a value must be, and of which no order is known.
-fn constraint((old, new): Pair<'_>, side: Side, found: &mut Found) {
+fn default((_, new): Pair<'_>, side: Side, found: &mut Found) {
+    found.note(side.more());
+    if new.is_some() {
+        found.note(Class::Text);
+    }
+}
+
+/// Something that a value must be, and of which no order is known: of what kind it is, and whether it
+/// is read.
+fn constraint(
+    (old, new): Pair<'_>,
+    side: Side,
+    (is_kind, is_read): (fn(&Value) -> bool, bool),
+    found: &mut Found,
+) {
     if old.is_some() {
         found.note(side.more());
     }
-    if new.is_some() {
-        found.note(side.less());
+    let Some(new) = new else { return };
+    found.note(if is_kind(new) { side.less() } else { Class::Breaking });
+    if is_read {
+        found.note(Class::Text);
     }
 }
 
@@ -274,17 +283,6 @@ fn turns(schema: &Value) -> bool {
             matches!(key.as_str(), "not" | "if" | "oneOf" | "dependentSchemas") || turns(value)
         }),
         Value::Array(items) => items.iter().any(turns),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
-    }
-}
-
-/// Whether an agent can read words in it.
-fn has_words(schema: &Value) -> bool {
-    match schema {
-        Value::Object(members) => {
-            members.iter().any(|(key, value)| WORDS.contains(&key.as_str()) || has_words(value))
-        }
-        Value::Array(items) => items.iter().any(has_words),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
     }
 }

@@ -1,5 +1,6 @@
 //! Canonical forms, hashes, and the classes of every difference.
 
+mod appearing;
 mod cases;
 mod forms;
 mod properties;

@@ -2,15 +2,16 @@
 //!
 //! Enters: a call and the first answer to it. Leaves: a stream on which the client is asked, the
 //! call repeated with its answers, round for round, and the last answer in the client's words.
-//! Never: a question that the client has not declared; never more than ten rounds.
+//! Never: a question that the client has not declared; never more than ten rounds, nor one with a
+//! tool that is held back by now.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 use toolgate_call::{
-    Abilities, Answer, AskKind, Body, Case, Era, Event, Outbound, PATIENCE, Phase, RawJson, Reason,
-    Refusal, Reply, Respond, Said, Version, member, object,
+    Abilities, Answer, AskKind, Body, Case, Era, Event, Op, Outbound, PATIENCE, Phase, RawJson,
+    Reason, Refusal, Reply, Respond, Said, Version, member, object,
 };
 use toolgate_telemetry::{QuestionEnd, Telemetry};
 use tower::ServiceExt as _;
@@ -19,6 +20,7 @@ use super::ask::{Asked, Asks};
 use crate::TargetSvc;
 use crate::ask::{Wanted, older_params, older_request};
 use crate::bridge::{Way, answer_for};
+use crate::router::Still;
 use crate::script::{Emit, script};
 
 /// How often a target may ask again in one call.
@@ -33,6 +35,7 @@ pub(crate) struct Rounds {
     pub(crate) target: TargetSvc,
     pub(crate) outbound: Outbound,
     pub(crate) telemetry: Arc<Telemetry>,
+    pub(crate) still: Still,
 }
 
 /// A question on its way.
@@ -64,9 +67,18 @@ impl Rounds {
             drop(guards);
             let more = self.ask(&wanted, &emit).await?;
             let outbound = Outbound { more: Some(more.into()), ..self.outbound.clone() };
+            self.decide()?;
             reply = self.target.clone().oneshot(outbound).await?;
         }
         Err(self.at_fault("asks again and again, and the gateway has stopped passing it on"))
+    }
+
+    /// Whether the call may still be made: time has passed while the client thought.
+    fn decide(&self) -> Result<(), Refusal> {
+        match &self.outbound.op {
+            Op::Call(permitted) => self.still.allows(permitted),
+            Op::List { .. } | Op::Describe | Op::Probe => Ok(()),
+        }
     }
 
     /// Asks all that is wanted; gives back the members of `params` that answer it.

@@ -230,9 +230,11 @@ impl Item {
 }
 
 impl PartialEq for Item {
-    /// All else is read from it.
+    /// All else is read from it, but for how it is called, which stays the target's word beside an
+    /// approved description.
     fn eq(&self, other: &Self) -> bool {
-        self.raw == other.raw && self.standing == other.standing
+        let read = self.raw == other.raw && self.only_task == other.only_task;
+        read && self.standing == other.standing
     }
 }
 

@@ -22,6 +22,8 @@ const ROUNDS: u32 = 10;
 /// Events that are looked at for more questions before the caller is asked, and that are kept of
 /// what is said while it is.
 const LOOK: usize = 64;
+/// How many bytes of that are kept.
+const KEPT: usize = 256 * 1024;
 
 /// A call at its target.
 pub(crate) struct Live {
@@ -37,6 +39,8 @@ pub(crate) struct Live {
     rounds: u32,
     /// What was said while it was parked.
     early: VecDeque<Event>,
+    /// How many bytes of it are left.
+    kept: usize,
 }
 
 /// The call with its caller.
@@ -79,12 +83,15 @@ impl Live {
     /// A call whose answer is such a stream.
     pub(crate) fn new(events: Pin<Box<dyn Events>>, guards: Guards, caller: &Caller) -> Self {
         let (events, token, early) = (Some(events), caller.token.clone(), VecDeque::new());
-        Self { events, guards, token, asked: 0, rounds: 0, early }
+        Self { events, guards, token, asked: 0, rounds: 0, early, kept: 0 }
     }
 
     fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Option<Event>> {
         match (self.early.pop_front(), &mut self.events) {
-            (Some(event), _) => Poll::Ready(Some(event)),
+            (Some(event), _) => {
+                self.kept = self.kept.saturating_sub(size(&event));
+                Poll::Ready(Some(event))
+            }
             (None, Some(events)) => events.as_mut().poll_event(cx),
             (None, None) => Poll::Ready(None),
         }
@@ -96,11 +103,7 @@ impl Live {
         loop {
             let Some(events) = &mut self.events else { return Poll::Ready(()) };
             match ready!(events.as_mut().poll_event(cx)) {
-                Some(Event::Notice(_)) if self.early.len() >= LOOK => {}
-                Some(Event::Ask(question)) if self.early.len() >= LOOK => {
-                    question.respond.say(Said::Overloaded);
-                }
-                Some(event @ (Event::Notice(_) | Event::Ask(_))) => self.early.push_back(event),
+                Some(event @ (Event::Notice(_) | Event::Ask(_))) => self.keep(event),
                 end @ (Some(Event::Done(_)) | None) => {
                     self.early.extend(end);
                     self.events = None;
@@ -110,9 +113,29 @@ impl Live {
         }
     }
 
+    /// Keeps what is said before the end, if there is room for it.
+    fn keep(&mut self, event: Event) {
+        let kept = self.kept.saturating_add(size(&event));
+        if self.early.len() < LOOK && kept <= KEPT {
+            self.kept = kept;
+            self.early.push_back(event);
+        } else if let Event::Ask(question) = event {
+            question.respond.say(Said::Overloaded);
+        }
+    }
+
     /// Whether the target waits for nothing any more.
     pub(super) const fn is_over(&self) -> bool {
         self.events.is_none()
+    }
+}
+
+/// What is counted of what is kept.
+fn size(event: &Event) -> usize {
+    match event {
+        Event::Notice(raw) => raw.len(),
+        Event::Ask(question) => question.params.len(),
+        Event::Done(_) => 0,
     }
 }
 

@@ -43,6 +43,11 @@ impl Events for Target {
     }
 }
 
+/// Who calls `t___x`, under whatever name.
+fn calls(call: &Call) -> Caller {
+    Caller::of(call, "t___x", WAY)
+}
+
 fn states() -> Arc<States> {
     Arc::new(States::new(b"k").unwrap())
 }
@@ -60,7 +65,7 @@ impl Scene {
         let (sender, said) = mpsc::channel();
         let scene = Self { parked, telemetry, says, said, sender };
         (0..questions).for_each(|_| scene.asks());
-        let caller = Caller::of(&call("a", "{}", None), WAY);
+        let caller = calls(&call("a", "{}", None));
         let live = Live::new(Box::pin(Target(hears)), Guards::default(), &caller);
         let reply = follow(&scene.parked, live, caller).await.unwrap();
         (scene, reply)
@@ -78,11 +83,11 @@ impl Scene {
     }
 
     fn claim(&self, call: &Call) -> Result<Option<super::Waiting>, Refusal> {
-        self.parked.claim(call, &Caller::of(call, WAY))
+        self.parked.claim(call, &calls(call))
     }
 
     async fn goes_on(&self, call: &Call) -> Reply {
-        let caller = Caller::of(call, WAY);
+        let caller = calls(call);
         let waiting = self.parked.claim(call, &caller).unwrap().unwrap();
         match waiting.answer(call.frame.responses()) {
             Ok(live) => follow(&self.parked, live, caller).await.unwrap(),
@@ -206,14 +211,14 @@ async fn nobody_else_and_nothing_else_takes_it_further() {
     }
     let replica = Parked::new(states(), Telemetry::for_tests());
     let retry = call("a", "{}", Some((&good, ANSWER)));
-    let refusal = replica.claim(&retry, &Caller::of(&retry, WAY)).unwrap_err();
+    let refusal = replica.claim(&retry, &calls(&retry)).unwrap_err();
     assert!(refusal.message().contains("another replica"), "{refusal}");
     // What others gave is theirs: it goes on to the target as it is.
     for theirs in ["\"opaque\"", "\"tg1.AAAAAAAA.xyz\"", "17"] {
         assert!(scene.claim(&call("a", "{}", Some((theirs, ANSWER)))).unwrap().is_none());
     }
     let stranger = Parked::new(Arc::new(States::new(b"other").unwrap()), Telemetry::for_tests());
-    assert!(stranger.claim(&retry, &Caller::of(&retry, WAY)).unwrap().is_none());
+    assert!(stranger.claim(&retry, &calls(&retry)).unwrap().is_none());
     assert!(scene.claim(&retry).unwrap().is_some(), "after all of it, it is still there");
 }
 
@@ -237,7 +242,7 @@ async fn a_call_that_ends_while_it_is_parked_holds_nothing_but_its_end() {
     let telemetry = Telemetry::for_tests();
     let parked = Parked::new(states(), Arc::clone(&telemetry));
     let mut ended = Vec::new();
-    // More than one principal may park at once: those that are over do not count.
+    // More than one principal may park at once: those that are over refuse nobody a place.
     for _ in 0..=EACH {
         let (scene, reply) = Scene::over(parked.clone(), Arc::clone(&telemetry), 1).await;
         let broken = Refusal::target(Reason::OutcomeUnknown, &Arc::from("t"), "broke off");
@@ -247,9 +252,12 @@ async fn a_call_that_ends_while_it_is_parked_holds_nothing_but_its_end() {
         assert!(telemetry.render().contains("\ntoolgate_parked_calls 0"));
         ended.push((scene, state(&reply)));
     }
+    let (scene, text) = ended.remove(0);
+    let first = scene.claim(&call("a", "{}", Some((&text, ANSWER))));
+    assert!(first.is_err(), "the oldest end has made room");
     for (scene, text) in &ended {
         let retry = call("a", "{}", Some((text, ANSWER)));
-        let caller = Caller::of(&retry, WAY);
+        let caller = calls(&retry);
         let waiting = scene.claim(&retry).unwrap().unwrap();
         let live = waiting.answer(retry.frame.responses()).unwrap();
         assert!(!matches!(scene.said.try_recv(), Ok(Said::Result(_))), "nobody is there to hear");
@@ -279,7 +287,7 @@ async fn one_principal_parks_so_many_and_the_target_is_told() {
     let params = RawJson::literal("{}");
     says.send(Event::Ask(Question { kind: AskKind::Roots, params, respond })).unwrap();
     says.send(Event::Done(Ok(Answer::result(RawJson::literal("{}"))))).unwrap();
-    let caller = Caller::of(&call("a", "{}", None), WAY);
+    let caller = calls(&call("a", "{}", None));
     let live = Live::new(Box::pin(Target(hears)), Guards::default(), &caller);
     drop(follow(&parked, live, caller).await);
     assert!(matches!(said.try_recv(), Ok(Said::Abandoned)), "it was over at once");
@@ -289,7 +297,7 @@ async fn one_principal_parks_so_many_and_the_target_is_told() {
         let (sender, said) = mpsc::channel();
         let scene = Scene { parked: parked.clone(), telemetry, says, said, sender };
         scene.asks();
-        let caller = Caller::of(&call("a", "{}", None), WAY);
+        let caller = calls(&call("a", "{}", None));
         let live = Live::new(Box::pin(Target(hears)), Guards::default(), &caller);
         let ends = async {
             while let Err(mpsc::TryRecvError::Empty) = scene.said.try_recv() {
@@ -314,4 +322,56 @@ async fn a_state_is_good_at_its_server_only() {
     assert_eq!(scene.claim(&retry).unwrap_err().case(), Case::ParamsInvalid);
     retry.server = None;
     assert!(scene.claim(&retry).unwrap().is_some());
+}
+
+#[tokio::test]
+async fn a_name_that_belongs_to_another_tool_by_now_takes_nothing_further() {
+    let (scene, reply) = Scene::start(1).await;
+    let retry = call("a", "{}", Some((&state(&reply), ANSWER)));
+    let other = Caller::of(&retry, "u___x", WAY);
+    let refusal = scene.parked.claim(&retry, &other).unwrap_err();
+    assert!(refusal.message().contains("start anew"), "{refusal}");
+    assert!(scene.claim(&retry).unwrap().is_some(), "it is still there");
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_takes_the_place_of_anothers_end() {
+    let telemetry = Telemetry::for_tests();
+    let parked = Parked::new(states(), Arc::clone(&telemetry));
+    let ends = async |subject: &str| {
+        let (says, hears) = tokio::sync::mpsc::unbounded_channel();
+        let (sender, said) = mpsc::channel();
+        let telemetry = Arc::clone(&telemetry);
+        let scene = Scene { parked: parked.clone(), telemetry, says, said, sender };
+        scene.asks();
+        let caller = calls(&call(subject, "{}", None));
+        let live = Live::new(Box::pin(Target(hears)), Guards::default(), &caller);
+        let reply = follow(&parked, live, caller).await.unwrap();
+        scene.says.send(Event::Done(Ok(Answer::result(RawJson::literal("{}"))))).unwrap();
+        scene.says.closed().await;
+        (scene, state(&reply))
+    };
+    let (scene, text) = ends("a").await;
+    for _ in 0..2 * super::MOST {
+        drop(ends("b").await);
+    }
+    assert!(scene.claim(&call("a", "{}", Some((&text, ANSWER)))).unwrap().is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_what_is_said_to_a_parked_call_no_more_is_kept_than_is_worth_it() {
+    let (scene, reply) = Scene::start(1).await;
+    let large = || RawJson::built(" ".repeat(100 * 1024).into());
+    for _ in 0..8 {
+        scene.says.send(Event::Notice(large())).unwrap();
+    }
+    scene.says.send(Event::Done(Ok(Answer::result(RawJson::literal("{}"))))).unwrap();
+    scene.says.closed().await;
+    let retry = call("a", "{}", Some((&state(&reply), ANSWER)));
+    let Body::Stream(mut events) = scene.goes_on(&retry).await.body else { panic!("no stream") };
+    let mut heard = 0;
+    while let Some(Event::Notice(_)) = poll_fn(|cx| events.as_mut().poll_event(cx)).await {
+        heard += 1;
+    }
+    assert_eq!(heard, 2, "of 256 KiB");
 }

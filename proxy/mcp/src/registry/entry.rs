@@ -41,6 +41,8 @@ pub(crate) struct Entry {
     guard: Guard,
     turn: tokio::sync::Mutex<()>,
     is_being_asked: AtomicBool,
+    /// Whether its tools were approved one by one.
+    is_pinned: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -67,8 +69,14 @@ struct Asking<'a>(&'a AtomicBool);
 
 impl Entry {
     pub(super) fn new(spec: TargetSpec) -> Self {
-        let (turn, is_being_asked) = (tokio::sync::Mutex::default(), AtomicBool::new(false));
-        Self { spec, state: Mutex::default(), guard: Guard::new(), turn, is_being_asked }
+        Self {
+            spec,
+            state: Mutex::default(),
+            guard: Guard::new(),
+            turn: tokio::sync::Mutex::default(),
+            is_being_asked: AtomicBool::new(false),
+            is_pinned: AtomicBool::new(false),
+        }
     }
 
     /// One of its lists.
@@ -78,10 +86,14 @@ impl Entry {
         lists.find(|(_, of)| *of == what).map(|(list, _)| Arc::clone(list)).unwrap_or_default()
     }
 
-    /// Whether callers are not given that tool.
+    /// Whether callers are not given that tool. What is not listed was not looked at: where tools
+    /// are approved one by one, it is held back too.
     pub(super) fn holds_back(&self, tool: &str) -> bool {
         let tools = self.list(Listed::Tools);
-        tools.iter().any(|item| *item.name == *tool && item.standing != Standing::Offered)
+        let mut named = tools.iter().filter(|item| *item.name == *tool).peekable();
+        let is_listed = named.peek().is_some();
+        let is_held = named.any(|item| item.standing != Standing::Offered);
+        is_held || (!is_listed && self.is_pinned.load(Relaxed))
     }
 
     /// What it says of itself.
@@ -209,13 +221,18 @@ impl Entry {
     /// Takes what was fetched; says whether it is something else than before.
     pub(super) fn settle(&self, fetched: Fetched) -> bool {
         let now = Instant::now();
+        // As it is judged now: what was approved may have changed meanwhile.
+        let served = self.guard.served();
         let mut state = self.state();
         state.asked = Some(now);
         match fetched {
             Ok(Offer { about, lists, ttl }) => {
                 let mut changed = !state.known || *state.about != about;
                 for (what, list) in Listed::ALL.into_iter().zip(lists) {
-                    changed |= list.is_some_and(|list| self.replace(&mut state, what, list));
+                    let judged = what == Listed::Tools;
+                    let list =
+                        list.map(|list| if judged { Arc::clone(&served) } else { list.into() });
+                    changed |= list.is_some_and(|list| put(&mut state, what, list));
                 }
                 state.about = Arc::new(about);
                 state.known = true;
@@ -240,14 +257,15 @@ impl Entry {
 
     /// Holds it to what was approved.
     pub(super) fn hold_to(&self, contract: &Arc<Contract>) {
+        self.is_pinned.store(contract.pins.is_some(), Relaxed);
         self.guard.hold_to(contract, &self.spec);
     }
 
     /// Gives callers the list as it was judged last; says whether it is another one than before.
     pub(super) fn serve(&self) -> bool {
+        let served = self.guard.served();
         let mut state = self.state();
-        let known = state.known;
-        known && self.put(&mut state, Listed::Tools, self.guard.served())
+        state.known && put(&mut state, Listed::Tools, served)
     }
 
     /// Has the list of tools judged.
@@ -258,23 +276,6 @@ impl Entry {
             }
         }
         offer
-    }
-
-    /// Takes a list; says whether callers are given another one than before.
-    fn replace(&self, state: &mut State, what: Listed, new: Vec<Item>) -> bool {
-        // As it is judged now: what was approved may have changed meanwhile.
-        let new = if what == Listed::Tools { self.guard.served() } else { new };
-        self.put(state, what, new)
-    }
-
-    fn put(&self, state: &mut State, what: Listed, new: Vec<Item>) -> bool {
-        let mut lists = state.lists.iter_mut().zip(Listed::ALL);
-        let Some((old, _)) = lists.find(|(_, of)| *of == what) else { return false };
-        if **old == *new {
-            return false;
-        }
-        *old = new.into();
-        true
     }
 
     /// How long a question of the gateway's own may take.
@@ -319,6 +320,17 @@ impl Drop for Asking<'_> {
     fn drop(&mut self) {
         self.0.store(false, Relaxed);
     }
+}
+
+/// Takes a list; says whether callers are given another one than before.
+fn put(state: &mut State, what: Listed, new: Arc<[Item]>) -> bool {
+    let mut lists = state.lists.iter_mut().zip(Listed::ALL);
+    let Some((old, _)) = lists.find(|(_, of)| *of == what) else { return false };
+    if **old == *new {
+        return false;
+    }
+    *old = new;
+    true
 }
 
 /// How long a target is left alone that has failed so often before: between the half and the whole

@@ -28,7 +28,12 @@ const KEPT_BYTES: usize = 32 * 1024 * 1024;
 
 /// See the module.
 #[derive(Debug)]
-pub(super) struct Guard(Mutex<State>);
+pub(super) struct Guard {
+    /// Locked for as long as a judgement takes.
+    state: Mutex<State>,
+    /// What callers are given of the list that was judged last.
+    served: Mutex<Arc<[Item]>>,
+}
 
 #[derive(Debug)]
 struct State {
@@ -37,8 +42,6 @@ struct State {
     first: Option<HashMap<String, Pin>>,
     /// What the target lists; `None` before the first list.
     seen: Option<Vec<Item>>,
-    /// What callers are given of it.
-    served: Vec<Item>,
     /// Differences that were told already.
     told: Told,
     lines: Lines,
@@ -66,14 +69,14 @@ struct Fate {
 impl Guard {
     pub(super) fn new() -> Self {
         let contract = Arc::new(Contract::on_first_use());
-        Self(Mutex::new(State {
+        let state = State {
             contract,
             first: None,
             seen: None,
-            served: Vec::new(),
             told: Told::new(),
             lines: Lines { left: TOLD, since: Instant::now() },
-        }))
+        };
+        Self { state: Mutex::new(state), served: Mutex::default() }
     }
 
     /// From now on the target is held to this; so is the list that was read last.
@@ -84,7 +87,7 @@ impl Guard {
         let mut state = self.state();
         state.contract = Arc::clone(contract);
         match state.seen.take() {
-            Some(listed) => state.judge(spec, listed),
+            Some(listed) => *self.verdict() = state.judge(spec, listed).into(),
             None => spec.metrics.tools_quarantined(0),
         }
     }
@@ -100,23 +103,30 @@ impl Guard {
             }
             changes::count(seen, &listed, &spec.metrics);
         }
-        state.judge(spec, listed);
+        let served = state.judge(spec, listed).into();
+        // While no other judgement can begin: a later one never stands behind an earlier one.
+        *self.verdict() = served;
     }
 
-    /// What callers are given of the list that was read last.
-    pub(super) fn served(&self) -> Vec<Item> {
-        self.state().served.clone()
+    /// What callers are given of the list that was judged last. Waits for no judgement.
+    pub(super) fn served(&self) -> Arc<[Item]> {
+        Arc::clone(&self.verdict())
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn verdict(&self) -> MutexGuard<'_, Arc<[Item]>> {
+        self.served.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 // === impl State ===
 
 impl State {
-    fn judge(&mut self, spec: &TargetSpec, listed: Vec<Item>) {
+    /// What callers are given of that list.
+    fn judge(&mut self, spec: &TargetSpec, listed: Vec<Item>) -> Vec<Item> {
         let read = |item: &Item| (item.name.to_string(), Definition::read(item.raw().as_bytes()));
         let definitions: Vec<_> = listed.iter().map(read).collect();
         let contract = Arc::clone(&self.contract);
@@ -126,20 +136,23 @@ impl State {
         };
         let differ = survey(approved, &definitions);
         let fates: HashMap<&str, Fate> = differ.iter().map(|one| fate(one, &contract)).collect();
-        self.served = listed.iter().map(|item| serve(item, &fates, &contract)).collect();
+        let served: Vec<_> = listed.iter().map(|item| serve(item, &fates, &contract)).collect();
         let told = tell(spec, &contract, &differ, (&self.told, &mut self.lines));
-        let held = self.served.iter().filter(|item| item.standing != Standing::Offered).count();
+        let held = served.iter().filter(|item| item.standing != Standing::Offered).count();
         spec.metrics.tools_quarantined(held);
         self.told = told;
         self.remember(spec, &listed, &definitions);
         self.seen = Some(listed);
+        served
     }
 
     /// Keeps first definitions, also of tools that are gone: one that comes back is the same or differs.
     fn remember(&mut self, spec: &TargetSpec, listed: &[Item], all: &[(String, Definition)]) {
         let Some(first) = &mut self.first else { return };
-        for (name, pin) in pins(listed, all) {
-            first.entry(name).or_insert(pin);
+        for (item, (name, definition)) in listed.iter().zip(all) {
+            if !first.contains_key(name) {
+                first.insert(name.clone(), pin(item, definition));
+            }
         }
         let bytes: usize = first.values().map(|pin| pin.definition.len()).sum();
         if first.len() > KEPT || bytes > KEPT_BYTES {
@@ -165,13 +178,17 @@ impl Lines {
     }
 }
 
-/// Definitions with bytes of their own: those of a list hold on to a whole page of it.
 fn pins(listed: &[Item], all: &[(String, Definition)]) -> HashMap<String, Pin> {
-    let pin = |(item, (name, definition)): (&Item, &(String, Definition))| {
-        let bytes = Bytes::copy_from_slice(item.raw().as_bytes());
-        (name.clone(), Pin { hash: definition.hash(), definition: RawJson::built(bytes) })
+    let named = |(item, (name, definition)): (&Item, &(String, Definition))| {
+        (name.clone(), pin(item, definition))
     };
-    listed.iter().zip(all).map(pin).collect()
+    listed.iter().zip(all).map(named).collect()
+}
+
+/// A definition with bytes of its own: those of a list hold on to a whole page of it.
+fn pin(item: &Item, definition: &Definition) -> Pin {
+    let bytes = Bytes::copy_from_slice(item.raw().as_bytes());
+    Pin { hash: definition.hash(), definition: RawJson::built(bytes) }
 }
 
 fn fate<'a>(one: &Surveyed<'a>, contract: &Contract) -> (&'a str, Fate) {
@@ -252,9 +269,24 @@ fn places(change: &Change) -> String {
 
 #[cfg(test)]
 mod tests {
-    //! How much is said.
+    //! How much is said, and who waits for it.
 
-    use super::{Duration, Instant, Lines, TOLD, TOLD_IN};
+    use std::sync::{Arc, mpsc};
+
+    use super::{Duration, Guard, Instant, Lines, TOLD, TOLD_IN};
+
+    #[test]
+    fn what_is_served_can_be_had_while_a_list_is_judged() {
+        let guard = Arc::new(Guard::new());
+        let judging = guard.state();
+        let (sender, served) = mpsc::channel();
+        let reader = Arc::clone(&guard);
+        let reader = std::thread::spawn(move || sender.send(reader.served()));
+        let served = served.recv_timeout(Duration::from_secs(5));
+        drop(judging);
+        reader.join().unwrap().unwrap();
+        assert_eq!(served.map(|items| items.len()), Ok(0));
+    }
 
     #[tokio::test(start_paused = true)]
     async fn a_target_that_changes_all_the_time_does_not_fill_the_log() {

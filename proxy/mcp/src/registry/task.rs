@@ -1,21 +1,26 @@
 //! What may be done with a task.
 //!
-//! Enters: what an id says. Leaves: a plan by configuration alone, so that it can be had before the
-//! target's list is, and after the tool has gone from it. Never: whether the task is there.
+//! Enters: what an id says. Leaves: a plan by configuration, so that it can be had before the target's
+//! list is, and after the tool has gone from it; of a tool that has to be approved only one to end the
+//! task, as long as the list does not offer it. Never: whether the task is there.
 
 use std::sync::Arc;
 
-use toolgate_call::{Call, Era, Hint, Kind, Method, Plan, Scopes, name};
+use toolgate_call::{Era, Hint, Kind, Method, Plan, Scopes, Server, name};
 
 use super::{Entry, Registry};
 use crate::list::Tasks;
 use crate::tasks::Bound;
 
 impl Registry {
-    /// What that call needs to do its work on a task; `None` if its target is configured no more, or
+    /// What that method needs to do its work on a task; `None` if its target is configured no more, or
     /// its tool does not belong to the server.
-    pub(crate) fn plan_of_task(&self, bound: &Bound, call: &Call) -> Option<Plan> {
-        let (method, server) = (call.method, call.server.as_deref());
+    pub(crate) fn plan_of_task(
+        &self,
+        bound: &Bound,
+        method: Method,
+        server: Option<&Server>,
+    ) -> Option<Plan> {
         let entry = self.entry(&bound.target)?;
         let spec = &entry.spec;
         let full = name::join(&spec.name, &bound.tool);
@@ -44,9 +49,15 @@ impl Registry {
         })
     }
 
-    /// Whether any target has tasks that a caller of that era can have.
-    pub(crate) fn offers_tasks(&self, era: Era) -> bool {
-        self.entries.iter().any(|entry| entry.about().tasks.are_for(era))
+    /// Whether any target of a server has tasks that a caller of that era can have.
+    pub(crate) fn offers_tasks(&self, server: Option<&Server>, era: Era) -> bool {
+        self.of(self.view(server)).any(|entry| entry.about().tasks.are_for(era))
+    }
+
+    /// Whether a tool, or that which has become a task, is held back.
+    pub(crate) fn holds_back(&self, plan: &Plan) -> bool {
+        let entry = plan.tool().zip(self.entry(&plan.target));
+        entry.is_some_and(|(tool, entry)| entry.holds_back(tool))
     }
 
     /// Whether a target has tasks of the older kind.

@@ -222,7 +222,8 @@ impl View {
             [(Kind::Tool, "tools"), (Kind::Prompt, "prompts"), (Kind::Resources, "resources")]
         {
             for pattern in spec.selection.sieve(kind).patterns() {
-                if names(own, kind).any(|name| pattern.fits(&name)) {
+                let can = |name: &String| spec.selection.can_judge(kind, name);
+                if names(own, kind).filter(can).any(|name| pattern.fits(&name)) {
                     idle.remove(pattern);
                 } else if idle.insert(pattern.clone()) {
                     let server = &spec.server.name;

@@ -9,13 +9,13 @@ use std::time::SystemTime;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use toolgate_call::{
-    Abilities, Call, Case, Directory as _, Era, Events, Kind, RawJson, Refusal, Reply, Session,
-    Span, Subject,
+    Abilities, Call, Case, Directory as _, Era, Events, Holder, Kind, Method, RawJson, Refusal,
+    Reply, Session, Span, Subject,
 };
 use toolgate_telemetry::Shed;
 
 use super::Inner;
-use crate::feed::{Feed, Lists, Sources};
+use crate::feed::{Feed, Lists, Sources, Told};
 use crate::watches::{OF_ONE, Watcher};
 
 #[derive(Deserialize)]
@@ -82,9 +82,23 @@ impl Inner {
             view.catalog().seen_by(&policy, &principal)
         });
         let (registry, server) = (Arc::clone(&self.registry), call.server.clone());
-        let told =
+        let resource =
             Box::new(move |uri: &str| registry.view(server.as_deref()).catalog().selects(uri));
-        Sources { receiver, view, told, watcher }
+        Sources { receiver, view, resource, task: self.may_follow(call), watcher }
+    }
+
+    /// Whether a caller may hear of a task of its: decided anew with each word.
+    fn may_follow(&self, call: &Call) -> Told {
+        let (registry, policy) = (Arc::clone(&self.registry), Arc::clone(&self.policy));
+        let (principal, server) = (Arc::clone(&call.principal), call.server.clone());
+        let ids = Arc::clone(self.sessions.tasks());
+        Box::new(move |id| {
+            let server = server.as_deref();
+            let bound = ids.open(id, Holder { principal: &principal, server });
+            let plan =
+                bound.and_then(|bound| registry.plan_of_task(&bound, Method::TasksGet, server));
+            plan.is_some_and(|plan| policy.decide(&principal, Subject::One(&plan)).is_ok())
+        })
     }
 
     /// Watches what the caller may have of what it asks for, and says what that is.

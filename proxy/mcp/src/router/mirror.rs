@@ -2,12 +2,12 @@
 //!
 //! Enters: a call, or a target's word that its headers do not fit. Leaves: the same call with what its
 //! tool's schema asks for; after such a word once more, by the list as it is now. Never: a second
-//! call of what may have been carried out.
+//! call of what may have been carried out, or of what is held back by now.
 
 use std::sync::Arc;
 
 use toolgate_call::{
-    Abilities, Answer, Body, Directory as _, Era, Permitted, Plan, Reason, Refusal, Reply,
+    Abilities, Answer, Body, Directory as _, Era, Permitted, Plan, Reason, Refusal, Reply, Subject,
 };
 use tower::ServiceExt as _;
 
@@ -54,6 +54,8 @@ impl Inner {
         // The decision was for this very tool.
         let same = known.filter(|(now, _)| now.full == plan.full && now.scopes == plan.scopes);
         let (now, svc) = same.ok_or_else(|| strange(target))?;
+        // By the new list it may be held back.
+        self.policy.decide(&call.principal, Subject::One(&now))?;
         let mut again = Permitted::clone(permitted);
         again.set_mirrored(Vec::new());
         self.mirror(&mut again, &now)?;

@@ -64,10 +64,11 @@ where
     }
 }
 
-/// An answer to a call: if it is a task, under an id that is bound to the caller.
+/// An answer to a call that was made with those abilities: if it is a task, under an id that is bound
+/// to the caller.
 pub(super) fn bound(
     answer: Answer,
-    permitted: &Permitted,
+    (permitted, abilities): (&Permitted, Abilities),
     ids: &TaskIds,
 ) -> Result<Answer, Refusal> {
     let Answer::Result { raw, .. } = &answer else { return Ok(answer) };
@@ -84,7 +85,7 @@ pub(super) fn bound(
     let id = top.task_id.and_then(|id| serde_json::from_str::<String>(id.get()).ok());
     let id = id.ok_or_else(|| wrong("without an id"))?;
     let (target, tool) = (plan.target.to_string(), plan.name.to_string());
-    let own = ids.seal(&Bound { target, tool, id }, call.holder())?;
+    let own = ids.seal(&Bound { target, tool, id, abilities }, call.holder())?;
     Ok(under(answer, &own))
 }
 

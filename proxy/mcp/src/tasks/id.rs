@@ -1,20 +1,21 @@
 //! What a caller knows a task by.
 //!
-//! Enters: a target's id of a task, the tool that became it, and whose it is. Leaves: text fit for a
-//! header that any replica with the same key opens, for that principal and nobody else. Never: a
-//! table; a right by itself: whoever brings it is judged by the tool's scopes again.
+//! Enters: a target's id of a task, the tool that became it, how it was called, and whose it is. Leaves: text fit for a
+//! header that any replica with the same key opens, for that principal at that server, for nobody else
+//! and nowhere else. Never: a table; a right by itself: whoever brings it is judged by the tool's scopes
+//! again.
 
 use std::sync::Arc;
 
-use toolgate_call::{Holder, Reason, Refusal};
+use toolgate_call::{Abilities, Holder, Reason, Refusal};
 
 use crate::sealed::Seal;
 
 /// What the key is used for here, which is not what it is used for elsewhere.
-const CONTEXT: &[u8] = b"toolgate task\0";
+const CONTEXT: &[u8] = b"toolgate task 2\0";
 /// The longest id of a target's that is taken, in bytes.
 const OF_TARGET: usize = 1024;
-/// The longest text worth opening: target, tool and id at their longest, in Base64, and some air.
+/// The longest text worth opening: all of it at its longest, in Base64, and some air.
 const LONGEST: usize = 2048;
 
 /// Seals and opens ids.
@@ -30,6 +31,9 @@ pub(crate) struct Bound {
     pub(crate) tool: String,
     /// Its id of the task.
     pub(crate) id: String,
+    /// What the caller could be asked when it was made: an older target knows the task in the session
+    /// that has declared just that.
+    pub(crate) abilities: Abilities,
 }
 
 // === impl TaskIds ===
@@ -48,7 +52,7 @@ impl TaskIds {
     /// # Errors
     /// `upstream_protocol` for a target's id that is empty, too long or has control characters.
     pub(crate) fn seal(&self, bound: &Bound, holder: Holder<'_>) -> Result<String, Refusal> {
-        let Bound { target, tool, id } = bound;
+        let Bound { target, tool, id, abilities } = bound;
         let usable = (1..=OF_TARGET).contains(&id.len()) && !id.chars().any(char::is_control);
         let sizes = u8::try_from(target.len()).ok().zip(u16::try_from(tool.len()).ok());
         let Some((of_target, of_tool)) = sizes.filter(|_| usable) else {
@@ -56,7 +60,8 @@ impl TaskIds {
             let message = format!("`{target}` gives its task an id that cannot be used");
             return Err(Refusal::target(Reason::UpstreamProtocol, &name, message).after_send());
         };
-        let mut plain = Vec::with_capacity(3 + target.len() + tool.len() + id.len() + 16);
+        let mut plain = Vec::with_capacity(4 + target.len() + tool.len() + id.len() + 16);
+        plain.push(abilities.bits());
         plain.push(of_target);
         plain.extend_from_slice(target.as_bytes());
         plain.extend_from_slice(&of_tool.to_be_bytes());
@@ -65,15 +70,17 @@ impl TaskIds {
         self.0.seal(plain, holder)
     }
 
-    /// Reads an id; `None` if it is not one that was made for that principal.
+    /// Reads an id; `None` if it is not one that was made for that principal at that server.
     pub(crate) fn open(&self, text: &str, holder: Holder<'_>) -> Option<Bound> {
         let plain = self.0.open(text, LONGEST, holder)?;
-        let (size, rest) = plain.split_first()?;
+        let (abilities, rest) = plain.split_first()?;
+        let abilities = Abilities::of_bits(*abilities);
+        let (size, rest) = rest.split_first()?;
         let (target, rest) = rest.split_at_checked(usize::from(*size))?;
         let (size, rest) = rest.split_first_chunk::<2>()?;
         let (tool, id) = rest.split_at_checked(usize::from(u16::from_be_bytes(*size)))?;
         let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).ok();
-        Some(Bound { target: text(target)?, tool: text(tool)?, id: text(id)? })
+        Some(Bound { target: text(target)?, tool: text(tool)?, id: text(id)?, abilities })
     }
 }
 
@@ -84,7 +91,7 @@ mod tests {
     use std::sync::Arc;
 
     use proptest::prelude::*;
-    use toolgate_call::{Holder, Principal, Scopes, Server};
+    use toolgate_call::{Abilities, Holder, Principal, Scopes, Server};
 
     use super::{Bound, TaskIds};
 
@@ -93,7 +100,8 @@ mod tests {
     }
 
     fn bound(target: &str, tool: &str, id: &str) -> Bound {
-        Bound { target: target.to_owned(), tool: tool.to_owned(), id: id.to_owned() }
+        let abilities = Abilities::FORM.and(Abilities::ROOTS);
+        Bound { target: target.to_owned(), tool: tool.to_owned(), id: id.to_owned(), abilities }
     }
 
     proptest! {
@@ -136,6 +144,7 @@ mod tests {
         let (target, tool) = ("t".repeat(48), "n".repeat(256));
         let longest = bound(&target, &tool, &"i".repeat(super::OF_TARGET));
         let text = ids.seal(&longest, Holder::of(&someone("a"))).unwrap();
+        assert_eq!(text.len(), 1827, "as ADR 23 says");
         assert_eq!(ids.open(&text, Holder::of(&someone("a"))), Some(longest));
         for odd in ["", "a\nb", &"i".repeat(super::OF_TARGET + 1)] {
             assert!(ids.seal(&bound(&target, &tool, odd), Holder::of(&someone("a"))).is_err());

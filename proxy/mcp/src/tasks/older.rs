@@ -7,7 +7,7 @@
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -95,7 +95,7 @@ impl Inner {
         let asked = Outbound { more: Some(TASK.into()), ..outbound(&permitted, Abilities::NONE) };
         let reply = target.oneshot(asked).await?;
         if reply.era == Era::Modern {
-            return self.bound(reply, &permitted);
+            return self.bound(reply, &permitted, Abilities::NONE);
         }
         self.translated();
         let ids = Arc::clone(self.sessions.tasks());
@@ -109,17 +109,18 @@ impl Inner {
         &self,
         target: TargetSvc,
         permitted: &Arc<Permitted>,
-        way: Way,
+        (way, abilities): (Way, Abilities),
     ) -> Result<Reply, Refusal> {
         self.translated();
+        let asked = async |method| asked(&target, permitted, (method, abilities)).await;
         let method = permitted.call().method;
         // There is nothing that such a task could have asked for.
         let first = if method == Method::TasksUpdate { Method::TasksGet } else { method };
-        let mut said = asked(&target, permitted, first).await?;
+        let mut said = asked(first).await?;
         let refused = matches!(said, Answer::Error { code: INVALID_PARAMS, .. });
         if method == Method::TasksCancel && refused {
             // It may have ended, which is no error in the extension.
-            said = asked(&target, permitted, Method::TasksGet).await?;
+            said = asked(Method::TasksGet).await?;
         }
         let raw = match &said {
             Answer::Result { raw, .. } => raw,
@@ -131,7 +132,7 @@ impl Inner {
         }
         let strange = || misnamed(permitted, "tells of a task in a way that cannot be read");
         let task: Task<'_> = raw.parse().map_err(|_| strange())?;
-        let result = asked(&target, permitted, Method::TasksResult);
+        let result = asked(Method::TasksResult);
         let ended = match task.status {
             Status::Completed | Status::Failed => Some(result.await?),
             // What it asks comes with its result, and is refused there: then it goes on.
@@ -144,11 +145,12 @@ impl Inner {
     }
 }
 
-/// The answer to that method, asked about the same task on behalf of the same caller.
+/// The answer to that method, asked about the same task on behalf of the same caller, in the session
+/// of those abilities.
 async fn asked(
     target: &TargetSvc,
     permitted: &Arc<Permitted>,
-    method: Method,
+    (method, abilities): (Method, Abilities),
 ) -> Result<Answer, Refusal> {
     let same = permitted.call().method == method;
     let permitted = if same {
@@ -156,7 +158,7 @@ async fn asked(
     } else {
         Arc::new(permitted.instead(method, frame(method)))
     };
-    let reply = target.clone().oneshot(outbound(&permitted, Abilities::NONE)).await?;
+    let reply = target.clone().oneshot(outbound(&permitted, abilities)).await?;
     match reply.body {
         Body::One(answer) => Ok(answer),
         Body::Stream(mut events) => loop {
@@ -193,14 +195,15 @@ fn created(
     };
     // It may have been carried out at once all the same.
     let Some(task) = task else { return crate::bridge::answer_for(answer, way) };
-    let own = sealed(task.get(), permitted, ids)?;
+    let own = sealed(task.get(), (permitted, Abilities::NONE), ids)?;
     Ok(Answer::result(flat(task.get().as_bytes(), (&own, "task"), None)))
 }
 
-/// An answer to an older caller: if it is a task, under an id that is bound to the caller.
+/// An answer to an older caller's call that was made with those abilities: if it is a task, under an id
+/// that is bound to the caller.
 pub(super) fn bound(
     answer: Answer,
-    permitted: &Permitted,
+    asked: (&Permitted, Abilities),
     ids: &TaskIds,
 ) -> Result<Answer, Refusal> {
     let Answer::Result { raw, is_error } = &answer else { return Ok(answer) };
@@ -208,16 +211,17 @@ pub(super) fn bound(
     let named = serde_json::from_str::<Task<'_>>(task.get()).ok();
     let at = named.and_then(|named| Span::within(raw.as_bytes(), named.task_id.get()));
     let Some(at) = at else { return Ok(answer) };
-    let own = sealed(task.get(), permitted, ids)?;
+    let own = sealed(task.get(), asked, ids)?;
     Ok(Answer::Result { raw: answer::replaced(raw, at, &own), is_error: *is_error })
 }
 
 /// An older target's reply to an older caller about a task, which is called that wherever it is named:
-/// in the answer, by what the answer says that it belongs to, and by what is asked on the way to it.
-pub(super) fn named(reply: Reply, id: String) -> Reply {
+/// in the answer, by what the answer says that it belongs to, and by what is asked on the way to it. What
+/// is asked that this caller cannot do is refused: another session of its may have made the task.
+pub(super) fn named(reply: Reply, id: String, can: Abilities) -> Reply {
     let body = match reply.body {
         Body::One(answer) => Body::One(under(answer, &id)),
-        Body::Stream(events) => Body::Stream(Box::pin(Named { events, id })),
+        Body::Stream(events) => Body::Stream(Box::pin(Named { events, id, can })),
         Body::Accepted => Body::Accepted,
     };
     Reply { body, ..reply }
@@ -227,19 +231,28 @@ pub(super) fn named(reply: Reply, id: String) -> Reply {
 struct Named {
     events: Pin<Box<dyn Events>>,
     id: String,
+    can: Abilities,
 }
 
 impl Events for Named {
     fn poll_event(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Event>> {
-        let event = self.events.as_mut().poll_event(cx);
-        event.map(|event| match event {
-            Some(Event::Done(Ok(answer))) => Some(Event::Done(Ok(under(answer, &self.id)))),
-            Some(Event::Ask(question)) => {
-                let params = belonging(&question.params, &self.id);
-                Some(Event::Ask(Question { params, ..question }))
-            }
-            other => other,
-        })
+        loop {
+            let event = ready!(self.events.as_mut().poll_event(cx));
+            return Poll::Ready(match event {
+                Some(Event::Done(Ok(answer))) => Some(Event::Done(Ok(under(answer, &self.id)))),
+                // Dropped, it says so to the target.
+                Some(Event::Ask(Question { kind, params, .. }))
+                    if !self.can.has(kind.needs(&params)) =>
+                {
+                    continue;
+                }
+                Some(Event::Ask(question)) => {
+                    let params = belonging(&question.params, &self.id);
+                    Some(Event::Ask(Question { params, ..question }))
+                }
+                other => other,
+            });
+        }
     }
 }
 
@@ -261,13 +274,17 @@ fn belonging(raw: &RawJson, id: &str) -> RawJson {
 }
 
 /// The caller's own id of a task.
-fn sealed(task: &str, permitted: &Permitted, ids: &TaskIds) -> Result<String, Refusal> {
+fn sealed(
+    task: &str,
+    (permitted, abilities): (&Permitted, Abilities),
+    ids: &TaskIds,
+) -> Result<String, Refusal> {
     let strange = || misnamed(permitted, "answers with a task that cannot be read");
     let named: Task<'_> = serde_json::from_str(task).map_err(|_| strange())?;
     let id: String = serde_json::from_str(named.task_id.get()).map_err(|_| strange())?;
     let plan = permitted.plan().ok_or_else(strange)?;
     let (target, tool) = (plan.target.to_string(), plan.name.to_string());
-    ids.seal(&Bound { target, tool, id }, permitted.call().holder())
+    ids.seal(&Bound { target, tool, id, abilities }, permitted.call().holder())
 }
 
 /// A task in the extension's words, with what it has come to.
@@ -309,52 +326,4 @@ fn flat(task: &[u8], (id, kind): (&str, &str), ended: Option<&Answer>) -> RawJso
 }
 
 #[cfg(test)]
-mod tests {
-    //! The older words and the newer ones.
-
-    use toolgate_call::{Answer, RawJson};
-
-    use super::{belonging, flat};
-
-    const TASK: &str = r#"{"taskId":"t","status":"working","createdAt":"c","lastUpdatedAt":"u","ttl":60000,"pollInterval":500,"x":1.0}"#;
-
-    fn said(task: &str, kind: &str, ended: Option<&Answer>) -> String {
-        let flat = flat(task.as_bytes(), ("own", kind), ended);
-        String::from_utf8(flat.as_bytes().to_vec()).unwrap()
-    }
-
-    #[test]
-    fn members_have_other_names() {
-        let wanted = r#"{"resultType":"task","taskId":"own","status":"working","createdAt":"c","lastUpdatedAt":"u","ttlMs":60000,"pollIntervalMs":500,"x":1.0}"#;
-        assert_eq!(said(TASK, "task", None), wanted);
-        let wanted = r#"{"resultType":"complete","taskId":"own","status":"working","ttlMs":null}"#;
-        let asking = r#"{"taskId":"t","status":"input_required"}"#;
-        assert_eq!(said(asking, "complete", None), wanted);
-    }
-
-    #[test]
-    fn whatever_belongs_to_a_task_says_so_by_the_callers_id() {
-        let result = RawJson::literal(
-            r#"{"content":[{"taskId":"t"}],"_meta":{"io.modelcontextprotocol/related-task":{"taskId":"t"},"k":1.0}}"#,
-        );
-        let wanted = r#"{"content":[{"taskId":"t"}],"_meta":{"io.modelcontextprotocol/related-task":{"taskId":"own"},"k":1.0}}"#;
-        assert_eq!(belonging(&result, "own").as_bytes(), wanted.as_bytes());
-        let other = RawJson::literal(r#"{"_meta":{"x":"io.modelcontextprotocol/related-task"}}"#);
-        assert_eq!(belonging(&other, "own"), other);
-    }
-
-    #[test]
-    fn what_it_has_come_to_stands_in_it() {
-        let failed = r#"{"taskId":"t","status":"failed","ttl":null}"#;
-        let result = RawJson::literal(
-            r#"{"content":[],"isError":true,"_meta":{"io.modelcontextprotocol/related-task":{"taskId":"t"},"k":1}}"#,
-        );
-        let wanted = r#"{"resultType":"complete","taskId":"own","status":"completed","ttlMs":null,"result":{"resultType":"complete","content":[],"isError":true,"_meta":{"k":1}}}"#;
-        let ended = Answer::Result { raw: result, is_error: true };
-        assert_eq!(said(failed, "complete", Some(&ended)), wanted);
-        let error = RawJson::literal(r#"{"code":-32603,"message":"m"}"#);
-        let wanted = r#"{"resultType":"complete","taskId":"own","status":"failed","ttlMs":null,"error":{"code":-32603,"message":"m"}}"#;
-        let ended = Answer::Error { raw: error, code: -32603 };
-        assert_eq!(said(failed, "complete", Some(&ended)), wanted);
-    }
-}
+mod tests;

@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use toolgate_call::{
-    Directory as _, Kind, Listed, Method, Policy, Principal, RawJson, Reason, Scopes, Subject,
-    Version,
+    Abilities, Directory as _, Kind, Listed, Method, Policy, Principal, RawJson, Reason, Scopes,
+    Subject,
 };
 use toolgate_telemetry::{ContractAction, ContractChange, Telemetry, Word as _};
 
 use super::lists::{Script, registry, spec};
-use super::routing::call;
+use super::offers::target;
 use crate::contract::{Actions, Contract, Contracts, Definition, Pin};
 use crate::tasks::Bound;
 use crate::{Prefix, Registry, TargetSpec};
@@ -35,6 +35,18 @@ impl Rig {
         approved: Option<&[Value]>,
         actions: Actions,
     ) -> Self {
+        let rig = Self::unheard(prefix, tools, approved, actions);
+        rig.registry.load().await;
+        rig
+    }
+
+    /// The same before anybody has asked the target for its list.
+    fn unheard(
+        prefix: Prefix,
+        tools: &[Value],
+        approved: Option<&[Value]>,
+        actions: Actions,
+    ) -> Self {
         let (script, telemetry) = (Script::default(), Telemetry::for_tests());
         let target = TargetSpec { metrics: telemetry.target("t"), ..spec("t", &script) };
         let other = spec("other", &Script::lists(&["search"]));
@@ -44,7 +56,6 @@ impl Rig {
         if let Some(approved) = approved {
             rig.approve(approved, actions);
         }
-        rig.registry.load().await;
         rig
     }
 
@@ -100,7 +111,7 @@ impl Rig {
     }
 }
 
-fn contracts(tools: &[Value], actions: Actions) -> Contracts {
+pub(super) fn contracts(tools: &[Value], actions: Actions) -> Contracts {
     let pin = |tool: &Value| {
         let definition = RawJson::of(tool).unwrap();
         let hash = Definition::of(tool.clone()).hash();
@@ -326,13 +337,56 @@ async fn a_task_of_a_tool_that_is_held_back_can_be_ended_and_no_more() {
     let approved = [approved()];
     let rig = Rig::new(&approved, Some(&approved), Actions::all(ContractAction::Quarantine)).await;
     let (target, tool, id) = ("t".to_owned(), "search".to_owned(), "1".to_owned());
-    let bound = Bound { target, tool, id };
+    let bound = Bound { target, tool, id, abilities: Abilities::NONE };
     let may = |method| {
-        let plan = rig.registry.plan_of_task(&bound, &call(method, Version::LATEST)).unwrap();
+        let plan = rig.registry.plan_of_task(&bound, method, None).unwrap();
         Policy::open().decide(&Principal::anonymous(), Subject::One(&plan)).is_ok()
     };
     let methods = [Method::TasksGet, Method::TasksUpdate, Method::TasksCancel];
     assert_eq!(methods.map(may), [true, true, true]);
     rig.now_lists(&[with("/inputSchema/properties", "notes", json!({ "type": "string" }))]).await;
     assert_eq!(methods.map(may), [false, false, true]);
+    rig.now_lists(&[approved[0].clone()]).await;
+    assert_eq!(methods.map(may), [true, true, true]);
+}
+
+#[tokio::test]
+async fn with_pins_a_tool_that_is_not_listed_is_held_back_and_without_it_is_not() {
+    let (held, approved) = (Actions::all(ContractAction::Quarantine), [approved()]);
+    for pins in [None, Some(&approved[..])] {
+        let held = held.with(ContractChange::Removed, ContractAction::Warn);
+        let rig = Rig::unheard(Prefix::Always, &[], pins, held);
+        let (target, tool, id) = ("t".to_owned(), "search".to_owned(), "1".to_owned());
+        let bound = Bound { target, tool, id, abilities: Abilities::NONE };
+        let may = || {
+            [Method::TasksGet, Method::TasksUpdate, Method::TasksCancel].map(|method| {
+                let plan = rig.registry.plan_of_task(&bound, method, None);
+                !plan.unwrap().quarantined
+            })
+        };
+        let wanted = if pins.is_some() { [false, false, true] } else { [true; 3] };
+        assert_eq!(may(), wanted, "before the first list");
+        rig.script.pages(vec![Err(Reason::ConnectRefused)]);
+        rig.registry.load().await;
+        assert_eq!(may(), wanted, "its list cannot be had");
+        rig.now_lists(&approved).await;
+        assert_eq!(may(), [true; 3]);
+        rig.now_lists(&[]).await;
+        assert_eq!(may(), wanted, "it has gone");
+    }
+}
+
+#[tokio::test]
+async fn how_a_tool_is_called_is_the_targets_to_say_whatever_is_shown_of_it() {
+    let support = |word: &str| with("", "execution", json!({ "taskSupport": word }));
+    let about = json!({ "capabilities": { "tasks": { "requests": { "tools": { "call": {} } } } } });
+    let (target, said) = target("t", json!({ "about": about, "tools": [support("required")] }));
+    let registry = registry(vec![target], Prefix::Always);
+    registry.hold_to(&contracts(&[support("optional")], Actions::all(ContractAction::Pinned)));
+    registry.load().await;
+    let plan = registry.lookup(None, Kind::Tool, "t___search").unwrap();
+    assert!(registry.runs_as_task_only(&plan));
+    said.lock().unwrap()["tools"] = json!([support("optional")]);
+    registry.changed("t").await;
+    assert!(!registry.runs_as_task_only(&plan), "what is shown is what was shown before");
 }

@@ -17,6 +17,7 @@ use super::routing::call;
 use crate::TargetSvc;
 use crate::bridge::Way;
 use crate::legacy::{Asks, Rounds};
+use crate::router::Still;
 
 const SESSION: &str = "s";
 
@@ -68,8 +69,10 @@ impl Scene {
         let (asks, telemetry) = (Asks::new(), Telemetry::for_tests());
         let (session, told) = (SESSION.to_owned(), Arc::clone(&telemetry));
         let table = asks.clone();
+        let registry = super::lists::registry(Vec::new(), crate::Prefix::Always);
+        let still = Still { registry, policy: Arc::new(Policy::open()) };
         let rounds =
-            Rounds { asks: table, session, version, way, target, outbound, telemetry: told };
+            Rounds { asks: table, session, version, way, target, outbound, telemetry: told, still };
         let Body::Stream(events) = rounds.reply(first).body else { panic!("no stream") };
         Self { asks, events, sent, telemetry, ledger }
     }

@@ -8,8 +8,8 @@ use std::task::{Context, Poll, Waker};
 use bytes::Bytes;
 use serde_json::{Value, json};
 use toolgate_call::{
-    Body, Call, Case, Directory as _, Event, Events, Frame, FrameParts, Holder, Kind, Listed,
-    Method, Policy, Principal, Refusal, Reply, Scopes, Server, SessionRef, Version,
+    Abilities, Body, Call, Case, Directory as _, Event, Events, Frame, FrameParts, Holder, Kind,
+    Listed, Method, Policy, Principal, Refusal, Reply, Scopes, Server, SessionRef, Version,
 };
 use toolgate_telemetry::Telemetry;
 use tower::ServiceExt as _;
@@ -336,4 +336,19 @@ async fn a_server_that_nobody_has_configured_has_nothing() {
     let strange = Server { name: "x".into(), number: 7, scopes: Scopes::default() };
     assert!(rig.registry.lookup(Some(&strange), Kind::Tool, "a___get").is_none());
     assert!(rig.registry.resolve(Some(&strange), Kind::Tool, "a___get").await.is_err());
+}
+
+#[tokio::test]
+async fn a_server_serves_tasks_if_one_of_its_own_targets_has_any() {
+    let (a, said_by_a) = target("a", said("a"));
+    let tasks = json!({ "requests": { "tools": { "call": {} } } });
+    let about = json!({ "capabilities": { "tools": {}, "tasks": tasks } });
+    let (c, _) = target("c", json!({ "about": about, "tools": [] }));
+    let rig = Rig::over(vec![a, c], said_by_a).await;
+    let asked = |server: &str| {
+        let asking = rig.at(server, call(Method::TasksGet, Version::LATEST));
+        rig.router.task(&Call { abilities: Abilities::TASKS, ..asking }).unwrap_err().case()
+    };
+    assert_eq!(asked(""), Case::ParamsInvalid, "no such task");
+    assert_eq!(asked("narrow"), Case::MethodUnknown);
 }

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use toolgate_call::Events;
 use toolgate_telemetry::Telemetry;
 
-use crate::feed::{Feed, Sources};
+use crate::feed::{Feed, Sources, Told};
 use crate::registry::Generations;
 
 fn from_now(seconds: u64) -> u64 {
@@ -29,7 +29,8 @@ fn stream(
 ) -> Pin<Box<dyn Events>> {
     let seen = receiver.clone();
     let view = Box::new(move || *seen.borrow());
-    let sources = Sources { receiver, view, told: Box::new(|_| true), watcher: None };
+    let (resource, task): (Told, Told) = (Box::new(|_| true), Box::new(|_| true));
+    let sources = Sources { receiver, view, resource, task, watcher: None };
     let known = Default::default;
     Feed::session(sources, until, known, telemetry.gateway.stream_opened())
 }

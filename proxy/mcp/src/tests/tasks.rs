@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use toolgate_call::{
     Abilities, Answer, Body, Call, Case, Directory as _, Era, Event, Events, Frame, FrameParts,
     Hint, Kind, Listed, Method, Op, Outbound, Policy, Principal, RawJson, Reason, Refusal, Reply,
-    Version,
+    SessionRef, Version,
 };
 use tower::{ServiceExt as _, service_fn};
 
@@ -22,6 +22,8 @@ type Heard = Arc<Mutex<Vec<(Method, String)>>>;
 struct Rig {
     router: Router,
     heard: Heard,
+    /// In the session of which abilities the target was called last.
+    able: Arc<Mutex<Abilities>>,
 }
 
 /// One answer at the end of a stream.
@@ -62,12 +64,14 @@ impl Rig {
         streamed: bool,
         says: impl Fn(Method) -> Value + Send + Sync + 'static,
     ) -> Self {
-        let heard = Heard::default();
+        let (heard, able) = (Heard::default(), Arc::<Mutex<Abilities>>::default());
         let (said, says) = (Arc::clone(&heard), Arc::new(says));
+        let used = Arc::clone(&able);
         let mut spec = spec("t", &Script::default());
         spec.svc = TargetSvc::new(service_fn(move |outbound: Outbound| {
             let value = match &outbound.op {
                 Op::Call(permitted) => {
+                    *used.lock().unwrap() = outbound.abilities;
                     let name = permitted.plan().map(|plan| plan.name.to_string());
                     let more = outbound.more.as_deref().unwrap_or_default();
                     let said: &Mutex<Vec<_>> = &said;
@@ -99,7 +103,7 @@ impl Rig {
         }));
         let registry = registry(vec![spec], Prefix::Always);
         registry.load().await;
-        Self { router: router_over(&registry), heard }
+        Self { router: router_over(&registry), heard, able }
     }
 
     /// Through the directory, as the guard does it.
@@ -123,6 +127,16 @@ impl Rig {
         match answer {
             Answer::Result { raw, .. } | Answer::Error { raw, .. } => Ok(raw.parse().unwrap()),
         }
+    }
+
+    /// A session of an older client that can do so much.
+    async fn session(&self, abilities: Abilities) -> SessionRef {
+        let mut hello = call(Method::Initialize, Version::V2025_11_25);
+        hello.session = SessionRef::Wanted(Version::V2025_11_25);
+        hello.abilities = abilities;
+        let permitted = Policy::open().permit(hello, None).unwrap();
+        let reply = self.router.clone().oneshot(permitted).await.unwrap();
+        SessionRef::Claimed(reply.session.unwrap().to_string())
     }
 
     async fn created(&self, tool: &str) -> String {
@@ -285,4 +299,26 @@ async fn a_tool_that_need_not_be_a_task_is_none_at_an_older_target() {
     assert_eq!(rig.heard(), [(Method::ToolsCall, "x ".to_owned())]);
     // And one that is called as a task may be done at once all the same.
     assert_eq!(rig.send(tool_call("slow")).await.unwrap()["resultType"], "complete");
+}
+
+#[tokio::test]
+async fn a_task_is_asked_for_in_the_session_in_which_it_was_made() {
+    let rig = Rig::new(Era::Legacy, older).await;
+    let older = |call: Call, session: &SessionRef| {
+        let (version, session) = (Version::V2025_11_25, session.clone());
+        Call { version, session, abilities: Abilities::NONE, ..call }
+    };
+    let (able, mute) = (rig.session(Abilities::FORM).await, rig.session(Abilities::NONE).await);
+    for (hears, wanted) in [(false, Abilities::NONE), (true, Abilities::FORM)] {
+        let calling = Call { hears, ..older(tool_call("x"), &able) };
+        let created = rig.send(calling).await.unwrap();
+        assert_eq!(*rig.able.lock().unwrap(), wanted);
+        let id = created["task"]["taskId"].as_str().unwrap();
+        for session in [&able, &mute] {
+            rig.send(older(about(Method::TasksGet, id), session)).await.unwrap();
+            assert_eq!(*rig.able.lock().unwrap(), wanted, "made when hearing: {hears}");
+        }
+        rig.send(about(Method::TasksGet, id)).await.unwrap();
+        assert_eq!(*rig.able.lock().unwrap(), wanted, "and for a modern caller");
+    }
 }

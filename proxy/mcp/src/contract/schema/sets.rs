@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use toolgate_telemetry::ContractChange as Class;
 
+use super::appearing::is_strange;
 use super::{Pair, Side, appeared, compare};
 use crate::contract::canonical::canonical;
 use crate::contract::change::Found;
@@ -88,6 +89,9 @@ pub(super) fn alternatives(key: &str, (old, new): Pair<'_>, side: Side, found: &
         found.note(class);
         if old.is_none() {
             found.note(Class::Text);
+            if is.values().flatten().any(|(_, schema)| is_strange(schema, found)) {
+                found.note(Class::Breaking);
+            }
         }
         return;
     }
