@@ -145,7 +145,7 @@ impl Ear {
                 }
                 Ending::Lost => {
                     self.begin_anew().await;
-                    tokio::time::sleep(pace.after(since.elapsed())).await;
+                    self.rest(pace.after(since.elapsed())).await;
                 }
                 Ending::Over(why) => {
                     let pause = pace.after(since.elapsed());
@@ -155,10 +155,21 @@ impl Ear {
                         ?pause,
                         "stream of changes over"
                     );
-                    tokio::time::sleep(pause).await;
+                    self.rest(pause).await;
                 }
             }
         }
+    }
+
+    /// A pause, which is over when a call has settled the target's era or session anew: it lives.
+    async fn rest(&mut self, pause: Duration) {
+        // What this task has settled itself says nothing.
+        self.news.mark_unchanged();
+        let news = async {
+            // Without a sender there is no target, which is seen next.
+            let _gone = self.news.changed().await;
+        };
+        pace::rest(pause, news).await;
     }
 
     /// Waits until asking for a stream again is of use; `false`: never.
