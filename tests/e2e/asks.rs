@@ -83,6 +83,32 @@ async fn a_client_is_asked_only_what_it_has_declared() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_call_that_fails_for_want_of_an_ability_says_which_to_a_modern_client() -> Result<()> {
+    for wire in [Wire::Http, Wire::Stdio] {
+        let scene = Scene::start("legacy", wire, "").await?;
+        for (can, or) in [(json!({}), "error"), (json!({ "roots": {} }), "isError")] {
+            let ask = json!({ "kind": "sampling", "else": or });
+            let refused = scene.send("ask", &ask, &can, None).await?;
+            let error = refused.message()?["error"].clone();
+            ensure!(refused.status == 400 && error["code"] == -32021, "{wire:?}, {or}: {error}");
+            let required = &error["data"]["requiredCapabilities"];
+            ensure!(required == &json!({ "sampling": {} }), "{wire:?}, {or}: {error}");
+            let line = scene.gateway.line_of(&refused).await?;
+            ensure!(line["reason"] == "invalid_params" && line["blame"] == "caller", "{line}");
+            // The older era has no such word: the target's own answer.
+            let older = Older::new(&scene, &can).await?;
+            let answer = older.begin("ask", &ask).await?.opened.finish().await?;
+            let message = answer.message()?;
+            let is_own = message["error"]["code"] == -32603 || message["result"]["isError"] == true;
+            ensure!(is_own && answer.text().contains("not declared"), "{wire:?}, {or}: {message}");
+        }
+        scene.is_quiet().await?;
+        scene.gateway.books_agree().await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_page_that_must_be_opened_first_is_asked_for_in_the_callers_era() -> Result<()> {
     let scene = Scene::start("legacy", Wire::Http, "").await?;
     let refused = scene.send("page", &json!({}), &json!({ "elicitation": {} }), None).await?;

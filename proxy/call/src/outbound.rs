@@ -123,22 +123,25 @@ impl Listed {
 // === impl Outbound ===
 
 impl Outbound {
+    /// The caller's request, if it is one.
+    #[must_use]
+    pub fn permitted(&self) -> Option<&Permitted> {
+        match &self.op {
+            Op::Call(permitted) => Some(permitted),
+            Op::List { .. } | Op::Describe | Op::Probe => None,
+        }
+    }
+
     /// What it is for, if it is a call.
     #[must_use]
     pub fn plan(&self) -> Option<&Arc<Plan>> {
-        match &self.op {
-            Op::Call(permitted) => permitted.plan(),
-            Op::List { .. } | Op::Describe | Op::Probe => None,
-        }
+        self.permitted()?.plan()
     }
 
     /// What is sent as `tracestate` beside the trace.
     #[must_use]
     pub fn trace_state(&self) -> Option<&Arc<str>> {
-        match &self.op {
-            Op::Call(permitted) => permitted.call().trace.state.as_ref(),
-            Op::List { .. } | Op::Describe | Op::Probe => None,
-        }
+        self.permitted()?.call().trace.state.as_ref()
     }
 
     /// Whether it may be repeated even if it may have been carried out.

@@ -28,8 +28,8 @@ pub(crate) struct Request<'a> {
 pub(crate) enum Refused {
     /// No client is asked such a thing.
     Unknown,
-    /// The client has not declared it.
-    Undeclared,
+    /// The client has not declared that it can do what this needs.
+    Undeclared(Abilities),
     /// It belongs to no call, or to one of several.
     Ambiguous,
     /// Too many are open.
@@ -65,8 +65,9 @@ impl Request<'_> {
         send: impl FnOnce(Bytes, &Said) + Send + 'static,
     ) -> Result<Question, Refused> {
         let (kind, params) = self.asks().ok_or(Refused::Unknown)?;
-        if !abilities.has(kind.needs(&params)) {
-            return Err(Refused::Undeclared);
+        let needs = kind.needs(&params);
+        if !abilities.has(needs) {
+            return Err(Refused::Undeclared(needs));
         }
         let (id, telemetry) = (self.id.clone(), Arc::clone(telemetry));
         let respond = Respond::new(move |said| {
@@ -92,7 +93,7 @@ impl Refused {
     const fn end(self) -> Option<QuestionEnd> {
         match self {
             Self::Unknown => None,
-            Self::Undeclared => Some(QuestionEnd::Declined),
+            Self::Undeclared(_) => Some(QuestionEnd::Declined),
             Self::Ambiguous => Some(QuestionEnd::Ambiguous),
             Self::Overloaded => Some(QuestionEnd::Overloaded),
         }
@@ -101,7 +102,7 @@ impl Refused {
     const fn says(self) -> (i32, &'static str) {
         match self {
             Self::Unknown => (METHOD_NOT_FOUND, "the gateway does not offer this"),
-            Self::Undeclared => (
+            Self::Undeclared(_) => (
                 METHOD_NOT_FOUND,
                 "the client of this call has not declared that it can be asked this",
             ),
@@ -156,7 +157,7 @@ mod tests {
         let (id, raw) = (RawJson::literal(r#""u7""#), RawJson::literal(RAW));
         let request = Request { id: &id, method: "elicitation/create", raw: &raw };
         let undeclared = request.question(Abilities::ROOTS, &telemetry, |_, _| {});
-        assert_eq!(undeclared.err(), Some(Refused::Undeclared));
+        assert_eq!(undeclared.err(), Some(Refused::Undeclared(Abilities::FORM)));
         let (sender, sent) = mpsc::channel();
         let send = move |bytes, _: &Said| sender.send(bytes).unwrap();
         let question = request.question(Abilities::FORM, &telemetry, send).unwrap();

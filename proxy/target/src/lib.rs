@@ -10,6 +10,7 @@ mod stdio;
 
 mod ask;
 mod era;
+mod lacking;
 mod left;
 mod meta;
 mod progress;

@@ -153,7 +153,17 @@ fn attributed(
             Inner::send_answer(&target, request::said_on(&target, &on, bytes), None);
         }
     };
-    let question = request.question(session.abilities, &target.telemetry, send)?;
-    place.send(Beside::Question(question));
-    Ok(())
+    let question = request.question(session.abilities, &target.telemetry, send);
+    match question {
+        Ok(question) => {
+            place.send(Beside::Question(question));
+            Ok(())
+        }
+        Err(why) => {
+            if let Refused::Undeclared(needs) = why {
+                place.send(Beside::Lacking(needs));
+            }
+            Err(why)
+        }
+    }
 }

@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use tokio::sync::mpsc;
-use toolgate_call::{MOST_OPEN, Principal, Question, RawJson};
+use toolgate_call::{Abilities, MOST_OPEN, Principal, Question, RawJson};
 
 use super::session::Session;
 use crate::left::Left;
@@ -20,6 +20,8 @@ use crate::left::Left;
 pub(super) enum Beside {
     /// It asks something.
     Question(Question),
+    /// It asked what its caller has not declared.
+    Lacking(Abilities),
     /// A log message.
     Message(RawJson),
 }

@@ -37,7 +37,7 @@ pub(super) enum Failure {
     /// The target may not speak the era that it was taken for, and has not looked at the request.
     /// Within: what it is if the target does speak it.
     WrongEra(Box<Failure>),
-    /// It cannot be sent to a target of that era; nothing was sent.
+    /// It cannot be sent to a target of that era, and was not; or its caller lacks what it needs.
     Refused(Box<Refusal>),
     /// A modern target takes the headers of the request for wrong, and has not looked at it.
     Mismatch(Answer),

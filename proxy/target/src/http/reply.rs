@@ -92,7 +92,7 @@ async fn lazily(era: Era, stream: TargetStream) -> Result<Reply, Failure> {
             Ok(reply)
         }
         Some(Ok(Event::Done(Ok(answer)))) => Ok(Reply::one(era, answer)),
-        Some(Ok(Event::Done(Err(refusal)))) => Err(Failure::Internal(refusal.to_string())),
+        Some(Ok(Event::Done(Err(refusal)))) => Err(Failure::Refused(Box::new(refusal))),
         Some(Err(failure)) => Err(failure),
         None => Err(Failure::Broken("the event stream ended without an answer".to_owned())),
     }

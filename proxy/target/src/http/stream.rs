@@ -13,7 +13,7 @@ use std::time::Duration;
 use serde_json::json;
 use tokio::time::Sleep;
 use toolgate_call::{
-    Abilities, Deadline, Event, Events, Ledger, MOST_OPEN, Op, OpenQuestions, Outbound, PATIENCE,
+    Abilities, Deadline, Event, Events, Ledger, MOST_OPEN, OpenQuestions, Outbound, PATIENCE,
     Question, RawJson, Said,
 };
 
@@ -27,6 +27,7 @@ use super::resume::Source;
 use super::session::Session;
 use super::{AfterThat, Inner, Told};
 use crate::ask::{Refused, Request};
+use crate::lacking::Lacking;
 use crate::progress::{Wanted, news};
 use crate::wire::{Incoming, read_message};
 
@@ -44,6 +45,7 @@ pub(super) struct TargetStream {
     wanted: Wanted,
     kept: Option<Event>,
     abilities: Abilities,
+    lacking: Lacking,
     /// `None` until the target asks something.
     asked: Option<Asked>,
     /// Whether log messages have come beside the stream.
@@ -90,6 +92,7 @@ impl TargetStream {
         let (target, ledger) = (Arc::clone(target), Arc::clone(&outbound.ledger));
         let (kept, asked, abilities) = (None, None, outbound.abilities);
         let (late, is_logged, deadline) = (None, false, outbound.deadline);
+        let lacking = Lacking::of(outbound.permitted());
         Self {
             target,
             source,
@@ -99,6 +102,7 @@ impl TargetStream {
             wanted,
             kept,
             abilities,
+            lacking,
             asked,
             is_logged,
             deadline,
@@ -169,7 +173,7 @@ impl TargetStream {
         match message {
             Incoming::Answer { id, answer } if is_ours(&id, self.id, &answer) => {
                 self.cancel.answered(self.is_logged);
-                Some(Ok(Event::Done(Ok(answer))))
+                Some(Ok(Event::Done(self.lacking.settle(answer))))
             }
             Incoming::Answer { .. } => {
                 tracing::warn!(target = %self.target.config.target, "an answer nobody waits for");
@@ -226,6 +230,9 @@ impl TargetStream {
         match question {
             Ok(question) => Some(asked.questions.note(question)),
             Err(why) => {
+                if let Refused::Undeclared(needs) = why {
+                    self.lacking.note(needs);
+                }
                 let said = request.refuse(why, &self.target.telemetry);
                 let outgoing = request::said_on(&self.target, &session, said);
                 Inner::send_aside(&self.target, outgoing, None);
@@ -245,6 +252,7 @@ impl TargetStream {
                     let questions = &mut self.asked.get_or_insert_default().questions;
                     return Some(Event::Ask(questions.note(question)));
                 }
+                Beside::Lacking(needs) => self.lacking.note(needs),
                 Beside::Message(raw) => {
                     if let Some(raw) = self.wanted.message(raw) {
                         receiving(&self.ledger);
@@ -308,10 +316,7 @@ impl Cancel {
     ) -> Self {
         let speaks =
             |session: &&Arc<Session>| !session.abilities.is_none() || session.logs.are_offered();
-        let whose = match &outbound.op {
-            Op::Call(permitted) => Some(&permitted.call().principal),
-            Op::List { .. } | Op::Describe | Op::Probe => None,
-        };
+        let whose = outbound.permitted().map(|permitted| &permitted.call().principal);
         let spoken = session.filter(speaks);
         let in_flight = spoken.map(|session| InFlight::on(session, id, whose.map(Arc::clone)));
         let (target, session) = (Arc::clone(target), session.map(Arc::clone));

@@ -27,6 +27,7 @@ use super::attend::Subscriptions;
 use super::mailbox::Mailbox;
 use super::request;
 use crate::ask::{Refused, Request};
+use crate::lacking::Lacking;
 use crate::left::Left;
 use crate::progress::{id_number, reported};
 use crate::session::Logs;
@@ -242,7 +243,7 @@ impl Link {
         if let Some(ledger) = &ledger {
             ledger.enter(Phase::Connect);
         }
-        let mail = Arc::new(Mailbox::new(ledger));
+        let mail = Arc::new(Mailbox::new(ledger, Lacking::of(caller.as_deref())));
         let entry = Entry { mail: Arc::clone(&mail), token, asker, abilities, caller };
         self.register(id, entry)?;
         let ticket = Ticket { link: Arc::clone(self), id, mail: Arc::clone(&mail), asker };
@@ -296,7 +297,11 @@ impl Link {
         let question = self.attribute(request).and_then(|(mail, abilities)| {
             let link = Arc::clone(self);
             let send = move |bytes, _: &Said| link.say(request::on_one_line(bytes));
-            Ok((mail, request.question(abilities, telemetry, send)?))
+            let question = request.question(abilities, telemetry, send);
+            if let Err(Refused::Undeclared(needs)) = question {
+                mail.lacks(needs);
+            }
+            Ok((mail, question?))
         });
         match question {
             Ok((mail, question)) => mail.ask(question),

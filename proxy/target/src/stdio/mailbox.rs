@@ -7,7 +7,11 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use toolgate_call::{Answer, Event, Ledger, OpenQuestions, Phase, Question, RawJson, Refusal};
+use toolgate_call::{
+    Abilities, Answer, Event, Ledger, OpenQuestions, Phase, Question, RawJson, Refusal,
+};
+
+use crate::lacking::Lacking;
 
 /// The inbox of one request.
 #[derive(Debug)]
@@ -22,6 +26,8 @@ struct State {
     notices: VecDeque<Event>,
     held: usize,
     ending: Option<Result<Answer, Refusal>>,
+    /// What the caller lacks.
+    lacking: Lacking,
     waker: Option<Waker>,
     /// Some of the request may have reached the child.
     sent: bool,
@@ -42,8 +48,9 @@ const MAX_BYTES: usize = 4 * 1024 * 1024;
 
 impl Mailbox {
     /// An empty inbox; the ledger follows what happens to the request.
-    pub(super) fn new(ledger: Option<Arc<Ledger>>) -> Self {
-        Self { ledger, questions: OpenQuestions::default(), state: Mutex::default() }
+    pub(super) fn new(ledger: Option<Arc<Ledger>>, lacking: Lacking) -> Self {
+        let state = Mutex::new(State { lacking, ..State::default() });
+        Self { ledger, questions: OpenQuestions::default(), state }
     }
 
     /// The first byte is about to leave. `false`: nobody waits any more, so nothing should leave.
@@ -73,6 +80,11 @@ impl Mailbox {
         self.add(Event::Ask(self.questions.note(question)));
     }
 
+    /// The child has asked what the caller has not declared, and this needs.
+    pub(super) fn lacks(&self, needs: Abilities) {
+        self.state().lacking.note(needs);
+    }
+
     /// How many of its questions are not answered yet.
     pub(super) fn open_questions(&self) -> usize {
         self.questions.count()
@@ -97,7 +109,7 @@ impl Mailbox {
     /// The child answered.
     pub(super) fn answer(&self, answer: Answer) {
         let mut state = self.state();
-        state.ending = Some(Ok(answer));
+        state.ending = Some(state.lacking.settle(answer));
         self.heard(&mut state);
         wake(state);
     }

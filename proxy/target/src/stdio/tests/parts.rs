@@ -14,6 +14,7 @@ use toolgate_call::{
     Reason, Refusal, Version,
 };
 
+use crate::lacking::Lacking;
 use crate::progress::{Place, id_number, with_token};
 use crate::stdio::backoff::{Backoff, Life};
 use crate::stdio::chatter::Chatter;
@@ -103,7 +104,7 @@ fn a_child_may_not_flood_the_log_and_silence_is_counted() {
 
 #[test]
 fn old_notices_make_room_but_the_answer_stays() {
-    let mail = Mailbox::new(None);
+    let mail = Mailbox::new(None, Lacking::default());
     for n in 0..300 {
         mail.push(RawJson::built(n.to_string().into()));
     }
@@ -118,7 +119,7 @@ fn old_notices_make_room_but_the_answer_stays() {
 
 #[test]
 fn notices_are_bounded_in_bytes_as_well() {
-    let mail = Mailbox::new(None);
+    let mail = Mailbox::new(None, Lacking::default());
     let large = RawJson::built(vec![b'1'; 3 * 1024 * 1024].into());
     mail.push(large.clone());
     mail.push(large);
@@ -130,7 +131,7 @@ fn notices_are_bounded_in_bytes_as_well() {
 fn a_failure_knows_whether_anything_was_sent() {
     let refusal = || Refusal::target(Reason::Reset, &Arc::from("t"), "stopped");
     for sent in [false, true] {
-        let mail = Mailbox::new(None);
+        let mail = Mailbox::new(None, Lacking::default());
         assert!(!sent || mail.leaving());
         mail.fail(refusal());
         let Poll::Ready(Some(Event::Done(Err(told)))) = poll(&mail) else { panic!("no end") };
@@ -141,7 +142,7 @@ fn a_failure_knows_whether_anything_was_sent() {
 #[test]
 fn an_answer_that_is_quick_is_not_followed_by_waiting() {
     let ledger = Arc::new(Ledger::new(std::time::Instant::now()));
-    let mail = Mailbox::new(Some(Arc::clone(&ledger)));
+    let mail = Mailbox::new(Some(Arc::clone(&ledger)), Lacking::default());
     assert!(mail.leaving());
     mail.answer(Answer::result(RawJson::literal("{}")));
     mail.left();
@@ -151,7 +152,7 @@ fn an_answer_that_is_quick_is_not_followed_by_waiting() {
 #[test]
 fn a_call_that_was_given_up_does_not_leave_nor_touch_the_ledger() {
     let ledger = Arc::new(Ledger::new(std::time::Instant::now()));
-    let mail = Mailbox::new(Some(Arc::clone(&ledger)));
+    let mail = Mailbox::new(Some(Arc::clone(&ledger)), Lacking::default());
     assert!(!mail.abandon());
     assert!(!mail.leaving());
     mail.left();
