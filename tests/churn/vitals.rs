@@ -80,6 +80,12 @@ impl Vitals {
             && self.active <= rest.active
             && self.streams <= rest.streams
             && self.threads <= rest.threads
+            && self.own() <= rest.own() + DESCRIPTORS
+    }
+
+    /// Descriptors that are not kept for the next call.
+    fn own(&self) -> f64 {
+        self.descriptors - self.kept
     }
 
     /// Memory, MiB, as often as one looks.
@@ -108,9 +114,8 @@ impl Vitals {
         let [_, second, .., last] = &*quarters else { bail!("too short to see anything grow") };
         let threads = available_parallelism().map_or(THREADS, |count| count.get().min(THREADS));
         let keeps = u32::try_from(AT_ONCE * POOLS * threads)?;
-        let own = |vitals: &Self| vitals.descriptors - vitals.kept;
         let has_grown = *last > second + MEMORY
-            || own(settled) > own(rest) + DESCRIPTORS
+            || settled.own() > rest.own() + DESCRIPTORS
             || settled.kept > keeps.into()
             || settled.series > halfway.series + SERIES;
         if has_grown {
