@@ -8,12 +8,13 @@ use std::collections::BTreeMap;
 use crate::tree::{BUILD_OUTPUT, File, Tree};
 
 /// What the root holds, beside dotfiles for tools and cargo's own output.
-const ROOT: [&str; 11] = [
+const ROOT: [&str; 12] = [
     "Cargo.toml",
     "Cargo.lock",
     "README.md",
     "CHANGELOG.md",
     "LICENSE",
+    "SECURITY.md",
     "proxy",
     "agent",
     "dashboards",

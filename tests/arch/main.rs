@@ -6,6 +6,7 @@
 mod code;
 mod crates;
 mod directions;
+mod guards;
 mod layout;
 mod members;
 mod sources;
@@ -130,6 +131,18 @@ fn every_crate_can_be_had_under_an_agreed_licence() -> Kept {
 #[test]
 fn no_crate_is_built_twice_without_a_reason() -> Kept {
     none("crates in several versions", &crates::other_duplicates(&built_at_all()?))
+}
+
+#[test]
+fn every_guard_is_where_it_can_be_taken_out() -> Kept {
+    let text = fs::read_to_string(root()?.join("tests/guards/guards.json"))?;
+    let guards: Vec<guards::Guard> = serde_json::from_str(&text)?;
+    none("see tests/guards/guards.json", &guards::astray(&Tree::read()?, &guards))
+}
+
+#[test]
+fn every_test_of_the_threat_model_is_written() -> Kept {
+    none(guards::MODEL, &guards::unwritten(&Tree::read()?))
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod offers;
 mod pins;
 mod rounds;
 mod routing;
+mod same;
 mod servers;
 mod sessions;
 mod streams;
