@@ -94,7 +94,7 @@ pub(crate) fn wire(case: Case, era: Era) -> (StatusCode, i64) {
             Era::Legacy => (StatusCode::OK, RESOURCE_NOT_FOUND),
         },
         Case::TokenMissing | Case::TokenInvalid => (StatusCode::UNAUTHORIZED, 401),
-        Case::ScopeMissing => (StatusCode::FORBIDDEN, 403),
+        Case::ScopeMissing | Case::PolicyDenied => (StatusCode::FORBIDDEN, 403),
         Case::RateLimited => (StatusCode::TOO_MANY_REQUESTS, 429),
         Case::Overloaded | Case::ShuttingDown | Case::KeysUnavailable => {
             (StatusCode::SERVICE_UNAVAILABLE, 503)
@@ -208,7 +208,7 @@ pub fn table() -> String {
 }
 
 /// Every case that is not a target's.
-const CASES: [Case; 33] = [
+const CASES: [Case; 34] = [
     Case::Path,
     Case::HttpMethod,
     Case::Host,
@@ -236,6 +236,7 @@ const CASES: [Case; 33] = [
     Case::TokenMissing,
     Case::TokenInvalid,
     Case::ScopeMissing,
+    Case::PolicyDenied,
     Case::KeysUnavailable,
     Case::RateLimited,
     Case::Cancelled,

@@ -16,10 +16,12 @@ mod raw;
 mod version;
 
 mod call;
+mod explanation;
 mod outbound;
 mod plan;
 mod policy;
 mod reply;
+mod rules;
 
 mod ledger;
 mod outcome;
@@ -39,6 +41,7 @@ pub use ask::{AskKind, MOST_OPEN, OpenQuestions, PATIENCE, Question, Respond, Sa
 pub use call::{Call, Mirrored, Session, SessionRef};
 pub use deadline::Deadline;
 pub use ends::id_at_ends;
+pub use explanation::{Asks, Explanation, Rule, What, Who};
 pub use frame::{Frame, FrameParts, MetaEdit, Rewrite, Span};
 pub use ledger::{AttemptNote, Ledger, Phase, Phases};
 pub use level::LogLevel;
@@ -50,11 +53,12 @@ pub use outbound::{Listed, Op, Outbound, Watch, Watched};
 pub use outcome::Outcome;
 pub use plan::{Hint, Kind, Plan, RetryPlan};
 pub use policy::{Directory, Permitted, Policy, Resolving, Subject};
-pub use principal::{Peer, Principal, Scopes};
+pub use principal::{Claim, Claims, LARGEST_CLAIM, MOST_CLAIMS, Peer, Principal, Scopes};
 pub use raw::RawJson;
 pub use reason::{Blame, Reason};
 pub use refusal::{Case, Refusal};
 pub use reply::{Answer, Body, Event, Events, Guard, Guards, Reply};
+pub use rules::{Applied, Asked, Effect, MOST_APPLIED, Rules, Verdict};
 pub use server::{Holder, Server};
 pub use trace::{SpanContext, SpanId, Trace, TraceId};
 pub use version::{Era, Version};

@@ -60,6 +60,8 @@ pub struct Plan {
     /// `target___tool`: the name in configuration, policy and metrics; the target's own name for
     /// [`Kind::Resources`], that of the tool for [`Kind::Task`].
     pub full: Arc<str>,
+    /// The server at which it is offered; `None`: the gateway as a whole.
+    pub server: Option<Arc<str>>,
     /// Scopes that the call needs beyond those of the gateway.
     pub scopes: Scopes,
     /// Whether it changes nothing.

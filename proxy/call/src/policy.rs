@@ -7,9 +7,11 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use crate::explanation::Asks;
+use crate::rules::MOST_APPLIED;
 use crate::{
-    Call, Case, Frame, Kind, LogLevel, Meta, Method, Mirrored, Plan, Principal, Reason, Refusal,
-    Scopes, Server,
+    Applied, Asked, Call, Case, Explanation, Frame, Kind, LogLevel, Meta, Method, Mirrored, Plan,
+    Principal, Reason, Refusal, Rule, Rules, Scopes, Server, Verdict,
 };
 
 /// What a decision is about.
@@ -19,8 +21,10 @@ pub enum Subject<'a> {
     Gateway,
     /// Using one of its servers.
     Server(&'a Server),
-    /// Using, or being shown, one tool or prompt, or a target's resources.
+    /// Being shown one tool or prompt, or a target's resources; or using it in some way.
     One(&'a Plan),
+    /// Using it with these arguments, JSON as it was sent.
+    With(&'a Plan, &'a [u8]),
 }
 
 /// The rules.
@@ -30,6 +34,8 @@ pub struct Policy {
     gateway: Scopes,
     /// Whether the scopes are those of a command line.
     local: bool,
+    /// The operator's policies.
+    rules: Option<Arc<dyn Rules>>,
 }
 
 /// A call that was allowed. Only [`Policy::permit`] makes one.
@@ -78,6 +84,28 @@ impl<'a> Subject<'a> {
     pub fn of(server: Option<&'a Server>) -> Self {
         server.map_or(Self::Gateway, Self::Server)
     }
+
+    const fn plan(self) -> Option<&'a Plan> {
+        match self {
+            Self::Gateway | Self::Server(_) => None,
+            Self::One(plan) | Self::With(plan, _) => Some(plan),
+        }
+    }
+
+    const fn scopes(self) -> Option<&'a Scopes> {
+        match self {
+            Self::Gateway => None,
+            Self::Server(server) => Some(&server.scopes),
+            Self::One(plan) | Self::With(plan, _) => Some(&plan.scopes),
+        }
+    }
+
+    const fn arguments(self) -> Option<&'a [u8]> {
+        match self {
+            Self::Gateway | Self::Server(_) | Self::One(_) => None,
+            Self::With(_, arguments) => Some(arguments),
+        }
+    }
 }
 
 // === impl Policy ===
@@ -85,15 +113,15 @@ impl<'a> Subject<'a> {
 impl Policy {
     /// Rules that ask these scopes of every caller, and each tool's own of those that call it.
     #[must_use]
-    pub const fn scoped(gateway: Scopes) -> Self {
-        Self { enforced: true, gateway, local: false }
+    pub fn scoped(gateway: Scopes) -> Self {
+        Self { enforced: true, gateway, local: false, rules: None }
     }
 
     /// Rules for the one caller whose child process the gateway is: none to come in, and each
     /// tool's own.
     #[must_use]
     pub fn local() -> Self {
-        Self { enforced: true, gateway: Scopes::default(), local: true }
+        Self { enforced: true, gateway: Scopes::default(), local: true, rules: None }
     }
 
     /// No rules: for a gateway on loopback without authentication.
@@ -102,28 +130,94 @@ impl Policy {
         Self::default()
     }
 
-    /// Decides. What is held back is held back from everybody; who lacks a scope does not learn of it.
+    /// The same, and the operator's policies.
+    #[must_use]
+    pub fn with(self, rules: Option<Arc<dyn Rules>>) -> Self {
+        Self { rules, ..self }
+    }
+
+    /// Decides. What is held back is held back from everybody; who lacks a scope, or whom a policy keeps
+    /// from it, does not learn of it.
     ///
     /// # Errors
-    /// [`Case::ScopeMissing`], naming every scope that the operation needs; [`Reason::Quarantined`].
+    /// [`Case::ScopeMissing`], naming every scope that the operation needs; [`Case::PolicyDenied`];
+    /// [`Reason::Quarantined`].
     pub fn decide(&self, principal: &Principal, subject: Subject<'_>) -> Result<(), Refusal> {
-        self.scoped_to(principal, subject)?;
-        match subject {
-            Subject::One(plan) if plan.quarantined => Err(quarantined(plan)),
-            Subject::One(_) | Subject::Server(_) | Subject::Gateway => Ok(()),
+        self.weigh(principal, subject, None)
+    }
+
+    /// Decides on something that a call is for, by the arguments that it has.
+    ///
+    /// # Errors
+    /// As [`Policy::decide`]; with an explanation, and as if it were unknown where a policy does not let
+    /// the caller know of it.
+    pub fn judge(&self, call: &Call, plan: &Plan) -> Result<(), Refusal> {
+        let subject = match arguments(call, plan) {
+            Some(arguments) => Subject::With(plan, arguments),
+            None => Subject::One(plan),
+        };
+        self.decide(&call.principal, subject).map_err(|refusal| self.told(call, subject, refusal))
+    }
+
+    /// Decides whether the caller may come in at all, to the gateway and the server it calls.
+    ///
+    /// # Errors
+    /// As [`Policy::decide`], with an explanation.
+    pub fn enter(&self, call: &Call) -> Result<(), Refusal> {
+        let subject = Subject::of(call.server.as_deref());
+        self.decide(&call.principal, subject).map_err(|refusal| self.told(call, subject, refusal))
+    }
+
+    /// The same decision, with every rule and what it looked at.
+    #[must_use]
+    pub fn explain(&self, principal: &Principal, subject: Subject<'_>) -> Explanation {
+        let mut explanation = Explanation::begin(principal, subject.plan());
+        let decided = self.weigh(principal, subject, Some(&mut explanation));
+        explanation.allowed = decided.is_ok();
+        explanation
+    }
+
+    /// Goes through the rules. The first that refuses decides; who wants an explanation gets all of them.
+    fn weigh(
+        &self,
+        principal: &Principal,
+        subject: Subject<'_>,
+        mut told: Option<&mut Explanation>,
+    ) -> Result<(), Refusal> {
+        let mut decided = self.scoped_to(principal, subject, told.as_deref_mut());
+        let Some(plan) = subject.plan() else { return decided };
+        if decided.is_ok() || told.is_some() {
+            decided = decided.and(self.ruled(principal, subject, told.as_deref_mut()));
+        }
+        if let Some(told) = told {
+            told.push(Rule::Quarantine { allowed: !plan.quarantined });
+        }
+        match decided {
+            Ok(()) if plan.quarantined => Err(quarantined(plan)),
+            decided => decided,
         }
     }
 
-    fn scoped_to(&self, principal: &Principal, subject: Subject<'_>) -> Result<(), Refusal> {
+    fn scoped_to(
+        &self,
+        principal: &Principal,
+        subject: Subject<'_>,
+        told: Option<&mut Explanation>,
+    ) -> Result<(), Refusal> {
         if !self.enforced {
             return Ok(());
         }
-        let more = match subject {
-            Subject::Gateway => None,
-            Subject::Server(server) => Some(&server.scopes),
-            Subject::One(plan) => Some(&plan.scopes),
-        };
-        let held = &principal.scopes;
+        let (held, more) = (&principal.scopes, subject.scopes());
+        if let Some(told) = told {
+            told.push(Rule::GatewayScopes(Asks::of(&self.gateway, held)));
+            let rule = |asks| match subject {
+                Subject::Gateway | Subject::Server(_) => Rule::ServerScopes(asks),
+                Subject::One(_) | Subject::With(..) => Rule::ToolScopes(asks),
+            };
+            if let Some(more) = more {
+                told.push(rule(Asks::of(more, held)));
+            }
+        }
         if held.covers(&self.gateway) && more.is_none_or(|more| held.covers(more)) {
             return Ok(());
         }
@@ -137,16 +231,77 @@ impl Policy {
         Err(Refusal::new(Case::ScopeMissing, message).needing(needed))
     }
 
+    fn ruled(
+        &self,
+        principal: &Principal,
+        subject: Subject<'_>,
+        told: Option<&mut Explanation>,
+    ) -> Result<(), Refusal> {
+        let Some((rules, plan)) = self.rules.as_ref().zip(subject.plan()) else { return Ok(()) };
+        let asked = Asked { principal, plan, arguments: subject.arguments() };
+        let verdict = match told {
+            None => rules.judge(&asked, None),
+            Some(told) => {
+                let mut applied = Vec::new();
+                let verdict = rules.judge(&asked, Some(&mut applied));
+                told.push(applied_rule(&asked, verdict, applied));
+                verdict
+            }
+        };
+        if verdict.allows() { Ok(()) } else { Err(denied()) }
+    }
+
+    /// What the caller and the operator are told of a refusal.
+    fn told(&self, call: &Call, subject: Subject<'_>, refusal: Refusal) -> Refusal {
+        let principal = &call.principal;
+        let explanation = self.explain(principal, subject);
+        let refusal = match (refusal.case(), subject.plan()) {
+            (Case::PolicyDenied, Some(plan)) => {
+                // With other arguments it might be allowed: then the caller sees it in its lists.
+                let seen = self.decide(principal, Subject::One(plan)).is_ok();
+                let name = call.name.as_deref().unwrap_or(&plan.full);
+                let refusal = if seen { refusal } else { Refusal::unknown(plan.kind, name) };
+                let by = explanation.refused_by.as_deref().unwrap_or_default();
+                refusal.detail(format!("refused by {by}"))
+            }
+            _ => refusal,
+        };
+        refusal.explained(explanation)
+    }
+
     /// Decides on a call, and makes the proof.
     ///
     /// # Errors
-    /// As [`Policy::decide`].
+    /// As [`Policy::judge`] and [`Policy::enter`].
     pub fn permit(&self, call: Call, plan: Option<Arc<Plan>>) -> Result<Permitted, Refusal> {
-        let subject = plan.as_deref().map_or(Subject::of(call.server.as_deref()), Subject::One);
-        self.decide(&call.principal, subject)?;
+        match plan.as_deref() {
+            Some(plan) => self.judge(&call, plan)?,
+            None => self.enter(&call)?,
+        }
         let log_level = call.meta.log_level;
         Ok(Permitted { call, plan, log_level, mirrored: Vec::new() })
     }
+}
+
+/// The arguments of a call that has some; none at all are an empty object.
+fn arguments<'a>(call: &'a Call, plan: &Plan) -> Option<&'a [u8]> {
+    let takes = matches!(
+        (call.method, plan.kind),
+        (Method::ToolsCall, Kind::Tool) | (Method::PromptsGet, Kind::Prompt)
+    );
+    takes.then(|| call.frame.arguments().unwrap_or(b"{}"))
+}
+
+fn applied_rule(asked: &Asked<'_>, verdict: Verdict, mut applied: Vec<Applied>) -> Rule {
+    // Those that refuse come first: they must not be cut off.
+    applied.sort_by_key(|one| one.effect == crate::Effect::Permit);
+    applied.truncate(MOST_APPLIED);
+    let arguments_known = asked.arguments.is_some();
+    Rule::Policy { allowed: verdict.allows(), arguments_known, applied }
+}
+
+fn denied() -> Refusal {
+    Refusal::new(Case::PolicyDenied, "the policies of this gateway do not allow this call")
 }
 
 fn quarantined(plan: &Plan) -> Refusal {

@@ -5,6 +5,11 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+/// The most claims that a policy may be handed.
+pub const MOST_CLAIMS: usize = 32;
+/// The largest claim, in bytes: of a list, all its texts together.
+pub const LARGEST_CLAIM: usize = 1024;
+
 /// The verified identity behind a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Principal {
@@ -16,9 +21,29 @@ pub struct Principal {
     pub client: Option<Arc<str>>,
     /// The scopes granted.
     pub scopes: Scopes,
+    /// The claims that the configuration hands to policies.
+    pub claims: Claims,
     /// When the token ends, in seconds since the epoch; `None` for an anonymous caller.
     pub expires: Option<u64>,
 }
+
+/// A claim of a token, of the type that the configuration says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Claim {
+    /// A text.
+    Text(Box<str>),
+    /// A whole number.
+    Number(i64),
+    /// Yes or no.
+    Bool(bool),
+    /// A list of texts.
+    List(Box<[Box<str>]>),
+}
+
+/// Claims by name: at most [`MOST_CLAIMS`], each of at most [`LARGEST_CLAIM`] bytes; what is over that is
+/// not taken in, so that who makes one has to look first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Claims(Option<Arc<[(Box<str>, Claim)]>>);
 
 /// Where a request came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +64,7 @@ impl Principal {
             subject: Arc::from("anonymous"),
             client: None,
             scopes: Scopes::default(),
+            claims: Claims::default(),
             expires: None,
         }
     }
@@ -47,6 +73,44 @@ impl Principal {
     #[must_use]
     pub fn key(&self) -> String {
         format!("{}:{}", self.issuer, self.subject)
+    }
+}
+
+// === impl Claim ===
+
+impl Claim {
+    /// Whether it is small enough for a policy.
+    #[must_use]
+    pub fn fits(&self) -> bool {
+        match self {
+            Self::Text(text) => text.len() <= LARGEST_CLAIM,
+            Self::Number(_) | Self::Bool(_) => true,
+            // What an empty text costs is counted too.
+            Self::List(all) => all.iter().map(|one| one.len() + 1).sum::<usize>() <= LARGEST_CLAIM,
+        }
+    }
+}
+
+// === impl Claims ===
+
+impl Claims {
+    /// The claim of that name.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&Claim> {
+        self.iter().find(|(held, _)| *held == name).map(|(_, claim)| claim)
+    }
+
+    /// All of them, in the order in which they were given.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Claim)> {
+        self.0.iter().flat_map(|all| all.iter()).map(|(name, claim)| (&**name, claim))
+    }
+}
+
+impl FromIterator<(Box<str>, Claim)> for Claims {
+    fn from_iter<I: IntoIterator<Item = (Box<str>, Claim)>>(claims: I) -> Self {
+        let fitting = claims.into_iter().filter(|(_, claim)| claim.fits());
+        let all: Arc<[_]> = fitting.take(MOST_CLAIMS).collect();
+        Self(if all.is_empty() { None } else { Some(all) })
     }
 }
 

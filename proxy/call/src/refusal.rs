@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::{Abilities, Reason, Scopes};
+use crate::{Abilities, Explanation, Kind, Reason, Scopes};
 
 /// What exactly went wrong; each case has one [`Reason`] and one answer on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -67,6 +67,8 @@ pub enum Case {
     TokenInvalid,
     /// A good token without a scope that is needed.
     ScopeMissing,
+    /// A policy does not allow it, whatever the token.
+    PolicyDenied,
     /// The issuer's keys cannot be had.
     KeysUnavailable,
     /// The caller asks too often.
@@ -96,6 +98,7 @@ struct Inner {
     scopes: Option<Scopes>,
     abilities: Option<Abilities>,
     requested: Option<String>,
+    explanation: Option<Box<Explanation>>,
     retry_after: Option<Duration>,
     sent: bool,
     unsent: bool,
@@ -132,7 +135,9 @@ impl Case {
                 Reason::TargetUnknown
             }
             Self::TokenMissing | Self::TokenInvalid => Reason::Unauthenticated,
-            Self::Host | Self::Origin | Self::ScopeMissing => Reason::Forbidden,
+            Self::Host | Self::Origin | Self::ScopeMissing | Self::PolicyDenied => {
+                Reason::Forbidden
+            }
             Self::RateLimited => Reason::RateLimited,
             Self::Cancelled => Reason::ClientCancelled,
             Self::KeysUnavailable | Self::Internal => Reason::Internal,
@@ -157,6 +162,7 @@ impl Refusal {
             scopes: None,
             abilities: None,
             requested: None,
+            explanation: None,
             retry_after: None,
             sent: false,
             unsent: false,
@@ -174,6 +180,31 @@ impl Refusal {
         let mut refusal = Self::new(Case::Target(reason), message);
         refusal.0.target = Some(Arc::clone(target));
         refusal
+    }
+
+    /// There is no such thing, or the caller may not know of it: the words are the same.
+    #[must_use]
+    pub fn unknown(kind: Kind, exposed: &str) -> Self {
+        let shown: String = exposed.chars().filter(|c| !c.is_control()).take(80).collect();
+        match kind {
+            Kind::Tool => Self::new(
+                Case::ToolUnknown,
+                format!("unknown tool `{shown}`; tools/list has the names"),
+            ),
+            Kind::Prompt => Self::new(
+                Case::PromptUnknown,
+                format!("unknown prompt `{shown}`; prompts/list has the names"),
+            ),
+            Kind::Task => Self::new(
+                Case::ParamsInvalid,
+                "no such task: it never was, or is over and forgotten",
+            ),
+            Kind::Resources => {
+                let uri: String = exposed.chars().take(4096).collect();
+                Self::new(Case::ResourceUnknown, format!("no target has the resource `{shown}`"))
+                    .requested(uri)
+            }
+        }
     }
 
     /// A fault of the gateway's own; the detail goes to the log only.
@@ -228,6 +259,13 @@ impl Refusal {
     #[must_use]
     pub fn requested(mut self, what: impl Into<String>) -> Self {
         self.0.requested = Some(what.into());
+        self
+    }
+
+    /// Says how the rules came to it, for the operator.
+    #[must_use]
+    pub fn explained(mut self, explanation: Explanation) -> Self {
+        self.0.explanation = Some(Box::new(explanation));
         self
     }
 
@@ -299,6 +337,12 @@ impl Refusal {
     #[must_use]
     pub fn what_was_requested(&self) -> Option<&str> {
         self.0.requested.as_deref()
+    }
+
+    /// How the rules came to it, if it was they. For the operator: it never goes to the caller.
+    #[must_use]
+    pub fn explanation(&self) -> Option<&Explanation> {
+        self.0.explanation.as_deref()
     }
 
     /// When another try may succeed.

@@ -18,6 +18,7 @@ pub(crate) fn tool(scopes: &[&str]) -> Plan {
         target: Arc::from("t"),
         name: Arc::from("x"),
         full: Arc::from("t___x"),
+        server: None,
         scopes: scopes.iter().copied().collect(),
         read_only: Hint::Unknown,
         idempotent: Hint::Unknown,

@@ -10,7 +10,6 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use toolgate_call::{
     Call, Case, Directory, Kind, Method, Permitted, Phase, Plan, Policy, Reason, Refusal, Reply,
-    Subject,
 };
 use toolgate_telemetry::{Shed, Telemetry};
 use tower::{Layer, Service};
@@ -116,8 +115,7 @@ where
 impl ScopeLayer {
     /// Asks for the scopes of gateway and server before a name is even looked at.
     fn enter(&self, call: &Call) -> Result<(), Refusal> {
-        let subject = Subject::of(call.server.as_deref());
-        let decided = self.policy.decide(&call.principal, subject);
+        let decided = self.policy.enter(call);
         if decided.is_err() {
             self.telemetry.auth.decision("", false);
         }

@@ -48,6 +48,7 @@ fn plan(name: &str, scopes: &[&str]) -> Arc<Plan> {
         target: Arc::from("t"),
         name: Arc::from(name),
         full: Arc::from(format!("t___{name}")),
+        server: None,
         scopes: scopes.iter().copied().collect(),
         read_only: Hint::Unknown,
         idempotent: Hint::Unknown,

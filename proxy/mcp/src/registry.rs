@@ -48,9 +48,6 @@ const LACKING: Duration = Duration::from_secs(1);
 /// How long the first callers wait for targets that have not said yet what they offer.
 const FIRST_WORDS: Duration = Duration::from_secs(1);
 
-/// The longest URI that is given back to whoever asked for it in vain, in bytes.
-const URI: usize = 4096;
-
 /// All targets and their tools.
 #[derive(Debug)]
 pub struct Registry {
@@ -309,6 +306,7 @@ impl Registry {
             target: Arc::clone(&spec.name),
             name,
             full,
+            server: None,
             scopes: spec.scopes.union(&rule.scopes),
             read_only: hint(rule.read_only.or_else(|| believed(|tool| tool.read_only))),
             idempotent: hint(rule.idempotent.or_else(|| believed(|tool| tool.idempotent))),
@@ -349,7 +347,7 @@ impl Registry {
         }
         // What belongs to a target that cannot be asked is not unknown: the target is down.
         let down = all().chain(named()).find(|entry| !entry.is_known());
-        Err(down.map_or_else(|| unknown(kind, exposed), |entry| entry.excuse()))
+        Err(down.map_or_else(|| Refusal::unknown(kind, exposed), |entry| entry.excuse()))
     }
 }
 
@@ -373,24 +371,5 @@ fn hint(said: Option<bool>) -> Hint {
         Some(true) => Hint::Yes,
         Some(false) => Hint::No,
         None => Hint::Unknown,
-    }
-}
-
-fn unknown(kind: Kind, exposed: &str) -> Refusal {
-    let shown: String = exposed.chars().filter(|c| !c.is_control()).take(80).collect();
-    match kind {
-        Kind::Tool => {
-            let message = format!("unknown tool `{shown}`; tools/list has the names");
-            Refusal::new(Case::ToolUnknown, message)
-        }
-        Kind::Prompt => {
-            let message = format!("unknown prompt `{shown}`; prompts/list has the names");
-            Refusal::new(Case::PromptUnknown, message)
-        }
-        Kind::Task => Refusal::new(Case::ParamsInvalid, "no such task"),
-        Kind::Resources => {
-            let message = format!("no target has the resource `{shown}`");
-            Refusal::new(Case::ResourceUnknown, message).requested(cut(exposed, URI))
-        }
     }
 }

@@ -44,6 +44,7 @@ fn plan() -> Plan {
         target: Arc::from("t"),
         name: Arc::from("x"),
         full: Arc::from("t___x"),
+        server: None,
         scopes: Scopes::default(),
         read_only: Hint::Yes,
         idempotent: Hint::Unknown,

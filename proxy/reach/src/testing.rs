@@ -144,6 +144,7 @@ pub(crate) fn tool() -> Plan {
         target: Arc::from("t"),
         name: Arc::from("x"),
         full: Arc::from("t___x"),
+        server: None,
         scopes: Scopes::default(),
         read_only: Hint::Unknown,
         idempotent: Hint::Unknown,

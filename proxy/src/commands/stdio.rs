@@ -267,6 +267,7 @@ fn caller(scopes: &[String]) -> Principal {
         subject: Arc::from(CALLER),
         client: None,
         scopes: scopes.iter().map(String::as_str).collect(),
+        claims: toolgate_call::Claims::default(),
         expires: None,
     }
 }

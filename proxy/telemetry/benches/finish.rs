@@ -24,6 +24,7 @@ fn plan() -> Arc<Plan> {
         target: Arc::from("search"),
         name: Arc::from("web_search"),
         full: Arc::from("search___web_search"),
+        server: None,
         scopes: Scopes::default(),
         read_only: Hint::Yes,
         idempotent: Hint::Unknown,
@@ -40,6 +41,7 @@ fn principal() -> Principal {
         subject: Arc::from("4f1c6a3e-90aa-4a55-9d54-0b2f1f0c7a11"),
         client: Some(Arc::from("3kq0b8v7rfs2c1e6o9d5h4j2am")),
         scopes: Scopes::default(),
+        claims: toolgate_call::Claims::default(),
         expires: None,
     }
 }

@@ -111,6 +111,7 @@ impl Claims {
             subject: Arc::from(subject),
             client: client.map(Arc::from),
             scopes: self.scopes(),
+            claims: toolgate_call::Claims::default(),
             expires: Some(self.expiry()?),
         })
     }

@@ -79,6 +79,7 @@ mod tests {
             target: Arc::from(target),
             name: Arc::from(target),
             full: Arc::from(target),
+            server: None,
             scopes: Scopes::default(),
             read_only: Hint::Yes,
             idempotent: Hint::Yes,

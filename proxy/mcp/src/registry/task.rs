@@ -36,6 +36,7 @@ impl Registry {
             target: Arc::clone(&spec.name),
             name: bound.id.as_str().into(),
             full: full.into(),
+            server: server.map(|server| Arc::clone(&server.name)),
             scopes: scopes.union(&rule.scopes),
             read_only: yes(read),
             // A second cancellation changes nothing; a second answer may.

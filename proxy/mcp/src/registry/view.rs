@@ -175,13 +175,11 @@ impl View {
             selection: self.spec.as_ref().map(|spec| Arc::clone(&spec.selection)),
             salt: self.spec.as_ref().map_or(0, |spec| fnv1a(spec.server.name.as_bytes())),
         };
-        let more = self.spec.as_ref().map(|spec| &spec.server.scopes);
         let catalog = Catalog::build(&own, sight, |entry, kind, item| {
             let plan = plan(entry, kind, item);
-            match more.filter(|more| !more.is_empty()) {
-                Some(more) => Plan { scopes: plan.scopes.union(more), ..plan },
-                None => plan,
-            }
+            let Some(spec) = &self.spec else { return plan };
+            let server = Some(Arc::clone(&spec.server.name));
+            Plan { scopes: plan.scopes.union(&spec.server.scopes), server, ..plan }
         });
         self.warn(&own);
         let catalog = Arc::new(catalog);

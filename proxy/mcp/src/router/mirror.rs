@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use toolgate_call::{
-    Abilities, Answer, Body, Directory as _, Era, Permitted, Plan, Reason, Refusal, Reply, Subject,
+    Abilities, Answer, Body, Directory as _, Era, Permitted, Plan, Reason, Refusal, Reply,
 };
 use tower::ServiceExt as _;
 
@@ -55,7 +55,7 @@ impl Inner {
         let same = known.filter(|(now, _)| now.full == plan.full && now.scopes == plan.scopes);
         let (now, svc) = same.ok_or_else(|| strange(target))?;
         // By the new list it may be held back.
-        self.policy.decide(&call.principal, Subject::One(&now))?;
+        self.policy.judge(call, &now)?;
         let mut again = Permitted::clone(permitted);
         again.set_mirrored(Vec::new());
         self.mirror(&mut again, &now)?;

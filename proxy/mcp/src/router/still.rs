@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use toolgate_call::{Permitted, Plan, Policy, Refusal, Subject};
+use toolgate_call::{Permitted, Plan, Policy, Refusal};
 
 use crate::Registry;
 
@@ -21,10 +21,9 @@ pub(crate) struct Still {
 impl Still {
     /// Decides again: its tool may be held back by now.
     pub(crate) fn allows(&self, permitted: &Permitted) -> Result<(), Refusal> {
-        let principal = &permitted.call().principal;
         let Some(plan) = permitted.plan() else { return Ok(()) };
         let quarantined = self.registry.holds_back(plan);
         let plan = Plan { quarantined, ..Plan::clone(plan) };
-        self.policy.decide(principal, Subject::One(&plan)).map_err(Refusal::after_send)
+        self.policy.judge(permitted.call(), &plan).map_err(Refusal::after_send)
     }
 }

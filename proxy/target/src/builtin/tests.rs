@@ -52,6 +52,7 @@ fn plan(tool: &str) -> Plan {
         target: Arc::from("b"),
         name: Arc::from(tool),
         full: Arc::from(format!("b___{tool}")),
+        server: None,
         scopes: Scopes::default(),
         read_only: Hint::Yes,
         idempotent: Hint::Yes,

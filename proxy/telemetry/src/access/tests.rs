@@ -68,6 +68,7 @@ fn ledger_with(name: &str, kind: Kind) -> Ledger {
         target: Arc::from("alpha"),
         name: Arc::from(name),
         full: Arc::from(format!("alpha___{name}")),
+        server: None,
         scopes: Scopes::default(),
         read_only: Hint::Unknown,
         idempotent: Hint::Unknown,
@@ -90,6 +91,7 @@ fn principal(subject: &str, client: &str) -> Principal {
         subject: Arc::from(subject),
         client: Some(Arc::from(client)),
         scopes: Scopes::default(),
+        claims: toolgate_call::Claims::default(),
         expires: None,
     }
 }

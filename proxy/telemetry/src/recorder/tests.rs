@@ -165,6 +165,7 @@ fn principal(subject: &str) -> Principal {
         subject: Arc::from(subject),
         client: Some(Arc::from("Bearer c4n4ry")),
         scopes: Scopes::default(),
+        claims: toolgate_call::Claims::default(),
         expires: None,
     }
 }

@@ -23,6 +23,7 @@ pub(crate) fn plan(target: &str, name: &str) -> Arc<Plan> {
         target: Arc::from(target),
         name: Arc::from(name),
         full: toolgate_call::name::join(target, name).into(),
+        server: None,
         scopes: Scopes::default(),
         read_only: Hint::Unknown,
         idempotent: Hint::Unknown,

@@ -203,6 +203,7 @@ fn plan(tool: &str) -> Plan {
         target: Arc::from("t"),
         name: Arc::from(tool),
         full: Arc::from(format!("t___{tool}")),
+        server: None,
         scopes: Scopes::default(),
         read_only: Hint::Unknown,
         idempotent: Hint::Unknown,
