@@ -207,6 +207,7 @@ fn authenticator(
         metadata_url: format!("{public}/.well-known/oauth-protected-resource/mcp"),
         gateway_scopes: config.auth.scopes.iter().map(String::as_str).collect(),
         servers: servers::resources(config, &public),
+        claims: Vec::new(),
         token_bytes: config.limits.token_bytes,
         cached_tokens: config.limits.cached_tokens,
     };

@@ -74,6 +74,7 @@ fn world(cached_tokens: usize) -> (Runtime, Arc<Authenticator>, HeaderMap) {
         metadata_url: "https://gate.test/.well-known/oauth-protected-resource".into(),
         gateway_scopes: ["gateway/invoke"].into_iter().collect(),
         servers: Vec::new(),
+        claims: Vec::new(),
         token_bytes: 8192,
         cached_tokens,
     };

@@ -11,6 +11,7 @@ mod cache;
 mod challenge;
 mod claims;
 mod config;
+mod custom;
 mod denial;
 mod fetch;
 mod issuer;
@@ -28,7 +29,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue};
 use tokio::task::JoinSet;
-use toolgate_call::{Principal, Refusal, Server};
+use toolgate_call::{ClaimKind, Principal, Refusal, Server};
 use toolgate_telemetry::{AuthResult, CacheEvent, RefreshCause, Telemetry};
 
 use audience::Reach;
@@ -62,6 +63,8 @@ struct Shared {
     telemetry: Arc<Telemetry>,
     now: Now,
     pace: Pace,
+    /// The claims that policies are handed.
+    claims: Vec<(String, ClaimKind)>,
 }
 
 /// Verifies bearer tokens (RFC 6750, RFC 7519) against the keys of the configured issuers, and
@@ -117,6 +120,7 @@ impl Authenticator {
 
     fn with(config: AuthConfig, shared: Shared) -> Result<Arc<Self>, ConfigError> {
         config.check()?;
+        let shared = Shared { claims: config.claims.clone(), ..shared };
         let told = Told::all(&config)?;
         let servers: Arc<[String]> =
             config.servers.into_iter().map(|server| server.resource).collect();
@@ -316,7 +320,7 @@ impl Pace {
 
 impl Shared {
     fn new(telemetry: Arc<Telemetry>, now: Now, pace: Pace) -> Self {
-        Self { fetcher: Fetcher::new(), telemetry, now, pace }
+        Self { fetcher: Fetcher::new(), telemetry, now, pace, claims: Vec::new() }
     }
 }
 
@@ -331,7 +335,9 @@ async fn check(
     let key = ring.key(&jws.kid).ok_or_else(|| issuer::unknown_kid(&jws.kid))?;
     key.verify(jws)?;
     let reach = claims.check(&issuer.rules, (shared.now)())?;
-    Ok((claims.principal(&issuer.name)?, ring.generation, reach))
+    let claimed = custom::read(jws.payload, &shared.claims)?;
+    let principal = Principal { claims: claimed, ..claims.principal(&issuer.name)? };
+    Ok((principal, ring.generation, reach))
 }
 
 fn system_now() -> u64 {

@@ -53,7 +53,9 @@ pub use outbound::{Listed, Op, Outbound, Watch, Watched};
 pub use outcome::Outcome;
 pub use plan::{Hint, Kind, Plan, RetryPlan};
 pub use policy::{Directory, Permitted, Policy, Resolving, Subject};
-pub use principal::{Claim, Claims, LARGEST_CLAIM, MOST_CLAIMS, Peer, Principal, Scopes};
+pub use principal::{
+    Claim, ClaimKind, Claims, LARGEST_CLAIM, MOST_CLAIMS, Peer, Principal, Scopes,
+};
 pub use raw::RawJson;
 pub use reason::{Blame, Reason};
 pub use refusal::{Case, Refusal};

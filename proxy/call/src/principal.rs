@@ -40,6 +40,19 @@ pub enum Claim {
     List(Box<[Box<str>]>),
 }
 
+/// The type of a claim.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClaimKind {
+    /// A text.
+    Text,
+    /// A whole number.
+    Number,
+    /// Yes or no.
+    Bool,
+    /// A list of texts; one text is a list of one.
+    List,
+}
+
 /// Claims by name: at most [`MOST_CLAIMS`], each of at most [`LARGEST_CLAIM`] bytes; what is over that is
 /// not taken in, so that who makes one has to look first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -3,6 +3,7 @@
 //! Enters: a decoded `Call`. Leaves: `Permitted` with the tool it is for, and a permit that lives
 //! as long as the reply. Never: talks to the network itself, and never decides anywhere else.
 
+pub mod cedar;
 mod concurrency;
 mod scope;
 

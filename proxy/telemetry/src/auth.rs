@@ -12,7 +12,7 @@ use toolgate_telemetry_catalog::{
     auth as family,
 };
 
-use crate::cells::Histogram;
+use crate::cells::{Counter, Histogram};
 use crate::handles::{Counters, Histograms, Pairs, Table};
 use crate::registry::Registry;
 
@@ -29,6 +29,7 @@ pub struct AuthMetrics {
     duration: Histograms<AuthCheck>,
     cache: Counters<CacheEvent>,
     decisions: Table<Counters<Decision>>,
+    policy_failures: Counter,
 }
 
 /// The handles of one issuer. Those of its keys exist once keys were asked for.
@@ -51,6 +52,7 @@ impl AuthMetrics {
             duration: Histograms::new(registry, &family::DURATION, &[]),
             cache: Counters::new(registry, &family::CACHE, &[]),
             decisions: Table::new(TARGETS),
+            policy_failures: registry.counter(&family::POLICY_FAILURES, &[]),
         };
         auth.issuer("");
         auth
@@ -110,6 +112,11 @@ impl AuthMetrics {
         };
         let decision = if allowed { Decision::Allow } else { Decision::Deny };
         self.decisions.get(target, make).add(decision);
+    }
+
+    /// A policy could not be judged, and so the answer was no.
+    pub fn policy_failed(&self) {
+        self.policy_failures.increment(1);
     }
 
     fn issuer(&self, name: &str) -> Arc<Issuer> {

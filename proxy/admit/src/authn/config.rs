@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use http::Uri;
-use toolgate_call::Scopes;
+use toolgate_call::{ClaimKind, Scopes};
 
 /// The longest leeway that is allowed: beyond it a clock is wrong, not late.
 const LONGEST_LEEWAY: Duration = Duration::from_secs(60);
@@ -25,6 +25,8 @@ pub struct AuthConfig {
     pub gateway_scopes: Scopes,
     /// The servers, each at the place that its number names.
     pub servers: Vec<ServerAuth>,
+    /// The claims that policies are handed, with their types.
+    pub claims: Vec<(String, ClaimKind)>,
     /// The largest token, in bytes.
     pub token_bytes: usize,
     /// How many verified tokens are remembered; 0 remembers none.

@@ -97,6 +97,7 @@ fn config(profile: Profile, server: &Server) -> AuthConfig {
         metadata_url: "https://gate.test/.well-known/oauth-protected-resource/mcp".into(),
         gateway_scopes: ["gateway/invoke"].into_iter().collect(),
         servers: Vec::new(),
+        claims: Vec::new(),
         token_bytes: 8192,
         cached_tokens: 10_000,
     }

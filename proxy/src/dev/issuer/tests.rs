@@ -202,6 +202,7 @@ async fn the_gateway_accepts_its_tokens() {
         metadata_url: "http://127.0.0.1:9000/.well-known/oauth-protected-resource/mcp".into(),
         gateway_scopes: ["gateway/invoke"].into_iter().collect(),
         servers: Vec::new(),
+        claims: Vec::new(),
         token_bytes: 8192,
         cached_tokens: 10,
     };

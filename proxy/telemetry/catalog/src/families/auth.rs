@@ -81,4 +81,10 @@ families! {
         Label::of(Key::Outcome, Decision::TEXTS),
         Label::of(Key::Reason, Decision::REASONS),
     ]);
+
+    /// Policies that could not be judged.
+    POLICY_FAILURES = Metric::counter(
+        "toolgate_policy_failures_total",
+        "Decisions that were refused since a policy could not be judged.",
+    );
 }
