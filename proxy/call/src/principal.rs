@@ -56,7 +56,10 @@ pub enum ClaimKind {
 /// Claims by name: at most [`MOST_CLAIMS`], each of at most [`LARGEST_CLAIM`] bytes; what is over that is
 /// not taken in, so that who makes one has to look first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Claims(Option<Arc<[(Box<str>, Claim)]>>);
+pub struct Claims(Option<Arc<[Named]>>);
+
+/// A claim under its name.
+type Named = (Box<str>, Claim);
 
 /// Where a request came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,5 +1,5 @@
 //! What a decision by policies costs.
-#![expect(missing_docs, clippy::unwrap_used, reason = "a benchmark")]
+#![expect(clippy::unwrap_used, reason = "a benchmark")]
 
 use std::fmt::Write as _;
 use std::sync::Arc;

@@ -18,7 +18,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use toolgate_call::{Case, Directory, Hint, Kind, Listed, Plan, Refusal, Resolving, Server, name};
+use toolgate_call::{Directory, Hint, Kind, Listed, Plan, Refusal, Resolving, Server, name};
 use toolgate_telemetry::{ListCause, Telemetry};
 
 pub(crate) use catalog::{Catalog, Generations, Offered};
@@ -28,7 +28,7 @@ pub(crate) use view::View;
 pub use view::Views;
 
 use crate::contract::{Contract, Contracts};
-use crate::list::{Standing, cut};
+use crate::list::Standing;
 use crate::mirror::Mirror;
 use crate::selection::ServerSpec;
 use crate::{Prefix, TargetSvc, Watches};
