@@ -13,7 +13,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use toolgate_admit::authn::{AuthConfig, Authenticator, IssuerConfig, Profile};
+use toolgate_admit::authn::{ApiKeys, AuthConfig, Authenticator, IssuerConfig, Profile};
 use toolgate_admit::{OriginConfig, RpcConfig, Servers};
 use toolgate_call::{Policy, Principal, RetryPlan};
 use toolgate_mcp::{
@@ -203,6 +203,7 @@ fn authenticator(
     let public = public_url(config, bound);
     let auth = AuthConfig {
         issuers: config.auth.issuers.iter().map(issuer).collect(),
+        keys: config.auth.keys.as_ref().map(api_keys),
         resource: format!("{public}/mcp"),
         metadata_url: format!("{public}/.well-known/oauth-protected-resource/mcp"),
         gateway_scopes: config.auth.scopes.iter().map(String::as_str).collect(),
@@ -211,6 +212,10 @@ fn authenticator(
         cached_tokens: config.limits.cached_tokens,
     };
     Ok(Authenticator::new(auth, Arc::clone(telemetry))?)
+}
+
+fn api_keys(keys: &config::Keys) -> ApiKeys {
+    ApiKeys::new(keys.pepper.expose().as_bytes(), keys.held.held())
 }
 
 fn issuer(issuer: &config::Issuer) -> IssuerConfig {

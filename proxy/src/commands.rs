@@ -7,11 +7,13 @@ pub mod call;
 pub mod check;
 pub mod dev;
 pub mod files;
+pub mod keys;
 pub mod log_level;
 pub mod pins;
 pub mod serve;
 pub mod stdio;
 pub mod token;
+mod whole;
 
 use std::io::Write;
 

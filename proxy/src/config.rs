@@ -11,6 +11,7 @@ mod choice;
 pub mod code;
 mod expand;
 mod file;
+mod keys;
 mod near;
 mod ordered;
 mod pins;
@@ -35,11 +36,12 @@ pub use self::choice::{
     Builtin, CloudDimension, CloudMode, Era, LogLevel, OtlpProtocol, PinAction, Prefix, Profile,
     XrayMode,
 };
+pub use self::keys::{KeyEntry, KeyFile};
 pub use self::pins::{BadPins, PinFile};
 pub use self::report::{Mistake, Position, Report};
 pub use self::resolved::{
-    Auth, Aws, Breaker, CloudWatch, Config, Credentials, EnvValue, Issuer, Limits, Log, Otlp, Pins,
-    Retry, Server, Sessions, Shutdown, Target, TargetKind, Tool, Traces, Xray,
+    Auth, Aws, Breaker, CloudWatch, Config, Credentials, EnvValue, Issuer, Keys, Limits, Log, Otlp,
+    Pins, Retry, Server, Sessions, Shutdown, Target, TargetKind, Tool, Traces, Xray,
 };
 pub use self::schema::schema;
 pub use self::secret::Secret;

@@ -22,6 +22,7 @@ use crate::assembly::{self, Assembly, Backend, Callers, Far};
 use crate::cloud::Cloud;
 use crate::config::Config;
 use crate::facts::Facts;
+use crate::keys::Keyring;
 use crate::pins::Pinning;
 use crate::stack::{Parts, stack};
 
@@ -58,6 +59,8 @@ pub struct Gateway {
     pub telemetry: Arc<Telemetry>,
     /// The pins file, if there is one.
     pub pins: Option<Arc<Pinning>>,
+    /// The key file, if there is one.
+    pub keys: Option<Arc<Keyring>>,
     /// What goes to CloudWatch and what it may cost, in words; `None` when nothing does.
     pub cloudwatch: Option<String>,
     drain: Drain,
@@ -121,6 +124,11 @@ impl Gateway {
         parts.auth.start().await;
         let pinned = |pins| Arc::new(Pinning::new(pins, &parts.registry, &telemetry));
         let pins = config.pins.as_ref().map(pinned);
+        let keys = config.auth.keys.as_ref();
+        let keys = keys.map(|keys| Arc::new(Keyring::new(&keys.file, &parts.auth, &telemetry)));
+        if let Some(keys) = keys.clone().filter(|_| mcp.is_some()) {
+            background.spawn(keys.watch());
+        }
         let (drain, drained) = toolgate_accept::drain(Arc::clone(&parts.lifecycle));
         let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
         let lanes = Arc::new(Lanes::start(cores).context("no threads for connections")?);
@@ -131,6 +139,7 @@ impl Gateway {
             facts,
             telemetry,
             pins,
+            keys,
             cloudwatch,
             drain,
             lanes,

@@ -37,6 +37,8 @@ mod headers;
 #[cfg(test)]
 mod input;
 #[cfg(test)]
+mod keys;
+#[cfg(test)]
 mod ledger;
 #[cfg(test)]
 mod list;

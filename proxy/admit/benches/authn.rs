@@ -62,6 +62,7 @@ fn world(cached_tokens: usize) -> (Runtime, Arc<Authenticator>, HeaderMap) {
     let runtime = runtime.expect("a runtime");
     let entered = runtime.enter();
     let config = AuthConfig {
+        keys: None,
         issuers: vec![IssuerConfig {
             name: "cognito".into(),
             profile: Profile::Cognito { clients: vec!["4f1qexample0client0id00000".into()] },

@@ -6,7 +6,7 @@
 //! decision on what the caller may do (that is `guard`'s).
 
 mod audience;
-mod bearer;
+pub(crate) mod bearer;
 mod cache;
 mod challenge;
 mod claims;
@@ -16,6 +16,7 @@ mod fetch;
 mod issuer;
 mod jwks;
 mod jws;
+mod keys;
 mod source;
 
 #[cfg(test)]
@@ -39,8 +40,10 @@ use denial::Denial;
 use fetch::Fetcher;
 use issuer::Issuer;
 use jws::Jws;
+use keys::Keys;
 
 pub use config::{AuthConfig, ConfigError, IssuerConfig, Profile, ServerAuth};
+pub use keys::{ApiKey, ApiKeys, ISSUER as KEYS_ISSUER, KeyHash, Minted};
 
 /// Seconds since the epoch. A function, so that tests need not wait for a token to expire.
 type Now = Arc<dyn Fn() -> u64 + Send + Sync>;
@@ -72,6 +75,7 @@ pub struct Authenticator {
     /// Who everyone is, and whether that is a decision to count.
     everyone: Option<(Arc<Principal>, bool)>,
     issuers: Vec<Arc<Issuer>>,
+    keys: Option<Keys>,
     cache: Cache,
     /// What callers are told: of the gateway as a whole, then of each server; nothing when
     /// authentication is off.
@@ -108,6 +112,7 @@ impl Authenticator {
         Arc::new(Self {
             everyone: Some(everyone),
             issuers: Vec::new(),
+            keys: None,
             cache: Cache::new(0),
             told: Vec::new(),
             token_bytes: 0,
@@ -130,9 +135,14 @@ impl Authenticator {
         for issuer in &issuers {
             shared.telemetry.auth.configured(&issuer.name);
         }
+        let keys = config.keys.as_ref().map(Keys::new);
+        if keys.is_some() {
+            shared.telemetry.auth.known(keys::ISSUER);
+        }
         Ok(Arc::new(Self {
             everyone: None,
             issuers,
+            keys,
             cache: Cache::new(config.cached_tokens),
             told,
             token_bytes: config.token_bytes,
@@ -162,6 +172,13 @@ impl Authenticator {
         tasks
     }
 
+    /// Takes these API keys from now on, and no others. Without keys in the configuration, none.
+    pub fn take_keys(&self, keys: &[ApiKey]) {
+        if let Some(held) = &self.keys {
+            held.take(keys);
+        }
+    }
+
     /// The principal of a token that was verified before and is good at that server (`None`: at the
     /// gateway as a whole): the hot path. No principal says nothing about the token; ask
     /// [`Authenticator::verify`].
@@ -178,7 +195,12 @@ impl Authenticator {
             return Some(Arc::clone(everyone));
         }
         let began = Instant::now();
-        let token = bearer::token(headers, self.token_bytes).ok()?;
+        let token = self.token(headers).ok()?;
+        if let Some(keys) = self.keys_for(token) {
+            let principal = keys.principal(token, (self.shared.now)()).ok()?;
+            self.count_key(began);
+            return Some(principal);
+        }
         let principal = self.remembered(&cache::digest(token), server)?;
         self.count_hit(&principal, began);
         Some(principal)
@@ -226,6 +248,21 @@ impl Authenticator {
         self.told(server).map(|told| told.metadata.clone())
     }
 
+    fn token<'a>(&self, headers: &'a HeaderMap) -> Result<&'a str, Denial> {
+        bearer::presented(headers, self.token_bytes, self.keys.is_some())
+    }
+
+    /// The keys, if that is one and any are taken.
+    fn keys_for(&self, token: &str) -> Option<&Keys> {
+        self.keys.as_ref().filter(|_| Keys::claims(token))
+    }
+
+    fn count_key(&self, began: Instant) {
+        let auth = &self.shared.telemetry.auth;
+        auth.request(keys::ISSUER, AuthResult::Ok);
+        auth.verified(began.elapsed(), false);
+    }
+
     fn told(&self, server: Option<&Server>) -> Option<&Told> {
         self.told.get(server.map_or(0, |server| server.number + 1))
     }
@@ -236,7 +273,12 @@ impl Authenticator {
         server: Option<&Server>,
         began: Instant,
     ) -> Result<Arc<Principal>, Denial> {
-        let token = bearer::token(headers, self.token_bytes)?;
+        let token = self.token(headers)?;
+        if let Some(keys) = self.keys_for(token) {
+            let principal = keys.principal(token, (self.shared.now)())?;
+            self.count_key(began);
+            return Ok(principal);
+        }
         let digest = cache::digest(token);
         if let Some(principal) = self.remembered(&digest, server) {
             self.count_hit(&principal, began);

@@ -86,8 +86,22 @@ pub(crate) struct Auth {
     pub(crate) anonymous: Option<bool>,
     /// Whose tokens are taken.
     pub(crate) issuers: Vec<Issuer>,
+    /// API keys, for callers that have no issuer.
+    pub(crate) keys: Option<Keys>,
     /// Scopes every call needs, all of them.
     pub(crate) scopes: Vec<Text<Scope>>,
+}
+
+/// API keys of callers (`toolgate keys`).
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schemars(title = "`auth.keys`", extend("required" = ["file", "pepper"]))]
+pub(crate) struct Keys {
+    /// Where the hashes of the keys are; `toolgate keys create` makes it. It is read again when it changes.
+    #[schemars(length(min = 1))]
+    pub(crate) file: Option<String>,
+    /// What the hashes are made with, besides the keys: without it the file is of no use.
+    pub(crate) pepper: Option<Text<SecretRef>>,
 }
 
 /// Someone whose tokens are taken.

@@ -5,6 +5,7 @@
 //! finishes; with mistakes on the list its result must not be used.
 
 mod cloudwatch;
+mod keys;
 mod pins;
 mod servers;
 mod targets;
@@ -57,8 +58,8 @@ pub struct Outside<'a> {
     pub is_folder: &'a dyn Fn(&Path) -> bool,
     /// Where the file lies: every relative path in it starts here.
     pub folder: &'a Path,
-    /// Whether a pins file that is not there is an empty one, for who is about to write it.
-    pub pins_may_lack: bool,
+    /// Whether a pins file or a key file that is not there is an empty one, for who is about to write it.
+    pub files_may_lack: bool,
 }
 
 /// A resolution under way.
@@ -86,7 +87,7 @@ pub(crate) fn resolve<'a>(
         admin: file.admin.as_ref().map_or(Some(DEFAULT_ADMIN), |admin| admin.0.0),
         hosts: file.hosts.iter().map(|host| host.0.0.clone()).collect(),
         origins: file.origins.iter().map(|origin| origin.0.0.clone()).collect(),
-        auth: auth(&file.auth, &resource),
+        auth: Auth { keys: resolver.keys(file.auth.keys.as_ref()), ..auth(&file.auth, &resource) },
         prefix: file.prefix.unwrap_or_default(),
         limits: limits(&file.limits),
         sessions: resolver.sessions(&file.sessions),
@@ -210,6 +211,7 @@ fn auth(written: &file::Auth, resource: &str) -> Auth {
     Auth {
         anonymous: written.anonymous.unwrap_or(false),
         issuers: written.issuers.iter().filter_map(issuer).collect(),
+        keys: None,
         scopes: scopes(&written.scopes),
     }
 }

@@ -14,6 +14,7 @@ use toolgate_mcp::contract::Actions;
 use super::choice::{
     Builtin, CloudDimension, CloudMode, Era, LogLevel, OtlpProtocol, Prefix, Profile, XrayMode,
 };
+use super::keys::KeyFile;
 use super::pins::PinFile;
 use super::secret::Secret;
 use super::words::{AccessLog, EmfFile};
@@ -61,15 +62,28 @@ pub struct Config {
     pub shutdown: Shutdown,
 }
 
-/// Who may call: anonymous, or by token of one of the issuers; never both, never neither.
+/// Who may call: anonymous, or by token of one of the issuers, or by key; never both, never neither.
 #[derive(Debug, Clone)]
 pub struct Auth {
     /// Calls need no token.
     pub anonymous: bool,
     /// Whose tokens are taken.
     pub issuers: Vec<Issuer>,
+    /// API keys; `None`: none are taken.
+    pub keys: Option<Keys>,
     /// Scopes every call needs, all of them.
     pub scopes: Vec<String>,
+}
+
+/// API keys of callers.
+#[derive(Debug, Clone)]
+pub struct Keys {
+    /// The file, absolute.
+    pub file: PathBuf,
+    /// What the hashes are made with, besides the keys.
+    pub pepper: Secret,
+    /// What the file says.
+    pub held: KeyFile,
 }
 
 /// Someone whose tokens are taken.

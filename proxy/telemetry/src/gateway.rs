@@ -33,6 +33,7 @@ pub struct GatewayMetrics {
     questions: Pairs<AskKind, QuestionEnd>,
     parked: Gauge,
     pins_reloads: Counters<Refresh>,
+    keys_reloads: Counters<Refresh>,
 }
 
 /// A call in flight. Dropping it takes it off the gauge.
@@ -79,6 +80,7 @@ impl GatewayMetrics {
             questions: Pairs::new(registry, &family::QUESTIONS, &[]),
             parked: registry.gauge(&family::PARKED, &[]),
             pins_reloads: Counters::new(registry, &family::PINS_RELOADS, &[]),
+            keys_reloads: Counters::new(registry, &family::KEYS_RELOADS, &[]),
         }
     }
 
@@ -119,6 +121,11 @@ impl GatewayMetrics {
     /// The pins file was read again.
     pub fn pins_reloaded(&self, ok: bool) {
         self.pins_reloads.add(if ok { Refresh::Ok } else { Refresh::Failed });
+    }
+
+    /// The file of API keys was read again, or could not be.
+    pub fn keys_reloaded(&self, ok: bool) {
+        self.keys_reloads.add(if ok { Refresh::Ok } else { Refresh::Failed });
     }
 
     /// A message was translated between the eras for that side.

@@ -9,6 +9,8 @@ use std::time::Duration;
 use http::Uri;
 use toolgate_call::Scopes;
 
+use super::keys::{ApiKeys, ISSUER};
+
 /// The longest leeway that is allowed: beyond it a clock is wrong, not late.
 const LONGEST_LEEWAY: Duration = Duration::from_secs(60);
 
@@ -17,6 +19,8 @@ const LONGEST_LEEWAY: Duration = Duration::from_secs(60);
 pub struct AuthConfig {
     /// Who may issue tokens.
     pub issuers: Vec<IssuerConfig>,
+    /// API keys that are taken; `None`: none ever are.
+    pub keys: Option<ApiKeys>,
     /// The resource URI of this gateway: what clients ask tokens for (RFC 8707).
     pub resource: String,
     /// Where the protected resource metadata is served, absolute (RFC 9728).
@@ -99,8 +103,8 @@ impl ConfigError {
 
 impl AuthConfig {
     pub(super) fn check(&self) -> Result<(), ConfigError> {
-        if self.issuers.is_empty() {
-            return Err(ConfigError::new("no issuer; name at least one"));
+        if self.issuers.is_empty() && self.keys.is_none() {
+            return Err(ConfigError::new("no issuer and no API keys; name at least one"));
         }
         if self.token_bytes == 0 {
             return Err(ConfigError::new("tokens of 0 bytes are allowed; 8192 is usual"));
@@ -109,6 +113,10 @@ impl AuthConfig {
         let mut urls = HashSet::new();
         for issuer in &self.issuers {
             issuer.check()?;
+            if self.keys.is_some() && issuer.name == ISSUER {
+                let problem = "the name is that of API keys; choose another";
+                return Err(ConfigError::issuer(&issuer.name, problem));
+            }
             if !names.insert(&issuer.name) {
                 return Err(ConfigError::issuer(&issuer.name, "the name is taken; choose another"));
             }

@@ -85,6 +85,7 @@ impl Fixture {
 
 fn config(profile: Profile, server: &Server) -> AuthConfig {
     AuthConfig {
+        keys: None,
         issuers: vec![IssuerConfig {
             name: "main".into(),
             profile,

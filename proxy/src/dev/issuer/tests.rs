@@ -190,6 +190,7 @@ async fn tokens_are_minted_for_any_client_and_lifetime() {
 async fn the_gateway_accepts_its_tokens() {
     let issuer = issuer().await;
     let config = AuthConfig {
+        keys: None,
         issuers: vec![IssuerConfig {
             name: "dev".into(),
             profile: Profile::Cognito { clients: vec![issuer.client_id().to_owned()] },

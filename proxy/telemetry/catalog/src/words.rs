@@ -152,6 +152,10 @@ words! {
         BadClient = "bad_client",
         /// It is not an access token.
         BadTokenUse = "bad_token_use",
+        /// It is an API key that nobody knows.
+        UnknownKey = "unknown_key",
+        /// It is an API key that was taken back.
+        Revoked = "revoked",
         /// A scope is missing.
         MissingScope = "missing_scope",
         /// The issuer's keys cannot be had.

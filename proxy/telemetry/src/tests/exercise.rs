@@ -110,6 +110,7 @@ fn gateway(telemetry: &Telemetry) {
     gateway.translated(Direction::Target);
     gateway.shed(Shed::Tool);
     gateway.pins_reloaded(true);
+    gateway.keys_reloaded(true);
     gateway.session(SessionEvent::Created);
     gateway.question(AskKind::Form, QuestionEnd::Answered);
     drop(gateway.parked());

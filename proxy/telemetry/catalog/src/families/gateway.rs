@@ -211,4 +211,11 @@ families! {
         "Times that the pins file was read again; one that is wrong changes nothing.",
     )
     .by(&[Label::of(Key::Outcome, Refresh::TEXTS)]);
+
+    /// Reading the key file again.
+    KEYS_RELOADS = Metric::counter(
+        "toolgate_key_file_reloads_total",
+        "Times that the file of API keys was read again; one that is wrong changes nothing.",
+    )
+    .by(&[Label::of(Key::Outcome, Refresh::TEXTS)]);
 }
