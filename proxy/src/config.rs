@@ -32,8 +32,8 @@ mod units;
 mod words;
 
 pub use self::choice::{
-    Builtin, CloudDimension, CloudMode, Era, LogLevel, OtlpProtocol, PinAction, Prefix, Profile,
-    XrayMode,
+    Algorithm, Builtin, CloudDimension, CloudMode, Era, LogLevel, OtlpProtocol, PinAction, Prefix,
+    Profile, XrayMode,
 };
 pub use self::pins::{BadPins, PinFile};
 pub use self::report::{Mistake, Position, Report};

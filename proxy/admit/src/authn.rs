@@ -16,6 +16,7 @@ mod fetch;
 mod issuer;
 mod jwks;
 mod jws;
+mod rules;
 mod source;
 
 #[cfg(test)]
@@ -29,6 +30,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue};
 use tokio::task::JoinSet;
 use toolgate_call::{Principal, Refusal, Server};
+use toolgate_fetch::{Fetcher, Ground};
 use toolgate_telemetry::{AuthResult, CacheEvent, RefreshCause, Telemetry};
 
 use audience::Reach;
@@ -36,11 +38,11 @@ use cache::{Cache, Digest, Entry};
 use challenge::Told;
 use claims::Claims;
 use denial::Denial;
-use fetch::Fetcher;
 use issuer::Issuer;
 use jws::Jws;
 
 pub use config::{AuthConfig, ConfigError, IssuerConfig, Profile, ServerAuth};
+pub use rules::{ClaimRule, ClaimRules, ClaimTest};
 
 /// Seconds since the epoch. A function, so that tests need not wait for a token to expire.
 type Now = Arc<dyn Fn() -> u64 + Send + Sync>;
@@ -58,7 +60,7 @@ struct Pace {
 
 /// What all issuers share.
 struct Shared {
-    fetcher: Fetcher,
+    fetcher: Arc<Fetcher>,
     telemetry: Arc<Telemetry>,
     now: Now,
     pace: Pace,
@@ -89,7 +91,9 @@ impl Authenticator {
     /// A configuration that no token could ever satisfy, or that is ambiguous; the message says
     /// what to change.
     pub fn new(config: AuthConfig, telemetry: Arc<Telemetry>) -> Result<Arc<Self>, ConfigError> {
-        Self::with(config, Shared::new(telemetry, Arc::new(system_now), Pace::STANDARD))
+        let fetcher = Arc::clone(&config.fetcher);
+        let shared = Shared::new(telemetry, Arc::new(system_now), Pace::STANDARD);
+        Self::with(config, Shared { fetcher, ..shared })
     }
 
     /// An authenticator that lets everyone in as [`Principal::anonymous`]. For loopback only.
@@ -316,7 +320,7 @@ impl Pace {
 
 impl Shared {
     fn new(telemetry: Arc<Telemetry>, now: Now, pace: Pace) -> Self {
-        Self { fetcher: Fetcher::new(), telemetry, now, pace }
+        Self { fetcher: Arc::new(Fetcher::new(Ground::default())), telemetry, now, pace }
     }
 }
 
@@ -327,10 +331,14 @@ async fn check(
     issuer: &Arc<Issuer>,
     shared: &Arc<Shared>,
 ) -> Result<(Principal, u64, Reach), Denial> {
+    if !issuer.algorithms.contains(&jws.alg) {
+        return Err(jws::bad_algorithm(jws.alg.as_str(), &issuer.algorithms));
+    }
     let ring = issuer.ring_with(&jws.kid, shared).await?;
     let key = ring.key(&jws.kid).ok_or_else(|| issuer::unknown_kid(&jws.kid))?;
     key.verify(jws)?;
     let reach = claims.check(&issuer.rules, (shared.now)())?;
+    issuer.rules.claims.check(jws.payload)?;
     Ok((claims.principal(&issuer.name)?, ring.generation, reach))
 }
 
