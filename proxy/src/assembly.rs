@@ -16,6 +16,7 @@ use std::time::Duration;
 use toolgate_admit::authn::{ApiKeys, AuthConfig, Authenticator, IssuerConfig, Profile};
 use toolgate_admit::{OriginConfig, RpcConfig, Servers};
 use toolgate_call::{Policy, Principal, RetryPlan};
+use toolgate_fetch::{Fetcher, Ground};
 use toolgate_mcp::{
     McpConfig, Prefix, Registry, Router, SessionConfig, Sessions, ToolRule, Watches,
 };
@@ -122,7 +123,8 @@ pub fn assemble(
     inherited: Vec<(String, String)>,
 ) -> anyhow::Result<Assembly> {
     let facts = Facts::new(inherited);
-    let auth = authenticator(config, callers, telemetry)?;
+    let fetcher = Arc::new(Fetcher::new(Ground::new(config.fetch_allow.iter().cloned())));
+    let auth = authenticator(config, callers, telemetry, &fetcher)?;
     let policy = Arc::new(policy(config, callers));
     let watches: Arc<Watches> = Arc::default();
     let mut backends = Vec::with_capacity(config.targets.len());
@@ -190,6 +192,7 @@ fn authenticator(
     config: &Config,
     callers: &Callers,
     telemetry: &Arc<Telemetry>,
+    fetcher: &Arc<Fetcher>,
 ) -> anyhow::Result<Arc<Authenticator>> {
     let bound = match callers {
         Callers::Network(bound) => *bound,
@@ -210,6 +213,7 @@ fn authenticator(
         servers: servers::resources(config, &public),
         token_bytes: config.limits.token_bytes,
         cached_tokens: config.limits.cached_tokens,
+        fetcher: Arc::clone(fetcher),
     };
     Ok(Authenticator::new(auth, Arc::clone(telemetry))?)
 }
@@ -232,6 +236,8 @@ fn issuer(issuer: &config::Issuer) -> IssuerConfig {
         jwks_url: issuer.jwks_url.as_ref().map(ToString::to_string),
         discovery_url: issuer.discovery_url.as_ref().map(ToString::to_string),
         leeway: issuer.leeway,
+        algorithms: issuer.algorithms.iter().map(|alg| alg.as_str().to_owned()).collect(),
+        claims: issuer.claims.clone(),
     }
 }
 

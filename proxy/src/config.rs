@@ -33,8 +33,8 @@ mod units;
 mod words;
 
 pub use self::choice::{
-    Builtin, CloudDimension, CloudMode, Era, LogLevel, OtlpProtocol, PinAction, Prefix, Profile,
-    XrayMode,
+    Algorithm, Builtin, CloudDimension, CloudMode, Era, LogLevel, OtlpProtocol, PinAction, Prefix,
+    Profile, XrayMode,
 };
 pub use self::keys::{KeyEntry, KeyFile};
 pub use self::pins::{BadPins, PinFile};

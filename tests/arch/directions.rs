@@ -8,16 +8,17 @@ use crate::members::{Built, Member};
 const CALL: &str = "toolgate-call";
 const CATALOG: &str = "toolgate-telemetry-catalog";
 const TELEMETRY: &str = "toolgate-telemetry";
+const FETCH: &str = "toolgate-fetch";
 const TELEMETRY_AWS: &str = "toolgate-telemetry-aws";
 const PROXY: &str = "toolgate";
 const TESTS: &str = "toolgate-tests";
 
 /// What a stage of the proxy stands on.
-const UNDER_A_STAGE: &[&str] = &[CALL, TELEMETRY];
+const UNDER_A_STAGE: &[&str] = &[CALL, TELEMETRY, FETCH];
 
 /// The members that speak HTTP.
-const SPEAKS_HTTP: [&str; 6] =
-    [PROXY, TESTS, TELEMETRY, "toolgate-accept", "toolgate-admit", "toolgate-target"];
+const SPEAKS_HTTP: [&str; 7] =
+    [PROXY, TESTS, TELEMETRY, FETCH, "toolgate-accept", "toolgate-admit", "toolgate-target"];
 
 /// The stages between the two HTTP planes.
 const SEES_NO_HTTP: [&str; 3] = ["toolgate-guard", "toolgate-mcp", "toolgate-reach"];
@@ -76,7 +77,7 @@ fn upwards(member: &Member, members: &[Member]) -> Vec<String> {
 
 fn below(name: &str) -> Option<Below> {
     Some(match name {
-        CALL => Below::These(&[]),
+        CALL | FETCH => Below::These(&[]),
         CATALOG => Below::These(&[CALL]),
         TELEMETRY_AWS => Below::These(&[CALL, TELEMETRY]),
         TELEMETRY => Below::These(&[CALL, CATALOG]),

@@ -17,6 +17,7 @@ mod issuer;
 mod jwks;
 mod jws;
 mod keys;
+mod rules;
 mod source;
 
 #[cfg(test)]
@@ -30,6 +31,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue};
 use tokio::task::JoinSet;
 use toolgate_call::{Principal, Refusal, Server};
+use toolgate_fetch::{Fetcher, Ground};
 use toolgate_telemetry::{AuthResult, CacheEvent, RefreshCause, Telemetry};
 
 use audience::Reach;
@@ -37,13 +39,13 @@ use cache::{Cache, Digest, Entry};
 use challenge::Told;
 use claims::Claims;
 use denial::Denial;
-use fetch::Fetcher;
 use issuer::Issuer;
 use jws::Jws;
 use keys::Keys;
 
 pub use config::{AuthConfig, ConfigError, IssuerConfig, Profile, ServerAuth};
 pub use keys::{ApiKey, ApiKeys, ISSUER as KEYS_ISSUER, KeyHash, Minted};
+pub use rules::{ClaimRule, ClaimRules, ClaimTest};
 
 /// Seconds since the epoch. A function, so that tests need not wait for a token to expire.
 type Now = Arc<dyn Fn() -> u64 + Send + Sync>;
@@ -61,7 +63,7 @@ struct Pace {
 
 /// What all issuers share.
 struct Shared {
-    fetcher: Fetcher,
+    fetcher: Arc<Fetcher>,
     telemetry: Arc<Telemetry>,
     now: Now,
     pace: Pace,
@@ -93,7 +95,9 @@ impl Authenticator {
     /// A configuration that no token could ever satisfy, or that is ambiguous; the message says
     /// what to change.
     pub fn new(config: AuthConfig, telemetry: Arc<Telemetry>) -> Result<Arc<Self>, ConfigError> {
-        Self::with(config, Shared::new(telemetry, Arc::new(system_now), Pace::STANDARD))
+        let fetcher = Arc::clone(&config.fetcher);
+        let shared = Shared::new(telemetry, Arc::new(system_now), Pace::STANDARD);
+        Self::with(config, Shared { fetcher, ..shared })
     }
 
     /// An authenticator that lets everyone in as [`Principal::anonymous`]. For loopback only.
@@ -358,7 +362,7 @@ impl Pace {
 
 impl Shared {
     fn new(telemetry: Arc<Telemetry>, now: Now, pace: Pace) -> Self {
-        Self { fetcher: Fetcher::new(), telemetry, now, pace }
+        Self { fetcher: Arc::new(Fetcher::new(Ground::default())), telemetry, now, pace }
     }
 }
 
@@ -369,10 +373,14 @@ async fn check(
     issuer: &Arc<Issuer>,
     shared: &Arc<Shared>,
 ) -> Result<(Principal, u64, Reach), Denial> {
+    if !issuer.algorithms.contains(&jws.alg) {
+        return Err(jws::bad_algorithm(jws.alg.as_str(), &issuer.algorithms));
+    }
     let ring = issuer.ring_with(&jws.kid, shared).await?;
     let key = ring.key(&jws.kid).ok_or_else(|| issuer::unknown_kid(&jws.kid))?;
     key.verify(jws)?;
     let reach = claims.check(&issuer.rules, (shared.now)())?;
+    issuer.rules.claims.check(jws.payload)?;
     Ok((claims.principal(&issuer.name)?, ring.generation, reach))
 }
 

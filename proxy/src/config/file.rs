@@ -6,6 +6,7 @@
 //! Keys the schema requires are optional in the types: a missing one has been
 //! reported, and the rest of its mapping is still checked.
 
+mod claims;
 mod pins;
 mod server;
 
@@ -13,10 +14,12 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use std::time::Duration;
 
+pub(crate) use self::claims::{ClaimRule, Claims, Fetch};
 pub(crate) use self::server::{Names, Server};
 use super::address::{Address, Admin, Host, HttpUrl, Origin};
 use super::choice::{
-    Builtin, CloudDimension, CloudMode, Era, LogLevel, OtlpProtocol, Prefix, Profile, XrayMode,
+    Algorithm, Builtin, CloudDimension, CloudMode, Era, LogLevel, OtlpProtocol, Prefix, Profile,
+    XrayMode,
 };
 use super::ordered::Ordered;
 use super::reference::{EnvText, SecretRef};
@@ -42,6 +45,8 @@ pub(crate) struct File {
     pub(crate) origins: Vec<Text<Origin>>,
     /// Who may call.
     pub(crate) auth: Auth,
+    /// What the gateway asks by itself: keys of issuers, tokens for targets.
+    pub(crate) fetch: Fetch,
     /// How tool names of different targets are kept apart. Default `always`.
     pub(crate) prefix: Option<Prefix>,
     /// Bounds on what callers can make the gateway hold.
@@ -128,6 +133,10 @@ pub(crate) struct Issuer {
     pub(crate) audiences: Vec<String>,
     /// Clock difference forgiven, at most `60s`. Default `30s`.
     pub(crate) leeway: Option<Text<Duration>>,
+    /// How its tokens may be signed; each algorithm works with its own kind of key only. Absent: all of these.
+    pub(crate) algorithms: Vec<Algorithm>,
+    /// What else its tokens must say.
+    pub(crate) claims: Option<Claims>,
 }
 
 /// Bounds on what callers can make the gateway hold.

@@ -4,6 +4,7 @@
 //! configuration, and a mistake for every secret that could not be had. It always
 //! finishes; with mistakes on the list its result must not be used.
 
+mod claims;
 mod cloudwatch;
 mod keys;
 mod pins;
@@ -88,6 +89,7 @@ pub(crate) fn resolve<'a>(
         hosts: file.hosts.iter().map(|host| host.0.0.clone()).collect(),
         origins: file.origins.iter().map(|origin| origin.0.0.clone()).collect(),
         auth: Auth { keys: resolver.keys(file.auth.keys.as_ref()), ..auth(&file.auth, &resource) },
+        fetch_allow: file.fetch.allow.iter().map(|host| host.0.0.clone()).collect(),
         prefix: file.prefix.unwrap_or_default(),
         limits: limits(&file.limits),
         sessions: resolver.sessions(&file.sessions),
@@ -206,6 +208,8 @@ fn auth(written: &file::Auth, resource: &str) -> Auth {
             clients: issuer.clients.clone(),
             audiences,
             leeway: time(&issuer.leeway, Duration::from_secs(30)),
+            algorithms: issuer.algorithms.clone(),
+            claims: claims::claims(issuer.claims.as_ref()),
         })
     };
     Auth {

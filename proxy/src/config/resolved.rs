@@ -8,11 +8,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use http::{HeaderName, Uri};
+use toolgate_admit::authn::ClaimRules;
 use toolgate_mcp::Sieve;
 use toolgate_mcp::contract::Actions;
 
 use super::choice::{
-    Builtin, CloudDimension, CloudMode, Era, LogLevel, OtlpProtocol, Prefix, Profile, XrayMode,
+    Algorithm, Builtin, CloudDimension, CloudMode, Era, LogLevel, OtlpProtocol, Prefix, Profile,
+    XrayMode,
 };
 use super::keys::KeyFile;
 use super::pins::PinFile;
@@ -36,6 +38,8 @@ pub struct Config {
     pub origins: Vec<String>,
     /// Who may call.
     pub auth: Auth,
+    /// Hosts of private networks that the gateway may ask by itself.
+    pub fetch_allow: Vec<String>,
     /// How tool names are kept apart.
     pub prefix: Prefix,
     /// Bounds on what callers can make the gateway hold.
@@ -105,6 +109,10 @@ pub struct Issuer {
     pub audiences: Vec<String>,
     /// Clock difference forgiven.
     pub leeway: Duration,
+    /// Signature algorithms taken; empty takes all.
+    pub algorithms: Vec<Algorithm>,
+    /// What else its tokens must say.
+    pub claims: ClaimRules,
 }
 
 /// Bounds on what callers can make the gateway hold.

@@ -4,10 +4,14 @@
 //! Never: reads files or the environment.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::Duration;
 
-use http::Uri;
 use toolgate_call::Scopes;
+use toolgate_fetch::Fetcher;
+
+use super::jws::Alg;
+use super::rules::ClaimRules;
 
 use super::keys::{ApiKeys, ISSUER};
 
@@ -33,6 +37,8 @@ pub struct AuthConfig {
     pub token_bytes: usize,
     /// How many verified tokens are remembered; 0 remembers none.
     pub cached_tokens: usize,
+    /// Asks issuers for their keys.
+    pub fetcher: Arc<Fetcher>,
 }
 
 /// What callers of one server are told, beside what holds for the gateway.
@@ -62,6 +68,11 @@ pub struct IssuerConfig {
     pub discovery_url: Option<String>,
     /// By how much its clock may differ from ours; at most 60 s.
     pub leeway: Duration,
+    /// The signature algorithms that are taken (RFC 7518 names); empty takes every one that is
+    /// known here. None of them is symmetric, and each works with its own kind of key only.
+    pub algorithms: Vec<String>,
+    /// What else its tokens must say.
+    pub claims: ClaimRules,
 }
 
 /// What an issuer's tokens look like.
@@ -139,6 +150,8 @@ impl IssuerConfig {
             "it has no issuer URL"
         } else if self.leeway > LONGEST_LEEWAY {
             "the leeway is above 60s; set the clocks right instead"
+        } else if self.algorithms.iter().any(|name| Alg::parse(name).is_none()) {
+            "it lists an algorithm that is not known here"
         } else {
             return self.profile.check(&self.name);
         };
@@ -168,16 +181,4 @@ impl Profile {
             Self::Cognito { .. } | Self::Oidc { .. } => Ok(()),
         }
     }
-}
-
-/// An absolute http or https URL without credentials in it.
-pub(super) fn web_url(text: &str) -> Result<Uri, &'static str> {
-    let url: Uri = text.parse().map_err(|_| "it is not a URL")?;
-    if !matches!(url.scheme_str(), Some("http" | "https")) || url.host().is_none() {
-        return Err("it is not an absolute http or https URL");
-    }
-    if url.authority().is_some_and(|authority| authority.as_str().contains('@')) {
-        return Err("it has credentials in it");
-    }
-    Ok(url)
 }

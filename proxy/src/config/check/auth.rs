@@ -11,7 +11,7 @@ use toolgate_admit::authn::KEYS_ISSUER;
 
 use crate::config::choice::Profile;
 use crate::config::code;
-use crate::config::file::{File, Issuer};
+use crate::config::file::{ClaimRule, File, Issuer};
 use crate::config::report::{Mistake, quote};
 use crate::config::review::Review;
 
@@ -121,6 +121,11 @@ fn check_issuer(file: &File, issuer: &Issuer, index: &str, review: &mut Review<'
             .help("discovery only finds the keys; keep one of the two"),
         );
     }
+    for (list, rules) in issuer.claims.iter().flat_map(|c| [("all", &c.all), ("any", &c.any)]) {
+        for (number, rule) in rules.iter().enumerate() {
+            check_claim(rule, &[index, "claims", list, &number.to_string()], review);
+        }
+    }
     if issuer.leeway.as_ref().is_some_and(|leeway| leeway.0 > MOST_LEEWAY) {
         review.add(
             Mistake::new(
@@ -129,6 +134,32 @@ fn check_issuer(file: &File, issuer: &Issuer, index: &str, review: &mut Review<'
                 format!("{} is too long for `leeway`", quote(review.written(&within("leeway")))),
             )
             .help("write at most `60s`, and let the clocks be synchronised"),
+        );
+    }
+}
+
+/// A rule asks one thing of a claim, and nothing that the profile checks anyhow.
+fn check_claim(rule: &ClaimRule, place: &[&str], review: &mut Review<'_>) {
+    let within = |key| [&["auth", "issuers"], place, &[key]].concat();
+    let written: Vec<&str> = ["equals", "contains", "contains_any"]
+        .into_iter()
+        .filter(|key| review.has(&within(key)))
+        .collect();
+    if let [first, second, ..] = written.as_slice() {
+        let message = format!("a rule asks for both `{first}` and `{second}`");
+        review.add(
+            Mistake::new(code::ISSUER, review.key_at(&within(second)), message)
+                .label("one rule asks one thing")
+                .help("make two rules of it: under `all` both must hold, under `any` one of them"),
+        );
+    }
+    let checked = ["iss", "exp", "nbf", "iat"];
+    if let Some(name) = rule.name.as_deref().filter(|name| checked.contains(name)) {
+        let message = format!("a rule about `{name}` has no effect");
+        review.add(
+            Mistake::new(code::NO_EFFECT, review.at(&within("name")), message)
+                .label("the gateway checks this claim itself")
+                .help("remove the rule"),
         );
     }
 }

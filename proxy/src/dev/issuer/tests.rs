@@ -198,6 +198,8 @@ async fn the_gateway_accepts_its_tokens() {
             jwks_url: None,
             discovery_url: None,
             leeway: Duration::from_secs(30),
+            algorithms: Vec::new(),
+            claims: toolgate_admit::authn::ClaimRules::default(),
         }],
         resource: "http://127.0.0.1:9000/mcp".into(),
         metadata_url: "http://127.0.0.1:9000/.well-known/oauth-protected-resource/mcp".into(),
@@ -205,6 +207,9 @@ async fn the_gateway_accepts_its_tokens() {
         servers: Vec::new(),
         token_bytes: 8192,
         cached_tokens: 10,
+        fetcher: std::sync::Arc::new(toolgate_fetch::Fetcher::new(
+            toolgate_fetch::Ground::default(),
+        )),
     };
     let gateway = Authenticator::new(config, Telemetry::for_tests()).unwrap();
     gateway.start().await;

@@ -150,6 +150,8 @@ words! {
         BadAudience = "bad_audience",
         /// The client is not on the list.
         BadClient = "bad_client",
+        /// A claim is not what the operator asks for.
+        BadClaim = "bad_claim",
         /// It is not an access token.
         BadTokenUse = "bad_token_use",
         /// It is an API key that nobody knows.
@@ -218,6 +220,8 @@ words! {
         Parse = "parse",
         /// The key set has no key that can be used.
         NoKeys = "no_keys",
+        /// They are at an address that may not be asked; nothing was sent.
+        Forbidden = "forbidden",
     }
 }
 
