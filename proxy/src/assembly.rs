@@ -19,6 +19,7 @@ use toolgate_call::{Policy, Principal, RetryPlan};
 use toolgate_mcp::{
     McpConfig, Prefix, Registry, Router, SessionConfig, Sessions, ToolRule, Watches,
 };
+use toolgate_telemetry::audit::{AuditConfig, Fsync, Rotation};
 use toolgate_telemetry::{AccessLogTo, OtlpConfig, Protocol, SpansTo, Telemetry, TraceConfig};
 
 pub use target::{Backend, Far};
@@ -80,9 +81,30 @@ pub fn telemetry(config: &Config, cloud: &Cloud) -> std::io::Result<Arc<Telemetr
         buffer_bytes: LOG_BUFFER,
         histogram_sets: HISTOGRAM_SETS,
         traces: traces(&config.traces, cloud)?,
+        audit: config.audit.as_ref().map(audit),
         cloudwatch: config.cloudwatch.as_ref().map(cloudwatch::kept),
         version: env!("CARGO_PKG_VERSION").to_owned(),
     })
+}
+
+fn audit(audit: &config::Audit) -> AuditConfig {
+    AuditConfig {
+        path: audit.file.clone(),
+        required: audit.required,
+        fsync: match audit.durable {
+            config::Durable::First => Fsync::Always,
+            config::Durable::Every(time) => Fsync::Interval(time),
+            config::Durable::Sometime => Fsync::Never,
+        },
+        rotation: Rotation {
+            bytes: audit.file_bytes,
+            age: audit.file_age,
+            files: audit.keep,
+            kept_bytes: audit.keep_bytes,
+        },
+        buffer: audit.buffer,
+        outcomes: audit.outcomes,
+    }
 }
 
 fn traces(traces: &config::Traces, cloud: &Cloud) -> std::io::Result<TraceConfig> {
@@ -169,6 +191,7 @@ pub fn assemble(
             keep_alive: KEEP_ALIVE,
         },
         policy,
+        explain: Arc::new(toolgate_guard::Plainly),
         registry,
         concurrency: config.limits.concurrency,
         streams: config.limits.streams,

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::commands::audit::Audit;
 use crate::commands::call::CallArgs;
 use crate::commands::pins::Pins;
 use crate::commands::stdio::StdioArgs;
@@ -46,6 +47,9 @@ pub enum Command {
     /// See and approve what the targets say of their tools.
     #[command(subcommand)]
     Pins(Pins),
+    /// Look whether an audit log is whole, or what it says.
+    #[command(subcommand)]
+    Audit(Audit),
     /// Change for a while how much a running gateway says in its log.
     LogLevel(LogLevelArgs),
     /// Print the JSON Schema of the configuration, for editors.

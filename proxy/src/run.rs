@@ -185,7 +185,9 @@ impl Gateway {
         let _stopped = self.stop_admin.send(());
         let _ended = self.admin_task.await;
         let telemetry = self.telemetry;
-        within("the access log", move || telemetry.flush()).await && ended && finished
+        let (its, finished) = (Arc::clone(&telemetry), finished && ended);
+        let recorded = within("the audit log", move || its.close_audit()).await;
+        within("the access log", move || telemetry.flush()).await && recorded && finished
     }
 }
 

@@ -3,9 +3,11 @@
 //! Enters: a decoded `Call`. Leaves: `Permitted` with the tool it is for, and a permit that lives
 //! as long as the reply. Never: talks to the network itself, and never decides anywhere else.
 
+mod audit;
 mod concurrency;
 mod scope;
 
+pub use audit::{Audit, AuditLayer, Explain, Plainly};
 pub use concurrency::{Concurrency, ConcurrencyLayer};
 pub use scope::{Scope, ScopeLayer};
 

@@ -35,6 +35,7 @@ fn call(method: Method, name: Option<&str>, scopes: &[&str]) -> Call {
         session: SessionRef::None,
         principal: Arc::new(principal),
         server: None,
+        peer: None,
         request_id: Arc::from("r"),
         deadline: Deadline::after(now, Duration::from_secs(1)),
         ledger: Arc::new(Ledger::new(now)),
@@ -60,6 +61,7 @@ fn plan(name: &str, scopes: &[&str]) -> Arc<Plan> {
         },
         concurrency: None,
         quarantined: false,
+        definition: None,
     })
 }
 

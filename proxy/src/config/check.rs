@@ -4,6 +4,7 @@
 //! outside the file; secrets are fetched by `resolve`.
 
 pub(crate) mod amounts;
+mod audit;
 mod auth;
 mod aws;
 mod cloudwatch;
@@ -35,6 +36,7 @@ pub(crate) fn check(file: &File, review: &mut Review<'_>) {
     pins::check(file, review);
     servers::check(file, review);
     log::check(file, review);
+    audit::check(file, review);
     traces::check(file, review);
     aws::check(file, review);
     cloudwatch::check(file, review);

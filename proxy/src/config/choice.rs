@@ -41,6 +41,19 @@ pub enum Era {
     Legacy,
 }
 
+/// When records of the audit log become durable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Fsync {
+    /// Before their calls go on.
+    #[default]
+    Always,
+    /// Every `fsync_every`.
+    Interval,
+    /// When the system wants to.
+    Never,
+}
+
 /// Targets that are part of this program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]

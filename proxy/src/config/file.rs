@@ -6,6 +6,7 @@
 //! Keys the schema requires are optional in the types: a missing one has been
 //! reported, and the rest of its mapping is still checked.
 
+mod audit;
 mod pins;
 mod server;
 
@@ -13,6 +14,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use std::time::Duration;
 
+pub(crate) use self::audit::Audit;
 pub(crate) use self::server::{Names, Server};
 use super::address::{Address, Admin, Host, HttpUrl, Origin};
 use super::choice::{
@@ -67,6 +69,8 @@ pub(crate) struct File {
     pub(crate) servers: Ordered<Server>,
     /// Logs.
     pub(crate) log: Log,
+    /// Who was let do what, and who was not, on record. Absent: no such record.
+    pub(crate) audit: Option<Audit>,
     /// Traces.
     pub(crate) traces: Traces,
     /// Metrics in CloudWatch. Absent: none.

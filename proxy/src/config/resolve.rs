@@ -4,6 +4,7 @@
 //! configuration, and a mistake for every secret that could not be had. It always
 //! finishes; with mistakes on the list its result must not be used.
 
+mod audit;
 mod cloudwatch;
 mod pins;
 mod servers;
@@ -99,6 +100,7 @@ pub(crate) fn resolve<'a>(
             level: file.log.level.unwrap_or_default(),
             sample: file.log.sample.unwrap_or(1.0),
         },
+        audit: resolver.audit(file.audit.as_ref()),
         traces: resolver.traces(&file.traces),
         cloudwatch: resolver.cloudwatch(file.cloudwatch.as_ref()),
         aws: aws(file.aws.as_ref()),

@@ -51,6 +51,8 @@ pub struct Config {
     pub servers: Vec<Server>,
     /// Logs.
     pub log: Log,
+    /// The audit log; `None` is off.
+    pub audit: Option<Audit>,
     /// Traces.
     pub traces: Traces,
     /// Metrics in CloudWatch; `None` is off.
@@ -352,6 +354,40 @@ pub struct CloudWatch {
     pub tools: usize,
     /// Where lines go in mode `emf`.
     pub to: EmfFile,
+}
+
+/// The audit log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Audit {
+    /// The file.
+    pub file: PathBuf,
+    /// Whether a call that cannot be recorded is refused.
+    pub required: bool,
+    /// When records become durable.
+    pub durable: Durable,
+    /// Whether it is recorded how calls ended.
+    pub outcomes: bool,
+    /// Bytes of records that may wait.
+    pub buffer: usize,
+    /// Largest file, in bytes.
+    pub file_bytes: u64,
+    /// Oldest file; `None`: until it is full.
+    pub file_age: Option<Duration>,
+    /// Full files kept; `None`: all.
+    pub keep: Option<usize>,
+    /// Bytes of full files kept; `None`: all.
+    pub keep_bytes: Option<u64>,
+}
+
+/// When records of the audit log become durable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Durable {
+    /// Before their calls go on.
+    First,
+    /// So often.
+    Every(Duration),
+    /// When the system wants to.
+    Sometime,
 }
 
 /// How the gateway stops.

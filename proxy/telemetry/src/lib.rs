@@ -16,6 +16,7 @@ mod process;
 mod target;
 
 mod access;
+pub mod audit;
 mod keeper;
 mod openmetrics;
 mod recorder;
@@ -38,7 +39,7 @@ pub use target::{InUse, TargetMetrics};
 pub use telemetry::{AccessLogTo, Config, Telemetry};
 pub use toolgate_telemetry_catalog as catalog;
 pub use toolgate_telemetry_catalog::{
-    AuthResult, CacheEvent, Circuit, ConnectPhase, ConnectionRejected, ContractAction,
+    AuditLoss, AuthResult, CacheEvent, Circuit, ConnectPhase, ConnectionRejected, ContractAction,
     ContractChange, Direction, Export, ListCause, QuestionEnd, RefreshCause, RefreshOutcome,
     Restart, RulesAsked, SampleSource, SchemaChange, SessionEvent, Shed, StreamEnd, Suppressed,
     Word,

@@ -49,6 +49,10 @@ mod call;
 
 pub use call::QuestionEnd;
 
+mod audit;
+
+pub use audit::{AuditKind, AuditLoss};
+
 mod contract;
 
 pub use contract::{ContractAction, ContractChange};

@@ -30,6 +30,7 @@ pub(crate) fn plan(target: &str, name: &str) -> Arc<Plan> {
         retry: RetryPlan { attempts: 1, base: MS, multiplier: 2.0, max: MS },
         concurrency: None,
         quarantined: false,
+        definition: None,
     })
 }
 
