@@ -7,6 +7,8 @@ mod apply;
 #[cfg(test)]
 mod asks;
 #[cfg(test)]
+mod audit;
+#[cfg(test)]
 mod auth;
 #[cfg(test)]
 mod batch;
