@@ -1,5 +1,7 @@
 //! What the gate promises.
 
+mod audit;
+
 use std::future::ready;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
