@@ -104,6 +104,7 @@ fn audit(audit: &config::Audit) -> AuditConfig {
         },
         buffer: audit.buffer,
         outcomes: audit.outcomes,
+        copied: audit.copy.is_some(),
     }
 }
 

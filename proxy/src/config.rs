@@ -38,8 +38,9 @@ pub use self::choice::{
 pub use self::pins::{BadPins, PinFile};
 pub use self::report::{Mistake, Position, Report};
 pub use self::resolved::{
-    Audit, Auth, Aws, Breaker, CloudWatch, Config, Credentials, Durable, EnvValue, Issuer, Limits,
-    Log, Otlp, Pins, Retry, Server, Sessions, Shutdown, Target, TargetKind, Tool, Traces, Xray,
+    Audit, AuditCopy, Auth, Aws, Breaker, CloudWatch, Config, Credentials, Durable, EnvValue,
+    Issuer, Limits, Log, Otlp, Pins, Retry, Server, Sessions, Shutdown, Target, TargetKind, Tool,
+    Traces, Xray,
 };
 pub use self::schema::schema;
 pub use self::secret::Secret;

@@ -13,7 +13,8 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 use tokio::process::Command;
 use tokio::sync::mpsc;
-use toolgate_tests::client::{Answer, Ask};
+use toolgate_tests::client::{Answer, Ask, Client};
+use toolgate_tests::emulator::{CREDENTIALS, Emulator};
 use toolgate_tests::gateway::{Gateway, parse_log};
 use toolgate_tests::issuer::{CLIENT_ID, Issuer};
 use toolgate_tests::process::{Scratch, binary};
@@ -275,4 +276,40 @@ async fn a_second_gateway_does_not_start_on_the_same_log() -> Result<()> {
     ensure!(format!("{second:#}").contains("another gateway writes the audit log"), "{second:#}");
     drop(gateway);
     until("the log is free again", async || Ok(house.gateway(OPEN, "").await.ok().map(drop))).await
+}
+
+#[tokio::test]
+async fn a_copy_in_cloudwatch_logs_is_the_log_line_by_line() -> Result<()> {
+    let (house, emulator) = (House::new().await?, Emulator::ministack().await?);
+    let (url, log, aws) = (house.sick.url(), house.log(), emulator.url());
+    let config = format!(
+        "{OPEN}audit: {{ file: \"{}\", cloudwatch: {{ group: /toolgate/audit, stream: one }} }}\n\
+         aws: {{ region: us-east-1, endpoint: \"{aws}\" }}\n\
+         targets:\n  sick: {{ mcp: {{ url: \"{url}\" }} }}\n",
+        log.display()
+    );
+    let gateway = Gateway::start_with(&config, &CREDENTIALS).await?;
+    for _ in 0..20 {
+        gateway.client().tool("sick___read", json!({})).await?.result()?;
+    }
+    let stopped = gateway.stop().await?;
+    ensure!(stopped.status.success(), "{}", stopped.stderr);
+    let asked =
+        json!({ "logGroupName": "/toolgate/audit", "logStreamName": "one", "startFromHead": true });
+    let ask = Ask::post(asked.to_string())
+        .to("/")
+        .instead("content-type", "application/x-amz-json-1.1")
+        .header("x-amz-target", "Logs_20140328.GetLogEvents")
+        .header(
+            "authorization",
+            "AWS4-HMAC-SHA256 Credential=test/20260728/us-east-1/logs/aws4_request, \
+             SignedHeaders=host, Signature=0",
+        );
+    let answer = Client::new(emulator.address()).send(ask).await?;
+    let events: Value = serde_json::from_str(&answer.text())?;
+    let events = events["events"].as_array().with_context(|| answer.text())?;
+    let copied: Vec<&str> = events.iter().filter_map(|event| event["message"].as_str()).collect();
+    let text = fs::read_to_string(house.log())?;
+    ensure!(copied == text.lines().collect::<Vec<_>>(), "{} copies of:\n{text}", copied.len());
+    Ok(())
 }

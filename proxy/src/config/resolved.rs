@@ -377,6 +377,17 @@ pub struct Audit {
     pub keep: Option<usize>,
     /// Bytes of full files kept; `None`: all.
     pub keep_bytes: Option<u64>,
+    /// Where copies go; `None`: nowhere.
+    pub copy: Option<AuditCopy>,
+}
+
+/// Where in CloudWatch Logs copies of records go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditCopy {
+    /// The log group.
+    pub group: String,
+    /// The log stream.
+    pub stream: String,
 }
 
 /// When records of the audit log become durable.

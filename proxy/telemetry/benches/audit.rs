@@ -32,7 +32,15 @@ fn log(required: bool, fsync: Fsync) -> Log {
     std::fs::create_dir(&folder).unwrap();
     let rotation = Rotation { bytes: 64 << 20, age: None, files: Some(1), kept_bytes: None };
     let path = folder.join("audit.jsonl");
-    let audit = AuditConfig { path, required, fsync, rotation, buffer: 64 << 20, outcomes: true };
+    let audit = AuditConfig {
+        path,
+        required,
+        fsync,
+        rotation,
+        buffer: 64 << 20,
+        outcomes: true,
+        copied: false,
+    };
     let config = Config { audit: Some(audit), access_log: AccessLogTo::Off, ..Config::default() };
     Log(Telemetry::new(config).unwrap(), folder)
 }

@@ -5,6 +5,7 @@
 //! counted; a token, an argument or a result.
 
 mod chain;
+mod copy;
 mod entry;
 mod file;
 mod metrics;
@@ -24,7 +25,10 @@ use toolgate_call::Ruling;
 use toolgate_telemetry_catalog::{AuditKind, AuditLoss};
 
 use crate::CallRecord;
+use crate::registry::Registry;
 pub use chain::{Flaw, Link, Sealed, unseal};
+use copy::Copies;
+pub use copy::{AuditLine, AuditSink, Copying};
 pub use entry::{AuditContract, AuditDecision, AuditDenial};
 pub use file::Rotation;
 pub(crate) use metrics::AuditMetrics;
@@ -54,6 +58,8 @@ pub struct AuditConfig {
     pub buffer: usize,
     /// Whether the end of each call that was let through is recorded, too.
     pub outcomes: bool,
+    /// Whether a copy goes elsewhere; [`Audit::copier`] sends it.
+    pub copied: bool,
 }
 
 /// See the module.
@@ -72,6 +78,7 @@ struct Shared {
     queue: Queue,
     metrics: Arc<AuditMetrics>,
     lost: Losses,
+    copies: Option<Arc<Copies>>,
 }
 
 /// A record on its way.
@@ -92,13 +99,18 @@ impl Audit {
     ///
     /// # Errors
     /// The file cannot be opened, another gateway has it, or its last record does not hold.
-    pub(crate) fn open(config: AuditConfig, metrics: &Arc<AuditMetrics>) -> io::Result<Arc<Self>> {
-        let AuditConfig { path, required, fsync, rotation, buffer, outcomes } = config;
+    pub(crate) fn open(
+        config: AuditConfig,
+        metrics: &Arc<AuditMetrics>,
+        registry: &Registry,
+    ) -> io::Result<Arc<Self>> {
+        let AuditConfig { path, required, fsync, rotation, buffer, outcomes, copied } = config;
         let (file, link, found) = file::LogFile::open(&path, rotation)?;
         let shared = Arc::new(Shared {
             queue: Queue::new(buffer),
             metrics: Arc::clone(metrics),
             lost: Losses::default(),
+            copies: copied.then(|| Arc::new(Copies::new(registry))),
         });
         if let Some((bytes, _)) = found.torn {
             tracing::warn!(bytes, "the last record of the audit log was not finished; cut off");
@@ -149,6 +161,16 @@ impl Audit {
         }
     }
 
+    /// What sends the copy, to be polled on a runtime until it ends; it ends some time after
+    /// [`Audit::close`]. `None` when none is wanted.
+    pub fn copier(
+        &self,
+        sink: Arc<dyn AuditSink>,
+    ) -> Option<impl Future<Output = ()> + Send + 'static + use<>> {
+        let copies = Arc::clone(self.shared.copies.as_ref()?);
+        Some(copies.send(sink))
+    }
+
     /// Nothing is recorded any more; what waits is written. It waits for the disk: on shutdown, give it
     /// a thread and a deadline.
     pub fn close(&self) {
@@ -156,6 +178,9 @@ impl Audit {
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         if thread.is_some_and(|thread| thread.join().is_err()) {
             tracing::error!("the audit thread had panicked; records may be missing");
+        }
+        if let Some(copies) = &self.shared.copies {
+            copies.close();
         }
     }
 

@@ -139,7 +139,7 @@ impl Telemetry {
         let learning = Arc::clone(&calls);
         let recorder = Arc::new(Recorder::new(&access_log, traces.slow));
         let audit_metrics = Arc::new(AuditMetrics::new(&registry));
-        let audit = audit.map(|audit| Audit::open(audit, &audit_metrics)).transpose()?;
+        let audit = audit.map(|audit| Audit::open(audit, &audit_metrics, &registry)).transpose()?;
         let keeper = Keeper::start(&log, move || learning.learn())?;
         Ok(Arc::new(Self {
             gateway: GatewayMetrics::new(&registry, &version),

@@ -28,7 +28,8 @@ impl Log {
         std::fs::create_dir(&folder).unwrap();
         let rotation = Rotation { bytes: 1 << 20, age: None, files: None, kept_bytes: None };
         let (path, fsync) = (folder.join("audit.jsonl"), Fsync::Always);
-        let audit = AuditConfig { path, required, fsync, rotation, buffer, outcomes: true };
+        let audit =
+            AuditConfig { path, required, fsync, rotation, buffer, outcomes: true, copied: false };
         let config =
             Config { audit: Some(audit), access_log: AccessLogTo::Memory, ..Config::default() };
         Self(Telemetry::new(config).unwrap(), folder)

@@ -31,6 +31,7 @@ async fn log() -> (Folder, PathBuf) {
         rotation: Rotation { bytes: 1_500, age: None, files: None, kept_bytes: None },
         buffer: 1 << 20,
         outcomes: true,
+        copied: false,
     };
     let telemetry = Telemetry::new(Config { audit: Some(audit), ..Config::default() }).unwrap();
     for n in 0..5 {

@@ -32,6 +32,21 @@ pub(crate) struct Audit {
     pub(crate) buffer: Option<Text<Size>>,
     /// When another file is begun, and how many are kept.
     pub(crate) rotate: Rotate,
+    /// A copy of each record in CloudWatch Logs. Absent: none.
+    pub(crate) cloudwatch: Option<AuditLogs>,
+}
+
+/// A copy of each record in CloudWatch Logs.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schemars(title = "`cloudwatch` of `audit`", extend("required" = ["group", "stream"]))]
+pub(crate) struct AuditLogs {
+    /// The log group; it is made if it is not there.
+    #[schemars(length(min = 1, max = 512))]
+    pub(crate) group: Option<String>,
+    /// The log stream, one for each gateway; it is made if it is not there.
+    #[schemars(length(min = 1, max = 512))]
+    pub(crate) stream: Option<String>,
 }
 
 /// When another file is begun, and how many are kept.

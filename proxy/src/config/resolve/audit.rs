@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::{Resolver, size, time};
 use crate::config::choice::Fsync;
 use crate::config::file;
-use crate::config::resolved::{Audit, Durable};
+use crate::config::resolved::{Audit, AuditCopy, Durable};
 
 impl Resolver<'_, '_> {
     pub(super) fn audit(&mut self, written: Option<&file::Audit>) -> Option<Audit> {
@@ -34,6 +34,9 @@ impl Resolver<'_, '_> {
             file_bytes: rotate.size.as_ref().map_or(128 << 20, |size| size.0.0),
             file_age: rotate.age.as_ref().map(|age| age.0),
             keep: rotate.keep.and_then(|keep| usize::try_from(keep).ok()),
+            copy: written.cloudwatch.as_ref().and_then(|copy| {
+                Some(AuditCopy { group: copy.group.clone()?, stream: copy.stream.clone()? })
+            }),
             keep_bytes: rotate.keep_size.as_ref().map(|size| size.0.0),
         })
     }

@@ -1,5 +1,6 @@
 //! What the audit log promises: nothing is lost, changed or cut off unseen.
 
+mod copies;
 mod edits;
 mod files;
 
@@ -39,12 +40,21 @@ impl Drop for Folder {
 fn config(path: &Path, fsync: Fsync) -> AuditConfig {
     let rotation = Rotation { bytes: 1 << 30, age: None, files: None, kept_bytes: None };
     let path = path.to_owned();
-    AuditConfig { path, required: true, fsync, rotation, buffer: 1 << 20, outcomes: true }
+    AuditConfig {
+        path,
+        required: true,
+        fsync,
+        rotation,
+        buffer: 1 << 20,
+        outcomes: true,
+        copied: false,
+    }
 }
 
 fn open(config: AuditConfig) -> std::io::Result<(Arc<Audit>, Arc<AuditMetrics>)> {
-    let metrics = Arc::new(AuditMetrics::new(&Registry::new(100)));
-    Audit::open(config, &metrics).map(|audit| (audit, metrics))
+    let registry = Registry::new(100);
+    let metrics = Arc::new(AuditMetrics::new(&registry));
+    Audit::open(config, &metrics, &registry).map(|audit| (audit, metrics))
 }
 
 fn allow(request_id: &str) -> AuditDecision<'_> {

@@ -153,6 +153,9 @@ impl Writer {
         self.shared.metrics.file_size(self.file.len());
         match appended {
             Ok(()) => {
+                if let Some(copies) = &self.shared.copies {
+                    copies.push(&self.lines, SystemTime::now());
+                }
                 self.dirty = self.fsync != Fsync::Always;
                 self.recovered();
                 Ok(())
