@@ -16,11 +16,14 @@ use std::time::Duration;
 use toolgate_admit::authn::{AuthConfig, Authenticator, IssuerConfig, Profile};
 use toolgate_admit::{OriginConfig, RpcConfig, Servers};
 use toolgate_call::{Policy, Principal, RetryPlan};
+use toolgate_guard::{LocalBuckets, Rate, RateRule};
 use toolgate_mcp::{
     McpConfig, Prefix, Registry, Router, SessionConfig, Sessions, ToolRule, Watches,
 };
 use toolgate_telemetry::audit::{AuditConfig, Fsync, Rotation};
-use toolgate_telemetry::{AccessLogTo, OtlpConfig, Protocol, SpansTo, Telemetry, TraceConfig};
+use toolgate_telemetry::{
+    AccessLogTo, OtlpConfig, Protocol, SpansTo, Telemetry, TraceConfig, Word as _,
+};
 
 pub use target::{Backend, Far};
 
@@ -37,6 +40,8 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 const PAGE: usize = 1000;
 /// Bytes of access log that may wait to be written.
 const LOG_BUFFER: usize = 4 * 1024 * 1024;
+/// Buckets of rate limits, 100 bytes each.
+const BUCKETS: usize = 100_000;
 /// Label sets of histograms before tools share one.
 const HISTOGRAM_SETS: usize = 2000;
 
@@ -196,10 +201,32 @@ pub fn assemble(
         registry,
         concurrency: config.limits.concurrency,
         streams: config.limits.streams,
+        rates: rates(config),
+        buckets: Arc::new(LocalBuckets::new(BUCKETS, Arc::clone(telemetry))),
         router,
         lifecycle: Arc::default(),
     };
     Ok(Assembly { parts, backends, facts })
+}
+
+/// Each rule goes by what it says: gateways with the same rules mean the same buckets.
+fn rates(config: &Config) -> Vec<RateRule> {
+    let rule = |rate: &config::Rate| RateRule {
+        name: Arc::from(format!(
+            "{} {}/{:?}/{} {} {}",
+            rate.per.word(),
+            rate.calls,
+            rate.every,
+            rate.burst,
+            rate.target.as_deref().unwrap_or("*"),
+            rate.tool.as_deref().unwrap_or("*"),
+        )),
+        per: rate.per,
+        rate: Rate { calls: rate.calls, every: rate.every, burst: rate.burst },
+        target: rate.target.as_deref().map(Arc::from),
+        tool: rate.tool.as_deref().map(Arc::from),
+    };
+    config.limits.rates.iter().map(rule).collect()
 }
 
 /// The origin that clients see. A port of 0 was given by the system.

@@ -39,8 +39,8 @@ pub use self::pins::{BadPins, PinFile};
 pub use self::report::{Mistake, Position, Report};
 pub use self::resolved::{
     Audit, AuditCopy, Auth, Aws, Breaker, CloudWatch, Config, Credentials, Durable, EnvValue,
-    Issuer, Limits, Log, Otlp, Pins, Retry, Server, Sessions, Shutdown, Target, TargetKind, Tool,
-    Traces, Xray,
+    Issuer, Limits, Log, Otlp, Pins, Rate, Retry, Server, Sessions, Shutdown, Target, TargetKind,
+    Tool, Traces, Xray,
 };
 pub use self::schema::schema;
 pub use self::secret::Secret;

@@ -13,7 +13,9 @@ use toolgate_admit::{
     Servers,
 };
 use toolgate_call::{Lifecycle, Policy};
-use toolgate_guard::{AuditLayer, ConcurrencyLayer, Explain, ScopeLayer};
+use toolgate_guard::{
+    AuditLayer, Buckets, ConcurrencyLayer, Explain, RateLayer, RateRule, ScopeLayer,
+};
 use toolgate_mcp::{Registry, Router};
 use toolgate_telemetry::Telemetry;
 use tower::{Service, ServiceBuilder};
@@ -41,6 +43,10 @@ pub struct Parts {
     pub concurrency: usize,
     /// Streams of sessions at once.
     pub streams: usize,
+    /// How often.
+    pub rates: Vec<RateRule>,
+    /// Where tokens are kept for that.
+    pub buckets: Arc<dyn Buckets>,
     /// Chooses the way.
     pub router: Router,
     /// How far the gateway has got in stopping.
@@ -60,7 +66,7 @@ pub fn stack(
 + Sync
 + 'static {
     let Parts { telemetry, origin, auth, rpc, policy, router, lifecycle, .. } = parts;
-    let Parts { concurrency, streams, servers, explain, .. } = parts;
+    let Parts { concurrency, streams, servers, explain, rates, buckets, .. } = parts;
     let (sessions, directory) = (router.clone(), Arc::new(router.clone()));
     let negotiated = Negotiated::new(move |id, caller| sessions.negotiated(id, caller));
     let audit = AuditLayer::new(Arc::clone(&telemetry), explain);
@@ -84,6 +90,8 @@ pub fn stack(
         .layer(audit.clone())
         // May this principal use the gateway, and this tool? Call → Permitted.
         .layer(ScopeLayer::new(policy, directory, Arc::clone(&telemetry)))
+        // Not too often? One token out of each bucket that is about the call.
+        .layer(RateLayer::new(rates, buckets, Arc::clone(&telemetry)))
         // Is there room? The permit is held until the last byte.
         .layer(ConcurrencyLayer::new(concurrency, streams, telemetry))
         // What is let through is written down before it goes on.

@@ -53,6 +53,8 @@ mod peers;
 #[cfg(test)]
 mod pins;
 #[cfg(test)]
+mod rates;
+#[cfg(test)]
 mod recorder;
 #[cfg(test)]
 mod recover;

@@ -5,10 +5,14 @@
 
 mod audit;
 mod concurrency;
+mod rate;
 mod scope;
 
 pub use audit::{Audit, AuditLayer, Explain, Plainly};
 pub use concurrency::{Concurrency, ConcurrencyLayer};
+pub use rate::{
+    Buckets, LocalBuckets, Rate, RateLayer, RateLimit, RateRule, Take, Taken, Taking, Wait,
+};
 pub use scope::{Scope, ScopeLayer};
 
 use std::future::Future;

@@ -18,7 +18,7 @@ use tower::{Layer, Service, ServiceExt, service_fn};
 
 use crate::{ConcurrencyLayer, Replying, ScopeLayer};
 
-fn call(method: Method, name: Option<&str>, scopes: &[&str]) -> Call {
+pub(crate) fn call(method: Method, name: Option<&str>, scopes: &[&str]) -> Call {
     let now = Instant::now();
     let mut principal = Principal::anonymous();
     principal.scopes = scopes.iter().copied().collect();
@@ -45,7 +45,7 @@ fn call(method: Method, name: Option<&str>, scopes: &[&str]) -> Call {
     }
 }
 
-fn plan(name: &str, scopes: &[&str]) -> Arc<Plan> {
+pub(crate) fn plan(name: &str, scopes: &[&str]) -> Arc<Plan> {
     Arc::new(Plan {
         kind: Kind::Tool,
         target: Arc::from("t"),

@@ -10,6 +10,7 @@ mod aws;
 mod cloudwatch;
 mod log;
 mod pins;
+mod rates;
 mod servers;
 mod targets;
 mod tools;
@@ -34,6 +35,7 @@ pub(crate) fn check(file: &File, review: &mut Review<'_>) {
     targets::check(file, review);
     tools::check(file, review);
     pins::check(file, review);
+    rates::check(file, review);
     servers::check(file, review);
     log::check(file, review);
     audit::check(file, review);

@@ -8,6 +8,7 @@
 
 mod audit;
 mod pins;
+mod rate;
 mod server;
 
 use schemars::JsonSchema;
@@ -15,6 +16,7 @@ use serde::Deserialize;
 use std::time::Duration;
 
 pub(crate) use self::audit::Audit;
+pub(crate) use self::rate::RateRule;
 pub(crate) use self::server::{Names, Server};
 use super::address::{Address, Admin, Host, HttpUrl, Origin};
 use super::choice::{
@@ -146,6 +148,9 @@ pub(crate) struct Limits {
     /// Verified tokens remembered. Default `10000`.
     #[schemars(range(min = 1, max = 10_000_000))]
     pub(crate) cached_tokens: Option<u32>,
+    /// How often callers may call; all rules hold that are about a call. Absent: as often as they like.
+    #[schemars(extend("maxItems" = 64))]
+    pub(crate) rates: Vec<RateRule>,
 }
 
 /// Sessions of MCP 2025-11-25 and earlier.

@@ -7,6 +7,7 @@
 mod audit;
 mod cloudwatch;
 mod pins;
+mod rates;
 mod servers;
 mod targets;
 mod traces;
@@ -236,6 +237,7 @@ fn limits(written: &file::Limits) -> Limits {
         streams: count(written.streams, 1024),
         token_bytes: size(&written.token_bytes, 8 << 10),
         cached_tokens: count(written.cached_tokens, 10_000),
+        rates: written.rates.iter().filter_map(rates::rate).collect(),
     }
 }
 

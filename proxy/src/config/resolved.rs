@@ -10,6 +10,7 @@ use std::time::Duration;
 use http::{HeaderName, Uri};
 use toolgate_mcp::Sieve;
 use toolgate_mcp::contract::Actions;
+use toolgate_telemetry::RateScope;
 
 use super::choice::{
     Builtin, CloudDimension, CloudMode, Era, LogLevel, OtlpProtocol, Prefix, Profile, XrayMode,
@@ -114,6 +115,25 @@ pub struct Limits {
     pub token_bytes: usize,
     /// Verified tokens remembered.
     pub cached_tokens: usize,
+    /// How often callers may call, in the order of the file.
+    pub rates: Vec<Rate>,
+}
+
+/// How often callers may call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rate {
+    /// What has a bucket of its own.
+    pub per: RateScope,
+    /// So many calls
+    pub calls: u32,
+    /// in this time.
+    pub every: Duration,
+    /// So many at once.
+    pub burst: u32,
+    /// Only calls to this target.
+    pub target: Option<String>,
+    /// Only calls of this tool, by full name.
+    pub tool: Option<String>,
 }
 
 /// Sessions of MCP 2025-11-25 and earlier.

@@ -40,9 +40,9 @@ pub use telemetry::{AccessLogTo, Config, Telemetry};
 pub use toolgate_telemetry_catalog as catalog;
 pub use toolgate_telemetry_catalog::{
     AuditLoss, AuthResult, CacheEvent, Circuit, ConnectPhase, ConnectionRejected, ContractAction,
-    ContractChange, Direction, Export, ListCause, QuestionEnd, RefreshCause, RefreshOutcome,
-    Restart, RulesAsked, SampleSource, SchemaChange, SessionEvent, Shed, StreamEnd, Suppressed,
-    Word,
+    ContractChange, Direction, Export, ListCause, QuestionEnd, RateScope, RefreshCause,
+    RefreshOutcome, Restart, RulesAsked, SampleSource, SchemaChange, SessionEvent, Shed, StreamEnd,
+    Suppressed, Word,
 };
 pub use trace::{
     Again, Beginning, Boxed, Decided, OtlpConfig, Packed, Parcel, Protocol, Refreshes, Sampler,

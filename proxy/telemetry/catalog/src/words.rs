@@ -116,6 +116,22 @@ words! {
 }
 
 words! {
+    /// What has a bucket of its own.
+    RateScope {
+        /// Each caller.
+        Principal = "principal",
+        /// Each tool.
+        Tool = "tool",
+        /// Each target.
+        Target = "target",
+        /// Each server.
+        Server = "server",
+        /// The whole gateway.
+        Gateway = "gateway",
+    }
+}
+
+words! {
     /// What became of a session of the older era.
     SessionEvent {
         /// Made.

@@ -110,6 +110,8 @@ fn gateway(telemetry: &Telemetry) {
     gateway.protocol(Version::LATEST_LEGACY, Direction::Client);
     gateway.translated(Direction::Target);
     gateway.shed(Shed::Tool);
+    gateway.rate_limited(toolgate_telemetry_catalog::RateScope::Tool);
+    gateway.bucket_evicted();
     gateway.pins_reloaded(true);
     gateway.session(SessionEvent::Created);
     gateway.question(AskKind::Form, QuestionEnd::Answered);
