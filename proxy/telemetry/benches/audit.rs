@@ -28,7 +28,7 @@ impl Drop for Log {
 
 #[expect(clippy::unwrap_used, reason = "a bench without a log has nothing to measure")]
 fn log(required: bool, fsync: Fsync) -> Log {
-    let folder = std::env::temp_dir().join(format!("audit-bench-{}", fastrand::u64(..)));
+    let folder = PathBuf::from(format!("/tmp/audit-bench-{}", fastrand::u64(..)));
     std::fs::create_dir(&folder).unwrap();
     let rotation = Rotation { bytes: 64 << 20, age: None, files: Some(1), kept_bytes: None };
     let path = folder.join("audit.jsonl");
