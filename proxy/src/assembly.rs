@@ -17,10 +17,14 @@ use toolgate_admit::authn::{ApiKeys, AuthConfig, Authenticator, IssuerConfig, Pr
 use toolgate_admit::{OriginConfig, RpcConfig, Servers};
 use toolgate_call::{Policy, Principal, RetryPlan};
 use toolgate_fetch::{Fetcher, Ground};
+use toolgate_guard::{LocalBuckets, Rate, RateRule};
 use toolgate_mcp::{
     McpConfig, Prefix, Registry, Router, SessionConfig, Sessions, ToolRule, Watches,
 };
-use toolgate_telemetry::{AccessLogTo, OtlpConfig, Protocol, SpansTo, Telemetry, TraceConfig};
+use toolgate_telemetry::audit::{AuditConfig, Fsync, Rotation};
+use toolgate_telemetry::{
+    AccessLogTo, OtlpConfig, Protocol, SpansTo, Telemetry, TraceConfig, Word as _,
+};
 
 pub use target::{Backend, Far};
 
@@ -37,6 +41,8 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 const PAGE: usize = 1000;
 /// Bytes of access log that may wait to be written.
 const LOG_BUFFER: usize = 4 * 1024 * 1024;
+/// Buckets of rate limits, 100 bytes each.
+const BUCKETS: usize = 100_000;
 /// Label sets of histograms before tools share one.
 const HISTOGRAM_SETS: usize = 2000;
 
@@ -81,9 +87,31 @@ pub fn telemetry(config: &Config, cloud: &Cloud) -> std::io::Result<Arc<Telemetr
         buffer_bytes: LOG_BUFFER,
         histogram_sets: HISTOGRAM_SETS,
         traces: traces(&config.traces, cloud)?,
+        audit: config.audit.as_ref().map(audit),
         cloudwatch: config.cloudwatch.as_ref().map(cloudwatch::kept),
         version: env!("CARGO_PKG_VERSION").to_owned(),
     })
+}
+
+fn audit(audit: &config::Audit) -> AuditConfig {
+    AuditConfig {
+        path: audit.file.clone(),
+        required: audit.required,
+        fsync: match audit.durable {
+            config::Durable::First => Fsync::Always,
+            config::Durable::Every(time) => Fsync::Interval(time),
+            config::Durable::Sometime => Fsync::Never,
+        },
+        rotation: Rotation {
+            bytes: audit.file_bytes,
+            age: audit.file_age,
+            files: audit.keep,
+            kept_bytes: audit.keep_bytes,
+        },
+        buffer: audit.buffer,
+        outcomes: audit.outcomes,
+        copied: audit.copy.is_some(),
+    }
 }
 
 fn traces(traces: &config::Traces, cloud: &Cloud) -> std::io::Result<TraceConfig> {
@@ -171,13 +199,36 @@ pub fn assemble(
             keep_alive: KEEP_ALIVE,
         },
         policy,
+        explain: Arc::new(toolgate_guard::Plainly),
         registry,
         concurrency: config.limits.concurrency,
         streams: config.limits.streams,
+        rates: rates(config),
+        buckets: Arc::new(LocalBuckets::new(BUCKETS, Arc::clone(telemetry))),
         router,
         lifecycle: Arc::default(),
     };
     Ok(Assembly { parts, backends, facts })
+}
+
+/// Each rule goes by what it says: gateways with the same rules mean the same buckets.
+fn rates(config: &Config) -> Vec<RateRule> {
+    let rule = |rate: &config::Rate| RateRule {
+        name: Arc::from(format!(
+            "{} {}/{:?}/{} {} {}",
+            rate.per.word(),
+            rate.calls,
+            rate.every,
+            rate.burst,
+            rate.target.as_deref().unwrap_or("*"),
+            rate.tool.as_deref().unwrap_or("*"),
+        )),
+        per: rate.per,
+        rate: Rate { calls: rate.calls, every: rate.every, burst: rate.burst },
+        target: rate.target.as_deref().map(Arc::from),
+        tool: rate.tool.as_deref().map(Arc::from),
+    };
+    config.limits.rates.iter().map(rule).collect()
 }
 
 /// The origin that clients see. A port of 0 was given by the system.

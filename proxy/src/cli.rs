@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::commands::audit::Audit;
 use crate::commands::call::CallArgs;
 use crate::commands::keys::Keys;
 use crate::commands::pins::Pins;
@@ -50,6 +51,9 @@ pub enum Command {
     /// Make, list and revoke API keys.
     #[command(subcommand)]
     Keys(Keys),
+    /// Look whether an audit log is whole, or what it says.
+    #[command(subcommand)]
+    Audit(Audit),
     /// Change for a while how much a running gateway says in its log.
     LogLevel(LogLevelArgs),
     /// Print the JSON Schema of the configuration, for editors.

@@ -3,6 +3,7 @@
 //! Enters: parsed arguments. Leaves: an exit code. Never: another command's work.
 
 pub mod apply;
+pub mod audit;
 pub mod call;
 pub mod check;
 pub mod dev;

@@ -40,8 +40,9 @@ pub use self::keys::{KeyEntry, KeyFile};
 pub use self::pins::{BadPins, PinFile};
 pub use self::report::{Mistake, Position, Report};
 pub use self::resolved::{
-    Auth, Aws, Breaker, CloudWatch, Config, Credentials, EnvValue, Issuer, Keys, Limits, Log, Otlp,
-    Pins, Retry, Server, Sessions, Shutdown, Target, TargetKind, Tool, Traces, Xray,
+    Audit, AuditCopy, Auth, Aws, Breaker, CloudWatch, Config, Credentials, Durable, EnvValue,
+    Issuer, Keys, Limits, Log, Otlp, Pins, Rate, Retry, Server, Sessions, Shutdown, Target,
+    TargetKind, Tool, Traces, Xray,
 };
 pub use self::schema::schema;
 pub use self::secret::Secret;

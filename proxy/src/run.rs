@@ -73,6 +73,8 @@ pub struct Gateway {
     exporting: Option<JoinHandle<()>>,
     /// Sends numbers to CloudWatch until telemetry is closed.
     publishing: Option<JoinHandle<()>>,
+    /// Sends copies of audit records until the audit log is closed.
+    copying: Option<JoinHandle<()>>,
     grace: Duration,
 }
 
@@ -107,13 +109,13 @@ impl Gateway {
         let (mcp, callers) = given.mcp.callers()?;
         let admin = given.admin.as_ref().map(TcpListener::local_addr).transpose()?;
         let cloud = Cloud::find(config).await?;
-        let telemetry =
-            assembly::telemetry(config, &cloud).context("the access log cannot be opened")?;
+        let telemetry = assembly::telemetry(config, &cloud).context("a log cannot be opened")?;
         let Assembly { parts, backends, facts } =
             assembly::assemble(config, &callers, &telemetry, given.inherited)?;
         let exporter = telemetry.exporter().map_err(anyhow::Error::msg)?;
         let exporting = exporter.map(|task| toolgate_telemetry::spawn("export", task));
         let (cloudwatch, publishing) = publish(config, &cloud, &telemetry)?.unzip();
+        let copying = copy(config, &cloud, &telemetry)?;
         let mut background = background(&parts, &backends);
         cloud.start(&telemetry, &mut background);
         let (stop_admin, stopped) = oneshot::channel();
@@ -149,6 +151,7 @@ impl Gateway {
             background,
             exporting,
             publishing,
+            copying,
             grace: config.shutdown.grace,
         })
     }
@@ -186,9 +189,12 @@ impl Gateway {
         }
         while ending.join_next().await.is_some() {}
         self.telemetry.close();
+        let telemetry = Arc::clone(&self.telemetry);
+        let finished = within("the audit log", move || telemetry.close_audit()).await && finished;
         tokio::join!(
             last(self.exporting, LAST_SPANS, "the collector did not take the last spans in time"),
             last(self.publishing, LAST_NUMBERS, "CloudWatch did not take the last numbers in time"),
+            last(self.copying, LAST_NUMBERS, "the last audit records were not copied in time"),
         );
         // The admin server goes last, so that a drain can be watched.
         let _stopped = self.stop_admin.send(());
@@ -210,6 +216,18 @@ fn publish(
     let line = sink.line(telemetry.cloud_estimate(config.targets.len(), None));
     tracing::info!("CloudWatch: {line}");
     Ok(Some((line, toolgate_telemetry::spawn("cloudwatch", task))))
+}
+
+/// Starts to copy the audit log.
+fn copy(
+    config: &Config,
+    cloud: &Cloud,
+    telemetry: &Telemetry,
+) -> anyhow::Result<Option<JoinHandle<()>>> {
+    let to = config.audit.as_ref().and_then(|audit| audit.copy.as_ref());
+    let Some((to, audit)) = to.zip(telemetry.audit()) else { return Ok(None) };
+    let task = audit.copier(cloud.audit_to(to)?);
+    Ok(task.map(|task| toolgate_telemetry::spawn("audit", task)))
 }
 
 /// Waits for the end of a task that sends, but no longer than so long.

@@ -7,6 +7,8 @@ mod apply;
 #[cfg(test)]
 mod asks;
 #[cfg(test)]
+mod audit;
+#[cfg(test)]
 mod auth;
 #[cfg(test)]
 mod batch;
@@ -52,6 +54,8 @@ mod logs;
 mod peers;
 #[cfg(test)]
 mod pins;
+#[cfg(test)]
+mod rates;
 #[cfg(test)]
 mod recorder;
 #[cfg(test)]

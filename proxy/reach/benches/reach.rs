@@ -51,6 +51,7 @@ fn plan() -> Plan {
         retry: retry(),
         concurrency: None,
         quarantined: false,
+        definition: None,
     }
 }
 
@@ -95,6 +96,7 @@ fn outbound(plan: &Arc<Plan>) -> Outbound {
         session: SessionRef::None,
         principal: Arc::new(Principal::anonymous()),
         server: None,
+        peer: None,
         request_id: Arc::from("r"),
         deadline: Deadline::after(now, Duration::from_secs(60)),
         ledger: Arc::clone(&ledger),

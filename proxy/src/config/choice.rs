@@ -93,6 +93,35 @@ pub enum Era {
     Legacy,
 }
 
+/// What has a bucket of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum RatePer {
+    /// Each caller.
+    Principal,
+    /// Each tool, all callers together.
+    Tool,
+    /// Each target, all callers together.
+    Target,
+    /// Each server, all callers together.
+    Server,
+    /// The whole gateway.
+    Gateway,
+}
+
+/// When records of the audit log become durable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Fsync {
+    /// Before their calls go on.
+    #[default]
+    Always,
+    /// Every `fsync_every`.
+    Interval,
+    /// When the system wants to.
+    Never,
+}
+
 /// Targets that are part of this program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]

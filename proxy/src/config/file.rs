@@ -7,7 +7,9 @@
 //! reported, and the rest of its mapping is still checked.
 
 mod claims;
+mod audit;
 mod pins;
+mod rate;
 mod server;
 
 use schemars::JsonSchema;
@@ -15,6 +17,8 @@ use serde::Deserialize;
 use std::time::Duration;
 
 pub(crate) use self::claims::{ClaimRule, Claims, Fetch};
+pub(crate) use self::audit::Audit;
+pub(crate) use self::rate::RateRule;
 pub(crate) use self::server::{Names, Server};
 use super::address::{Address, Admin, Host, HttpUrl, Origin};
 use super::choice::{
@@ -72,6 +76,8 @@ pub(crate) struct File {
     pub(crate) servers: Ordered<Server>,
     /// Logs.
     pub(crate) log: Log,
+    /// Who was let do what, and who was not, on record. Absent: no such record.
+    pub(crate) audit: Option<Audit>,
     /// Traces.
     pub(crate) traces: Traces,
     /// Metrics in CloudWatch. Absent: none.
@@ -165,6 +171,9 @@ pub(crate) struct Limits {
     /// Verified tokens remembered. Default `10000`.
     #[schemars(range(min = 1, max = 10_000_000))]
     pub(crate) cached_tokens: Option<u32>,
+    /// How often callers may call; all rules hold that are about a call. Absent: as often as they like.
+    #[schemars(extend("maxItems" = 64))]
+    pub(crate) rates: Vec<RateRule>,
 }
 
 /// Sessions of MCP 2025-11-25 and earlier.

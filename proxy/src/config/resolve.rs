@@ -5,9 +5,11 @@
 //! finishes; with mistakes on the list its result must not be used.
 
 mod claims;
+mod audit;
 mod cloudwatch;
 mod keys;
 mod pins;
+mod rates;
 mod servers;
 mod targets;
 mod traces;
@@ -102,6 +104,7 @@ pub(crate) fn resolve<'a>(
             level: file.log.level.unwrap_or_default(),
             sample: file.log.sample.unwrap_or(1.0),
         },
+        audit: resolver.audit(file.audit.as_ref()),
         traces: resolver.traces(&file.traces),
         cloudwatch: resolver.cloudwatch(file.cloudwatch.as_ref()),
         aws: aws(file.aws.as_ref()),
@@ -240,6 +243,7 @@ fn limits(written: &file::Limits) -> Limits {
         streams: count(written.streams, 1024),
         token_bytes: size(&written.token_bytes, 8 << 10),
         cached_tokens: count(written.cached_tokens, 10_000),
+        rates: written.rates.iter().filter_map(rates::rate).collect(),
     }
 }
 

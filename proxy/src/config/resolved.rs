@@ -11,6 +11,7 @@ use http::{HeaderName, Uri};
 use toolgate_admit::authn::ClaimRules;
 use toolgate_mcp::Sieve;
 use toolgate_mcp::contract::Actions;
+use toolgate_telemetry::RateScope;
 
 use super::choice::{
     Algorithm, Builtin, CloudDimension, CloudMode, Era, LogLevel, OtlpProtocol, Prefix, Profile,
@@ -56,6 +57,8 @@ pub struct Config {
     pub servers: Vec<Server>,
     /// Logs.
     pub log: Log,
+    /// The audit log; `None` is off.
+    pub audit: Option<Audit>,
     /// Traces.
     pub traces: Traces,
     /// Metrics in CloudWatch; `None` is off.
@@ -134,6 +137,25 @@ pub struct Limits {
     pub token_bytes: usize,
     /// Verified tokens remembered.
     pub cached_tokens: usize,
+    /// How often callers may call, in the order of the file.
+    pub rates: Vec<Rate>,
+}
+
+/// How often callers may call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rate {
+    /// What has a bucket of its own.
+    pub per: RateScope,
+    /// So many calls
+    pub calls: u32,
+    /// in this time.
+    pub every: Duration,
+    /// So many at once.
+    pub burst: u32,
+    /// Only calls to this target.
+    pub target: Option<String>,
+    /// Only calls of this tool, by full name.
+    pub tool: Option<String>,
 }
 
 /// Sessions of MCP 2025-11-25 and earlier.
@@ -374,6 +396,51 @@ pub struct CloudWatch {
     pub tools: usize,
     /// Where lines go in mode `emf`.
     pub to: EmfFile,
+}
+
+/// The audit log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Audit {
+    /// The file.
+    pub file: PathBuf,
+    /// Whether a call that cannot be recorded is refused.
+    pub required: bool,
+    /// When records become durable.
+    pub durable: Durable,
+    /// Whether it is recorded how calls ended.
+    pub outcomes: bool,
+    /// Bytes of records that may wait.
+    pub buffer: usize,
+    /// Largest file, in bytes.
+    pub file_bytes: u64,
+    /// Oldest file; `None`: until it is full.
+    pub file_age: Option<Duration>,
+    /// Full files kept; `None`: all.
+    pub keep: Option<usize>,
+    /// Bytes of full files kept; `None`: all.
+    pub keep_bytes: Option<u64>,
+    /// Where copies go; `None`: nowhere.
+    pub copy: Option<AuditCopy>,
+}
+
+/// Where in CloudWatch Logs copies of records go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditCopy {
+    /// The log group.
+    pub group: String,
+    /// The log stream.
+    pub stream: String,
+}
+
+/// When records of the audit log become durable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Durable {
+    /// Before their calls go on.
+    First,
+    /// So often.
+    Every(Duration),
+    /// When the system wants to.
+    Sometime,
 }
 
 /// How the gateway stops.

@@ -31,6 +31,7 @@ fn plan() -> Arc<Plan> {
         retry,
         concurrency: None,
         quarantined: false,
+        definition: None,
     })
 }
 

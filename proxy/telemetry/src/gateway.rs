@@ -9,7 +9,7 @@ use std::time::Instant;
 use metrics::Gauge;
 use toolgate_call::{AskKind, Version};
 use toolgate_telemetry_catalog::{
-    ConnectionRejected, Direction, QuestionEnd, Refresh, SessionEvent, Shed, StreamEnd,
+    ConnectionRejected, Direction, QuestionEnd, RateScope, Refresh, SessionEvent, Shed, StreamEnd,
     gateway as family,
 };
 
@@ -29,6 +29,8 @@ pub struct GatewayMetrics {
     protocol: Pairs<Version, Direction>,
     translations: Counters<Direction>,
     shed: Counters<Shed>,
+    rate_limited: Counters<RateScope>,
+    buckets_evicted: Counter,
     sessions: Counters<SessionEvent>,
     questions: Pairs<AskKind, QuestionEnd>,
     parked: Gauge,
@@ -76,6 +78,8 @@ impl GatewayMetrics {
             protocol: Pairs::new(registry, &family::PROTOCOL_REQUESTS, &[]),
             translations: Counters::new(registry, &family::TRANSLATIONS, &[]),
             shed: Counters::new(registry, &family::SHED, &[]),
+            rate_limited: Counters::new(registry, &family::RATE_LIMITED, &[]),
+            buckets_evicted: registry.counter(&family::BUCKETS_EVICTED, &[]),
             sessions: Counters::new(registry, &family::SESSIONS, &[]),
             questions: Pairs::new(registry, &family::QUESTIONS, &[]),
             parked: registry.gauge(&family::PARKED, &[]),
@@ -136,6 +140,16 @@ impl GatewayMetrics {
     /// A call was refused because that limit of concurrency was met.
     pub fn shed(&self, scope: Shed) {
         self.shed.add(scope);
+    }
+
+    /// A call was refused because it came too soon after others.
+    pub fn rate_limited(&self, scope: RateScope) {
+        self.rate_limited.add(scope);
+    }
+
+    /// A bucket was forgotten before it was full.
+    pub fn bucket_evicted(&self) {
+        self.buckets_evicted.increment(1);
     }
 
     /// Something became of a question of a target's.

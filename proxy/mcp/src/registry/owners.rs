@@ -86,6 +86,7 @@ mod tests {
             retry,
             concurrency: None,
             quarantined: false,
+            definition: None,
         })
     }
 

@@ -59,6 +59,7 @@ fn plan(tool: &str) -> Plan {
         retry: RetryPlan { attempts: 1, base: pause, multiplier: 1.0, max: pause },
         concurrency: None,
         quarantined: false,
+        definition: None,
     }
 }
 
@@ -80,6 +81,7 @@ fn call(tool: &str, params: &Value, progress_token: Option<RawJson>) -> Outbound
         session: SessionRef::None,
         principal: Arc::new(Principal::anonymous()),
         server: None,
+        peer: None,
         request_id: Arc::clone(&outbound.request_id),
         deadline: outbound.deadline,
         ledger: Arc::clone(&outbound.ledger),

@@ -49,6 +49,10 @@ mod call;
 
 pub use call::QuestionEnd;
 
+mod audit;
+
+pub use audit::{AuditKind, AuditLoss};
+
 mod contract;
 
 pub use contract::{ContractAction, ContractChange};
@@ -108,6 +112,22 @@ words! {
         Tool = "tool",
         /// The limit of what callers may be told of without asking.
         Subscription = "subscription",
+    }
+}
+
+words! {
+    /// What has a bucket of its own.
+    RateScope {
+        /// Each caller.
+        Principal = "principal",
+        /// Each tool.
+        Tool = "tool",
+        /// Each target.
+        Target = "target",
+        /// Each server.
+        Server = "server",
+        /// The whole gateway.
+        Gateway = "gateway",
     }
 }
 

@@ -5,8 +5,8 @@
 use toolgate_call::AskKind;
 
 use crate::words::{
-    ConnectionRejected, Direction, OverheadPhase, QuestionEnd, Refresh, SessionEvent, Shed,
-    StreamEnd, Word,
+    ConnectionRejected, Direction, OverheadPhase, QuestionEnd, RateScope, Refresh, SessionEvent,
+    Shed, StreamEnd, Word,
 };
 use crate::{Dimension, Key, Label, Metric, Published, Slo, Unit, buckets};
 
@@ -171,6 +171,19 @@ families! {
     )
     .by(&[Label::of(Key::Scope, Shed::TEXTS)])
     .published(&[Published::count("Throttles", "Calls refused because a limit was met.")]);
+
+    /// Calls that came too often.
+    RATE_LIMITED = Metric::counter(
+        "toolgate_rate_limited_total",
+        "Calls refused because a limit of their rate was met, by what the limit is for.",
+    )
+    .by(&[Label::of(Key::Scope, RateScope::TEXTS)]);
+
+    /// Buckets forgotten.
+    BUCKETS_EVICTED = Metric::counter(
+        "toolgate_rate_buckets_evicted_total",
+        "Buckets of rate limits that were forgotten before they were full, because there were too many; whoever they belong to begins with a full one.",
+    );
 
     /// Sessions of the older era.
     SESSIONS = Metric::counter(
