@@ -6,7 +6,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use crate::tool::clip;
 
@@ -106,6 +106,22 @@ impl Code {
     }
 }
 
+// === impl Source ===
+
+impl Source {
+    fn shown(&self) -> Value {
+        let mut shown = Map::new();
+        shown.insert("service".into(), self.service.clone().into());
+        if let Some(status) = self.status {
+            shown.insert("status".into(), status.into());
+        }
+        if let Some(id) = &self.request_id {
+            shown.insert("request_id".into(), id.clone().into());
+        }
+        Value::Object(shown)
+    }
+}
+
 // === impl ToolError ===
 
 impl ToolError {
@@ -123,7 +139,7 @@ impl ToolError {
 
     /// Whose failure it was.
     #[must_use]
-    pub(crate) fn from_source(mut self, source: Source) -> Self {
+    pub(crate) fn caused_by(mut self, source: Source) -> Self {
         self.source = Some(source);
         self
     }
@@ -171,14 +187,7 @@ impl ToolError {
             envelope.insert("retry_after_ms".into(), ms.into());
         }
         if let Some(source) = &self.source {
-            let mut upstream = json!({ "service": source.service });
-            if let Some(status) = source.status {
-                upstream["status"] = status.into();
-            }
-            if let Some(id) = &source.request_id {
-                upstream["request_id"] = id.clone().into();
-            }
-            envelope.insert("upstream".into(), upstream);
+            envelope.insert("upstream".into(), source.shown());
         }
         envelope.insert("correlation_id".into(), correlation.into());
         Value::Object(envelope)

@@ -7,10 +7,16 @@
 
 mod context;
 mod error;
+mod html;
+mod pace;
 mod schema;
 mod tool;
 mod toolset;
 mod upstream;
+mod when;
+
+pub mod prometheus;
+pub mod web_search;
 
 #[cfg(test)]
 mod testing;

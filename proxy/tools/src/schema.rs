@@ -31,6 +31,16 @@ impl Checked {
         Self { schema: tidy::arguments(generated::<T>(settings)), aliases }
     }
 
+    /// The same without some of them.
+    pub(crate) fn without(mut self, names: &[&str]) -> Self {
+        if let Some(properties) =
+            self.schema.pointer_mut("/properties").and_then(Value::as_object_mut)
+        {
+            properties.retain(|name, _| !names.contains(&name.as_str()));
+        }
+        self
+    }
+
     /// What is on display.
     pub(crate) fn schema(&self) -> &Value {
         &self.schema
@@ -83,3 +93,6 @@ pub(crate) use check::value as mistakes_in;
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+pub(crate) use tests::only_known_words;

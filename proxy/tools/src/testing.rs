@@ -22,6 +22,7 @@ use tokio::time::Instant;
 use crate::context::Context;
 use crate::schema;
 use crate::toolset::{Reply, Toolset};
+use crate::upstream::decoded;
 
 /// What was asked.
 #[derive(Clone, Debug)]
@@ -256,25 +257,8 @@ pub(crate) async fn no_sickness_is_a_success(
     }
 }
 
-/// An object with one member.
+/// The members of an object.
 pub(crate) fn arguments(value: Value) -> Map<String, Value> {
-    match value {
-        Value::Object(members) => members,
-        _ => panic!("not an object"),
-    }
-}
-
-/// Percent-decoding, for forms.
-fn decoded(text: &str) -> String {
-    let mut bytes = Vec::new();
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        let hex = |digit: Option<u8>| char::from(digit.unwrap()).to_digit(16).unwrap();
-        bytes.push(match byte {
-            b'+' => b' ',
-            b'%' => u8::try_from(hex(rest.next()) * 16 + hex(rest.next())).unwrap(),
-            byte => byte,
-        });
-    }
-    String::from_utf8(bytes).unwrap()
+    let Value::Object(members) = value else { panic!("not an object") };
+    members
 }

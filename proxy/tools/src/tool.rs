@@ -28,6 +28,8 @@ pub(crate) struct About {
     pub(crate) limit: Duration,
     /// Other names of arguments that are taken, each with the right one.
     pub(crate) aliases: &'static [(&'static str, &'static str)],
+    /// Arguments of its type that mean nothing where it is set up, and are not taken.
+    pub(crate) without: &'static [&'static str],
 }
 
 /// What a call may change (MCP `ToolAnnotations`).

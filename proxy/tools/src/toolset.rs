@@ -139,7 +139,7 @@ impl Reply {
 impl<T: Tool> Typed<T> {
     fn new(tool: T) -> Self {
         let about = tool.about();
-        let arguments = Checked::arguments::<T::Input>(about.aliases);
+        let arguments = Checked::arguments::<T::Input>(about.aliases).without(about.without);
         let definition = json!({
             "name": about.name,
             "title": about.title,

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{ACCEPT, RETRY_AFTER, USER_AGENT};
-use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, Uri};
+use http::{HeaderMap, HeaderValue, Request, StatusCode, Uri};
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
@@ -38,16 +38,12 @@ const LONGEST_WAIT: Duration = Duration::from_secs(3600);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SetupError(String);
 
-/// A header with a secret in it, or without.
-pub(crate) type Header = (HeaderName, HeaderValue);
-
 /// One upstream.
 #[derive(Clone)]
 pub(crate) struct Upstream {
     service: Arc<str>,
     transport: Arc<Transport>,
     most_bytes: usize,
-    agent: HeaderValue,
 }
 
 /// A whole answer.
@@ -67,18 +63,7 @@ pub(crate) struct Answer {
 impl Upstream {
     /// An upstream that errors call `service`, whose answers have at most `most_bytes`.
     pub(crate) fn new(service: &str, most_bytes: usize) -> Self {
-        Self {
-            service: Arc::from(service),
-            transport: Arc::default(),
-            most_bytes,
-            agent: HeaderValue::from_static(AGENT),
-        }
-    }
-
-    /// The same under another name towards the other side.
-    pub(crate) fn calling_itself(mut self, agent: &'static str) -> Self {
-        self.agent = HeaderValue::from_static(agent);
-        self
+        Self { service: Arc::from(service), transport: Arc::default(), most_bytes }
     }
 
     /// Sends, and reads the whole answer, whatever its status.
@@ -91,7 +76,7 @@ impl Upstream {
         context: &Context,
     ) -> Result<Answer, ToolError> {
         let headers = request.headers_mut();
-        headers.entry(USER_AGENT).or_insert_with(|| self.agent.clone());
+        headers.entry(USER_AGENT).or_insert(HeaderValue::from_static(AGENT));
         headers.entry(ACCEPT).or_insert(HeaderValue::from_static("application/json"));
         let limit = context.for_upstream();
         let exchange = self.exchange(request);
@@ -135,7 +120,7 @@ impl Upstream {
 
     fn failed(&self, code: Code, message: String) -> ToolError {
         let source = Source { service: self.service.to_string(), ..Source::default() };
-        ToolError::new(code, message).from_source(source)
+        ToolError::new(code, message).caused_by(source)
     }
 }
 
@@ -185,7 +170,7 @@ impl Answer {
             408 | 504 => (Code::Timeout, format!("{service} took too long ({status}){said}")),
             429 => (Code::RateLimited, format!("{service} takes no more requests for now{said}")),
             500.. => (Code::UpstreamError, format!("{service} has failed ({status}){said}")),
-            300..400 => (
+            300..=399 => (
                 Code::Misconfigured,
                 format!("{service} points elsewhere ({status}), which is not followed"),
             ),
@@ -207,9 +192,9 @@ impl Answer {
         let source = Source {
             service: self.service.to_string(),
             status: Some(self.status.as_u16()),
-            request_id: id.map(|id| words(id)),
+            request_id: id.map(words),
         };
-        ToolError::new(code, message).from_source(source).after(self.retry_after())
+        ToolError::new(code, message).caused_by(source).after(self.retry_after())
     }
 
     /// `Retry-After` in seconds (RFC 9110, 10.2.3); a date is not read.
@@ -268,6 +253,25 @@ pub(crate) fn encoded(text: &str) -> String {
     text.bytes()
         .map(|byte| if plain(byte) { char::from(byte).into() } else { format!("%{byte:02X}") })
         .collect()
+}
+
+/// The text behind percent signs and `+` (WHATWG URL, 5.1); a percent sign that begins no byte stays.
+pub(crate) fn decoded(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        let digit = |at: usize| after.get(at).and_then(|byte| char::from(*byte).to_digit(16));
+        rest = after;
+        bytes.push(match (first, digit(0), digit(1)) {
+            (b'%', Some(high), Some(low)) => {
+                rest = after.get(2..).unwrap_or_default();
+                u8::try_from(high * 16 + low).unwrap_or_default()
+            }
+            (b'+', ..) => b' ',
+            (other, ..) => *other,
+        });
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 /// A request, or the sentence that it cannot be written.

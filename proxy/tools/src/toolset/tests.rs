@@ -42,6 +42,7 @@ impl Tool for Trial {
             effect: Effect::Reads,
             limit: Duration::from_secs(30),
             aliases: &[],
+            without: &[],
         }
     }
 
@@ -51,11 +52,7 @@ impl Tool for Trial {
             "much" => Ok(Output { text: "x".repeat(MOST_BYTES) }),
             "fail" => Err(ToolError::new(Code::RateLimited, "too many of them")
                 .after(Some(Duration::from_millis(1500)))
-                .from_source(Source {
-                    service: "far".into(),
-                    status: Some(429),
-                    request_id: None,
-                })),
+                .caused_by(Source { service: "far".into(), status: Some(429), request_id: None })),
             _ => Ok(Output { text: input.how }),
         }
     }
