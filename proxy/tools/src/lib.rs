@@ -10,11 +10,14 @@ mod error;
 mod html;
 mod pace;
 mod schema;
+mod sets;
 mod tool;
 mod toolset;
 mod upstream;
 mod when;
 
+#[cfg(feature = "serve")]
+pub mod front;
 pub mod prometheus;
 pub mod web_search;
 
@@ -23,5 +26,6 @@ mod testing;
 
 pub use context::Context;
 pub use error::{Code, Source, ToolError};
+pub use sets::{SEPARATOR, Sets};
 pub use toolset::{Reply, Toolset};
 pub use upstream::SetupError;
