@@ -33,13 +33,13 @@ mod words;
 
 pub use self::choice::{
     Builtin, CloudDimension, CloudMode, Era, LogLevel, OtlpProtocol, PinAction, Prefix, Profile,
-    XrayMode,
+    SearchEngine, XrayMode,
 };
 pub use self::pins::{BadPins, PinFile};
 pub use self::report::{Mistake, Position, Report};
 pub use self::resolved::{
-    Auth, Aws, Breaker, CloudWatch, Config, Credentials, EnvValue, Issuer, Limits, Log, Otlp, Pins,
-    Retry, Server, Sessions, Shutdown, Target, TargetKind, Tool, Traces, Xray,
+    Auth, Aws, Breaker, CloudWatch, Config, Credentials, EnvValue, Issuer, Limits, Log, Otlp, Own,
+    Pins, Retry, Server, Sessions, Shutdown, Target, TargetKind, Tool, Tools, Traces, Xray,
 };
 pub use self::schema::schema;
 pub use self::secret::Secret;

@@ -6,6 +6,7 @@
 pub(crate) mod amounts;
 mod auth;
 mod aws;
+mod builtin;
 mod cloudwatch;
 mod log;
 mod pins;

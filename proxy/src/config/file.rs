@@ -16,7 +16,8 @@ use std::time::Duration;
 pub(crate) use self::server::{Names, Server};
 use super::address::{Address, Admin, Host, HttpUrl, Origin};
 use super::choice::{
-    Builtin, CloudDimension, CloudMode, Era, LogLevel, OtlpProtocol, Prefix, Profile, XrayMode,
+    Builtin, CloudDimension, CloudMode, Era, LogLevel, OtlpProtocol, Prefix, Profile, SearchEngine,
+    XrayMode,
 };
 use super::ordered::Ordered;
 use super::reference::{EnvText, SecretRef};
@@ -224,7 +225,11 @@ pub(crate) struct Target {
     pub(crate) mcp: Option<Http>,
     /// An MCP server run as a child process.
     pub(crate) stdio: Option<Stdio>,
-    /// What the gateway shows the target; `mcp` targets.
+    /// Where what a built-in target asks is: Prometheus, or a search engine that is not where it always is.
+    pub(crate) url: Option<Text<HttpUrl>>,
+    /// Which search engine; `builtin: web_search`. Default `duckduckgo`.
+    pub(crate) engine: Option<SearchEngine>,
+    /// What the gateway shows the target; `mcp` targets, and what a built-in one asks.
     pub(crate) credentials: Option<Credentials>,
     /// Without it there are no lists and no readiness. Default `false`.
     pub(crate) required: Option<bool>,

@@ -4,6 +4,7 @@
 //! configuration, and a mistake for every secret that could not be had. It always
 //! finishes; with mistakes on the list its result must not be used.
 
+mod builtin;
 mod cloudwatch;
 mod pins;
 mod servers;
