@@ -7,6 +7,7 @@ pub(crate) mod cloudwatch;
 pub(crate) mod pins;
 mod servers;
 mod target;
+mod tools;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;

@@ -34,15 +34,15 @@ mod words;
 
 pub use self::choice::{
     Algorithm, Builtin, CloudDimension, CloudMode, Era, LogLevel, OtlpProtocol, PinAction, Prefix,
-    Profile, XrayMode,
+    Profile, SearchEngine, XrayMode,
 };
 pub use self::keys::{KeyEntry, KeyFile};
 pub use self::pins::{BadPins, PinFile};
 pub use self::report::{Mistake, Position, Report};
 pub use self::resolved::{
     Audit, AuditCopy, Auth, Aws, Breaker, CloudWatch, Config, Credentials, Durable, EnvValue,
-    Issuer, Keys, Limits, Log, Otlp, Pins, Rate, Retry, Server, Sessions, Shutdown, Target,
-    TargetKind, Tool, Traces, Xray,
+    Issuer, Keys, Limits, Log, Otlp, Own, Pins, Rate, Retry, Server, Sessions, Shutdown, Target,
+    TargetKind, Tool, Tools, Traces, Xray,
 };
 pub use self::schema::schema;
 pub use self::secret::Secret;

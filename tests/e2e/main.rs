@@ -77,6 +77,8 @@ mod subscribe;
 #[cfg(test)]
 mod tasks;
 #[cfg(test)]
+mod tools;
+#[cfg(test)]
 mod trace;
 #[cfg(test)]
 mod xray;

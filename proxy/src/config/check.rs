@@ -7,6 +7,7 @@ pub(crate) mod amounts;
 mod audit;
 mod auth;
 mod aws;
+mod builtin;
 mod cloudwatch;
 mod log;
 mod pins;

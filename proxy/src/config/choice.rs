@@ -130,6 +130,23 @@ pub enum Builtin {
     Clock,
     /// Tells about the gateway itself.
     Gateway,
+    /// Asks a Prometheus.
+    Prometheus,
+    /// Searches the web.
+    WebSearch,
+}
+
+/// The search engines of `web_search`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SearchEngine {
+    /// DuckDuckGo's page without scripts; no key, and a captcha when it is asked often.
+    #[default]
+    Duckduckgo,
+    /// A SearXNG of one's own that allows the format `json`.
+    Searxng,
+    /// The Brave Search API; needs a key.
+    Brave,
 }
 
 /// The forms of OTLP.

@@ -6,8 +6,8 @@
 //! Keys the schema requires are optional in the types: a missing one has been
 //! reported, and the rest of its mapping is still checked.
 
-mod claims;
 mod audit;
+mod claims;
 mod pins;
 mod rate;
 mod server;
@@ -16,14 +16,14 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use std::time::Duration;
 
-pub(crate) use self::claims::{ClaimRule, Claims, Fetch};
 pub(crate) use self::audit::Audit;
+pub(crate) use self::claims::{ClaimRule, Claims, Fetch};
 pub(crate) use self::rate::RateRule;
 pub(crate) use self::server::{Names, Server};
 use super::address::{Address, Admin, Host, HttpUrl, Origin};
 use super::choice::{
     Algorithm, Builtin, CloudDimension, CloudMode, Era, LogLevel, OtlpProtocol, Prefix, Profile,
-    XrayMode,
+    SearchEngine, XrayMode,
 };
 use super::ordered::Ordered;
 use super::reference::{EnvText, SecretRef};
@@ -256,7 +256,11 @@ pub(crate) struct Target {
     pub(crate) mcp: Option<Http>,
     /// An MCP server run as a child process.
     pub(crate) stdio: Option<Stdio>,
-    /// What the gateway shows the target; `mcp` targets.
+    /// Where what a built-in target asks is: Prometheus, or a search engine that is not where it always is.
+    pub(crate) url: Option<Text<HttpUrl>>,
+    /// Which search engine; `builtin: web_search`. Default `duckduckgo`.
+    pub(crate) engine: Option<SearchEngine>,
+    /// What the gateway shows the target; `mcp` targets, and what a built-in one asks.
     pub(crate) credentials: Option<Credentials>,
     /// Without it there are no lists and no readiness. Default `false`.
     pub(crate) required: Option<bool>,

@@ -4,8 +4,9 @@
 //! configuration, and a mistake for every secret that could not be had. It always
 //! finishes; with mistakes on the list its result must not be used.
 
-mod claims;
 mod audit;
+mod builtin;
+mod claims;
 mod cloudwatch;
 mod keys;
 mod pins;

@@ -14,8 +14,8 @@ use toolgate_mcp::contract::Actions;
 use toolgate_telemetry::RateScope;
 
 use super::choice::{
-    Algorithm, Builtin, CloudDimension, CloudMode, Era, LogLevel, OtlpProtocol, Prefix, Profile,
-    XrayMode,
+    Algorithm, CloudDimension, CloudMode, Era, LogLevel, OtlpProtocol, Prefix, Profile,
+    SearchEngine, XrayMode,
 };
 use super::keys::KeyFile;
 use super::pins::PinFile;
@@ -201,8 +201,10 @@ pub struct Target {
 /// How a target is reached.
 #[derive(Debug, Clone)]
 pub enum TargetKind {
-    /// Part of this program.
-    Builtin(Builtin),
+    /// Part of this program, and of the gateway itself.
+    Builtin(Own),
+    /// Part of this program: tools that ask somebody else.
+    Tools(Tools),
     /// An MCP server over HTTP.
     Mcp {
         /// Its endpoint, absolute.
@@ -220,6 +222,36 @@ pub enum TargetKind {
         env: Vec<(String, EnvValue)>,
         /// Working directory; `None` is the gateway's own.
         cwd: Option<PathBuf>,
+    },
+}
+
+/// What the gateway itself can be asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Own {
+    /// The time.
+    Clock,
+    /// How it and its targets are.
+    Gateway,
+}
+
+/// A set of tools, and whom they ask.
+#[derive(Debug, Clone)]
+pub enum Tools {
+    /// Those of a Prometheus.
+    Prometheus {
+        /// Where it is.
+        url: Uri,
+        /// What it is shown.
+        credentials: Option<Credentials>,
+    },
+    /// That of a search engine.
+    WebSearch {
+        /// Which one.
+        engine: SearchEngine,
+        /// Where it is, if not where it always is.
+        url: Option<Uri>,
+        /// What it is shown.
+        credentials: Option<Credentials>,
     },
 }
 
