@@ -8,7 +8,7 @@
 //! tells. No alarm looks further back than a day, so the slowest burn is left to Prometheus.
 
 use toolgate_telemetry_catalog::query::{Query, Series, Window};
-use toolgate_telemetry_catalog::{Key, Slo, access, gateway, target};
+use toolgate_telemetry_catalog::{Key, Slo, access, audit, gateway, target};
 
 use crate::Severity;
 use crate::alerts::calls::{MANY, SOME, enough, failing, refused};
@@ -62,6 +62,7 @@ pub fn cloud_rules() -> Vec<CloudRule> {
         target_down(),
         calls_shed(),
         telemetry_dropping(),
+        audit_lost(),
     ]
 }
 
@@ -184,4 +185,11 @@ fn telemetry_dropping() -> CloudRule {
     let lost = Series::of(&access::ITEMS).is(Key::Outcome, "dropped");
     let part = CloudPart::over(Query::increase(lost, window).sum().above(0.0), window).times(2);
     CloudRule::one("TelemetryDropping", Severity::Ticket, "Telemetry is lost.", part)
+}
+
+fn audit_lost() -> CloudRule {
+    let window = Window::minutes(5);
+    let lost = Query::increase(Series::of(&audit::LOST), window).sum().above(0.0);
+    let part = CloudPart::over(lost, window);
+    CloudRule::one("AuditLost", Severity::Page, "The audit log loses records.", part)
 }

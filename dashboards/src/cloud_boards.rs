@@ -9,7 +9,7 @@
 
 use serde_json::Value;
 use toolgate_telemetry_catalog::query::{Query, Series, Window};
-use toolgate_telemetry_catalog::{Key, access, fields, gateway, target};
+use toolgate_telemetry_catalog::{Key, access, audit, fields, gateway, target};
 
 use crate::boards::{FAILED, SYSTEM};
 use crate::{CloudBoard, LogTable, Panel, Shown, Unfit, Widget};
@@ -150,6 +150,7 @@ fn overview() -> Vec<Widget> {
     let lost =
         Panel::lines("Lost telemetry", Shown::Count, "Items of telemetry that were dropped.")
             .ask("dropped", Query::increase(lost, PANEL).sum())
+            .ask("audit records", Query::increase(Series::of(&audit::LOST), PANEL).sum())
             .limits(1.0, 100.0);
     let panels = [calls, share, why, latency("Latency"), targets, own, tools, up, lost];
     panels.into_iter().map(Widget::Metrics).collect()

@@ -7,19 +7,25 @@ pub(crate) mod cloudwatch;
 pub(crate) mod pins;
 mod servers;
 mod target;
+mod tools;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use toolgate_admit::authn::{AuthConfig, Authenticator, IssuerConfig, Profile};
+use toolgate_admit::authn::{ApiKeys, AuthConfig, Authenticator, IssuerConfig, Profile};
 use toolgate_admit::{OriginConfig, RpcConfig, Servers};
 use toolgate_call::{Policy, Principal, RetryPlan};
+use toolgate_fetch::{Fetcher, Ground};
+use toolgate_guard::{LocalBuckets, Rate, RateRule};
 use toolgate_mcp::{
     McpConfig, Prefix, Registry, Router, SessionConfig, Sessions, ToolRule, Watches,
 };
-use toolgate_telemetry::{AccessLogTo, OtlpConfig, Protocol, SpansTo, Telemetry, TraceConfig};
+use toolgate_telemetry::audit::{AuditConfig, Fsync, Rotation};
+use toolgate_telemetry::{
+    AccessLogTo, OtlpConfig, Protocol, SpansTo, Telemetry, TraceConfig, Word as _,
+};
 
 pub use target::{Backend, Far};
 
@@ -36,6 +42,8 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 const PAGE: usize = 1000;
 /// Bytes of access log that may wait to be written.
 const LOG_BUFFER: usize = 4 * 1024 * 1024;
+/// Buckets of rate limits, 100 bytes each.
+const BUCKETS: usize = 100_000;
 /// Label sets of histograms before tools share one.
 const HISTOGRAM_SETS: usize = 2000;
 
@@ -80,9 +88,31 @@ pub fn telemetry(config: &Config, cloud: &Cloud) -> std::io::Result<Arc<Telemetr
         buffer_bytes: LOG_BUFFER,
         histogram_sets: HISTOGRAM_SETS,
         traces: traces(&config.traces, cloud)?,
+        audit: config.audit.as_ref().map(audit),
         cloudwatch: config.cloudwatch.as_ref().map(cloudwatch::kept),
         version: env!("CARGO_PKG_VERSION").to_owned(),
     })
+}
+
+fn audit(audit: &config::Audit) -> AuditConfig {
+    AuditConfig {
+        path: audit.file.clone(),
+        required: audit.required,
+        fsync: match audit.durable {
+            config::Durable::First => Fsync::Always,
+            config::Durable::Every(time) => Fsync::Interval(time),
+            config::Durable::Sometime => Fsync::Never,
+        },
+        rotation: Rotation {
+            bytes: audit.file_bytes,
+            age: audit.file_age,
+            files: audit.keep,
+            kept_bytes: audit.keep_bytes,
+        },
+        buffer: audit.buffer,
+        outcomes: audit.outcomes,
+        copied: audit.copy.is_some(),
+    }
 }
 
 fn traces(traces: &config::Traces, cloud: &Cloud) -> std::io::Result<TraceConfig> {
@@ -122,7 +152,8 @@ pub fn assemble(
     inherited: Vec<(String, String)>,
 ) -> anyhow::Result<Assembly> {
     let facts = Facts::new(inherited);
-    let auth = authenticator(config, callers, telemetry)?;
+    let fetcher = Arc::new(Fetcher::new(Ground::new(config.fetch_allow.iter().cloned())));
+    let auth = authenticator(config, callers, telemetry, &fetcher)?;
     let policy = Arc::new(policy(config, callers));
     let watches: Arc<Watches> = Arc::default();
     let mut backends = Vec::with_capacity(config.targets.len());
@@ -169,13 +200,36 @@ pub fn assemble(
             keep_alive: KEEP_ALIVE,
         },
         policy,
+        explain: Arc::new(toolgate_guard::Plainly),
         registry,
         concurrency: config.limits.concurrency,
         streams: config.limits.streams,
+        rates: rates(config),
+        buckets: Arc::new(LocalBuckets::new(BUCKETS, Arc::clone(telemetry))),
         router,
         lifecycle: Arc::default(),
     };
     Ok(Assembly { parts, backends, facts })
+}
+
+/// Each rule goes by what it says: gateways with the same rules mean the same buckets.
+fn rates(config: &Config) -> Vec<RateRule> {
+    let rule = |rate: &config::Rate| RateRule {
+        name: Arc::from(format!(
+            "{} {}/{:?}/{} {} {}",
+            rate.per.word(),
+            rate.calls,
+            rate.every,
+            rate.burst,
+            rate.target.as_deref().unwrap_or("*"),
+            rate.tool.as_deref().unwrap_or("*"),
+        )),
+        per: rate.per,
+        rate: Rate { calls: rate.calls, every: rate.every, burst: rate.burst },
+        target: rate.target.as_deref().map(Arc::from),
+        tool: rate.tool.as_deref().map(Arc::from),
+    };
+    config.limits.rates.iter().map(rule).collect()
 }
 
 /// The origin that clients see. A port of 0 was given by the system.
@@ -190,6 +244,7 @@ fn authenticator(
     config: &Config,
     callers: &Callers,
     telemetry: &Arc<Telemetry>,
+    fetcher: &Arc<Fetcher>,
 ) -> anyhow::Result<Arc<Authenticator>> {
     let bound = match callers {
         Callers::Network(bound) => *bound,
@@ -203,6 +258,7 @@ fn authenticator(
     let public = public_url(config, bound);
     let auth = AuthConfig {
         issuers: config.auth.issuers.iter().map(issuer).collect(),
+        keys: config.auth.keys.as_ref().map(api_keys),
         resource: format!("{public}/mcp"),
         metadata_url: format!("{public}/.well-known/oauth-protected-resource/mcp"),
         gateway_scopes: config.auth.scopes.iter().map(String::as_str).collect(),
@@ -210,8 +266,13 @@ fn authenticator(
         claims: Vec::new(),
         token_bytes: config.limits.token_bytes,
         cached_tokens: config.limits.cached_tokens,
+        fetcher: Arc::clone(fetcher),
     };
     Ok(Authenticator::new(auth, Arc::clone(telemetry))?)
+}
+
+fn api_keys(keys: &config::Keys) -> ApiKeys {
+    ApiKeys::new(keys.pepper.expose().as_bytes(), keys.held.held())
 }
 
 fn issuer(issuer: &config::Issuer) -> IssuerConfig {
@@ -228,6 +289,8 @@ fn issuer(issuer: &config::Issuer) -> IssuerConfig {
         jwks_url: issuer.jwks_url.as_ref().map(ToString::to_string),
         discovery_url: issuer.discovery_url.as_ref().map(ToString::to_string),
         leeway: issuer.leeway,
+        algorithms: issuer.algorithms.iter().map(|alg| alg.as_str().to_owned()).collect(),
+        claims: issuer.claims.clone(),
     }
 }
 

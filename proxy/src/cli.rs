@@ -6,7 +6,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::commands::audit::Audit;
 use crate::commands::call::CallArgs;
+use crate::commands::keys::Keys;
 use crate::commands::pins::Pins;
 use crate::commands::stdio::StdioArgs;
 use crate::commands::token::TokenArgs;
@@ -46,6 +48,12 @@ pub enum Command {
     /// See and approve what the targets say of their tools.
     #[command(subcommand)]
     Pins(Pins),
+    /// Make, list and revoke API keys.
+    #[command(subcommand)]
+    Keys(Keys),
+    /// Look whether an audit log is whole, or what it says.
+    #[command(subcommand)]
+    Audit(Audit),
     /// Change for a while how much a running gateway says in its log.
     LogLevel(LogLevelArgs),
     /// Print the JSON Schema of the configuration, for editors.
@@ -57,7 +65,7 @@ pub enum Command {
 #[command(after_help = "Example:\n  toolgate serve --config toolgate.yaml\n\n\
     SIGTERM or SIGINT drains: no new connections, calls in flight finish, then exit 0.\n\
     A second SIGINT quits at once. SIGHUP opens the access log again, after it was renamed,\n\
-    and reads the pins file again.\n\
+    and reads the pins file and the key file again.\n\
     SIGUSR1 writes the records of the last calls to a file beside the access log.")]
 pub struct ServeArgs {
     /// The configuration.

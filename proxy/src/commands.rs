@@ -3,15 +3,18 @@
 //! Enters: parsed arguments. Leaves: an exit code. Never: another command's work.
 
 pub mod apply;
+pub mod audit;
 pub mod call;
 pub mod check;
 pub mod dev;
 pub mod files;
+pub mod keys;
 pub mod log_level;
 pub mod pins;
 pub mod serve;
 pub mod stdio;
 pub mod token;
+mod whole;
 
 use std::io::Write;
 

@@ -11,6 +11,7 @@ mod choice;
 pub mod code;
 mod expand;
 mod file;
+mod keys;
 mod near;
 mod ordered;
 mod pins;
@@ -32,14 +33,16 @@ mod units;
 mod words;
 
 pub use self::choice::{
-    Builtin, CloudDimension, CloudMode, Era, LogLevel, OtlpProtocol, PinAction, Prefix, Profile,
-    XrayMode,
+    Algorithm, Builtin, CloudDimension, CloudMode, Era, LogLevel, OtlpProtocol, PinAction, Prefix,
+    Profile, SearchEngine, XrayMode,
 };
+pub use self::keys::{KeyEntry, KeyFile};
 pub use self::pins::{BadPins, PinFile};
 pub use self::report::{Mistake, Position, Report};
 pub use self::resolved::{
-    Auth, Aws, Breaker, CloudWatch, Config, Credentials, EnvValue, Issuer, Limits, Log, Otlp, Pins,
-    Retry, Server, Sessions, Shutdown, Target, TargetKind, Tool, Traces, Xray,
+    Audit, AuditCopy, Auth, Aws, Breaker, CloudWatch, Config, Credentials, Durable, EnvValue,
+    Issuer, Keys, Limits, Log, Otlp, Own, Pins, Rate, Retry, Server, Sessions, Shutdown, Target,
+    TargetKind, Tool, Tools, Traces, Xray,
 };
 pub use self::schema::schema;
 pub use self::secret::Secret;

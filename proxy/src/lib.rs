@@ -13,6 +13,7 @@ pub mod stack;
 
 pub mod assembly;
 pub mod facts;
+pub mod keys;
 pub mod pins;
 pub mod run;
 

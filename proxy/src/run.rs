@@ -22,6 +22,7 @@ use crate::assembly::{self, Assembly, Backend, Callers, Far};
 use crate::cloud::Cloud;
 use crate::config::Config;
 use crate::facts::Facts;
+use crate::keys::Keyring;
 use crate::pins::Pinning;
 use crate::stack::{Parts, stack};
 
@@ -58,6 +59,8 @@ pub struct Gateway {
     pub telemetry: Arc<Telemetry>,
     /// The pins file, if there is one.
     pub pins: Option<Arc<Pinning>>,
+    /// The key file, if there is one.
+    pub keys: Option<Arc<Keyring>>,
     /// What goes to CloudWatch and what it may cost, in words; `None` when nothing does.
     pub cloudwatch: Option<String>,
     drain: Drain,
@@ -70,6 +73,8 @@ pub struct Gateway {
     exporting: Option<JoinHandle<()>>,
     /// Sends numbers to CloudWatch until telemetry is closed.
     publishing: Option<JoinHandle<()>>,
+    /// Sends copies of audit records until the audit log is closed.
+    copying: Option<JoinHandle<()>>,
     grace: Duration,
 }
 
@@ -104,13 +109,13 @@ impl Gateway {
         let (mcp, callers) = given.mcp.callers()?;
         let admin = given.admin.as_ref().map(TcpListener::local_addr).transpose()?;
         let cloud = Cloud::find(config).await?;
-        let telemetry =
-            assembly::telemetry(config, &cloud).context("the access log cannot be opened")?;
+        let telemetry = assembly::telemetry(config, &cloud).context("a log cannot be opened")?;
         let Assembly { parts, backends, facts } =
             assembly::assemble(config, &callers, &telemetry, given.inherited)?;
         let exporter = telemetry.exporter().map_err(anyhow::Error::msg)?;
         let exporting = exporter.map(|task| toolgate_telemetry::spawn("export", task));
         let (cloudwatch, publishing) = publish(config, &cloud, &telemetry)?.unzip();
+        let copying = copy(config, &cloud, &telemetry)?;
         let mut background = background(&parts, &backends);
         cloud.start(&telemetry, &mut background);
         let (stop_admin, stopped) = oneshot::channel();
@@ -121,6 +126,11 @@ impl Gateway {
         parts.auth.start().await;
         let pinned = |pins| Arc::new(Pinning::new(pins, &parts.registry, &telemetry));
         let pins = config.pins.as_ref().map(pinned);
+        let keys = config.auth.keys.as_ref();
+        let keys = keys.map(|keys| Arc::new(Keyring::new(&keys.file, &parts.auth, &telemetry)));
+        if let Some(keys) = keys.clone().filter(|_| mcp.is_some()) {
+            background.spawn(keys.watch());
+        }
         let (drain, drained) = toolgate_accept::drain(Arc::clone(&parts.lifecycle));
         let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
         let lanes = Arc::new(Lanes::start(cores).context("no threads for connections")?);
@@ -131,6 +141,7 @@ impl Gateway {
             facts,
             telemetry,
             pins,
+            keys,
             cloudwatch,
             drain,
             lanes,
@@ -140,6 +151,7 @@ impl Gateway {
             background,
             exporting,
             publishing,
+            copying,
             grace: config.shutdown.grace,
         })
     }
@@ -177,9 +189,12 @@ impl Gateway {
         }
         while ending.join_next().await.is_some() {}
         self.telemetry.close();
+        let telemetry = Arc::clone(&self.telemetry);
+        let finished = within("the audit log", move || telemetry.close_audit()).await && finished;
         tokio::join!(
             last(self.exporting, LAST_SPANS, "the collector did not take the last spans in time"),
             last(self.publishing, LAST_NUMBERS, "CloudWatch did not take the last numbers in time"),
+            last(self.copying, LAST_NUMBERS, "the last audit records were not copied in time"),
         );
         // The admin server goes last, so that a drain can be watched.
         let _stopped = self.stop_admin.send(());
@@ -201,6 +216,18 @@ fn publish(
     let line = sink.line(telemetry.cloud_estimate(config.targets.len(), None));
     tracing::info!("CloudWatch: {line}");
     Ok(Some((line, toolgate_telemetry::spawn("cloudwatch", task))))
+}
+
+/// Starts to copy the audit log.
+fn copy(
+    config: &Config,
+    cloud: &Cloud,
+    telemetry: &Telemetry,
+) -> anyhow::Result<Option<JoinHandle<()>>> {
+    let to = config.audit.as_ref().and_then(|audit| audit.copy.as_ref());
+    let Some((to, audit)) = to.zip(telemetry.audit()) else { return Ok(None) };
+    let task = audit.copier(cloud.audit_to(to)?);
+    Ok(task.map(|task| toolgate_telemetry::spawn("audit", task)))
 }
 
 /// Waits for the end of a task that sends, but no longer than so long.

@@ -13,7 +13,9 @@ use toolgate_admit::{
     Servers,
 };
 use toolgate_call::{Lifecycle, Policy};
-use toolgate_guard::{ConcurrencyLayer, ScopeLayer};
+use toolgate_guard::{
+    AuditLayer, Buckets, ConcurrencyLayer, Explain, RateLayer, RateRule, ScopeLayer,
+};
 use toolgate_mcp::{Registry, Router};
 use toolgate_telemetry::Telemetry;
 use tower::{Service, ServiceBuilder};
@@ -33,12 +35,18 @@ pub struct Parts {
     pub rpc: RpcConfig,
     /// Who may do what.
     pub policy: Arc<Policy>,
+    /// Says for the audit log why the rules decided as they did.
+    pub explain: Arc<dyn Explain>,
     /// All targets and their tools.
     pub registry: Arc<Registry>,
     /// Calls at once.
     pub concurrency: usize,
     /// Streams of sessions at once.
     pub streams: usize,
+    /// How often.
+    pub rates: Vec<RateRule>,
+    /// Where tokens are kept for that.
+    pub buckets: Arc<dyn Buckets>,
     /// Chooses the way.
     pub router: Router,
     /// How far the gateway has got in stopping.
@@ -58,9 +66,10 @@ pub fn stack(
 + Sync
 + 'static {
     let Parts { telemetry, origin, auth, rpc, policy, router, lifecycle, .. } = parts;
-    let Parts { concurrency, streams, servers, .. } = parts;
+    let Parts { concurrency, streams, servers, explain, rates, buckets, .. } = parts;
     let (sessions, directory) = (router.clone(), Arc::new(router.clone()));
     let negotiated = Negotiated::new(move |id, caller| sessions.negotiated(id, caller));
+    let audit = AuditLayer::new(Arc::clone(&telemetry), explain);
     ServiceBuilder::new()
         // Names the request, starts its ledger; writes its record when the last byte is out.
         .layer(RecordLayer { telemetry: Arc::clone(&telemetry), lifecycle: Arc::clone(&lifecycle) })
@@ -77,10 +86,16 @@ pub fn stack(
             lifecycle,
             negotiated,
         })
+        // What is refused from here on is written down.
+        .layer(audit.clone())
         // May this principal use the gateway, and this tool? Call → Permitted.
         .layer(ScopeLayer::new(policy, directory, Arc::clone(&telemetry)))
+        // Not too often? One token out of each bucket that is about the call.
+        .layer(RateLayer::new(rates, buckets, Arc::clone(&telemetry)))
         // Is there room? The permit is held until the last byte.
         .layer(ConcurrencyLayer::new(concurrency, streams, telemetry))
+        // What is let through is written down before it goes on.
+        .layer(audit)
         // To one target, to all, or answered here. Behind each target: `reach`, then `target`.
         .service(router)
 }

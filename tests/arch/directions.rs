@@ -8,16 +8,18 @@ use crate::members::{Built, Member};
 const CALL: &str = "toolgate-call";
 const CATALOG: &str = "toolgate-telemetry-catalog";
 const TELEMETRY: &str = "toolgate-telemetry";
+const FETCH: &str = "toolgate-fetch";
 const TELEMETRY_AWS: &str = "toolgate-telemetry-aws";
+const TOOLS: &str = "toolgate-tools";
 const PROXY: &str = "toolgate";
 const TESTS: &str = "toolgate-tests";
 
 /// What a stage of the proxy stands on.
-const UNDER_A_STAGE: &[&str] = &[CALL, TELEMETRY];
+const UNDER_A_STAGE: &[&str] = &[CALL, TELEMETRY, FETCH];
 
 /// The members that speak HTTP.
-const SPEAKS_HTTP: [&str; 6] =
-    [PROXY, TESTS, TELEMETRY, "toolgate-accept", "toolgate-admit", "toolgate-target"];
+const SPEAKS_HTTP: [&str; 8] =
+    [PROXY, TESTS, TELEMETRY, TOOLS, FETCH, "toolgate-accept", "toolgate-admit", "toolgate-target"];
 
 /// The stages between the two HTTP planes.
 const SEES_NO_HTTP: [&str; 3] = ["toolgate-guard", "toolgate-mcp", "toolgate-reach"];
@@ -76,7 +78,8 @@ fn upwards(member: &Member, members: &[Member]) -> Vec<String> {
 
 fn below(name: &str) -> Option<Below> {
     Some(match name {
-        CALL => Below::These(&[]),
+        // The tools know nothing of the gateway: the assembly hands them in.
+        CALL | FETCH | TOOLS => Below::These(&[]),
         CATALOG => Below::These(&[CALL]),
         TELEMETRY_AWS => Below::These(&[CALL, TELEMETRY]),
         TELEMETRY => Below::These(&[CALL, CATALOG]),

@@ -7,6 +7,8 @@ mod apply;
 #[cfg(test)]
 mod asks;
 #[cfg(test)]
+mod audit;
+#[cfg(test)]
 mod auth;
 #[cfg(test)]
 mod batch;
@@ -37,6 +39,8 @@ mod headers;
 #[cfg(test)]
 mod input;
 #[cfg(test)]
+mod keys;
+#[cfg(test)]
 mod ledger;
 #[cfg(test)]
 mod list;
@@ -50,6 +54,8 @@ mod logs;
 mod peers;
 #[cfg(test)]
 mod pins;
+#[cfg(test)]
+mod rates;
 #[cfg(test)]
 mod recorder;
 #[cfg(test)]
@@ -70,6 +76,8 @@ mod stdio;
 mod subscribe;
 #[cfg(test)]
 mod tasks;
+#[cfg(test)]
+mod tools;
 #[cfg(test)]
 mod trace;
 #[cfg(test)]

@@ -104,7 +104,9 @@ impl Gateway {
             path.display()
         );
         let file = scratch.write("toolgate.yaml", &(head + config))?;
-        let mut command = Command::new(toolgate);
+        // As on a disk that is full, a file that may not grow gives an error, and no signal.
+        let mut command = Command::new("sh");
+        command.args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\""]).arg(toolgate);
         command.arg("serve").arg("--config").arg(file).envs(env.iter().copied());
         let process = Process::start("toolgate", &mut command, &scratch)?;
         let mut gateway = Self { process, scratch, listen, admin };
@@ -194,6 +196,14 @@ impl Gateway {
             Ok(first)
         })
         .await
+    }
+
+    /// Lets its files grow to so many bytes and no further; `None`: as far as they like.
+    ///
+    /// # Errors
+    /// When it has ended already.
+    pub fn limit_files(&self, bytes: Option<u64>) -> Result<()> {
+        self.process.limit_files(bytes)
     }
 
     /// What it wrote to standard error so far.

@@ -11,6 +11,7 @@ pub mod herald;
 pub mod hook;
 pub mod issuer;
 pub mod mix;
+pub mod page;
 pub mod process;
 pub mod prometheus;
 pub mod scrape;

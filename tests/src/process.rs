@@ -12,7 +12,7 @@ use std::process::{ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use anyhow::{Context, Result, bail};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
@@ -88,6 +88,19 @@ impl Process {
         let id = self.child.id().with_context(|| format!("{} has ended", self.name))?;
         let pid = i32::try_from(id).ok().and_then(Pid::from_raw).context("no process id")?;
         kill_process(pid, signal).with_context(|| format!("signalling {}", self.name))
+    }
+
+    /// Lets its files grow to so many bytes and no further; `None`: as far as they like. It must not
+    /// mind `SIGXFSZ`.
+    ///
+    /// # Errors
+    /// When it has ended already.
+    pub fn limit_files(&self, bytes: Option<u64>) -> Result<()> {
+        let id = self.child.id().with_context(|| format!("{} has ended", self.name))?;
+        let pid = i32::try_from(id).ok().and_then(Pid::from_raw).context("no process id")?;
+        let limit = Rlimit { current: bytes, maximum: None };
+        prlimit(Some(pid), Resource::Fsize, limit).context("limiting the size of files")?;
+        Ok(())
     }
 
     /// Waits for its end.

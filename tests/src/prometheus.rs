@@ -87,6 +87,12 @@ impl Prometheus {
         self.process.check()
     }
 
+    /// Where it is.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
     /// A page of its API.
     ///
     /// # Errors

@@ -3,7 +3,7 @@
 //! Enters: nothing. Leaves: alerts. Never: silence when nothing is left that could speak.
 
 use toolgate_telemetry_catalog::query::{Over, Query, Series, Window, scrape};
-use toolgate_telemetry_catalog::{Key, access, gateway, process};
+use toolgate_telemetry_catalog::{Key, access, audit, gateway, process};
 
 use super::{increase, rate};
 use crate::alert::{Alert, Severity};
@@ -13,7 +13,16 @@ use crate::scene::{Scene, Values};
 const LOST: f64 = 0.001;
 
 pub(super) fn alerts() -> Vec<Alert> {
-    vec![absent(), down(), restarting(), descriptors(), dropping(), overflow(), slow_scrape()]
+    vec![
+        absent(),
+        down(),
+        restarting(),
+        descriptors(),
+        dropping(),
+        audit_lost(),
+        overflow(),
+        slow_scrape(),
+    ]
 }
 
 fn alert(id: &'static str, severity: Severity, query: Query) -> Alert {
@@ -87,6 +96,17 @@ fn dropping() -> Alert {
         .says("More than 0.1 % of {signal} is lost.")
         .fires(scene(60.0), &[log])
         .silent(scene(1.0))
+}
+
+fn audit_lost() -> Alert {
+    let why = [Key::Reason];
+    let query = increase(Series::of(&audit::LOST), 10, &why).above(0.0);
+    let full = [(Key::Reason, "disk_full")];
+    let scene = |step| Scene::new(15).with(&audit::LOST, &full, Values::Rising(step));
+    alert("AuditLost", Severity::Page, query)
+        .says("The audit log loses records: {reason}.")
+        .fires(scene(1.0), &full)
+        .silent(scene(0.0))
 }
 
 fn overflow() -> Alert {

@@ -3,7 +3,7 @@
 //! Enters: nothing. Leaves: the board. Never: a subject or a client.
 
 use toolgate_telemetry_catalog::query::{Query, Series};
-use toolgate_telemetry_catalog::{Key, auth};
+use toolgate_telemetry_catalog::{Key, auth, gateway};
 
 use super::{level, quantile, rate};
 use crate::{Board, Panel, Row, Shown, Variable};
@@ -64,6 +64,7 @@ fn keys() -> Vec<Panel> {
     let refresh =
         Panel::lines("Refreshes", Shown::PerSecond, "By what they came to, and why made.")
             .ask("", refresh)
+            .ask("file of API keys", rate(Series::of(&gateway::KEYS_RELOADS), &[Key::Outcome]))
             .wide(6);
     let times = Series::of(&auth::JWKS_REFRESH_DURATION).chosen(Key::Issuer);
     let times = Panel::lines("Duration of refreshes, p95", Shown::Seconds, "By issuer.")

@@ -135,6 +135,8 @@ fn capacity() -> Vec<Panel> {
         .wide(6);
     let shed = Panel::lines("Refused at a limit", Shown::PerSecond, "Calls shed, by whose limit.")
         .ask("", rate(Series::of(&gateway::SHED), &[Key::Scope]))
+        .ask("too often:", rate(Series::of(&gateway::RATE_LIMITED), &[Key::Scope]))
+        .ask("buckets forgotten", rate(Series::of(&gateway::BUCKETS_EVICTED), &[]))
         .wide(6);
     let files = level(Series::of(&process::OPEN_FDS), &[]);
     let process = Panel::lines("Process", Shown::Share, "Descriptors in use; processors used.")

@@ -4,7 +4,7 @@
 //! boards can be believed.
 
 use toolgate_telemetry_catalog::query::{Query, Series, scrape};
-use toolgate_telemetry_catalog::{Key, access, process};
+use toolgate_telemetry_catalog::{Key, access, audit, process};
 
 use super::{level, mean, quantile, rate};
 use crate::{Board, Panel, Row, Shown};
@@ -18,6 +18,7 @@ pub(super) fn board() -> Board {
         variables: Vec::new(),
         rows: vec![
             Row { title: "Is anything lost?", panels: losses() },
+            Row { title: "The audit log", panels: audit_log() },
             Row { title: "Traces", panels: traces() },
             Row { title: "The process", panels: process() },
         ],
@@ -52,6 +53,28 @@ fn losses() -> Vec<Panel> {
         .limits(1.0, 5.0)
         .wide(12);
     vec![made, dropped, series, up, times]
+}
+
+fn audit_log() -> Vec<Panel> {
+    let records = Panel::stacked("Audit records", Shown::PerSecond, "By what they are about.")
+        .ask("", rate(Series::of(&audit::RECORDS), &[Key::Kind]));
+    let lost =
+        Panel::lines("Audit records lost", Shown::PerSecond, "By why; 0 is what it must be.")
+            .ask("", rate(Series::of(&audit::LOST), &[Key::Reason]))
+            .limits(0.01, 1.0);
+    let sync =
+        Panel::lines("Making records durable", Shown::Seconds, "Calls wait for it, by default.")
+            .ask("p95", quantile(0.95, Series::of(&audit::SYNC_DURATION), &[]))
+            .limits(0.025, 0.1);
+    let size = Panel::lines("Audit log", Shown::Bytes, "The largest file, and what waits for it.")
+        .ask("file", Query::latest(&audit::FILE_SIZE).max_by(&[]))
+        .ask("waiting", Query::latest(&audit::QUEUE_SIZE).max_by(&[]))
+        .wide(12);
+    let last =
+        Panel::lines("Last audit record", Shown::Count, "Its number, by gateway the highest.")
+            .ask("number", Query::latest(&audit::LAST_SEQUENCE).max_by(&[]))
+            .wide(12);
+    vec![records, lost, sync, size, last]
 }
 
 fn traces() -> Vec<Panel> {

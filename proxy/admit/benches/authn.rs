@@ -20,7 +20,8 @@ use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use serde_json::json;
 use tokio::runtime::Runtime;
-use toolgate_admit::authn::{AuthConfig, Authenticator, IssuerConfig, Profile};
+use toolgate_admit::authn::{AuthConfig, Authenticator, ClaimRules, IssuerConfig, Profile};
+use toolgate_fetch::{Fetcher, Ground};
 use toolgate_telemetry::Telemetry;
 
 const ISSUER: &str = "https://cognito-idp.eu-central-1.amazonaws.com/eu-central-1_Example00";
@@ -62,6 +63,7 @@ fn world(cached_tokens: usize) -> (Runtime, Arc<Authenticator>, HeaderMap) {
     let runtime = runtime.expect("a runtime");
     let entered = runtime.enter();
     let config = AuthConfig {
+        keys: None,
         issuers: vec![IssuerConfig {
             name: "cognito".into(),
             profile: Profile::Cognito { clients: vec!["4f1qexample0client0id00000".into()] },
@@ -69,6 +71,8 @@ fn world(cached_tokens: usize) -> (Runtime, Arc<Authenticator>, HeaderMap) {
             jwks_url: Some(publish(&pair)),
             discovery_url: None,
             leeway: Duration::from_secs(30),
+            algorithms: Vec::new(),
+            claims: ClaimRules::default(),
         }],
         resource: "https://gate.test/mcp".into(),
         metadata_url: "https://gate.test/.well-known/oauth-protected-resource".into(),
@@ -77,6 +81,7 @@ fn world(cached_tokens: usize) -> (Runtime, Arc<Authenticator>, HeaderMap) {
         claims: Vec::new(),
         token_bytes: 8192,
         cached_tokens,
+        fetcher: Arc::new(Fetcher::new(Ground::default())),
     };
     let auth = Authenticator::new(config, Telemetry::for_tests()).expect("a good configuration");
     drop(entered);

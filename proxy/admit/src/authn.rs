@@ -6,7 +6,7 @@
 //! decision on what the caller may do (that is `guard`'s).
 
 mod audience;
-mod bearer;
+pub(crate) mod bearer;
 mod cache;
 mod challenge;
 mod claims;
@@ -17,6 +17,8 @@ mod fetch;
 mod issuer;
 mod jwks;
 mod jws;
+mod keys;
+mod rules;
 mod source;
 
 #[cfg(test)]
@@ -30,6 +32,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue};
 use tokio::task::JoinSet;
 use toolgate_call::{ClaimKind, Principal, Refusal, Server};
+use toolgate_fetch::{Fetcher, Ground};
 use toolgate_telemetry::{AuthResult, CacheEvent, RefreshCause, Telemetry};
 
 use audience::Reach;
@@ -37,11 +40,13 @@ use cache::{Cache, Digest, Entry};
 use challenge::Told;
 use claims::Claims;
 use denial::Denial;
-use fetch::Fetcher;
 use issuer::Issuer;
 use jws::Jws;
+use keys::Keys;
 
 pub use config::{AuthConfig, ConfigError, IssuerConfig, Profile, ServerAuth};
+pub use keys::{ApiKey, ApiKeys, ISSUER as KEYS_ISSUER, KeyHash, Minted};
+pub use rules::{ClaimRule, ClaimRules, ClaimTest};
 
 /// Seconds since the epoch. A function, so that tests need not wait for a token to expire.
 type Now = Arc<dyn Fn() -> u64 + Send + Sync>;
@@ -59,7 +64,7 @@ struct Pace {
 
 /// What all issuers share.
 struct Shared {
-    fetcher: Fetcher,
+    fetcher: Arc<Fetcher>,
     telemetry: Arc<Telemetry>,
     now: Now,
     pace: Pace,
@@ -75,6 +80,7 @@ pub struct Authenticator {
     /// Who everyone is, and whether that is a decision to count.
     everyone: Option<(Arc<Principal>, bool)>,
     issuers: Vec<Arc<Issuer>>,
+    keys: Option<Keys>,
     cache: Cache,
     /// What callers are told: of the gateway as a whole, then of each server; nothing when
     /// authentication is off.
@@ -92,7 +98,9 @@ impl Authenticator {
     /// A configuration that no token could ever satisfy, or that is ambiguous; the message says
     /// what to change.
     pub fn new(config: AuthConfig, telemetry: Arc<Telemetry>) -> Result<Arc<Self>, ConfigError> {
-        Self::with(config, Shared::new(telemetry, Arc::new(system_now), Pace::STANDARD))
+        let fetcher = Arc::clone(&config.fetcher);
+        let shared = Shared::new(telemetry, Arc::new(system_now), Pace::STANDARD);
+        Self::with(config, Shared { fetcher, ..shared })
     }
 
     /// An authenticator that lets everyone in as [`Principal::anonymous`]. For loopback only.
@@ -111,6 +119,7 @@ impl Authenticator {
         Arc::new(Self {
             everyone: Some(everyone),
             issuers: Vec::new(),
+            keys: None,
             cache: Cache::new(0),
             told: Vec::new(),
             token_bytes: 0,
@@ -134,9 +143,14 @@ impl Authenticator {
         for issuer in &issuers {
             shared.telemetry.auth.configured(&issuer.name);
         }
+        let keys = config.keys.as_ref().map(Keys::new);
+        if keys.is_some() {
+            shared.telemetry.auth.known(keys::ISSUER);
+        }
         Ok(Arc::new(Self {
             everyone: None,
             issuers,
+            keys,
             cache: Cache::new(config.cached_tokens),
             told,
             token_bytes: config.token_bytes,
@@ -166,6 +180,13 @@ impl Authenticator {
         tasks
     }
 
+    /// Takes these API keys from now on, and no others. Without keys in the configuration, none.
+    pub fn take_keys(&self, keys: &[ApiKey]) {
+        if let Some(held) = &self.keys {
+            held.take(keys);
+        }
+    }
+
     /// The principal of a token that was verified before and is good at that server (`None`: at the
     /// gateway as a whole): the hot path. No principal says nothing about the token; ask
     /// [`Authenticator::verify`].
@@ -182,7 +203,12 @@ impl Authenticator {
             return Some(Arc::clone(everyone));
         }
         let began = Instant::now();
-        let token = bearer::token(headers, self.token_bytes).ok()?;
+        let token = self.token(headers).ok()?;
+        if let Some(keys) = self.keys_for(token) {
+            let principal = keys.principal(token, (self.shared.now)()).ok()?;
+            self.count_key(began);
+            return Some(principal);
+        }
         let principal = self.remembered(&cache::digest(token), server)?;
         self.count_hit(&principal, began);
         Some(principal)
@@ -230,6 +256,21 @@ impl Authenticator {
         self.told(server).map(|told| told.metadata.clone())
     }
 
+    fn token<'a>(&self, headers: &'a HeaderMap) -> Result<&'a str, Denial> {
+        bearer::presented(headers, self.token_bytes, self.keys.is_some())
+    }
+
+    /// The keys, if that is one and any are taken.
+    fn keys_for(&self, token: &str) -> Option<&Keys> {
+        self.keys.as_ref().filter(|_| Keys::claims(token))
+    }
+
+    fn count_key(&self, began: Instant) {
+        let auth = &self.shared.telemetry.auth;
+        auth.request(keys::ISSUER, AuthResult::Ok);
+        auth.verified(began.elapsed(), false);
+    }
+
     fn told(&self, server: Option<&Server>) -> Option<&Told> {
         self.told.get(server.map_or(0, |server| server.number + 1))
     }
@@ -240,7 +281,12 @@ impl Authenticator {
         server: Option<&Server>,
         began: Instant,
     ) -> Result<Arc<Principal>, Denial> {
-        let token = bearer::token(headers, self.token_bytes)?;
+        let token = self.token(headers)?;
+        if let Some(keys) = self.keys_for(token) {
+            let principal = keys.principal(token, (self.shared.now)())?;
+            self.count_key(began);
+            return Ok(principal);
+        }
         let digest = cache::digest(token);
         if let Some(principal) = self.remembered(&digest, server) {
             self.count_hit(&principal, began);
@@ -320,7 +366,8 @@ impl Pace {
 
 impl Shared {
     fn new(telemetry: Arc<Telemetry>, now: Now, pace: Pace) -> Self {
-        Self { fetcher: Fetcher::new(), telemetry, now, pace, claims: Vec::new() }
+        let fetcher = Arc::new(Fetcher::new(Ground::default()));
+        Self { fetcher, telemetry, now, pace, claims: Vec::new() }
     }
 }
 
@@ -331,10 +378,14 @@ async fn check(
     issuer: &Arc<Issuer>,
     shared: &Arc<Shared>,
 ) -> Result<(Principal, u64, Reach), Denial> {
+    if !issuer.algorithms.contains(&jws.alg) {
+        return Err(jws::bad_algorithm(jws.alg.as_str(), &issuer.algorithms));
+    }
     let ring = issuer.ring_with(&jws.kid, shared).await?;
     let key = ring.key(&jws.kid).ok_or_else(|| issuer::unknown_kid(&jws.kid))?;
     key.verify(jws)?;
     let reach = claims.check(&issuer.rules, (shared.now)())?;
+    issuer.rules.claims.check(jws.payload)?;
     let claimed = custom::read(jws.payload, &shared.claims)?;
     let principal = Principal { claims: claimed, ..claims.principal(&issuer.name)? };
     Ok((principal, ring.generation, reach))

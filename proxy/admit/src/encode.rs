@@ -102,6 +102,7 @@ pub(crate) fn whole(cx: &Context, answer: &Answer, guards: Guards) -> Response<B
         detail: None,
         status: status.as_u16(),
         streamed: false,
+        denied_by: None,
     });
     let mut response = Response::new(Body::whole(bytes));
     *response.status_mut() = status;
@@ -146,6 +147,7 @@ fn accepted(cx: &Context) -> Response<Body> {
         detail: None,
         status: status.as_u16(),
         streamed: false,
+        denied_by: None,
     });
     let mut response = Response::new(Body::empty());
     *response.status_mut() = status;
@@ -157,7 +159,13 @@ fn stream(cx: &Context, body: SseBody) -> Response<Body> {
     if cx.is_endless() {
         // Nobody waits for its end: whoever brings it about, it ended well.
         cx.exchange.ledger.enter(Phase::Write);
-        cx.exchange.end(Ending { outcome: Outcome::OK, detail: None, status: 200, streamed: true });
+        cx.exchange.end(Ending {
+            outcome: Outcome::OK,
+            detail: None,
+            status: 200,
+            streamed: true,
+            denied_by: None,
+        });
     }
     let phases = cx.exchange.ledger.phases_at(Instant::now());
     let mut response = events(Body::sse(body));

@@ -10,8 +10,8 @@ use std::time::Instant;
 use http::{HeaderValue, Request};
 use toolgate_call::trace::{Claims, Said};
 use toolgate_call::{
-    Ledger, Lifecycle, Method, Outcome, Phase, Principal, RawJson, Reason, Refusal, Server, Trace,
-    Version,
+    Case, Ledger, Lifecycle, Method, Outcome, Phase, Principal, RawJson, Reason, Refusal, Server,
+    Trace, Version,
 };
 use toolgate_telemetry::{ActiveRequest, Beginning, CallRecord, Telemetry};
 
@@ -54,6 +54,8 @@ pub(crate) struct Ending {
     pub(crate) detail: Option<String>,
     pub(crate) status: u16,
     pub(crate) streamed: bool,
+    /// The rule by which the request was turned away before it was read.
+    pub(crate) denied_by: Option<&'static str>,
 }
 
 /// Writes the record when it is dropped: it lives in the future, then in the response's body.
@@ -135,6 +137,7 @@ impl Exchange {
             detail: Some(detail),
             status,
             streamed: self.streamed.load(Relaxed),
+            denied_by: None,
         }
     }
 
@@ -176,7 +179,19 @@ impl Ending {
             detail: Some(refusal.operator_detail().unwrap_or(refusal.message()).to_owned()),
             status,
             streamed,
+            denied_by: rule(refusal.case()),
         }
+    }
+}
+
+/// The rule, of what is turned away for who calls or from where.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the others say what is wrong with a request")]
+const fn rule(case: Case) -> Option<&'static str> {
+    match case {
+        Case::TokenMissing | Case::TokenInvalid | Case::KeysUnavailable => Some("authentication"),
+        Case::Host => Some("hosts"),
+        Case::Origin => Some("origins"),
+        _ => None,
     }
 }
 

@@ -153,6 +153,7 @@ fn ended_well(request: &Request<Incoming>, status: StatusCode) {
             detail: None,
             status: status.as_u16(),
             streamed: false,
+            denied_by: None,
         });
     }
 }

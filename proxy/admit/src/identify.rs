@@ -13,6 +13,7 @@ use toolgate_call::{Phase, Principal, Refusal};
 use tower::{Layer, Service};
 
 use crate::authn::Authenticator;
+use crate::authn::bearer::API_KEY;
 use crate::exchange::Exchange;
 use crate::{Answering, Body, discard, refuse};
 
@@ -89,6 +90,7 @@ where
 
 fn identified(request: &mut Request<Incoming>, principal: Arc<Principal>) {
     request.headers_mut().remove(header::AUTHORIZATION);
+    request.headers_mut().remove(API_KEY);
     if let Some(exchange) = Exchange::of(request) {
         exchange.principal.get_or_init(|| principal);
     }

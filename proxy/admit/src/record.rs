@@ -15,8 +15,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, header};
 use toolgate_call::trace::{self, Claims, Remote};
-use toolgate_call::{Lifecycle, Peer, Refusal};
+use toolgate_call::{Lifecycle, Method, Peer, Refusal, Ruling};
 use toolgate_telemetry::Telemetry;
+use toolgate_telemetry::audit::{AuditDecision, AuditDenial};
 use tower::{Layer, Service};
 
 use crate::exchange::{Exchange, Finisher};
@@ -93,12 +94,42 @@ where
                 Ok(response) => response?,
                 Err(panic) => broken(&finisher.exchange, &*panic),
             };
+            turned_away(&finisher).await;
             if let Ok(value) = HeaderValue::from_str(&finisher.exchange.request_id) {
                 response.headers_mut().insert(REQUEST_ID, value);
             }
             Ok(response.map(|body| body.recorded(finisher)))
         })
     }
+}
+
+/// A request that was turned away before anything behind saw it is written down before its caller
+/// hears of it.
+async fn turned_away(Finisher { exchange, telemetry, .. }: &Finisher) {
+    let Some(audit) = telemetry.audit() else { return };
+    let Some(ending) = exchange.ending.get() else { return };
+    let Some((rule, reason)) = ending.denied_by.zip(ending.outcome.reason) else { return };
+    if exchange.ledger.ruling().is_some() {
+        return;
+    }
+    exchange.ledger.rule(Ruling::Denied);
+    let words = ending.detail.as_deref().unwrap_or_default();
+    let method = exchange.request.get().map_or(Method::Other, |asked| asked.method);
+    let trace = exchange.place(telemetry, None, None);
+    let decision = AuditDecision {
+        denied: Some(AuditDenial { reason, words, explanation: None }),
+        rule,
+        principal: exchange.principal.get().map(|principal| &**principal),
+        peer: exchange.peer,
+        server: exchange.server().map(|server| &*server.name),
+        method: method.label(),
+        name: None,
+        plan: None,
+        request_id: &exchange.request_id,
+        trace: Some(trace.own.trace),
+    };
+    // It is refused in any case; the loss was counted.
+    let _lost = audit.decided(&decision).settled().await;
 }
 
 /// The host that the caller wrote, without a copy over HTTP/1.1.

@@ -96,7 +96,7 @@ pub(crate) fn wire(case: Case, era: Era) -> (StatusCode, i64) {
         Case::TokenMissing | Case::TokenInvalid => (StatusCode::UNAUTHORIZED, 401),
         Case::ScopeMissing | Case::PolicyDenied => (StatusCode::FORBIDDEN, 403),
         Case::RateLimited => (StatusCode::TOO_MANY_REQUESTS, 429),
-        Case::Overloaded | Case::ShuttingDown | Case::KeysUnavailable => {
+        Case::Overloaded | Case::ShuttingDown | Case::KeysUnavailable | Case::AuditUnavailable => {
             (StatusCode::SERVICE_UNAVAILABLE, 503)
         }
         Case::Internal => (StatusCode::INTERNAL_SERVER_ERROR, INTERNAL),
@@ -208,7 +208,7 @@ pub fn table() -> String {
 }
 
 /// Every case that is not a target's.
-const CASES: [Case; 34] = [
+const CASES: [Case; 35] = [
     Case::Path,
     Case::HttpMethod,
     Case::Host,
@@ -243,6 +243,7 @@ const CASES: [Case; 34] = [
     Case::Internal,
     Case::Overloaded,
     Case::ShuttingDown,
+    Case::AuditUnavailable,
 ];
 
 fn is_target_reason(reason: Reason) -> bool {

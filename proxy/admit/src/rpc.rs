@@ -302,6 +302,7 @@ impl Line {
             session: decoded.session,
             principal: Arc::clone(exchange.principal.get()?),
             server: exchange.server.get().map(Arc::clone),
+            peer: exchange.peer,
             request_id: Arc::clone(&exchange.request_id),
             deadline: Deadline::after(Instant::now(), self.layer.config.ceiling),
             ledger: Arc::clone(&exchange.ledger),

@@ -176,7 +176,8 @@ impl SseBody {
         let (ending, bytes) = match end {
             Ok(answer) => {
                 let outcome = Outcome::of(Ok(answer));
-                let ending = Ending { outcome, detail: None, status: 200, streamed: true };
+                let ending =
+                    Ending { outcome, detail: None, status: 200, streamed: true, denied_by: None };
                 let noted = self.cx.observed(answer);
                 (ending, message(self.cx.id.as_ref(), noted.as_ref().unwrap_or(answer)))
             }

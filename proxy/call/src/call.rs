@@ -3,6 +3,7 @@
 //! Enters: what `admit` found in an HTTP request. Leaves: the same, with HTTP left behind. Never:
 //! a value that was not checked; never the token.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::{
@@ -42,6 +43,8 @@ pub struct Call {
     pub principal: Arc<Principal>,
     /// Of which server; `None`: of the gateway as a whole.
     pub server: Option<Arc<Server>>,
+    /// The address it came from, if it came over a network.
+    pub peer: Option<IpAddr>,
     /// The gateway's id of this request, echoed as `X-Request-Id`.
     pub request_id: Arc<str>,
     /// When an answer is of no use any more.

@@ -83,6 +83,17 @@ pub struct Ledger {
     plan: OnceLock<Arc<Plan>>,
     bytes_in: AtomicU64,
     bytes_out: AtomicU64,
+    /// What the audit log says of the call: see [`Ruling`].
+    ruling: AtomicU8,
+}
+
+/// What stands in the audit log of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ruling {
+    /// That it was let through.
+    Allowed,
+    /// That it was refused.
+    Denied,
 }
 
 // === impl Phase ===
@@ -193,6 +204,7 @@ impl Ledger {
             plan: OnceLock::new(),
             bytes_in: AtomicU64::new(0),
             bytes_out: AtomicU64::new(0),
+            ruling: AtomicU8::new(0),
         }
     }
 
@@ -296,6 +308,21 @@ impl Ledger {
     /// Counts bytes written to the caller.
     pub fn add_bytes_out(&self, bytes: usize) {
         self.bytes_out.fetch_add(bytes as u64, Relaxed);
+    }
+
+    /// The audit log has that of the call. The first word counts.
+    pub fn rule(&self, ruling: Ruling) {
+        let _first = self.ruling.compare_exchange(0, ruling as u8 + 1, Relaxed, Relaxed);
+    }
+
+    /// What the audit log has of the call, if anything.
+    #[must_use]
+    pub fn ruling(&self) -> Option<Ruling> {
+        match self.ruling.load(Relaxed) {
+            0 => None,
+            1 => Some(Ruling::Allowed),
+            _ => Some(Ruling::Denied),
+        }
     }
 
     /// Bytes of body read from, and written to, the caller.

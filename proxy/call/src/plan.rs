@@ -77,6 +77,9 @@ pub struct Plan {
     /// Whether it is held back from everybody: its definition is not the one that the operator has
     /// approved.
     pub quarantined: bool,
+    /// SHA-256 of the tool's canonical definition as its target gives it; `None`: not a tool, or not
+    /// listed yet.
+    pub definition: Option<[u8; 32]>,
 }
 
 // === impl Plan ===

@@ -70,6 +70,8 @@ reasons! {
     Overloaded = "overloaded", Gateway;
     /// The gateway is stopping.
     Shutdown = "shutdown", Gateway;
+    /// The audit log cannot take the record that every call must have.
+    AuditUnavailable = "audit_unavailable", Gateway;
     /// A retry was due, but the budget for retries is used up.
     RetryBudget = "retry_budget", Gateway;
     /// Nobody listens there.

@@ -81,6 +81,8 @@ pub enum Case {
     Overloaded,
     /// The gateway is stopping.
     ShuttingDown,
+    /// The call cannot be recorded, and must be.
+    AuditUnavailable,
     /// The way to the target, or the target, failed with this reason.
     Target(Reason),
 }
@@ -143,6 +145,7 @@ impl Case {
             Self::KeysUnavailable | Self::Internal => Reason::Internal,
             Self::Overloaded => Reason::Overloaded,
             Self::ShuttingDown => Reason::Shutdown,
+            Self::AuditUnavailable => Reason::AuditUnavailable,
             Self::Target(reason) => reason,
         }
     }

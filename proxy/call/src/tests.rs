@@ -31,6 +31,7 @@ pub(crate) fn tool(scopes: &[&str]) -> Plan {
         },
         concurrency: None,
         quarantined: false,
+        definition: None,
     }
 }
 

@@ -68,6 +68,7 @@ fn plan() -> Plan {
         },
         concurrency: None,
         quarantined: false,
+        definition: None,
     }
 }
 

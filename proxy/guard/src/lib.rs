@@ -3,11 +3,17 @@
 //! Enters: a decoded `Call`. Leaves: `Permitted` with the tool it is for, and a permit that lives
 //! as long as the reply. Never: talks to the network itself, and never decides anywhere else.
 
+mod audit;
 pub mod cedar;
 mod concurrency;
+mod rate;
 mod scope;
 
+pub use audit::{Audit, AuditLayer, Explain, Plainly};
 pub use concurrency::{Concurrency, ConcurrencyLayer};
+pub use rate::{
+    Buckets, LocalBuckets, Rate, RateLayer, RateLimit, RateRule, Take, Taken, Taking, Wait,
+};
 pub use scope::{Scope, ScopeLayer};
 
 use std::future::Future;

@@ -1,5 +1,7 @@
 //! What the gate promises.
 
+mod audit;
+
 use std::future::ready;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
@@ -16,7 +18,7 @@ use tower::{Layer, Service, ServiceExt, service_fn};
 
 use crate::{ConcurrencyLayer, Replying, ScopeLayer};
 
-fn call(method: Method, name: Option<&str>, scopes: &[&str]) -> Call {
+pub(crate) fn call(method: Method, name: Option<&str>, scopes: &[&str]) -> Call {
     let now = Instant::now();
     let mut principal = Principal::anonymous();
     principal.scopes = scopes.iter().copied().collect();
@@ -35,6 +37,7 @@ fn call(method: Method, name: Option<&str>, scopes: &[&str]) -> Call {
         session: SessionRef::None,
         principal: Arc::new(principal),
         server: None,
+        peer: None,
         request_id: Arc::from("r"),
         deadline: Deadline::after(now, Duration::from_secs(1)),
         ledger: Arc::new(Ledger::new(now)),
@@ -42,7 +45,7 @@ fn call(method: Method, name: Option<&str>, scopes: &[&str]) -> Call {
     }
 }
 
-fn plan(name: &str, scopes: &[&str]) -> Arc<Plan> {
+pub(crate) fn plan(name: &str, scopes: &[&str]) -> Arc<Plan> {
     Arc::new(Plan {
         kind: Kind::Tool,
         target: Arc::from("t"),
@@ -61,6 +64,7 @@ fn plan(name: &str, scopes: &[&str]) -> Arc<Plan> {
         },
         concurrency: None,
         quarantined: false,
+        definition: None,
     })
 }
 

@@ -314,6 +314,7 @@ impl Registry {
             retry: rule.retry.unwrap_or(spec.retry),
             concurrency: rule.concurrency,
             quarantined: item.is_some_and(|item| item.standing != Standing::Offered),
+            definition: tool.and_then(|tool| tool.definition),
         }
     }
 

@@ -52,6 +52,7 @@ fn plan() -> Plan {
         retry: retry(),
         concurrency: None,
         quarantined: false,
+        definition: None,
     }
 }
 
@@ -96,6 +97,7 @@ fn outbound(plan: &Arc<Plan>) -> Outbound {
         session: SessionRef::None,
         principal: Arc::new(Principal::anonymous()),
         server: None,
+        peer: None,
         request_id: Arc::from("r"),
         deadline: Deadline::after(now, Duration::from_secs(60)),
         ledger: Arc::clone(&ledger),

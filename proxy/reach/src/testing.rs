@@ -152,6 +152,7 @@ pub(crate) fn tool() -> Plan {
         retry: retry(3),
         concurrency: None,
         quarantined: false,
+        definition: None,
     }
 }
 
@@ -183,6 +184,7 @@ pub(crate) fn call_within(tool: Plan, left: Duration) -> Outbound {
         session: SessionRef::None,
         principal: Arc::new(Principal::anonymous()),
         server: None,
+        peer: None,
         request_id: Arc::from("r"),
         deadline: Deadline::after(now, left),
         ledger: Arc::clone(&ledger),

@@ -17,7 +17,7 @@ use toolgate_target::{
 };
 use toolgate_telemetry::{Shed, Telemetry};
 
-use super::retry;
+use super::{retry, tools};
 use crate::config::{self, Target, TargetKind};
 use crate::facts::Facts;
 
@@ -118,11 +118,15 @@ fn far_side(
     match &target.kind {
         TargetKind::Builtin(kind) => {
             let kind = match kind {
-                config::Builtin::Clock => Builtin::Clock,
-                config::Builtin::Gateway => Builtin::Gateway,
+                config::Own::Clock => Builtin::Clock,
+                config::Own::Gateway => Builtin::Gateway,
             };
             let facts: Arc<dyn toolgate_target::GatewayFacts> = Arc::<Facts>::clone(facts);
             Ok((TargetSvc::new(builtin(kind, Arc::clone(name), facts)), None))
+        }
+        TargetKind::Tools(whom) => {
+            let handed = tools::toolset(whom).with_context(|| format!("target `{name}`"))?;
+            Ok((TargetSvc::new(toolgate_target::tools(Arc::clone(name), handed)), None))
         }
         TargetKind::Mcp { url, era, credentials } => {
             let config = HttpConfig {

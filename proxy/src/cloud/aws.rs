@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use tokio::task::JoinSet;
+use toolgate_telemetry::audit::AuditSink;
 use toolgate_telemetry::{CloudSink, OtlpConfig, Protocol, Sampler, SpansTo, Telemetry};
-use toolgate_telemetry_aws::{Aws, AwsConfig, CloudWatch, Rules, Xray};
+use toolgate_telemetry_aws::{Aws, AwsConfig, CloudWatch, Logs, Rules, Xray};
 
 use crate::config::{self, CloudMode, Config, XrayMode};
 
@@ -42,7 +43,8 @@ impl Cloud {
     /// When no region is known.
     pub async fn find(config: &Config) -> anyhow::Result<Self> {
         let put = config.cloudwatch.as_ref().is_some_and(|cloud| cloud.mode == CloudMode::Put);
-        if config.traces.xray.is_none() && !put {
+        let copied = config.audit.as_ref().is_some_and(|audit| audit.copy.is_some());
+        if config.traces.xray.is_none() && !put && !copied {
             return Ok(Self { aws: None, xray: None });
         }
         let known = AwsConfig {
@@ -61,6 +63,15 @@ impl Cloud {
     pub fn metrics_to(&self, namespace: &str) -> anyhow::Result<(Arc<dyn CloudSink>, String)> {
         let aws = self.aws.as_ref().context("nobody asked for AWS")?;
         Ok((Arc::new(CloudWatch::new(aws, namespace)), aws.region().to_owned()))
+    }
+
+    /// Where copies of audit records go.
+    ///
+    /// # Errors
+    /// When the configuration does not ask for it.
+    pub fn audit_to(&self, copy: &config::AuditCopy) -> anyhow::Result<Arc<dyn AuditSink>> {
+        let aws = self.aws.as_ref().context("nobody asked for AWS")?;
+        Ok(Arc::new(Logs::new(aws, &copy.group, &copy.stream)))
     }
 
     /// Where spans go, if they go to AWS.

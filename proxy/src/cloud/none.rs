@@ -5,9 +5,10 @@
 use std::sync::Arc;
 
 use tokio::task::JoinSet;
+use toolgate_telemetry::audit::AuditSink;
 use toolgate_telemetry::{CloudSink, Sampler, SpansTo, Telemetry};
 
-use crate::config::Config;
+use crate::config::{AuditCopy, Config};
 
 /// Nothing.
 #[derive(Debug)]
@@ -32,6 +33,14 @@ impl Cloud {
     /// Always.
     pub fn metrics_to(&self, _namespace: &str) -> anyhow::Result<(Arc<dyn CloudSink>, String)> {
         anyhow::bail!("`cloudwatch.mode: put` needs a build with the feature `aws`")
+    }
+
+    /// Copies of audit records do not go to AWS.
+    ///
+    /// # Errors
+    /// Always.
+    pub fn audit_to(&self, _copy: &AuditCopy) -> anyhow::Result<Arc<dyn AuditSink>> {
+        anyhow::bail!("`audit.cloudwatch` needs a build with the feature `aws`")
     }
 
     /// Spans do not go to AWS.

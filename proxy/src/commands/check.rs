@@ -39,8 +39,8 @@ pub(crate) fn load(
     load_with(path, false, output, (out, err))
 }
 
-/// The same, for who is about to write the pins file, which may not be there yet.
-pub(crate) fn load_to_pin(
+/// The same, for who is about to write the pins file or the key file, which may not be there yet.
+pub(crate) fn load_to_write(
     path: &Path,
     output: Output,
     out: &mut dyn Write,
@@ -51,7 +51,7 @@ pub(crate) fn load_to_pin(
 
 fn load_with(
     path: &Path,
-    pins_may_lack: bool,
+    files_may_lack: bool,
     output: Output,
     (out, err): (&mut dyn Write, &mut dyn Write),
 ) -> Result<Config, Exit> {
@@ -66,7 +66,7 @@ fn load_with(
     match std::fs::read_to_string(path) {
         Ok(text) => {
             let folder = folder(path);
-            let outside = Outside { pins_may_lack, ..outside(&folder) };
+            let outside = Outside { files_may_lack, ..outside(&folder) };
             config::load(&text, &file, outside).map_err(&mut tell)
         }
         Err(error) => Err(tell(config::unreadable(&file, &error))),
@@ -80,7 +80,7 @@ pub(crate) fn outside(folder: &Path) -> Outside<'_> {
         read: &|file: &Path| std::fs::read_to_string(file),
         is_folder: &|folder: &Path| folder.is_dir(),
         folder,
-        pins_may_lack: false,
+        files_may_lack: false,
     }
 }
 

@@ -9,7 +9,6 @@ mod ask;
 mod render;
 #[cfg(test)]
 mod tests;
-mod write;
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -124,7 +123,7 @@ pub async fn run(
         Pins::Accept(args) => &args.common,
         Pins::Show(args) => &args.common,
     };
-    let load = if matches!(what, Pins::Show(_)) { check::load } else { check::load_to_pin };
+    let load = if matches!(what, Pins::Show(_)) { check::load } else { check::load_to_write };
     let config = match load(&common.config, common.output, out, err) {
         Ok(config) => config,
         Err(exit) => return exit,

@@ -129,11 +129,14 @@ impl Signals {
     }
 }
 
-/// Opens the access log again, and reads the pins file again on a thread that may wait for the disk.
+/// Opens the access log again, and reads the pins file and the key file again on a thread that may wait for the disk.
 async fn again(gateway: &Gateway) {
     gateway.telemetry.reopen_log();
     if let Some(pins) = gateway.pins.clone() {
         let _read = tokio::task::spawn_blocking(move || pins.read_again()).await;
+    }
+    if let Some(keys) = gateway.keys.clone() {
+        let _read = tokio::task::spawn_blocking(move || keys.read_again()).await;
     }
 }
 

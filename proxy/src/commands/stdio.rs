@@ -113,7 +113,7 @@ async fn within(args: &StdioArgs, err: &mut dyn Write) -> Exit {
     dump_on_panic(gateway.telemetry.recorder());
     let requests = config.limits.connections.saturating_sub(2).clamp(1, REQUESTS);
     let limits = Limits { line: config.limits.body, requests };
-    serve(gateway, gate, limits, signals).await
+    Box::pin(serve(gateway, gate, limits, signals)).await
 }
 
 async fn serve(gateway: Gateway, gate: Gate, limits: Limits, mut signals: Signals) -> Exit {

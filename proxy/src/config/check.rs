@@ -4,11 +4,14 @@
 //! outside the file; secrets are fetched by `resolve`.
 
 pub(crate) mod amounts;
+mod audit;
 mod auth;
 mod aws;
+mod builtin;
 mod cloudwatch;
 mod log;
 mod pins;
+mod rates;
 mod servers;
 mod targets;
 mod tools;
@@ -33,8 +36,10 @@ pub(crate) fn check(file: &File, review: &mut Review<'_>) {
     targets::check(file, review);
     tools::check(file, review);
     pins::check(file, review);
+    rates::check(file, review);
     servers::check(file, review);
     log::check(file, review);
+    audit::check(file, review);
     traces::check(file, review);
     aws::check(file, review);
     cloudwatch::check(file, review);

@@ -28,6 +28,58 @@ pub enum Profile {
     Oidc,
 }
 
+/// Signature algorithms of tokens (RFC 7518 section 3.1, RFC 8037); all of them are asymmetric.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+pub enum Algorithm {
+    /// RSA PKCS #1 v1.5 with SHA-256.
+    #[serde(rename = "RS256")]
+    Rs256,
+    /// RSA PKCS #1 v1.5 with SHA-384.
+    #[serde(rename = "RS384")]
+    Rs384,
+    /// RSA PKCS #1 v1.5 with SHA-512.
+    #[serde(rename = "RS512")]
+    Rs512,
+    /// RSA PSS with SHA-256.
+    #[serde(rename = "PS256")]
+    Ps256,
+    /// RSA PSS with SHA-384.
+    #[serde(rename = "PS384")]
+    Ps384,
+    /// RSA PSS with SHA-512.
+    #[serde(rename = "PS512")]
+    Ps512,
+    /// ECDSA on P-256.
+    #[serde(rename = "ES256")]
+    Es256,
+    /// ECDSA on P-384.
+    #[serde(rename = "ES384")]
+    Es384,
+    /// Ed25519.
+    #[serde(rename = "EdDSA")]
+    EdDsa,
+}
+
+// === impl Algorithm ===
+
+impl Algorithm {
+    /// Its name within tokens.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Rs256 => "RS256",
+            Self::Rs384 => "RS384",
+            Self::Rs512 => "RS512",
+            Self::Ps256 => "PS256",
+            Self::Ps384 => "PS384",
+            Self::Ps512 => "PS512",
+            Self::Es256 => "ES256",
+            Self::Es384 => "ES384",
+            Self::EdDsa => "EdDSA",
+        }
+    }
+}
+
 /// Which era of MCP a target speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -41,6 +93,35 @@ pub enum Era {
     Legacy,
 }
 
+/// What has a bucket of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum RatePer {
+    /// Each caller.
+    Principal,
+    /// Each tool, all callers together.
+    Tool,
+    /// Each target, all callers together.
+    Target,
+    /// Each server, all callers together.
+    Server,
+    /// The whole gateway.
+    Gateway,
+}
+
+/// When records of the audit log become durable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Fsync {
+    /// Before their calls go on.
+    #[default]
+    Always,
+    /// Every `fsync_every`.
+    Interval,
+    /// When the system wants to.
+    Never,
+}
+
 /// Targets that are part of this program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -49,6 +130,23 @@ pub enum Builtin {
     Clock,
     /// Tells about the gateway itself.
     Gateway,
+    /// Asks a Prometheus.
+    Prometheus,
+    /// Searches the web.
+    WebSearch,
+}
+
+/// The search engines of `web_search`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SearchEngine {
+    /// DuckDuckGo's page without scripts; no key, and a captcha when it is asked often.
+    #[default]
+    Duckduckgo,
+    /// A SearXNG of one's own that allows the format `json`.
+    Searxng,
+    /// The Brave Search API; needs a key.
+    Brave,
 }
 
 /// The forms of OTLP.

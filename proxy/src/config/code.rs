@@ -59,6 +59,8 @@ pub const NOT_BUILT: &str = "TG1026";
 pub const SERVER: &str = "TG1027";
 /// A pins file that cannot be used.
 pub const PINS: &str = "TG1030";
+/// A key file that cannot be used.
+pub const KEYS: &str = "TG1031";
 /// The configuration cannot be read, or the gateway cannot start.
 pub const START: &str = "TG2000";
 /// The schema and the reader disagree: a fault of this program.
@@ -94,5 +96,6 @@ pub const ALL: &[(&str, &str)] = &[
     (NOT_BUILT, "something that this build leaves out"),
     (SERVER, "a server that could never have what it is said to have"),
     (PINS, "a pins file that cannot be used"),
+    (KEYS, "a key file that cannot be used"),
     (INTERNAL, "a fault of this program, not of the file"),
 ];

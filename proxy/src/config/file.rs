@@ -6,17 +6,24 @@
 //! Keys the schema requires are optional in the types: a missing one has been
 //! reported, and the rest of its mapping is still checked.
 
+mod audit;
+mod claims;
 mod pins;
+mod rate;
 mod server;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::time::Duration;
 
+pub(crate) use self::audit::Audit;
+pub(crate) use self::claims::{ClaimRule, Claims, Fetch};
+pub(crate) use self::rate::RateRule;
 pub(crate) use self::server::{Names, Server};
 use super::address::{Address, Admin, Host, HttpUrl, Origin};
 use super::choice::{
-    Builtin, CloudDimension, CloudMode, Era, LogLevel, OtlpProtocol, Prefix, Profile, XrayMode,
+    Algorithm, Builtin, CloudDimension, CloudMode, Era, LogLevel, OtlpProtocol, Prefix, Profile,
+    SearchEngine, XrayMode,
 };
 use super::ordered::Ordered;
 use super::reference::{EnvText, SecretRef};
@@ -42,6 +49,8 @@ pub(crate) struct File {
     pub(crate) origins: Vec<Text<Origin>>,
     /// Who may call.
     pub(crate) auth: Auth,
+    /// What the gateway asks by itself: keys of issuers, tokens for targets.
+    pub(crate) fetch: Fetch,
     /// How tool names of different targets are kept apart. Default `always`.
     pub(crate) prefix: Option<Prefix>,
     /// Bounds on what callers can make the gateway hold.
@@ -67,6 +76,8 @@ pub(crate) struct File {
     pub(crate) servers: Ordered<Server>,
     /// Logs.
     pub(crate) log: Log,
+    /// Who was let do what, and who was not, on record. Absent: no such record.
+    pub(crate) audit: Option<Audit>,
     /// Traces.
     pub(crate) traces: Traces,
     /// Metrics in CloudWatch. Absent: none.
@@ -86,8 +97,22 @@ pub(crate) struct Auth {
     pub(crate) anonymous: Option<bool>,
     /// Whose tokens are taken.
     pub(crate) issuers: Vec<Issuer>,
+    /// API keys, for callers that have no issuer.
+    pub(crate) keys: Option<Keys>,
     /// Scopes every call needs, all of them.
     pub(crate) scopes: Vec<Text<Scope>>,
+}
+
+/// API keys of callers (`toolgate keys`).
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schemars(title = "`auth.keys`", extend("required" = ["file", "pepper"]))]
+pub(crate) struct Keys {
+    /// Where the hashes of the keys are; `toolgate keys create` makes it. It is read again when it changes.
+    #[schemars(length(min = 1))]
+    pub(crate) file: Option<String>,
+    /// What the hashes are made with, besides the keys: without it the file is of no use.
+    pub(crate) pepper: Option<Text<SecretRef>>,
 }
 
 /// Someone whose tokens are taken.
@@ -114,6 +139,10 @@ pub(crate) struct Issuer {
     pub(crate) audiences: Vec<String>,
     /// Clock difference forgiven, at most `60s`. Default `30s`.
     pub(crate) leeway: Option<Text<Duration>>,
+    /// How its tokens may be signed; each algorithm works with its own kind of key only. Absent: all of these.
+    pub(crate) algorithms: Vec<Algorithm>,
+    /// What else its tokens must say.
+    pub(crate) claims: Option<Claims>,
 }
 
 /// Bounds on what callers can make the gateway hold.
@@ -142,6 +171,9 @@ pub(crate) struct Limits {
     /// Verified tokens remembered. Default `10000`.
     #[schemars(range(min = 1, max = 10_000_000))]
     pub(crate) cached_tokens: Option<u32>,
+    /// How often callers may call; all rules hold that are about a call. Absent: as often as they like.
+    #[schemars(extend("maxItems" = 64))]
+    pub(crate) rates: Vec<RateRule>,
 }
 
 /// Sessions of MCP 2025-11-25 and earlier.
@@ -224,7 +256,11 @@ pub(crate) struct Target {
     pub(crate) mcp: Option<Http>,
     /// An MCP server run as a child process.
     pub(crate) stdio: Option<Stdio>,
-    /// What the gateway shows the target; `mcp` targets.
+    /// Where what a built-in target asks is: Prometheus, or a search engine that is not where it always is.
+    pub(crate) url: Option<Text<HttpUrl>>,
+    /// Which search engine; `builtin: web_search`. Default `duckduckgo`.
+    pub(crate) engine: Option<SearchEngine>,
+    /// What the gateway shows the target; `mcp` targets, and what a built-in one asks.
     pub(crate) credentials: Option<Credentials>,
     /// Without it there are no lists and no readiness. Default `false`.
     pub(crate) required: Option<bool>,

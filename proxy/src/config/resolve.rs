@@ -4,8 +4,13 @@
 //! configuration, and a mistake for every secret that could not be had. It always
 //! finishes; with mistakes on the list its result must not be used.
 
+mod audit;
+mod builtin;
+mod claims;
 mod cloudwatch;
+mod keys;
 mod pins;
+mod rates;
 mod servers;
 mod targets;
 mod traces;
@@ -57,8 +62,8 @@ pub struct Outside<'a> {
     pub is_folder: &'a dyn Fn(&Path) -> bool,
     /// Where the file lies: every relative path in it starts here.
     pub folder: &'a Path,
-    /// Whether a pins file that is not there is an empty one, for who is about to write it.
-    pub pins_may_lack: bool,
+    /// Whether a pins file or a key file that is not there is an empty one, for who is about to write it.
+    pub files_may_lack: bool,
 }
 
 /// A resolution under way.
@@ -86,7 +91,8 @@ pub(crate) fn resolve<'a>(
         admin: file.admin.as_ref().map_or(Some(DEFAULT_ADMIN), |admin| admin.0.0),
         hosts: file.hosts.iter().map(|host| host.0.0.clone()).collect(),
         origins: file.origins.iter().map(|origin| origin.0.0.clone()).collect(),
-        auth: auth(&file.auth, &resource),
+        auth: Auth { keys: resolver.keys(file.auth.keys.as_ref()), ..auth(&file.auth, &resource) },
+        fetch_allow: file.fetch.allow.iter().map(|host| host.0.0.clone()).collect(),
         prefix: file.prefix.unwrap_or_default(),
         limits: limits(&file.limits),
         sessions: resolver.sessions(&file.sessions),
@@ -99,6 +105,7 @@ pub(crate) fn resolve<'a>(
             level: file.log.level.unwrap_or_default(),
             sample: file.log.sample.unwrap_or(1.0),
         },
+        audit: resolver.audit(file.audit.as_ref()),
         traces: resolver.traces(&file.traces),
         cloudwatch: resolver.cloudwatch(file.cloudwatch.as_ref()),
         aws: aws(file.aws.as_ref()),
@@ -205,11 +212,14 @@ fn auth(written: &file::Auth, resource: &str) -> Auth {
             clients: issuer.clients.clone(),
             audiences,
             leeway: time(&issuer.leeway, Duration::from_secs(30)),
+            algorithms: issuer.algorithms.clone(),
+            claims: claims::claims(issuer.claims.as_ref()),
         })
     };
     Auth {
         anonymous: written.anonymous.unwrap_or(false),
         issuers: written.issuers.iter().filter_map(issuer).collect(),
+        keys: None,
         scopes: scopes(&written.scopes),
     }
 }
@@ -234,6 +244,7 @@ fn limits(written: &file::Limits) -> Limits {
         streams: count(written.streams, 1024),
         token_bytes: size(&written.token_bytes, 8 << 10),
         cached_tokens: count(written.cached_tokens, 10_000),
+        rates: written.rates.iter().filter_map(rates::rate).collect(),
     }
 }
 

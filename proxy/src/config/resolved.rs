@@ -8,12 +8,16 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use http::{HeaderName, Uri};
+use toolgate_admit::authn::ClaimRules;
 use toolgate_mcp::Sieve;
 use toolgate_mcp::contract::Actions;
+use toolgate_telemetry::RateScope;
 
 use super::choice::{
-    Builtin, CloudDimension, CloudMode, Era, LogLevel, OtlpProtocol, Prefix, Profile, XrayMode,
+    Algorithm, CloudDimension, CloudMode, Era, LogLevel, OtlpProtocol, Prefix, Profile,
+    SearchEngine, XrayMode,
 };
+use super::keys::KeyFile;
 use super::pins::PinFile;
 use super::secret::Secret;
 use super::words::{AccessLog, EmfFile};
@@ -35,6 +39,8 @@ pub struct Config {
     pub origins: Vec<String>,
     /// Who may call.
     pub auth: Auth,
+    /// Hosts of private networks that the gateway may ask by itself.
+    pub fetch_allow: Vec<String>,
     /// How tool names are kept apart.
     pub prefix: Prefix,
     /// Bounds on what callers can make the gateway hold.
@@ -51,6 +57,8 @@ pub struct Config {
     pub servers: Vec<Server>,
     /// Logs.
     pub log: Log,
+    /// The audit log; `None` is off.
+    pub audit: Option<Audit>,
     /// Traces.
     pub traces: Traces,
     /// Metrics in CloudWatch; `None` is off.
@@ -61,15 +69,28 @@ pub struct Config {
     pub shutdown: Shutdown,
 }
 
-/// Who may call: anonymous, or by token of one of the issuers; never both, never neither.
+/// Who may call: anonymous, or by token of one of the issuers, or by key; never both, never neither.
 #[derive(Debug, Clone)]
 pub struct Auth {
     /// Calls need no token.
     pub anonymous: bool,
     /// Whose tokens are taken.
     pub issuers: Vec<Issuer>,
+    /// API keys; `None`: none are taken.
+    pub keys: Option<Keys>,
     /// Scopes every call needs, all of them.
     pub scopes: Vec<String>,
+}
+
+/// API keys of callers.
+#[derive(Debug, Clone)]
+pub struct Keys {
+    /// The file, absolute.
+    pub file: PathBuf,
+    /// What the hashes are made with, besides the keys.
+    pub pepper: Secret,
+    /// What the file says.
+    pub held: KeyFile,
 }
 
 /// Someone whose tokens are taken.
@@ -91,6 +112,10 @@ pub struct Issuer {
     pub audiences: Vec<String>,
     /// Clock difference forgiven.
     pub leeway: Duration,
+    /// Signature algorithms taken; empty takes all.
+    pub algorithms: Vec<Algorithm>,
+    /// What else its tokens must say.
+    pub claims: ClaimRules,
 }
 
 /// Bounds on what callers can make the gateway hold.
@@ -112,6 +137,25 @@ pub struct Limits {
     pub token_bytes: usize,
     /// Verified tokens remembered.
     pub cached_tokens: usize,
+    /// How often callers may call, in the order of the file.
+    pub rates: Vec<Rate>,
+}
+
+/// How often callers may call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rate {
+    /// What has a bucket of its own.
+    pub per: RateScope,
+    /// So many calls
+    pub calls: u32,
+    /// in this time.
+    pub every: Duration,
+    /// So many at once.
+    pub burst: u32,
+    /// Only calls to this target.
+    pub target: Option<String>,
+    /// Only calls of this tool, by full name.
+    pub tool: Option<String>,
 }
 
 /// Sessions of MCP 2025-11-25 and earlier.
@@ -157,8 +201,10 @@ pub struct Target {
 /// How a target is reached.
 #[derive(Debug, Clone)]
 pub enum TargetKind {
-    /// Part of this program.
-    Builtin(Builtin),
+    /// Part of this program, and of the gateway itself.
+    Builtin(Own),
+    /// Part of this program: tools that ask somebody else.
+    Tools(Tools),
     /// An MCP server over HTTP.
     Mcp {
         /// Its endpoint, absolute.
@@ -176,6 +222,36 @@ pub enum TargetKind {
         env: Vec<(String, EnvValue)>,
         /// Working directory; `None` is the gateway's own.
         cwd: Option<PathBuf>,
+    },
+}
+
+/// What the gateway itself can be asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Own {
+    /// The time.
+    Clock,
+    /// How it and its targets are.
+    Gateway,
+}
+
+/// A set of tools, and whom they ask.
+#[derive(Debug, Clone)]
+pub enum Tools {
+    /// Those of a Prometheus.
+    Prometheus {
+        /// Where it is.
+        url: Uri,
+        /// What it is shown.
+        credentials: Option<Credentials>,
+    },
+    /// That of a search engine.
+    WebSearch {
+        /// Which one.
+        engine: SearchEngine,
+        /// Where it is, if not where it always is.
+        url: Option<Uri>,
+        /// What it is shown.
+        credentials: Option<Credentials>,
     },
 }
 
@@ -352,6 +428,51 @@ pub struct CloudWatch {
     pub tools: usize,
     /// Where lines go in mode `emf`.
     pub to: EmfFile,
+}
+
+/// The audit log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Audit {
+    /// The file.
+    pub file: PathBuf,
+    /// Whether a call that cannot be recorded is refused.
+    pub required: bool,
+    /// When records become durable.
+    pub durable: Durable,
+    /// Whether it is recorded how calls ended.
+    pub outcomes: bool,
+    /// Bytes of records that may wait.
+    pub buffer: usize,
+    /// Largest file, in bytes.
+    pub file_bytes: u64,
+    /// Oldest file; `None`: until it is full.
+    pub file_age: Option<Duration>,
+    /// Full files kept; `None`: all.
+    pub keep: Option<usize>,
+    /// Bytes of full files kept; `None`: all.
+    pub keep_bytes: Option<u64>,
+    /// Where copies go; `None`: nowhere.
+    pub copy: Option<AuditCopy>,
+}
+
+/// Where in CloudWatch Logs copies of records go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditCopy {
+    /// The log group.
+    pub group: String,
+    /// The log stream.
+    pub stream: String,
+}
+
+/// When records of the audit log become durable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Durable {
+    /// Before their calls go on.
+    First,
+    /// So often.
+    Every(Duration),
+    /// When the system wants to.
+    Sometime,
 }
 
 /// How the gateway stops.

@@ -16,8 +16,8 @@ fn env(name: &str) -> Option<String> {
     let value = match name {
         "COGNITO_POOL" => "us-east-1_AbCdEfGhI",
         "COGNITO_CLIENT" => "1h57kf5cpq17m0eml12example",
-        "GH_TOKEN" | "GITHUB_TOKEN" | "OTLP_KEY" => "ghp_from_the_environment",
-        "SESSION_KEY" => "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=",
+        "GH_TOKEN" | "GITHUB_TOKEN" | "OTLP_KEY" | "BRAVE_KEY" => "ghp_from_the_environment",
+        "SESSION_KEY" | "KEY_PEPPER" => "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=",
         "SHORT_KEY" => "too short",
         "BLANK" => "\n",
         "FORGOTTEN" => "changeme",
@@ -44,6 +44,10 @@ fn read(path: &Path) -> io::Result<String> {
         Some("/etc/toolgate/edited.pins.json") => {
             Ok(include_str!("tests/good.pins.json").replace("Finds issues", "Finds anything"))
         }
+        Some("/etc/toolgate/keys.json") => Ok(r#"{ "toolgate_keys": 1, "keys": [] }"#.to_owned()),
+        Some("/etc/toolgate/wrong.keys.json") => {
+            Ok(r#"{ "toolgate_keys": 1, "keys": [{ "id": "1" }] }"#.to_owned())
+        }
         _ => Err(io::Error::new(io::ErrorKind::NotFound, "no such file")),
     }
 }
@@ -55,7 +59,7 @@ fn outside() -> Outside<'static> {
         read: &read,
         is_folder: &|folder| !folder.ends_with("missing"),
         folder: Path::new("/etc/toolgate"),
-        pins_may_lack: false,
+        files_may_lack: false,
     }
 }
 

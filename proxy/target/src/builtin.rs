@@ -1,4 +1,4 @@
-//! Targets that are compiled in: `clock` and `gateway`.
+//! Targets that are compiled in: `clock`, `gateway`, and tools that are handed in.
 //!
 //! Enters: an `Outbound`. Leaves: a `Reply` in the shape of the modern era. Never: I/O, or a fact
 //! that was not handed in; an argument that is not in the schema is refused in words that a model
@@ -8,6 +8,7 @@ mod arguments;
 mod civil;
 mod clock;
 mod gateway;
+mod tools;
 
 use std::fmt;
 use std::future::Future;
@@ -22,6 +23,8 @@ use toolgate_call::{
 };
 
 use self::arguments::Arguments;
+
+pub use tools::{Asked, Coming, ToolResult, Tools, ToolsTarget, tools};
 
 /// Which of the built-in targets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

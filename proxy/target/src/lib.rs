@@ -18,7 +18,10 @@ mod retry;
 mod session;
 mod wire;
 
-pub use builtin::{Builtin, BuiltinTarget, GatewayFacts, TargetFact, builtin};
+pub use builtin::{
+    Asked, Builtin, BuiltinTarget, Coming, GatewayFacts, TargetFact, ToolResult, Tools,
+    ToolsTarget, builtin, tools,
+};
 pub use http::{HttpConfig, HttpTarget, UrlError};
 pub use stdio::lines::{Limits as LineLimits, Line, Lines};
 pub use stdio::{

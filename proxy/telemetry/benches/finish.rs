@@ -32,6 +32,7 @@ fn plan() -> Arc<Plan> {
         retry,
         concurrency: None,
         quarantined: false,
+        definition: None,
     })
 }
 

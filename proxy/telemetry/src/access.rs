@@ -28,6 +28,7 @@ pub(crate) use redact::redact;
 pub(crate) use sample::Sample;
 use sink::{Failed, Sink};
 pub(crate) use stamp::push as push_time;
+pub(crate) use text::{push_hex, push_number, push_text};
 
 thread_local! {
     /// Where a line is put together, so that the lock is held for a copy only.

@@ -64,6 +64,11 @@ impl AuthMetrics {
         self.refreshes(&row);
     }
 
+    /// Makes the series of callers that have no issuer, under that name.
+    pub fn known(&self, name: &str) {
+        self.issuer(name);
+    }
+
     /// A token was checked. `issuer` is the configured name, empty when the token names none.
     pub fn request(&self, issuer: &str, result: AuthResult) {
         self.issuer(issuer).requests.add(result);

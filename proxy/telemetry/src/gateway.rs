@@ -9,7 +9,7 @@ use std::time::Instant;
 use metrics::Gauge;
 use toolgate_call::{AskKind, Version};
 use toolgate_telemetry_catalog::{
-    ConnectionRejected, Direction, QuestionEnd, Refresh, SessionEvent, Shed, StreamEnd,
+    ConnectionRejected, Direction, QuestionEnd, RateScope, Refresh, SessionEvent, Shed, StreamEnd,
     gateway as family,
 };
 
@@ -29,10 +29,13 @@ pub struct GatewayMetrics {
     protocol: Pairs<Version, Direction>,
     translations: Counters<Direction>,
     shed: Counters<Shed>,
+    rate_limited: Counters<RateScope>,
+    buckets_evicted: Counter,
     sessions: Counters<SessionEvent>,
     questions: Pairs<AskKind, QuestionEnd>,
     parked: Gauge,
     pins_reloads: Counters<Refresh>,
+    keys_reloads: Counters<Refresh>,
 }
 
 /// A call in flight. Dropping it takes it off the gauge.
@@ -75,10 +78,13 @@ impl GatewayMetrics {
             protocol: Pairs::new(registry, &family::PROTOCOL_REQUESTS, &[]),
             translations: Counters::new(registry, &family::TRANSLATIONS, &[]),
             shed: Counters::new(registry, &family::SHED, &[]),
+            rate_limited: Counters::new(registry, &family::RATE_LIMITED, &[]),
+            buckets_evicted: registry.counter(&family::BUCKETS_EVICTED, &[]),
             sessions: Counters::new(registry, &family::SESSIONS, &[]),
             questions: Pairs::new(registry, &family::QUESTIONS, &[]),
             parked: registry.gauge(&family::PARKED, &[]),
             pins_reloads: Counters::new(registry, &family::PINS_RELOADS, &[]),
+            keys_reloads: Counters::new(registry, &family::KEYS_RELOADS, &[]),
         }
     }
 
@@ -121,6 +127,11 @@ impl GatewayMetrics {
         self.pins_reloads.add(if ok { Refresh::Ok } else { Refresh::Failed });
     }
 
+    /// The file of API keys was read again, or could not be.
+    pub fn keys_reloaded(&self, ok: bool) {
+        self.keys_reloads.add(if ok { Refresh::Ok } else { Refresh::Failed });
+    }
+
     /// A message was translated between the eras for that side.
     pub fn translated(&self, side: Direction) {
         self.translations.add(side);
@@ -129,6 +140,16 @@ impl GatewayMetrics {
     /// A call was refused because that limit of concurrency was met.
     pub fn shed(&self, scope: Shed) {
         self.shed.add(scope);
+    }
+
+    /// A call was refused because it came too soon after others.
+    pub fn rate_limited(&self, scope: RateScope) {
+        self.rate_limited.add(scope);
+    }
+
+    /// A bucket was forgotten before it was full.
+    pub fn bucket_evicted(&self) {
+        self.buckets_evicted.increment(1);
     }
 
     /// Something became of a question of a target's.

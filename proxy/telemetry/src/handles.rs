@@ -70,6 +70,11 @@ impl<W: Word> Counters<W> {
         Self { cells: W::ALL.iter().copied().map(make).collect(), words: PhantomData }
     }
 
+    #[cfg(test)]
+    pub(crate) fn total(&self) -> u64 {
+        self.cells.iter().map(Counter::total).sum()
+    }
+
     pub(crate) fn add(&self, word: W) {
         self.add_many(word, 1);
     }

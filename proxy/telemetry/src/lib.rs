@@ -16,6 +16,7 @@ mod process;
 mod target;
 
 mod access;
+pub mod audit;
 mod keeper;
 mod openmetrics;
 mod recorder;
@@ -38,10 +39,10 @@ pub use target::{InUse, TargetMetrics};
 pub use telemetry::{AccessLogTo, Config, Telemetry};
 pub use toolgate_telemetry_catalog as catalog;
 pub use toolgate_telemetry_catalog::{
-    AuthResult, CacheEvent, Circuit, ConnectPhase, ConnectionRejected, ContractAction,
-    ContractChange, Direction, Export, ListCause, QuestionEnd, RefreshCause, RefreshOutcome,
-    Restart, RulesAsked, SampleSource, SchemaChange, SessionEvent, Shed, StreamEnd, Suppressed,
-    Word,
+    AuditLoss, AuthResult, CacheEvent, Circuit, ConnectPhase, ConnectionRejected, ContractAction,
+    ContractChange, Direction, Export, ListCause, QuestionEnd, RateScope, RefreshCause,
+    RefreshOutcome, Restart, RulesAsked, SampleSource, SchemaChange, SessionEvent, Shed, StreamEnd,
+    Suppressed, Word,
 };
 pub use trace::{
     Again, Beginning, Boxed, Decided, OtlpConfig, Packed, Parcel, Protocol, Refreshes, Sampler,

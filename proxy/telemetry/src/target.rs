@@ -15,6 +15,7 @@ use toolgate_telemetry_catalog::{
     resilience, target as family,
 };
 
+use crate::audit::{Audit, AuditContract};
 use crate::auth::count;
 use crate::cells::{Counter, Histogram};
 use crate::handles::{ByReason, Counters, Pairs, Slots};
@@ -24,6 +25,7 @@ use crate::registry::Registry;
 #[derive(Debug)]
 pub struct TargetMetrics {
     name: Arc<str>,
+    audit: Option<Arc<Audit>>,
     registry: Arc<Registry>,
     attempts: Slots<ByReason>,
     retries: Slots<Counters<RetryResult>>,
@@ -76,10 +78,11 @@ pub struct InUse(Gauge);
 // === impl TargetMetrics ===
 
 impl TargetMetrics {
-    pub(crate) fn new(registry: &Arc<Registry>, name: &str) -> Self {
+    pub(crate) fn new(registry: &Arc<Registry>, name: &str, audit: Option<Arc<Audit>>) -> Self {
         let (store, labels): (&Registry, &[&str]) = (registry, &[name]);
         Self {
             name: Arc::from(name),
+            audit,
             registry: Arc::clone(registry),
             attempts: Slots::new(Method::labels().count()),
             retries: Slots::new(Reason::ALL.len()),
@@ -238,6 +241,13 @@ impl TargetMetrics {
     pub fn contract_changed(&self, change: ContractChange, action: ContractAction) {
         if let Some(counter) = self.contract(change, action) {
             counter.increment(1);
+        }
+    }
+
+    /// The same for the audit log, once for each tool.
+    pub fn contract_seen(&self, contract: &AuditContract<'_>) {
+        if let Some(audit) = &self.audit {
+            audit.contract(contract);
         }
     }
 

@@ -14,6 +14,7 @@ use toolgate_call::trace::Claims;
 use toolgate_telemetry_catalog::access;
 
 use crate::access::{AccessLog, Sample};
+use crate::audit::{Audit, AuditConfig, AuditMetrics};
 use crate::auth::AuthMetrics;
 use crate::calls::{CallMetrics, CallRecord};
 use crate::cells::{Form, Histogram};
@@ -66,6 +67,8 @@ pub struct Config {
     pub histogram_sets: usize,
     /// How traces are sampled, and where they go.
     pub traces: TraceConfig,
+    /// The audit log; `None`: there is none.
+    pub audit: Option<AuditConfig>,
     /// What of the metrics CloudWatch is sent; `None` keeps nothing for it.
     pub cloudwatch: Option<CloudConfig>,
     /// The version of the program, for `toolgate_build_info`.
@@ -90,6 +93,9 @@ pub struct Telemetry {
     registry: Arc<Registry>,
     log: Arc<AccessLog>,
     recorder: Arc<Recorder>,
+    audit: Option<Arc<Audit>>,
+    /// Its series are there also without a log.
+    _audit_metrics: Arc<AuditMetrics>,
     /// Ends, with a last write of the log, when telemetry is dropped.
     _keeper: Keeper,
 }
@@ -105,6 +111,7 @@ impl Default for Config {
             buffer_bytes: 1 << 20,
             histogram_sets: 2_000,
             traces: TraceConfig::default(),
+            audit: None,
             cloudwatch: None,
             version: env!("CARGO_PKG_VERSION").to_owned(),
         }
@@ -120,7 +127,7 @@ impl Telemetry {
     /// When the log file cannot be opened for appending, or a thread cannot be started.
     pub fn new(config: Config) -> io::Result<Arc<Self>> {
         let Config { access_log, log_sample, buffer_bytes, histogram_sets, .. } = config;
-        let Config { traces, cloudwatch, version, .. } = config;
+        let Config { traces, cloudwatch, version, audit, .. } = config;
         let registry = Arc::new(match cloudwatch {
             Some(_) => Registry::publishing(histogram_sets),
             None => Registry::new(histogram_sets),
@@ -131,6 +138,8 @@ impl Telemetry {
         let calls = Arc::new(CallMetrics::new(&registry));
         let learning = Arc::clone(&calls);
         let recorder = Arc::new(Recorder::new(&access_log, traces.slow));
+        let audit_metrics = Arc::new(AuditMetrics::new(&registry));
+        let audit = audit.map(|audit| Audit::open(audit, &audit_metrics, &registry)).transpose()?;
         let keeper = Keeper::start(&log, move || learning.learn())?;
         Ok(Arc::new(Self {
             gateway: GatewayMetrics::new(&registry, &version),
@@ -145,6 +154,8 @@ impl Telemetry {
             registry,
             log,
             recorder,
+            audit,
+            _audit_metrics: audit_metrics,
             _keeper: keeper,
         }))
     }
@@ -164,7 +175,7 @@ impl Telemetry {
     pub fn target(&self, name: &str) -> Arc<TargetMetrics> {
         self.targets.get(name, |name| {
             self.calls.configured(name);
-            TargetMetrics::new(&self.registry, name)
+            TargetMetrics::new(&self.registry, name, self.audit.as_ref().map(Arc::clone))
         })
     }
 
@@ -182,6 +193,15 @@ impl Telemetry {
         let now = SystemTime::now();
         self.log.record(&record, mark.unusual, now);
         self.recorder.record(&record, mark, now);
+        if let Some(audit) = &self.audit {
+            audit.ended(&record, now);
+        }
+    }
+
+    /// The audit log, if there is one.
+    #[must_use]
+    pub const fn audit(&self) -> Option<&Arc<Audit>> {
+        self.audit.as_ref()
     }
 
     /// What became of the last calls.
@@ -266,6 +286,14 @@ impl Telemetry {
     /// thread and a deadline.
     pub fn flush(&self) {
         self.log.drain();
+    }
+
+    /// Writes what waits in the audit log, which takes nothing more. It waits for the disk: on
+    /// shutdown, give it a thread and a deadline.
+    pub fn close_audit(&self) {
+        if let Some(audit) = &self.audit {
+            audit.close();
+        }
     }
 
     /// Opens the file of the access log again, which may have been renamed; before its next write.

@@ -7,13 +7,10 @@ const FEATURES: &[(&str, &str, &str)] = &[
     ("", "tasks-status-notifications:", "the suite has no driver for it yet"),
     ("older-", "tasks-", "never: a target of the older era has no such tasks"),
     ("older-", "input-required-", KEYS),
-    ("older-", "server-stateless:sep-2575-missing-capability", REFUSED),
-    ("older-", "server-stateless:sep-2575-server-rejects-undeclared", REFUSED),
     ("client-", "request-metadata:sep-2575-client-declares", "never: the caller declares none"),
 ];
 
 const KEYS: &str = "never: an older target gives its questions no keys, and asks one at a time";
-const REFUSED: &str = "the target, not the caller, is told that the caller cannot be asked";
 
 /// What the check waits for in that run, when it is known.
 pub(crate) fn missing(run: &str, check: &str) -> Option<&'static str> {

@@ -1,18 +1,36 @@
-//! The bearer token of a request (RFC 6750 section 2.1).
+//! The bearer token of a request (RFC 6750 section 2.1), or its API key.
 //!
 //! Enters: the headers. Leaves: the token, borrowed. Never: a token from a query or a body, or one
 //! of two.
 
-use http::HeaderMap;
 use http::header::AUTHORIZATION;
+use http::{HeaderMap, HeaderName};
 use toolgate_telemetry::AuthResult;
 
 use super::denial::Denial;
+use super::keys::Keys;
 
-/// The token of the one `Authorization` header.
+/// Where a caller may put an API key instead.
+pub(crate) const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+
+/// The token of the one `Authorization` header; where keys are taken, that of the one `X-Api-Key`.
 ///
 /// Another scheme than `Bearer` counts as no token at all.
-pub(super) fn token(headers: &HeaderMap, limit: usize) -> Result<&str, Denial> {
+pub(super) fn presented(headers: &HeaderMap, limit: usize, keys: bool) -> Result<&str, Denial> {
+    let mut all = headers.get_all(API_KEY).iter();
+    let Some(value) = all.next().filter(|_| keys) else { return token(headers, limit) };
+    if all.next().is_some() || headers.contains_key(AUTHORIZATION) {
+        return Err(malformed("more than one of X-Api-Key and Authorization"));
+    }
+    let text = value.to_str().map_err(|_| malformed("the X-Api-Key header is not ASCII"))?;
+    let key = text.trim_matches(' ');
+    if !Keys::claims(key) {
+        return Err(malformed("what X-Api-Key holds is not an API key of this gateway"));
+    }
+    fits(key, limit)
+}
+
+fn token(headers: &HeaderMap, limit: usize) -> Result<&str, Denial> {
     let mut all = headers.get_all(AUTHORIZATION).iter();
     let Some(value) = all.next() else {
         return Err(Denial::missing("no Authorization header"));
@@ -29,6 +47,10 @@ pub(super) fn token(headers: &HeaderMap, limit: usize) -> Result<&str, Denial> {
     if token.is_empty() {
         return Err(malformed("the Authorization header ends after Bearer"));
     }
+    fits(token, limit)
+}
+
+fn fits(token: &str, limit: usize) -> Result<&str, Denial> {
     if token.len() > limit {
         let detail = format!("the token has {} bytes; the limit is {limit}", token.len());
         return Err(Denial::invalid(AuthResult::TooLarge, detail));

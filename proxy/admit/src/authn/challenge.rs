@@ -97,12 +97,16 @@ impl Told {
 fn metadata(config: &AuthConfig, resource: &str, scopes: &Scopes) -> Bytes {
     let servers: Vec<&str> = config.issuers.iter().map(|issuer| &*issuer.issuer).collect();
     let scopes: Vec<&str> = scopes.iter().collect();
-    let document = json!({
+    let mut document = json!({
         "resource": resource,
         "authorization_servers": servers,
         "scopes_supported": scopes,
         "bearer_methods_supported": ["header"],
     });
+    // It is optional, and where there is none, there are only API keys.
+    if let Some(members) = document.as_object_mut().filter(|_| servers.is_empty()) {
+        members.remove("authorization_servers");
+    }
     Bytes::from(document.to_string())
 }
 

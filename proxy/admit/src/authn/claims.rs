@@ -14,6 +14,7 @@ use super::audience::Reach;
 use super::config::Profile;
 use super::denial::{Denial, shown};
 use super::jws;
+use super::rules::ClaimRules;
 
 /// What an issuer's tokens have to satisfy.
 #[derive(Debug)]
@@ -24,6 +25,8 @@ pub(super) struct Rules {
     pub(super) leeway: u64,
     /// The resource URIs of the servers, in the order of their numbers.
     pub(super) resources: Arc<[String]>,
+    /// What else they must say.
+    pub(super) claims: ClaimRules,
 }
 
 /// The claims that are read (RFC 7519 section 4.1, RFC 9068 section 2.2, Cognito's).

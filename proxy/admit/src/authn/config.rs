@@ -4,10 +4,15 @@
 //! Never: reads files or the environment.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::Duration;
 
-use http::Uri;
 use toolgate_call::{ClaimKind, Scopes};
+use toolgate_fetch::Fetcher;
+
+use super::jws::Alg;
+use super::keys::{ApiKeys, ISSUER};
+use super::rules::ClaimRules;
 
 /// The longest leeway that is allowed: beyond it a clock is wrong, not late.
 const LONGEST_LEEWAY: Duration = Duration::from_secs(60);
@@ -17,6 +22,8 @@ const LONGEST_LEEWAY: Duration = Duration::from_secs(60);
 pub struct AuthConfig {
     /// Who may issue tokens.
     pub issuers: Vec<IssuerConfig>,
+    /// API keys that are taken; `None`: none ever are.
+    pub keys: Option<ApiKeys>,
     /// The resource URI of this gateway: what clients ask tokens for (RFC 8707).
     pub resource: String,
     /// Where the protected resource metadata is served, absolute (RFC 9728).
@@ -31,6 +38,8 @@ pub struct AuthConfig {
     pub token_bytes: usize,
     /// How many verified tokens are remembered; 0 remembers none.
     pub cached_tokens: usize,
+    /// Asks issuers for their keys.
+    pub fetcher: Arc<Fetcher>,
 }
 
 /// What callers of one server are told, beside what holds for the gateway.
@@ -60,6 +69,11 @@ pub struct IssuerConfig {
     pub discovery_url: Option<String>,
     /// By how much its clock may differ from ours; at most 60 s.
     pub leeway: Duration,
+    /// The signature algorithms that are taken (RFC 7518 names); empty takes every one that is
+    /// known here. None of them is symmetric, and each works with its own kind of key only.
+    pub algorithms: Vec<String>,
+    /// What else its tokens must say.
+    pub claims: ClaimRules,
 }
 
 /// What an issuer's tokens look like.
@@ -101,8 +115,8 @@ impl ConfigError {
 
 impl AuthConfig {
     pub(super) fn check(&self) -> Result<(), ConfigError> {
-        if self.issuers.is_empty() {
-            return Err(ConfigError::new("no issuer; name at least one"));
+        if self.issuers.is_empty() && self.keys.is_none() {
+            return Err(ConfigError::new("no issuer and no API keys; name at least one"));
         }
         if self.token_bytes == 0 {
             return Err(ConfigError::new("tokens of 0 bytes are allowed; 8192 is usual"));
@@ -111,6 +125,10 @@ impl AuthConfig {
         let mut urls = HashSet::new();
         for issuer in &self.issuers {
             issuer.check()?;
+            if self.keys.is_some() && issuer.name == ISSUER {
+                let problem = "the name is that of API keys; choose another";
+                return Err(ConfigError::issuer(&issuer.name, problem));
+            }
             if !names.insert(&issuer.name) {
                 return Err(ConfigError::issuer(&issuer.name, "the name is taken; choose another"));
             }
@@ -133,6 +151,8 @@ impl IssuerConfig {
             "it has no issuer URL"
         } else if self.leeway > LONGEST_LEEWAY {
             "the leeway is above 60s; set the clocks right instead"
+        } else if self.algorithms.iter().any(|name| Alg::parse(name).is_none()) {
+            "it lists an algorithm that is not known here"
         } else {
             return self.profile.check(&self.name);
         };
@@ -162,16 +182,4 @@ impl Profile {
             Self::Cognito { .. } | Self::Oidc { .. } => Ok(()),
         }
     }
-}
-
-/// An absolute http or https URL without credentials in it.
-pub(super) fn web_url(text: &str) -> Result<Uri, &'static str> {
-    let url: Uri = text.parse().map_err(|_| "it is not a URL")?;
-    if !matches!(url.scheme_str(), Some("http" | "https")) || url.host().is_none() {
-        return Err("it is not an absolute http or https URL");
-    }
-    if url.authority().is_some_and(|authority| authority.as_str().contains('@')) {
-        return Err("it has credentials in it");
-    }
-    Ok(url)
 }

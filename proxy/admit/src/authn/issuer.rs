@@ -18,6 +18,7 @@ use super::config::{ConfigError, IssuerConfig};
 use super::denial::{Denial, shown};
 use super::fetch::FetchError;
 use super::jwks::{Key, Keys};
+use super::jws::Alg;
 use super::source::Source;
 
 /// How old keys may get while no newer ones can be had, in seconds.
@@ -38,6 +39,8 @@ pub(super) struct Issuer {
     pub(super) url: String,
     /// What its tokens have to satisfy.
     pub(super) rules: Rules,
+    /// How they may be signed.
+    pub(super) algorithms: Vec<Alg>,
     source: Source,
     ring: ArcSwap<Ring>,
     /// Held while keys are being fetched.
@@ -96,11 +99,20 @@ impl Issuer {
     /// # Errors
     /// A URL that is not one.
     pub(super) fn new(config: IssuerConfig, resources: Arc<[String]>) -> Result<Self, ConfigError> {
+        let named = config.algorithms.iter().filter_map(|name| Alg::parse(name));
+        let algorithms =
+            if config.algorithms.is_empty() { Alg::ALL.to_vec() } else { named.collect() };
         Ok(Self {
             source: Source::new(&config)?,
+            algorithms,
             name: Arc::from(config.name),
             url: config.issuer,
-            rules: Rules { profile: config.profile, leeway: config.leeway.as_secs(), resources },
+            rules: Rules {
+                profile: config.profile,
+                leeway: config.leeway.as_secs(),
+                resources,
+                claims: config.claims,
+            },
             ring: ArcSwap::default(),
             flight: Arc::default(),
             landed: AtomicU64::new(0),

@@ -19,8 +19,9 @@ const MOST_KEYS: usize = 64;
 /// The sizes of an RSA modulus that are accepted, in bytes (2048 to 8192 bits).
 const RSA_BYTES: std::ops::RangeInclusive<usize> = 256..=1024;
 
-/// The bytes of a coordinate or of an Ed25519 key.
+/// The bytes of a coordinate on P-256 or of an Ed25519 key, and of a coordinate on P-384.
 const CURVE_BYTES: usize = 32;
+const P384_BYTES: usize = 48;
 
 /// One public key.
 #[derive(Clone, Debug)]
@@ -110,7 +111,8 @@ impl Jwk {
     /// The key itself, and the bytes that tell it from others.
     fn material(&self) -> Option<(KeyKind, DecodingKey, [Vec<u8>; 2])> {
         let part = |part: &Option<String>| jws::decode(part.as_deref()?);
-        let sized = |p: &Option<String>| part(p).filter(|bytes| bytes.len() == CURVE_BYTES);
+        let of_size = |p: &Option<String>, size| part(p).filter(|bytes| bytes.len() == size);
+        let sized = |p: &Option<String>| of_size(p, CURVE_BYTES);
         match (self.kty.as_str(), self.crv.as_deref()) {
             ("RSA", _) => {
                 let (n, e) = (part(&self.n)?, part(&self.e)?);
@@ -121,6 +123,11 @@ impl Jwk {
                 let (x, y) = (sized(&self.x)?, sized(&self.y)?);
                 let key = DecodingKey::from_ec_components(self.x.as_deref()?, self.y.as_deref()?);
                 Some((KeyKind::P256, key.ok()?, [x, y]))
+            }
+            ("EC", Some("P-384")) => {
+                let (x, y) = (of_size(&self.x, P384_BYTES)?, of_size(&self.y, P384_BYTES)?);
+                let key = DecodingKey::from_ec_components(self.x.as_deref()?, self.y.as_deref()?);
+                Some((KeyKind::P384, key.ok()?, [x, y]))
             }
             ("OKP", Some("Ed25519")) => {
                 let x = sized(&self.x)?;

@@ -24,8 +24,14 @@ pub(super) enum Alg {
     Rs512,
     /// RSA PSS with SHA-256.
     Ps256,
+    /// RSA PSS with SHA-384.
+    Ps384,
+    /// RSA PSS with SHA-512.
+    Ps512,
     /// ECDSA on P-256.
     Es256,
+    /// ECDSA on P-384.
+    Es384,
     /// Ed25519.
     EdDsa,
 }
@@ -37,6 +43,8 @@ pub(super) enum KeyKind {
     Rsa,
     /// `kty` EC, `crv` P-256.
     P256,
+    /// `kty` EC, `crv` P-384.
+    P384,
     /// `kty` OKP, `crv` Ed25519.
     Ed25519,
 }
@@ -70,8 +78,17 @@ struct Header {
 
 impl Alg {
     /// Every accepted algorithm.
-    pub(super) const ALL: [Self; 6] =
-        [Self::Rs256, Self::Rs384, Self::Rs512, Self::Ps256, Self::Es256, Self::EdDsa];
+    pub(super) const ALL: [Self; 9] = [
+        Self::Rs256,
+        Self::Rs384,
+        Self::Rs512,
+        Self::Ps256,
+        Self::Ps384,
+        Self::Ps512,
+        Self::Es256,
+        Self::Es384,
+        Self::EdDsa,
+    ];
 
     /// The algorithm of that name.
     pub(super) fn parse(name: &str) -> Option<Self> {
@@ -85,7 +102,10 @@ impl Alg {
             Self::Rs384 => "RS384",
             Self::Rs512 => "RS512",
             Self::Ps256 => "PS256",
+            Self::Ps384 => "PS384",
+            Self::Ps512 => "PS512",
             Self::Es256 => "ES256",
+            Self::Es384 => "ES384",
             Self::EdDsa => "EdDSA",
         }
     }
@@ -93,8 +113,11 @@ impl Alg {
     /// The kind of key it needs.
     pub(super) const fn key_kind(self) -> KeyKind {
         match self {
-            Self::Rs256 | Self::Rs384 | Self::Rs512 | Self::Ps256 => KeyKind::Rsa,
+            Self::Rs256 | Self::Rs384 | Self::Rs512 | Self::Ps256 | Self::Ps384 | Self::Ps512 => {
+                KeyKind::Rsa
+            }
             Self::Es256 => KeyKind::P256,
+            Self::Es384 => KeyKind::P384,
             Self::EdDsa => KeyKind::Ed25519,
         }
     }
@@ -106,7 +129,10 @@ impl Alg {
             Self::Rs384 => Algorithm::RS384,
             Self::Rs512 => Algorithm::RS512,
             Self::Ps256 => Algorithm::PS256,
+            Self::Ps384 => Algorithm::PS384,
+            Self::Ps512 => Algorithm::PS512,
             Self::Es256 => Algorithm::ES256,
+            Self::Es384 => Algorithm::ES384,
             Self::EdDsa => Algorithm::EdDSA,
         }
     }
@@ -131,7 +157,7 @@ impl<'a> Jws<'a> {
         let header = decode(header).ok_or_else(|| malformed("its header is not base64url"))?;
         let header: Header =
             object(&header).map_err(|_| malformed("its header is not an object with one alg"))?;
-        let alg = Alg::parse(&header.alg).ok_or_else(|| bad_algorithm(&header.alg))?;
+        let alg = Alg::parse(&header.alg).ok_or_else(|| bad_algorithm(&header.alg, &Alg::ALL))?;
         if header.crit {
             return Err(malformed("its header has crit; no extension is understood here"));
         }
@@ -160,8 +186,10 @@ fn present<'de, D: Deserializer<'de>>(from: D) -> Result<bool, D::Error> {
     IgnoredAny::deserialize(from).map(|_| true)
 }
 
-fn bad_algorithm(name: &str) -> Denial {
-    let listed = Alg::ALL.map(Alg::as_str).join(", ");
+/// An algorithm that is not one of those that are taken.
+pub(super) fn bad_algorithm(name: &str, taken: &[Alg]) -> Denial {
+    let listed: Vec<&str> = taken.iter().map(|alg| alg.as_str()).collect();
+    let listed = listed.join(", ");
     let detail = format!("alg is `{}`; accepted are {listed}", denial::shown(name));
     Denial::invalid(AuthResult::BadAlgorithm, detail)
 }

@@ -5,6 +5,7 @@ mod counted;
 mod keys;
 mod matrix;
 mod mint;
+mod ruled;
 mod server;
 mod told;
 
@@ -18,7 +19,9 @@ use serde_json::{Value, json};
 use toolgate_call::{Principal, Refusal};
 use toolgate_telemetry::Telemetry;
 
-use super::{AuthConfig, Authenticator, IssuerConfig, Pace, Profile, Shared};
+use super::{
+    AuthConfig, Authenticator, ClaimRules, Fetcher, Ground, IssuerConfig, Pace, Profile, Shared,
+};
 use mint::TestKey;
 use server::Server;
 
@@ -85,6 +88,7 @@ impl Fixture {
 
 fn config(profile: Profile, server: &Server) -> AuthConfig {
     AuthConfig {
+        keys: None,
         issuers: vec![IssuerConfig {
             name: "main".into(),
             profile,
@@ -92,6 +96,8 @@ fn config(profile: Profile, server: &Server) -> AuthConfig {
             jwks_url: Some(server.url("/jwks")),
             discovery_url: None,
             leeway: Duration::from_secs(30),
+            algorithms: Vec::new(),
+            claims: ClaimRules::default(),
         }],
         resource: "https://gate.test/mcp".into(),
         metadata_url: "https://gate.test/.well-known/oauth-protected-resource/mcp".into(),
@@ -100,6 +106,7 @@ fn config(profile: Profile, server: &Server) -> AuthConfig {
         claims: Vec::new(),
         token_bytes: 8192,
         cached_tokens: 10_000,
+        fetcher: Arc::new(Fetcher::new(Ground::default())),
     }
 }
 

@@ -66,6 +66,7 @@ pub(super) fn tool(name: &str) -> Plan {
         },
         concurrency: None,
         quarantined: false,
+        definition: None,
     }
 }
 

@@ -38,6 +38,12 @@ impl Digest {
         }
         Self(hash)
     }
+
+    /// The bytes.
+    #[must_use]
+    pub const fn bytes(self) -> [u8; 32] {
+        self.0
+    }
 }
 
 impl fmt::Display for Digest {

@@ -30,6 +30,8 @@ pub(crate) struct Item {
     pub(crate) only_task: bool,
     /// Whether callers are given it.
     pub(crate) standing: Standing,
+    /// The hash of its canonical definition, once it was judged.
+    pub(crate) definition: Option<[u8; 32]>,
     raw: RawJson,
     name_at: Span,
     /// Where an `outputSchema` is that the older era does not know: one of something else than an
@@ -158,6 +160,7 @@ impl Item {
             mirrors,
             only_task,
             standing: Standing::Offered,
+            definition: None,
             raw,
             name_at,
             odd_output,

@@ -128,6 +128,7 @@ fn call(subject: &str, arguments: &str, retry: Option<(&str, &str)>) -> Call {
         session: SessionRef::None,
         principal: Arc::new(Principal { subject: subject.into(), ..Principal::anonymous() }),
         server: None,
+        peer: None,
         request_id: Arc::from("r"),
         deadline: Deadline::after(now, PATIENCE),
         ledger: Arc::new(Ledger::new(now)),

@@ -11,6 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::Instant;
 use toolgate_call::RawJson;
+use toolgate_telemetry::audit::AuditContract;
 use toolgate_telemetry::{ContractAction, ContractChange, Word as _};
 
 use super::{TargetSpec, changes};
@@ -136,7 +137,12 @@ impl State {
         };
         let differ = survey(approved, &definitions);
         let fates: HashMap<&str, Fate> = differ.iter().map(|one| fate(one, &contract)).collect();
-        let served: Vec<_> = listed.iter().map(|item| serve(item, &fates, &contract)).collect();
+        let serve = |(item, (_, seen)): (&Item, &(String, Definition))| {
+            let mut item = serve(item, &fates, &contract);
+            item.definition = Some(seen.hash().bytes());
+            item
+        };
+        let served: Vec<_> = listed.iter().zip(&definitions).map(serve).collect();
         let told = tell(spec, &contract, &differ, (&self.told, &mut self.lines));
         let held = served.iter().filter(|item| item.standing != Standing::Offered).count();
         spec.metrics.tools_quarantined(held);
@@ -231,6 +237,7 @@ fn tell(
             spec.metrics.contract_changed(class, contract.actions.of(class));
         }
         let action = contract.actions.about(one.change.classes);
+        record(spec, one, action);
         match action {
             ContractAction::Allow => {}
             _ if lines.take() => log(&spec.name, one, action),
@@ -244,13 +251,29 @@ fn tell(
     told
 }
 
-fn log(target: &str, one: &Surveyed<'_>, action: ContractAction) {
+/// For the audit log, all of them.
+fn record(spec: &TargetSpec, one: &Surveyed<'_>, action: ContractAction) {
+    spec.metrics.contract_seen(&AuditContract {
+        target: &spec.name,
+        tool: &printable(one.name),
+        changes: &classes(one),
+        action: action.word(),
+        approved: one.approved.map(|pin| pin.hash.bytes()),
+        seen: one.seen.map(|seen| seen.hash().bytes()),
+    });
+}
+
+fn classes(one: &Surveyed<'_>) -> String {
     let classes: Vec<_> = one.change.classes.iter().map(ContractChange::word).collect();
+    classes.join(",")
+}
+
+fn log(target: &str, one: &Surveyed<'_>, action: ContractAction) {
     let hash = |hash: Option<Digest>| hash.map(|hash| hash.to_string()).unwrap_or_default();
     tracing::warn!(
         %target,
         tool = %printable(one.name),
-        class = %classes.join(","),
+        class = %classes(one),
         action = action.word(),
         approved = %hash(one.approved.map(|pin| pin.hash)),
         seen = %hash(one.seen.map(Definition::hash)),

@@ -87,6 +87,7 @@ mod tests {
             retry,
             concurrency: None,
             quarantined: false,
+            definition: None,
         })
     }
 

@@ -45,6 +45,7 @@ impl Registry {
             retry: spec.retry,
             // Asking how a call is getting on takes no place of a call.
             concurrency: None,
+            definition: None,
             // A task of a tool that is held back can be ended, and no more.
             quarantined: method != Method::TasksCancel && entry.holds_back(&bound.tool),
         })

@@ -109,6 +109,7 @@ const fn number(reason: Reason) -> (&'static str, Exit) {
         Reason::Overloaded => ("TG7005", Exit::Gateway),
         Reason::Shutdown => ("TG7006", Exit::Gateway),
         Reason::RetryBudget => ("TG7007", Exit::Gateway),
+        Reason::AuditUnavailable => ("TG7011", Exit::Gateway),
         Reason::ClientCancelled => (INTERRUPTED, Exit::Interrupted),
     }
 }
@@ -149,6 +150,9 @@ const fn help(reason: Reason) -> &'static str {
         Reason::Internal => "the gateway's log has the cause under the request id",
         Reason::Overloaded => "repeat it later, or raise the gateway's limits",
         Reason::Shutdown => "repeat it once the gateway is back",
+        Reason::AuditUnavailable => {
+            "have room made for the gateway's audit log; its own log has the cause"
+        }
         Reason::ClientCancelled => "the call was given up on this side; repeat it",
     }
 }

@@ -12,9 +12,9 @@ use toolgate_mcp::contract::Pin;
 
 use super::ask::{Asked, ask};
 use super::render::Shown;
-use super::{AcceptArgs, ByName, Failed, chosen, pins, unasked, write};
+use super::{AcceptArgs, ByName, Failed, chosen, pins, unasked};
 use crate::cli::Output;
-use crate::commands::say;
+use crate::commands::{say, whole};
 use crate::config::{self, Config, PinFile};
 use crate::exit::Exit;
 
@@ -50,7 +50,7 @@ pub(super) async fn run(
     let approved = choice.applied(pins, &asked);
     let differs = approved.render() != pins.approved.render() || !pins.file.exists();
     if differs {
-        write::whole(&pins.file, &approved.render()).map_err(|error| Failed {
+        whole::whole(&pins.file, &approved.render()).map_err(|error| Failed {
             exit: Exit::Config,
             message: format!("{} cannot be written: {error}", pins.file.display()),
             help: "let this user write in its folder, or name another file in `pins`",

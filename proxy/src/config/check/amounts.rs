@@ -125,7 +125,7 @@ fn bounded(value: &Time, path: &[&str], review: &mut Review<'_>) {
     }
 }
 
-fn size(value: &Bytes, path: &[&str], review: &mut Review<'_>) {
+pub(super) fn size(value: &Bytes, path: &[&str], review: &mut Review<'_>) {
     let Some(Text(Size(bytes))) = value else { return };
     if *bytes == 0 {
         refuse(path, "at least `1B`", review);

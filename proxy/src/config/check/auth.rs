@@ -7,9 +7,11 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use toolgate_admit::authn::KEYS_ISSUER;
+
 use crate::config::choice::Profile;
 use crate::config::code;
-use crate::config::file::{File, Issuer};
+use crate::config::file::{ClaimRule, File, Issuer};
 use crate::config::report::{Mistake, quote};
 use crate::config::review::Review;
 
@@ -25,13 +27,16 @@ pub(super) fn check(file: &File, listen: SocketAddr, review: &mut Review<'_>) {
     let anonymous = file.auth.anonymous == Some(true);
     if anonymous {
         check_anonymous(file, listen, review);
-    } else if review.tree.is_empty(&["auth", "issuers"]) {
+    } else if review.tree.is_empty(&["auth", "issuers"]) && review.tree.lacks(&["auth", "keys"]) {
         refuse_nobody(file, listen, review);
     }
     for (index, issuer) in file.auth.issuers.iter().enumerate() {
         check_issuer(file, issuer, &index.to_string(), review);
     }
     check_unique(&file.auth.issuers, review);
+    if file.auth.keys.is_some() {
+        check_keys_name(&file.auth.issuers, review);
+    }
     check_scopes(file, anonymous, review);
 }
 
@@ -64,6 +69,17 @@ fn check_anonymous(file: &File, listen: SocketAddr, review: &mut Review<'_>) {
             )
             .label("anyone could call every tool")
             .help("listen on `127.0.0.1`, or remove `anonymous` and name `issuers`"),
+        );
+    }
+    if file.auth.keys.is_some() {
+        review.add(
+            Mistake::new(
+                code::ANONYMOUS,
+                review.key_at(&path),
+                "anonymous access next to API keys",
+            )
+            .label("callers without a key would be let in")
+            .help("keep `anonymous` or `keys`, not both"),
         );
     }
     if !file.auth.issuers.is_empty() {
@@ -105,6 +121,11 @@ fn check_issuer(file: &File, issuer: &Issuer, index: &str, review: &mut Review<'
             .help("discovery only finds the keys; keep one of the two"),
         );
     }
+    for (list, rules) in issuer.claims.iter().flat_map(|c| [("all", &c.all), ("any", &c.any)]) {
+        for (number, rule) in rules.iter().enumerate() {
+            check_claim(rule, &[index, "claims", list, &number.to_string()], review);
+        }
+    }
     if issuer.leeway.as_ref().is_some_and(|leeway| leeway.0 > MOST_LEEWAY) {
         review.add(
             Mistake::new(
@@ -113,6 +134,32 @@ fn check_issuer(file: &File, issuer: &Issuer, index: &str, review: &mut Review<'
                 format!("{} is too long for `leeway`", quote(review.written(&within("leeway")))),
             )
             .help("write at most `60s`, and let the clocks be synchronised"),
+        );
+    }
+}
+
+/// A rule asks one thing of a claim, and nothing that the profile checks anyhow.
+fn check_claim(rule: &ClaimRule, place: &[&str], review: &mut Review<'_>) {
+    let within = |key| [&["auth", "issuers"], place, &[key]].concat();
+    let written: Vec<&str> = ["equals", "contains", "contains_any"]
+        .into_iter()
+        .filter(|key| review.has(&within(key)))
+        .collect();
+    if let [first, second, ..] = written.as_slice() {
+        let message = format!("a rule asks for both `{first}` and `{second}`");
+        review.add(
+            Mistake::new(code::ISSUER, review.key_at(&within(second)), message)
+                .label("one rule asks one thing")
+                .help("make two rules of it: under `all` both must hold, under `any` one of them"),
+        );
+    }
+    let checked = ["iss", "exp", "nbf", "iat"];
+    if let Some(name) = rule.name.as_deref().filter(|name| checked.contains(name)) {
+        let message = format!("a rule about `{name}` has no effect");
+        review.add(
+            Mistake::new(code::NO_EFFECT, review.at(&within("name")), message)
+                .label("the gateway checks this claim itself")
+                .help("remove the rule"),
         );
     }
 }
@@ -186,10 +233,22 @@ fn check_unique(issuers: &[Issuer], review: &mut Review<'_>) {
     }
 }
 
+/// In logs and metrics, callers with a key have an issuer as well.
+fn check_keys_name(issuers: &[Issuer], review: &mut Review<'_>) {
+    for (index, issuer) in issuers.iter().enumerate() {
+        if issuer.name.as_deref() == Some(KEYS_ISSUER) {
+            let at = review.at(&["auth", "issuers", &index.to_string(), "name"]);
+            let message =
+                format!("an issuer is named `{KEYS_ISSUER}`, as callers with API keys are");
+            review.add(Mistake::new(code::DUPLICATE, at, message).help("give it another name"));
+        }
+    }
+}
+
 /// Scopes that no caller could ever have.
 fn check_scopes(file: &File, anonymous: bool, review: &mut Review<'_>) {
     let is_cognito = |issuer: &Issuer| issuer.profile == Some(Profile::Cognito);
-    let any_cognito = file.auth.issuers.iter().any(is_cognito);
+    let any_cognito = file.auth.issuers.iter().any(is_cognito) && file.auth.keys.is_none();
     let all_cognito = any_cognito && file.auth.issuers.iter().all(is_cognito);
     let mut lists = vec![(vec!["auth", "scopes"], any_cognito)];
     for (name, target) in &file.targets.0 {

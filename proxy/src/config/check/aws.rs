@@ -14,6 +14,10 @@ pub(super) fn check(file: &File, review: &mut Review<'_>) {
     let used: Vec<&[&str]> = [
         file.traces.xray.as_ref().map(|_| &["traces", "xray"][..]),
         put.then_some(&["cloudwatch", "mode"][..]),
+        file.audit
+            .as_ref()
+            .and_then(|audit| audit.cloudwatch.as_ref())
+            .map(|_| &["audit", "cloudwatch"][..]),
     ]
     .into_iter()
     .flatten()

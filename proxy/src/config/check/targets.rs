@@ -2,6 +2,7 @@
 //!
 //! In: `targets`. Out: mistakes. It never contacts a target.
 
+use super::builtin;
 use crate::config::code;
 use crate::config::file::{File, Target};
 use crate::config::report::{Mistake, quote};
@@ -28,6 +29,7 @@ pub(super) fn check(file: &File, review: &mut Review<'_>) {
         check_effects(name, target, review);
         check_command(name, target, review);
         check_credentials(name, target, review);
+        builtin::check(name, target, review);
     }
 }
 
@@ -96,9 +98,9 @@ fn check_effects(name: &str, target: &Target, review: &mut Review<'_>) {
     let kinds = kinds(target);
     let [kind] = kinds.as_slice() else { return };
     let only_http = "has no effect: only an `mcp` target has one";
-    let useless = match *kind {
+    let only_builtin = "has no effect: only a built-in target has one";
+    let mut useless = match *kind {
         "builtin" => vec![
-            ("credentials", only_http),
             ("connect_timeout", only_http),
             ("idle_timeout", only_http),
             ("max_response", "has no effect: a built-in target's replies are small"),
@@ -107,9 +109,15 @@ fn check_effects(name: &str, target: &Target, review: &mut Review<'_>) {
             ("credentials", only_http),
             ("connect_timeout", only_http),
             ("idle_timeout", only_http),
+            ("url", only_builtin),
+            ("engine", only_builtin),
         ],
-        _ => vec![],
+        _ => vec![
+            ("url", "has no effect here: the URL of an MCP server stands in `mcp`"),
+            ("engine", only_builtin),
+        ],
     };
+    useless.extend(target.builtin.map(|kind| builtin::useless(kind, target)).unwrap_or_default());
     for (key, why) in useless {
         let path = ["targets", name, key];
         if !review.has(&path) {

@@ -51,7 +51,7 @@ impl Resolver<'_, '_> {
                      `toolgate pins accept --all`",
                 ),
             },
-            Err(error) if error.kind() == ErrorKind::NotFound && self.outside.pins_may_lack => {
+            Err(error) if error.kind() == ErrorKind::NotFound && self.outside.files_may_lack => {
                 return PinFile::default();
             }
             Err(error) => (

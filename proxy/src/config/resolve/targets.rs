@@ -94,7 +94,7 @@ impl Resolver<'_, '_> {
         let credentials =
             written.credentials.as_ref().and_then(|c| self.credentials(&["targets", name], c));
         if let Some(builtin) = written.builtin {
-            return Some(TargetKind::Builtin(builtin));
+            return super::builtin::kind(builtin, written, credentials);
         }
         if let Some(mcp) = &written.mcp {
             return Some(TargetKind::Mcp {

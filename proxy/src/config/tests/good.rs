@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::super::{
-    AccessLog, Builtin, Config, EmfFile, EnvValue, Era, Prefix, Profile, TargetKind, schema,
+    AccessLog, Config, EmfFile, EnvValue, Era, Own, Prefix, Profile, SearchEngine, TargetKind,
+    Tools, schema,
 };
 use super::{config, mistakes};
 
@@ -40,7 +41,7 @@ fn the_laptop_example_is_anonymous_with_a_builtin_and_a_child() {
     let kinds: Vec<&TargetKind> = config.targets.iter().map(|target| &target.kind).collect();
     assert!(matches!(
         kinds.as_slice(),
-        [TargetKind::Builtin(Builtin::Clock), TargetKind::Stdio { .. }]
+        [TargetKind::Builtin(Own::Clock), TargetKind::Stdio { .. }]
     ));
 }
 
@@ -62,13 +63,13 @@ fn the_full_example_resolves_to_what_it_says() {
     assert_eq!(config.resource, "https://gw.example.com/mcp");
     assert_eq!(config.sessions.key.as_ref().unwrap().expose().len(), 44);
     let names: Vec<&str> = config.targets.iter().map(|target| target.name.as_str()).collect();
-    assert_eq!(names, ["clock", "github", "files"]);
+    assert_eq!(names, ["clock", "prom", "search", "github", "files"]);
     let [issue, search] = config.tools.as_slice() else { panic!("{config:?}") };
     assert_eq!((issue.target.as_str(), issue.tool.as_str()), ("github", "create_issue"));
     assert_eq!((issue.read_only, search.read_only), (Some(false), Some(true)));
     assert_eq!((issue.timeout.as_secs(), search.timeout.as_secs()), (20, 60));
     assert_eq!((issue.concurrency, search.concurrency), (Some(5), None));
-    let TargetKind::Stdio { env, .. } = &config.targets[2].kind else { panic!("{config:?}") };
+    let TargetKind::Stdio { env, .. } = &config.targets[4].kind else { panic!("{config:?}") };
     let [(_, EnvValue::Plain(plain)), (_, EnvValue::Secret(secret))] = env.as_slice() else {
         panic!("{env:?}")
     };
@@ -268,4 +269,33 @@ fn put_takes_no_place_for_lines_and_needs_a_build_with_aws() {
     } else {
         assert_eq!(found, ["TG1007 4:21 this build cannot send to AWS", idle]);
     }
+}
+
+#[test]
+fn a_builtin_is_told_whom_it_asks_and_shows_them_what_they_expect() {
+    let config = super::config(
+        "auth: { anonymous: true }\ntargets:\n  prom: { builtin: prometheus, url: \"http://127.0.0.1:9090/p\" }\n  \
+         search: { builtin: web_search }\n  \
+         brave: { builtin: web_search, engine: brave, credentials: { secret: env:GH_TOKEN } }\n  \
+         own: { builtin: web_search, engine: searxng, url: \"https://s.example\", credentials: { secret: env:GH_TOKEN } }\n",
+    );
+    let tools = config.targets.iter().map(|target| {
+        let TargetKind::Tools(tools) = &target.kind else { panic!("{target:?}") };
+        tools
+    });
+    let tools: Vec<&Tools> = tools.collect();
+    let [Tools::Prometheus { url, credentials: None }, free, brave, own] = tools.as_slice() else {
+        panic!("{tools:?}")
+    };
+    assert_eq!(url, "http://127.0.0.1:9090/p");
+    let Tools::WebSearch { engine: SearchEngine::Duckduckgo, url: None, credentials: None } = free
+    else {
+        panic!("{free:?}")
+    };
+    let Tools::WebSearch { credentials: Some(shown), .. } = brave else { panic!("{brave:?}") };
+    assert_eq!((shown.header.as_str(), &shown.scheme), ("x-subscription-token", &None));
+    let Tools::WebSearch { url: Some(_), credentials: Some(shown), .. } = own else {
+        panic!("{own:?}")
+    };
+    assert_eq!(shown.header, "authorization");
 }

@@ -190,6 +190,7 @@ async fn tokens_are_minted_for_any_client_and_lifetime() {
 async fn the_gateway_accepts_its_tokens() {
     let issuer = issuer().await;
     let config = AuthConfig {
+        keys: None,
         issuers: vec![IssuerConfig {
             name: "dev".into(),
             profile: Profile::Cognito { clients: vec![issuer.client_id().to_owned()] },
@@ -197,6 +198,8 @@ async fn the_gateway_accepts_its_tokens() {
             jwks_url: None,
             discovery_url: None,
             leeway: Duration::from_secs(30),
+            algorithms: Vec::new(),
+            claims: toolgate_admit::authn::ClaimRules::default(),
         }],
         resource: "http://127.0.0.1:9000/mcp".into(),
         metadata_url: "http://127.0.0.1:9000/.well-known/oauth-protected-resource/mcp".into(),
@@ -205,6 +208,9 @@ async fn the_gateway_accepts_its_tokens() {
         claims: Vec::new(),
         token_bytes: 8192,
         cached_tokens: 10,
+        fetcher: std::sync::Arc::new(toolgate_fetch::Fetcher::new(
+            toolgate_fetch::Ground::default(),
+        )),
     };
     let gateway = Authenticator::new(config, Telemetry::for_tests()).unwrap();
     gateway.start().await;

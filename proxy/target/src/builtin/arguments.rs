@@ -54,6 +54,11 @@ impl Arguments {
         }
     }
 
+    /// All of them, unchecked.
+    pub(super) fn into_members(self) -> Map<String, Value> {
+        self.0
+    }
+
     /// The one integer that a tool takes.
     ///
     /// # Errors

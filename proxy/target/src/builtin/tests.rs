@@ -13,7 +13,10 @@ use toolgate_call::{
 };
 use tower::Service;
 
-use super::{Builtin, BuiltinTarget, GatewayFacts, TargetFact, builtin, civil, clock};
+use super::{
+    Asked, Builtin, BuiltinTarget, Coming, GatewayFacts, TargetFact, ToolResult, Tools, builtin,
+    civil, clock, tools,
+};
 
 struct Facts;
 
@@ -60,6 +63,7 @@ fn plan(tool: &str) -> Plan {
         retry: RetryPlan { attempts: 1, base: pause, multiplier: 1.0, max: pause },
         concurrency: None,
         quarantined: false,
+        definition: None,
     }
 }
 
@@ -81,6 +85,7 @@ fn call(tool: &str, params: &Value, progress_token: Option<RawJson>) -> Outbound
         session: SessionRef::None,
         principal: Arc::new(Principal::anonymous()),
         server: None,
+        peer: None,
         request_id: Arc::clone(&outbound.request_id),
         deadline: outbound.deadline,
         ledger: Arc::clone(&outbound.ledger),
@@ -273,6 +278,56 @@ async fn a_tool_that_is_not_there_is_an_error_and_the_probe_is_answered() {
     assert!(matches!(reply.body, Body::One(Answer::Error { code: -32602, .. })));
     let (told, _) = result(Builtin::Gateway, outbound(Op::Probe)).await;
     assert_eq!(told["supportedVersions"], json!(["2026-07-28"]));
+}
+
+/// Repeats what it is called with; `fail` fails, `hang` never ends.
+struct Handed;
+
+impl Tools for Handed {
+    fn definitions(&self) -> Vec<Value> {
+        vec![json!({ "name": "echo", "inputSchema": { "type": "object" } })]
+    }
+
+    fn call(
+        &self,
+        tool: &str,
+        arguments: serde_json::Map<String, Value>,
+        asked: Asked,
+    ) -> Option<Coming> {
+        assert!(asked.deadline > Instant::now());
+        let is_error = match tool {
+            "echo" => false,
+            "fail" => true,
+            _ => return None,
+        };
+        let told = json!({ "arguments": arguments, "request": &*asked.request_id });
+        let result = json!({ "resultType": "complete", "structuredContent": told });
+        Some(Box::pin(std::future::ready(ToolResult { result, is_error })))
+    }
+}
+
+#[tokio::test]
+async fn tools_that_are_handed_in_are_listed_and_called() {
+    let ask = async |outbound| {
+        let reply = tools(Arc::from("b"), Arc::new(Handed)).call(outbound).await.unwrap();
+        let Body::One(answer) = reply.body else { panic!("a stream") };
+        answer
+    };
+    let list = ask(outbound(Op::List { what: Listed::Tools, cursor: None })).await;
+    let Answer::Result { raw, .. } = list else { panic!("{list:?}") };
+    assert_eq!(raw.parse::<Value>().unwrap()["tools"], json!(Handed.definitions()));
+    for (tool, failed) in [("echo", true), ("fail", false)].map(|(tool, ok)| (tool, !ok)) {
+        let told = ask(call(tool, &json!({ "arguments": { "a": 1 } }), None)).await;
+        let Answer::Result { raw, is_error } = told else { panic!("{told:?}") };
+        assert_eq!(is_error, failed, "{tool}");
+        let told: Value = raw.parse().unwrap();
+        assert_eq!(told["structuredContent"], json!({ "arguments": { "a": 1 }, "request": "r" }));
+    }
+    let told = ask(call("other", &json!({}), None)).await;
+    assert!(matches!(told, Answer::Error { code: -32602, .. }), "{told:?}");
+    let told = ask(call("echo", &json!({ "arguments": 7 }), None)).await;
+    assert!(matches!(told, Answer::Result { is_error: true, .. }), "{told:?}");
+    assert!(matches!(ask(outbound(Op::Probe)).await, Answer::Result { is_error: false, .. }));
 }
 
 proptest! {

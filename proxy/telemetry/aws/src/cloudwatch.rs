@@ -120,7 +120,7 @@ fn lacks_credentials(error: &(dyn Error + 'static)) -> bool {
 }
 
 /// What an answer with that status means.
-fn answered(status: u16, code: Option<&str>) -> (CloudFate, Retry) {
+pub(crate) fn answered(status: u16, code: Option<&str>) -> (CloudFate, Retry) {
     let code = code.unwrap_or_default();
     if status == 429 || code.starts_with("Throttling") {
         return (CloudFate::Throttled, Retry::Soon);

@@ -5,9 +5,11 @@
 
 pub mod apply;
 mod cloudwatch;
+mod logs;
 mod reach;
 mod xray;
 
 pub use cloudwatch::CloudWatch;
+pub use logs::Logs;
 pub use reach::{Aws, AwsConfig, Unreachable};
 pub use xray::{Rules, Segments, SigV4, Xray};

@@ -5,8 +5,8 @@
 use std::fmt::Write;
 
 use crate::{
-    ALL, Dimension, Key, Label, Metric, NAMESPACE, Published, Values, fields, metrics, published,
-    records, spans,
+    ALL, Dimension, Key, Label, Metric, NAMESPACE, Published, Values, audit_fields, fields,
+    metrics, published, records, spans,
 };
 
 const HEAD: &str = "# Metrics and access log\n\n\
@@ -146,6 +146,13 @@ fn log_fields(page: &mut String) {
          |---|---|\n",
     );
     for (name, help) in records::ALL {
+        push(page, format_args!("| `{name}` | {help} |\n"));
+    }
+    page.push_str(
+        "\n## Audit log\n\nOne JSON object a line, append-only, each with the hash of the one before. \
+         Absent fields do not apply.\n\n| field | meaning |\n|---|---|\n",
+    );
+    for (name, help) in audit_fields::ALL {
         push(page, format_args!("| `{name}` | {help} |\n"));
     }
     push(page, format_args!("\n{} families in all.\n", metrics().count()));

@@ -16,6 +16,7 @@ macro_rules! families {
 }
 
 pub mod access;
+pub mod audit;
 pub mod auth;
 pub mod gateway;
 pub mod process;
@@ -38,6 +39,7 @@ pub const ALL: &[Group] = &[
     Group { title: "Targets", families: target::FAMILIES },
     Group { title: "Retries, timeouts, breaker, limits", families: resilience::FAMILIES },
     Group { title: "Telemetry about telemetry", families: access::FAMILIES },
+    Group { title: "Audit log", families: audit::FAMILIES },
     Group { title: "Process", families: process::FAMILIES },
 ];
 

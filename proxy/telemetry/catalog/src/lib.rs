@@ -4,6 +4,7 @@
 //! texts, which recorders, documentation, dashboards and alarms read alike. Never: records
 //! anything, and never holds a family that nothing records.
 
+pub mod audit_fields;
 mod buckets;
 mod cloudwatch;
 mod label;
@@ -22,16 +23,16 @@ pub mod spans;
 pub use cloudwatch::{CloudFate, Dimension, NAMESPACE, Published, PublishedUnit, Shows};
 pub use document::markdown;
 pub use families::{
-    ALL, Group, access, auth, gateway, metrics, process, published, resilience, target,
+    ALL, Group, access, audit, auth, gateway, metrics, process, published, resilience, target,
 };
 pub use label::{Key, Label, OTHER, OUTCOMES, Values, outcome_index};
 pub use metric::{Kind, Metric, Slo, Stability, Unit};
 pub use words::{
-    AuthCheck, AuthResult, CacheEvent, Circuit, ConnectPhase, ConnectionRejected, ContractAction,
-    ContractChange, Decision, Delivery, Direction, Export, Flow, Health, Kept, ListCause,
-    OverheadPhase, PoolState, QuestionEnd, Refresh, RefreshCause, RefreshOutcome, Restart,
-    RetryResult, RulesAsked, SampleSource, Sampled, SchemaChange, SessionEvent, Shed, StreamEnd,
-    Suppressed, TimeoutPhase, Verdict, Word,
+    AuditKind, AuditLoss, AuthCheck, AuthResult, CacheEvent, Circuit, ConnectPhase,
+    ConnectionRejected, ContractAction, ContractChange, Decision, Delivery, Direction, Export,
+    Flow, Health, Kept, ListCause, OverheadPhase, PoolState, QuestionEnd, RateScope, Refresh,
+    RefreshCause, RefreshOutcome, Restart, RetryResult, RulesAsked, SampleSource, Sampled,
+    SchemaChange, SessionEvent, Shed, StreamEnd, Suppressed, TimeoutPhase, Verdict, Word,
 };
 
 #[cfg(test)]

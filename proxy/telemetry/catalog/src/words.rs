@@ -49,6 +49,10 @@ mod call;
 
 pub use call::QuestionEnd;
 
+mod audit;
+
+pub use audit::{AuditKind, AuditLoss};
+
 mod contract;
 
 pub use contract::{ContractAction, ContractChange};
@@ -112,6 +116,22 @@ words! {
 }
 
 words! {
+    /// What has a bucket of its own.
+    RateScope {
+        /// Each caller.
+        Principal = "principal",
+        /// Each tool.
+        Tool = "tool",
+        /// Each target.
+        Target = "target",
+        /// Each server.
+        Server = "server",
+        /// The whole gateway.
+        Gateway = "gateway",
+    }
+}
+
+words! {
     /// What became of a session of the older era.
     SessionEvent {
         /// Made.
@@ -150,8 +170,14 @@ words! {
         BadAudience = "bad_audience",
         /// The client is not on the list.
         BadClient = "bad_client",
+        /// A claim is not what the operator asks for.
+        BadClaim = "bad_claim",
         /// It is not an access token.
         BadTokenUse = "bad_token_use",
+        /// It is an API key that nobody knows.
+        UnknownKey = "unknown_key",
+        /// It is an API key that was taken back.
+        Revoked = "revoked",
         /// A scope is missing.
         MissingScope = "missing_scope",
         /// The issuer's keys cannot be had.
@@ -214,6 +240,8 @@ words! {
         Parse = "parse",
         /// The key set has no key that can be used.
         NoKeys = "no_keys",
+        /// They are at an address that may not be asked; nothing was sent.
+        Forbidden = "forbidden",
     }
 }
 

@@ -81,6 +81,7 @@ fn ledger_with(name: &str, kind: Kind) -> Ledger {
         },
         concurrency: None,
         quarantined: false,
+        definition: None,
     }));
     ledger
 }

@@ -10,7 +10,7 @@ pub(super) const LONGEST: usize = 4096;
 const CUT: &[u8] = "…".as_bytes();
 
 /// Appends a JSON string.
-pub(super) fn push_text(out: &mut Vec<u8>, text: &str) {
+pub(crate) fn push_text(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
     if text.len() <= LONGEST && text.bytes().all(is_plain) {
         out.extend_from_slice(text.as_bytes());
@@ -21,7 +21,7 @@ pub(super) fn push_text(out: &mut Vec<u8>, text: &str) {
 }
 
 /// Appends a number.
-pub(super) fn push_number(out: &mut Vec<u8>, number: u64) {
+pub(crate) fn push_number(out: &mut Vec<u8>, number: u64) {
     push_padded(out, number, 1);
 }
 
@@ -45,7 +45,7 @@ const ASCII_DIGITS: &[u8; 10] = b"0123456789";
 const HEX_DIGITS: &[u8; 16] = b"0123456789abcdef";
 
 /// Appends a number as so many hex digits.
-pub(super) fn push_hex(out: &mut Vec<u8>, number: u128, digits: u32) {
+pub(crate) fn push_hex(out: &mut Vec<u8>, number: u128, digits: u32) {
     for place in (0..digits).rev() {
         let digit = usize::try_from((number >> (4 * place)) & 0xf).unwrap_or(0);
         out.push(HEX_DIGITS.get(digit).copied().unwrap_or(b'0'));

@@ -31,6 +31,7 @@ pub(crate) fn plan(target: &str, name: &str) -> Arc<Plan> {
         retry: RetryPlan { attempts: 1, base: MS, multiplier: 2.0, max: MS },
         concurrency: None,
         quarantined: false,
+        definition: None,
     })
 }
 
@@ -110,7 +111,10 @@ fn gateway(telemetry: &Telemetry) {
     gateway.protocol(Version::LATEST_LEGACY, Direction::Client);
     gateway.translated(Direction::Target);
     gateway.shed(Shed::Tool);
+    gateway.rate_limited(toolgate_telemetry_catalog::RateScope::Tool);
+    gateway.bucket_evicted();
     gateway.pins_reloaded(true);
+    gateway.keys_reloaded(true);
     gateway.session(SessionEvent::Created);
     gateway.question(AskKind::Form, QuestionEnd::Answered);
     drop(gateway.parked());

@@ -12,7 +12,7 @@ use toolgate_telemetry::RefreshCause;
 
 use super::mint::{TestKey, encode};
 use super::{Clock, Fixture, ISSUER, NOW, bearer, claims, cognito, config};
-use crate::authn::{Authenticator, Pace, jwks, source};
+use crate::authn::{Authenticator, Pace, jwks};
 
 const DAY: u64 = 24 * 60 * 60;
 
@@ -324,8 +324,9 @@ async fn documents_that_are_no_key_sets_leave_the_keys_as_they_are() {
 
 #[test]
 fn https_does_not_lead_to_http_but_on_this_machine() {
-    let steps_down =
-        |from: &str, to: &str| source::is_step_down(&from.parse().unwrap(), &to.parse().unwrap());
+    let steps_down = |from: &str, to: &str| {
+        toolgate_fetch::is_step_down(&from.parse().unwrap(), &to.parse().unwrap())
+    };
     assert!(steps_down("https://issuer.test/d", "http://issuer.test/jwks"));
     assert!(steps_down("https://issuer.test/d", "http://localhost.evil.test/jwks"));
     assert!(!steps_down("https://issuer.test/d", "https://keys.test/jwks"));

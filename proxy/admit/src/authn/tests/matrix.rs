@@ -45,16 +45,21 @@ async fn a_good_token_becomes_a_principal() {
 
 #[tokio::test]
 async fn every_listed_algorithm_works_with_its_kind_of_key() {
-    let keys = [TestKey::rsa("r"), TestKey::p256("p"), TestKey::ed25519("e")];
+    let keys = [TestKey::rsa("r"), TestKey::p256("p"), TestKey::ed25519("e"), TestKey::p384("q")];
     let fixture = Fixture::with_keys(&keys.each_ref()).await;
     let with = |key: &TestKey, alg| {
         key.token_with(&json!({"alg": alg, "kid": key.kid}), &claims(&json!({})))
     };
-    for alg in ["RS256", "RS384", "RS512", "PS256"] {
+    for alg in ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512"] {
         assert!(fixture.verify(&with(&keys[0], alg)).await.is_ok(), "{alg}");
     }
     assert!(fixture.verify(&with(&keys[1], "ES256")).await.is_ok());
     assert!(fixture.verify(&with(&keys[2], "EdDSA")).await.is_ok());
+    assert!(fixture.verify(&with(&keys[3], "ES384")).await.is_ok());
+    // A curve belongs to its algorithm.
+    for (key, alg) in [(&keys[1], "ES384"), (&keys[3], "ES256"), (&keys[0], "ES256")] {
+        assert!(fixture.detail(&with(key, alg)).await.contains("is for another"), "{alg}");
+    }
 }
 
 #[tokio::test]

@@ -6,8 +6,8 @@ use aws_lc_rs::hmac;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{
-    self, ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _, RsaKeyPair,
-    RsaPublicKeyComponents,
+    self, ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair,
+    Ed25519KeyPair, KeyPair as _, RsaKeyPair, RsaPublicKeyComponents,
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -22,6 +22,7 @@ pub(super) struct TestKey {
 enum Pair {
     Rsa(Arc<RsaKeyPair>),
     P256(EcdsaKeyPair),
+    P384(EcdsaKeyPair),
     Ed25519(Ed25519KeyPair),
 }
 
@@ -37,6 +38,11 @@ impl TestKey {
     pub(super) fn p256(kid: &str) -> Self {
         let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
         Self { kid: kid.into(), pair: Pair::P256(pair) }
+    }
+
+    pub(super) fn p384(kid: &str) -> Self {
+        let pair = EcdsaKeyPair::generate(&ECDSA_P384_SHA384_FIXED_SIGNING).unwrap();
+        Self { kid: kid.into(), pair: Pair::P384(pair) }
     }
 
     pub(super) fn ed25519(kid: &str) -> Self {
@@ -56,6 +62,11 @@ impl TestKey {
                 json!({"kty": "EC", "crv": "P-256", "kid": self.kid, "alg": "ES256",
                        "x": encode(&point[1..33]), "y": encode(&point[33..])})
             }
+            Pair::P384(pair) => {
+                let point = pair.public_key().as_ref();
+                json!({"kty": "EC", "crv": "P-384", "kid": self.kid,
+                       "x": encode(&point[1..49]), "y": encode(&point[49..])})
+            }
             Pair::Ed25519(pair) => {
                 let x = encode(pair.public_key().as_ref());
                 json!({"kty": "OKP", "crv": "Ed25519", "kid": self.kid, "x": x})
@@ -68,6 +79,7 @@ impl TestKey {
         match &self.pair {
             Pair::Rsa(_) => "RS256",
             Pair::P256(_) => "ES256",
+            Pair::P384(_) => "ES384",
             Pair::Ed25519(_) => "EdDSA",
         }
     }
@@ -100,13 +112,17 @@ impl TestKey {
                     "RS384" => &signature::RSA_PKCS1_SHA384,
                     "RS512" => &signature::RSA_PKCS1_SHA512,
                     "PS256" => &signature::RSA_PSS_SHA256,
+                    "PS384" => &signature::RSA_PSS_SHA384,
+                    "PS512" => &signature::RSA_PSS_SHA512,
                     _ => &signature::RSA_PKCS1_SHA256,
                 };
                 let mut out = vec![0; pair.public_modulus_len()];
                 pair.sign(encoding, &rng, message, &mut out).unwrap();
                 out
             }
-            Pair::P256(pair) => pair.sign(&rng, message).unwrap().as_ref().to_vec(),
+            Pair::P256(pair) | Pair::P384(pair) => {
+                pair.sign(&rng, message).unwrap().as_ref().to_vec()
+            }
             Pair::Ed25519(pair) => pair.sign(message).as_ref().to_vec(),
         }
     }

@@ -181,6 +181,7 @@ fn of_body(tool: &str, body: String, said: Said<'_>) -> Outbound {
         session: SessionRef::None,
         principal: Arc::new(Principal::anonymous()),
         server: None,
+        peer: None,
         request_id: Arc::clone(&outbound.request_id),
         deadline: outbound.deadline,
         ledger: Arc::clone(&outbound.ledger),
@@ -211,6 +212,7 @@ fn plan(tool: &str) -> Plan {
         retry,
         concurrency: None,
         quarantined: false,
+        definition: None,
     }
 }
 

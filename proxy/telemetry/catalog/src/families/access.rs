@@ -9,6 +9,8 @@ use crate::{Key, Label, Metric, Published, Unit, buckets};
 pub const ACCESS_LOG: &str = "access_log";
 /// Spans, as a value of the `signal` label.
 pub const TRACES: &str = "traces";
+/// Copies of audit records, as a value of the `signal` label.
+pub const AUDIT_COPY: &str = "audit_copy";
 /// Numbers for CloudWatch, as a value of the `signal` label.
 pub const CLOUDWATCH: &str = "cloudwatch";
 
@@ -40,7 +42,7 @@ families! {
         "Items of telemetry by what became of them.",
     )
     .by(&[
-        Label::of(Key::Signal, &[ACCESS_LOG, TRACES, CLOUDWATCH]),
+        Label::of(Key::Signal, &[ACCESS_LOG, TRACES, CLOUDWATCH, AUDIT_COPY]),
         Label::of(Key::Outcome, OUTCOMES),
         Label::of(Key::Reason, REASONS),
     ])

@@ -5,8 +5,8 @@
 use toolgate_call::AskKind;
 
 use crate::words::{
-    ConnectionRejected, Direction, OverheadPhase, QuestionEnd, Refresh, SessionEvent, Shed,
-    StreamEnd, Word,
+    ConnectionRejected, Direction, OverheadPhase, QuestionEnd, RateScope, Refresh, SessionEvent,
+    Shed, StreamEnd, Word,
 };
 use crate::{Dimension, Key, Label, Metric, Published, Slo, Unit, buckets};
 
@@ -172,6 +172,19 @@ families! {
     .by(&[Label::of(Key::Scope, Shed::TEXTS)])
     .published(&[Published::count("Throttles", "Calls refused because a limit was met.")]);
 
+    /// Calls that came too often.
+    RATE_LIMITED = Metric::counter(
+        "toolgate_rate_limited_total",
+        "Calls refused because a limit of their rate was met, by what the limit is for.",
+    )
+    .by(&[Label::of(Key::Scope, RateScope::TEXTS)]);
+
+    /// Buckets forgotten.
+    BUCKETS_EVICTED = Metric::counter(
+        "toolgate_rate_buckets_evicted_total",
+        "Buckets of rate limits that were forgotten before they were full, because there were too many; whoever they belong to begins with a full one.",
+    );
+
     /// Sessions of the older era.
     SESSIONS = Metric::counter(
         "toolgate_sessions_total",
@@ -209,6 +222,13 @@ families! {
     PINS_RELOADS = Metric::counter(
         "toolgate_pins_reloads_total",
         "Times that the pins file was read again; one that is wrong changes nothing.",
+    )
+    .by(&[Label::of(Key::Outcome, Refresh::TEXTS)]);
+
+    /// Reading the key file again.
+    KEYS_RELOADS = Metric::counter(
+        "toolgate_key_file_reloads_total",
+        "Times that the file of API keys was read again; one that is wrong changes nothing.",
     )
     .by(&[Label::of(Key::Outcome, Refresh::TEXTS)]);
 }

@@ -5,14 +5,24 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 /// Writes beside the file, and puts that in its place.
 pub(super) fn whole(path: &Path, text: &str) -> io::Result<()> {
+    placed(path, text, 0o666)
+}
+
+/// The same of a file that is new for its owner's eyes only.
+pub(super) fn private(path: &Path, text: &str) -> io::Result<()> {
+    placed(path, text, 0o600)
+}
+
+fn placed(path: &Path, text: &str, mode: u32) -> io::Result<()> {
     // Behind a link is the file that is meant.
     let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
     let beside = beside(&path)?;
-    let written = write(&beside, &path, text);
+    let written = write((&beside, &path), text, mode);
     if written.is_err() {
         // What is left of it is in nobody's way.
         drop(fs::remove_file(&beside));
@@ -20,8 +30,8 @@ pub(super) fn whole(path: &Path, text: &str) -> io::Result<()> {
     written
 }
 
-fn write(beside: &Path, path: &Path, text: &str) -> io::Result<()> {
-    let mut file = OpenOptions::new().write(true).create_new(true).open(beside)?;
+fn write((beside, path): (&Path, &Path), text: &str, mode: u32) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(beside)?;
     file.write_all(text.as_bytes())?;
     if let Ok(old) = fs::metadata(path) {
         file.set_permissions(old.permissions())?;

@@ -1,0 +1,63 @@
+//! The tools that ask somebody else, as a target.
+//!
+//! Enters: whom they ask. Leaves: what `target` takes. Never: a tool; those know nothing of the
+//! gateway, and `target` nothing of them.
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use serde_json::{Map, Value};
+use tokio::time::Instant;
+use toolgate_target::{Asked, Coming, ToolResult, Tools};
+use toolgate_tools::{Context, Toolset, prometheus, web_search};
+
+use super::target::credential;
+use crate::config::{self, SearchEngine};
+
+/// A set of tools behind the seam of `target`.
+#[derive(Debug)]
+pub(super) struct Handed(Toolset);
+
+/// The tools of a configured target.
+///
+/// # Errors
+/// A URL or a secret that cannot be used.
+pub(super) fn toolset(tools: &config::Tools) -> anyhow::Result<Arc<Handed>> {
+    let shown = |credentials: &Option<config::Credentials>| {
+        credentials.as_ref().map(credential).transpose()
+    };
+    let set = match tools {
+        config::Tools::Prometheus { url, credentials } => prometheus::toolset(prometheus::Config {
+            url: url.to_string(),
+            credentials: shown(credentials)?,
+        }),
+        config::Tools::WebSearch { engine, url, credentials } => {
+            web_search::toolset(web_search::Config {
+                engine: match engine {
+                    SearchEngine::Duckduckgo => web_search::Engine::DuckDuckGo,
+                    SearchEngine::Searxng => web_search::Engine::SearXng,
+                    SearchEngine::Brave => web_search::Engine::Brave,
+                },
+                url: url.as_ref().map(ToString::to_string),
+                credentials: shown(credentials)?,
+            })
+        }
+    };
+    Ok(Arc::new(Handed(set.context("built-in tools")?)))
+}
+
+impl Tools for Handed {
+    fn definitions(&self) -> Vec<Value> {
+        self.0.definitions()
+    }
+
+    fn call(&self, tool: &str, arguments: Map<String, Value>, asked: Asked) -> Option<Coming> {
+        let context = Context::new(Instant::from_std(asked.deadline), asked.request_id);
+        let running = self.0.call(tool, arguments, context)?;
+        Some(Box::pin(async move {
+            let reply = running.await;
+            let is_error = reply.is_error();
+            ToolResult { result: reply.into_result(), is_error }
+        }))
+    }
+}

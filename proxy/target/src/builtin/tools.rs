@@ -1,0 +1,129 @@
+//! Tools that are handed in, as a target.
+//!
+//! Enters: an `Outbound`, and whoever has the tools. Leaves: a `Reply` in the shape of the modern
+//! era. Never: knows what a tool does; dropping a call drops what was begun for it.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use serde_json::{Map, Value, json};
+use toolgate_call::{Answer, Era, Listed, Op, Outbound, Permitted, Phase, RawJson, Refusal, Reply};
+
+use super::arguments::Arguments;
+use super::{LIST_TTL_MS, discovery, error, raw, wrong};
+
+/// What a call of a tool came to, some time.
+pub type Coming = Pin<Box<dyn Future<Output = ToolResult> + Send>>;
+
+/// Tools that somebody else has.
+pub trait Tools: Send + Sync {
+    /// Their definitions, as `tools/list` has them; constant.
+    fn definitions(&self) -> Vec<Value>;
+
+    /// Begins a call; `None`: there is no such tool. Dropping the future cancels it.
+    fn call(&self, tool: &str, arguments: Map<String, Value>, asked: Asked) -> Option<Coming>;
+}
+
+/// What a tool may know of a call.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    /// When an answer is of no use any more.
+    pub deadline: std::time::Instant,
+    /// The gateway's id of the request.
+    pub request_id: Arc<str>,
+}
+
+/// The result of `tools/call`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ToolResult {
+    /// The whole of it, an object.
+    pub result: Value,
+    /// Whether it says that the tool failed.
+    pub is_error: bool,
+}
+
+/// A target of such tools.
+#[derive(Clone)]
+pub struct ToolsTarget {
+    target: Arc<str>,
+    tools: Arc<dyn Tools>,
+    list: RawJson,
+}
+
+/// Tools as a target.
+#[must_use]
+pub fn tools(target: Arc<str>, tools: Arc<dyn Tools>) -> ToolsTarget {
+    let list = json!({
+        "resultType": "complete",
+        "tools": tools.definitions(),
+        "ttlMs": LIST_TTL_MS,
+        "cacheScope": "public",
+    });
+    ToolsTarget { target, tools, list: raw(&list) }
+}
+
+// === impl ToolsTarget ===
+
+impl ToolsTarget {
+    async fn serve(self, outbound: Outbound) -> Result<Reply, Refusal> {
+        outbound.ledger.enter(Phase::Wait);
+        let answer = match &outbound.op {
+            Op::Call(permitted) => self.carry_out(permitted, &outbound).await?,
+            Op::List { what: Listed::Tools, cursor: None } => Answer::result(self.list.clone()),
+            Op::List { what: Listed::Tools, cursor: Some(_) } => {
+                error("there is only one page; ask without a cursor")
+            }
+            Op::List { .. } => error("there are only tools here"),
+            Op::Describe | Op::Probe => Answer::result(discovery()),
+        };
+        Ok(Reply::one(Era::Modern, answer))
+    }
+
+    async fn carry_out(
+        &self,
+        permitted: &Permitted,
+        outbound: &Outbound,
+    ) -> Result<Answer, Refusal> {
+        let Some(plan) = permitted.plan().filter(|plan| plan.is_tool()) else {
+            return Err(Refusal::internal("a call of no tool was sent to a target"));
+        };
+        let arguments = match Arguments::of(permitted.call()) {
+            Ok(arguments) => arguments.into_members(),
+            Err(text) => return Ok(wrong(&text)),
+        };
+        let asked = Asked {
+            deadline: outbound.deadline.instant(),
+            request_id: Arc::clone(&outbound.request_id),
+        };
+        let Some(coming) = self.tools.call(&plan.name, arguments, asked) else {
+            let message =
+                format!("`{}` has no tool `{}`; ask for its list", self.target, plan.name);
+            return Ok(error(&message));
+        };
+        let ToolResult { result, is_error } = coming.await;
+        Ok(Answer::Result { raw: raw(&result), is_error })
+    }
+}
+
+impl tower::Service<Outbound> for ToolsTarget {
+    type Response = Reply;
+    type Error = Refusal;
+    type Future = Pin<Box<dyn Future<Output = Result<Reply, Refusal>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Refusal>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, outbound: Outbound) -> Self::Future {
+        Box::pin(self.clone().serve(outbound))
+    }
+}
+
+impl fmt::Debug for ToolsTarget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ToolsTarget").field("target", &self.target).finish_non_exhaustive()
+    }
+}

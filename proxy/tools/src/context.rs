@@ -1,0 +1,55 @@
+//! Who waits for an answer, and how long.
+//!
+//! Enters: what the front knows of a call. Leaves: the time that is left for its parts. Never: who
+//! the caller is; that was decided before.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// What an upstream must leave of the time, so that its failure can still be told.
+const MARGIN: Duration = Duration::from_millis(250);
+
+/// One call of a tool, as seen from within.
+#[derive(Clone, Debug)]
+pub struct Context {
+    deadline: Instant,
+    correlation: Arc<str>,
+}
+
+// === impl Context ===
+
+impl Context {
+    /// A call that is of no use after `deadline`; logs know it by `correlation`.
+    #[must_use]
+    pub fn new(deadline: Instant, correlation: Arc<str>) -> Self {
+        Self { deadline, correlation }
+    }
+
+    /// The same, but over after `limit` at the latest.
+    #[must_use]
+    pub(crate) fn within(&self, limit: Duration) -> Self {
+        let deadline = Instant::now().checked_add(limit).unwrap_or(self.deadline);
+        Self { deadline: deadline.min(self.deadline), correlation: Arc::clone(&self.correlation) }
+    }
+
+    /// The moment after which the answer is of no use.
+    #[must_use]
+    pub fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
+    /// What an upstream may take: the time that is left, less a margin in which to say how it ended.
+    #[must_use]
+    pub(crate) fn for_upstream(&self) -> Duration {
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        left.saturating_sub(MARGIN.min(left / 4))
+    }
+
+    /// What logs know the call by.
+    #[must_use]
+    pub fn correlation(&self) -> &Arc<str> {
+        &self.correlation
+    }
+}

@@ -1,0 +1,138 @@
+//! The `toolgate-tools` binary.
+//!
+//! Enters: the command line, and secrets from the environment. Leaves: an MCP server; with `--http`
+//! one line `listening http://…/mcp`. Never: a secret as an argument, where every process reads it.
+
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::process::ExitCode;
+
+use anyhow::{Context as _, bail};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use http::HeaderValue;
+use http::header::{AUTHORIZATION, HeaderName};
+use toolgate_tools::{Sets, front, prometheus, web_search};
+
+/// Holds the key of the search engine.
+const SEARCH_KEY: &str = "TOOLGATE_SEARCH_KEY";
+/// Holds the whole value of `Authorization` for Prometheus.
+const PROMETHEUS_AUTHORIZATION: &str = "TOOLGATE_PROMETHEUS_AUTHORIZATION";
+
+/// Tools for people who run things, as an MCP server.
+#[derive(Debug, Parser)]
+#[command(name = "toolgate-tools", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve the tools that are set up below.
+    Serve(Serve),
+}
+
+#[derive(Debug, Args)]
+struct Serve {
+    /// Serve on standard input and output.
+    #[arg(long, conflicts_with = "http", required_unless_present = "http")]
+    stdio: bool,
+    /// Serve over HTTP at this address; port 0 takes a free one.
+    #[arg(long, value_name = "ADDR")]
+    http: Option<SocketAddr>,
+    /// A host that callers may name; needed where others can reach the address.
+    #[arg(long, value_name = "NAME", requires = "http")]
+    allowed_host: Vec<String>,
+    /// Search the web, by this engine. `TOOLGATE_SEARCH_KEY` holds Brave's key.
+    #[arg(long, value_name = "ENGINE")]
+    web_search: Option<Engine>,
+    /// Where the engine is, if not where it always is.
+    #[arg(long, value_name = "URL", requires = "web_search")]
+    web_search_url: Option<String>,
+    /// Ask this Prometheus. `TOOLGATE_PROMETHEUS_AUTHORIZATION` holds what it is shown, such as
+    /// `Bearer …`.
+    #[arg(long, value_name = "URL")]
+    prometheus: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Engine {
+    Duckduckgo,
+    Searxng,
+    Brave,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let Command::Serve(serve) = Cli::parse().command;
+    match Box::pin(run(serve)).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _nobody_reads = writeln!(std::io::stderr().lock(), "toolgate-tools: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(serve: Serve) -> anyhow::Result<()> {
+    let sets = sets(&serve)?;
+    let Some(address) = serve.http else { return front::stdio(sets).await };
+    let listening = front::Listening::at(address, &serve.allowed_host, sets).await?;
+    writeln!(std::io::stdout().lock(), "listening {}", listening.url()?)?;
+    let mut ended = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    tokio::select! {
+        served = listening.serve() => served,
+        _ = tokio::signal::ctrl_c() => Ok(()),
+        _ = ended.recv() => Ok(()),
+    }
+}
+
+/// The sets that were asked for.
+fn sets(serve: &Serve) -> anyhow::Result<Sets> {
+    let mut sets = Sets::default();
+    if let Some(engine) = serve.web_search {
+        let header = match engine {
+            Engine::Brave => HeaderName::from_static("x-subscription-token"),
+            Engine::Duckduckgo | Engine::Searxng => AUTHORIZATION,
+        };
+        let config = web_search::Config {
+            engine: engine.into(),
+            url: serve.web_search_url.clone(),
+            credentials: credentials(header, SEARCH_KEY)?,
+        };
+        sets = sets.with("search", web_search::toolset(config).context("--web-search")?);
+    }
+    if let Some(url) = &serve.prometheus {
+        let credentials = credentials(AUTHORIZATION, PROMETHEUS_AUTHORIZATION)?;
+        let config = prometheus::Config { url: url.clone(), credentials };
+        sets = sets.with("prometheus", prometheus::toolset(config).context("--prometheus")?);
+    }
+    if sets.is_empty() {
+        bail!("there is nothing to serve; give for example `--prometheus http://127.0.0.1:9090`");
+    }
+    Ok(sets)
+}
+
+/// A header with the secret that a variable holds.
+fn credentials(
+    header: HeaderName,
+    variable: &str,
+) -> anyhow::Result<Option<(HeaderName, HeaderValue)>> {
+    let Ok(secret) = std::env::var(variable) else { return Ok(None) };
+    let mut value = HeaderValue::try_from(secret)
+        .with_context(|| format!("{variable} holds a character that no header can carry"))?;
+    value.set_sensitive(true);
+    Ok(Some((header, value)))
+}
+
+// === impl Engine ===
+
+impl From<Engine> for web_search::Engine {
+    fn from(engine: Engine) -> Self {
+        match engine {
+            Engine::Duckduckgo => Self::DuckDuckGo,
+            Engine::Searxng => Self::SearXng,
+            Engine::Brave => Self::Brave,
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! The HTTP API of Prometheus.
+//!
+//! Enters: a path and fields. Leaves: `data` of a success with its warnings, or the kind of error
+//! that Prometheus itself tells. Never: a query in a URL when it can stand in a body.
+
+use http::Request;
+use http::header::CONTENT_TYPE;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::Config;
+use super::place::Plain;
+use crate::context::Context;
+use crate::error::{Code, ToolError, words};
+use crate::upstream::{self, Answer, SetupError, Upstream, encoded};
+
+/// The largest answer that is read.
+const MOST_BYTES: usize = 8 << 20;
+/// Warnings that are passed on.
+const MOST_WARNINGS: usize = 10;
+
+/// A Prometheus.
+#[derive(Debug)]
+pub(super) struct Api {
+    place: Plain,
+    upstream: Upstream,
+}
+
+/// What it answered.
+#[derive(Debug)]
+pub(super) struct Success<T> {
+    pub(super) data: T,
+    pub(super) warnings: Vec<String>,
+}
+
+/// Every answer of the API (Prometheus, "HTTP API", "Format overview").
+#[derive(Deserialize)]
+struct Envelope {
+    status: String,
+    #[serde(default)]
+    data: Value,
+    #[serde(rename = "errorType", default)]
+    error_type: String,
+    #[serde(default)]
+    error: String,
+    #[serde(default)]
+    warnings: Vec<String>,
+    #[serde(default)]
+    infos: Vec<String>,
+}
+
+// === impl Api ===
+
+impl Api {
+    pub(super) fn plain(config: Config) -> Result<Self, SetupError> {
+        let place = Plain::new(config)?;
+        Ok(Self { place, upstream: Upstream::new("Prometheus", MOST_BYTES) })
+    }
+
+    /// Where it is, for people.
+    pub(super) fn url(&self) -> &str {
+        self.place.url()
+    }
+
+    /// Asks with the fields in the body.
+    pub(super) async fn post<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        fields: &[(&str, &str)],
+        context: &Context,
+    ) -> Result<Success<T>, ToolError> {
+        let url = format!("{}/api/v1/{path}", self.place.url());
+        let request = Request::post(url).header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+        let request = self.place.shown(request);
+        let request = upstream::request(request, upstream::form(fields))?;
+        read(&self.upstream.send(request, context).await?)
+    }
+
+    /// Asks what can be asked by GET only.
+    pub(super) async fn get<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        fields: &[(&str, &str)],
+        context: &Context,
+    ) -> Result<Success<T>, ToolError> {
+        let query = upstream::form(fields);
+        let mark = if query.is_empty() { "" } else { "?" };
+        let url = format!("{}/api/v1/{path}{mark}{query}", self.place.url());
+        let request = upstream::request(self.place.shown(Request::get(url)), "")?;
+        read(&self.upstream.send(request, context).await?)
+    }
+}
+
+/// A label's name as it stands in a path; names beyond the old alphabet are escaped as Prometheus 3
+/// wants it ("UTF-8 in label names").
+pub(super) fn label(name: &str) -> String {
+    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
+    if name.chars().all(is_plain) && !name.starts_with(|letter: char| letter.is_ascii_digit()) {
+        return name.to_owned();
+    }
+    let escaped = name.chars().map(|letter| match letter {
+        '_' => "__".to_owned(),
+        letter if is_plain(letter) => letter.to_string(),
+        letter => format!("_{:x}_", u32::from(letter)),
+    });
+    encoded(&format!("U__{}", escaped.collect::<String>()))
+}
+
+fn read<T: DeserializeOwned>(answer: &Answer) -> Result<Success<T>, ToolError> {
+    let envelope: Envelope = match answer.json() {
+        Ok(envelope) => envelope,
+        // Proxies before it answer in their own ways.
+        Err(_) if !answer.status.is_success() => return Err(answer.by_status()),
+        Err(garbled) => return Err(garbled),
+    };
+    match envelope.status.as_str() {
+        "success" => {
+            let data = serde_json::from_value(envelope.data)
+                .map_err(|error| answer.garbled(&error.to_string()))?;
+            let mut warnings: Vec<String> = envelope.warnings.iter().map(|w| words(w)).collect();
+            warnings.extend(envelope.infos.iter().map(|info| words(info)));
+            warnings.truncate(MOST_WARNINGS);
+            Ok(Success { data, warnings })
+        }
+        "error" => Err(failed(answer, &envelope)),
+        _ if !answer.status.is_success() => Err(answer.by_status()),
+        other => Err(answer.garbled(&format!("`status` is `{other}`"))),
+    }
+}
+
+/// Prometheus' own kinds of errors (its `web/api/v1/errors`).
+fn failed(answer: &Answer, envelope: &Envelope) -> ToolError {
+    let said = words(&envelope.error);
+    let kind = words(&envelope.error_type);
+    let (code, message) = match kind.as_str() {
+        "bad_data" => (
+            Code::InvalidArguments,
+            format!("Prometheus cannot take this ({kind}): {said}. Correct the query or the times"),
+        ),
+        "execution" => (
+            Code::Refused,
+            format!(
+                "Prometheus cannot carry this out ({kind}): {said}. Ask for fewer series or a \
+                 shorter time"
+            ),
+        ),
+        "timeout" | "canceled" => (
+            Code::Timeout,
+            format!("Prometheus gave up ({kind}): {said}. Ask for fewer series or a shorter time"),
+        ),
+        "not_found" => (Code::NotFound, format!("Prometheus does not have that: {said}")),
+        "unauthorized" | "forbidden" => {
+            (Code::Denied, format!("Prometheus does not allow this gateway that: {said}"))
+        }
+        _ if answer.status.as_u16() == 429 => {
+            (Code::RateLimited, format!("Prometheus takes no more queries for now: {said}"))
+        }
+        _ => (Code::UpstreamError, format!("Prometheus has failed ({kind}): {said}")),
+    };
+    answer.failed(code, message)
+}

@@ -1,0 +1,91 @@
+//! HTTP/1.1 in the clear or over TLS, with connections that are kept for a while.
+//!
+//! Enters: a request. Leaves: the head of a response, its body to follow. Never: a redirect, or the
+//! process's default TLS provider.
+
+use std::error::Error as _;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper_rustls::{ConfigBuilderExt as _, HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::{Connect, HttpConnector};
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use rustls::ClientConfig;
+use rustls::crypto::aws_lc_rs::default_provider;
+
+use super::causes;
+
+/// How long connecting may take, all addresses of a name together.
+const CONNECT: Duration = Duration::from_secs(5);
+/// How long a connection is kept that nobody uses; shorter than most servers keep theirs.
+const KEPT: Duration = Duration::from_secs(20);
+/// Connections to one host that are kept.
+const MOST_KEPT: usize = 16;
+
+type Http<C> = Client<C, Full<Bytes>>;
+type Https = Http<HttpsConnector<HttpConnector>>;
+
+/// The client. The TLS half, which reads the machine's certificates, is made when first used.
+pub(super) struct Transport {
+    plain: Http<HttpConnector>,
+    tls: OnceLock<Result<Https, String>>,
+}
+
+// === impl Transport ===
+
+impl Transport {
+    /// Sends, and waits for the head of the response.
+    ///
+    /// # Errors
+    /// Why there is none, on one line.
+    pub(super) async fn send(
+        &self,
+        request: Request<Full<Bytes>>,
+    ) -> Result<Response<Incoming>, String> {
+        let answered = if request.uri().scheme_str() == Some("https") {
+            self.tls.get_or_init(tls_client).as_ref().map_err(Clone::clone)?.request(request).await
+        } else {
+            self.plain.request(request).await
+        };
+        answered.map_err(|error| causes(error.source().unwrap_or(&error)))
+    }
+}
+
+impl Default for Transport {
+    fn default() -> Self {
+        Self { plain: client(tcp()), tls: OnceLock::new() }
+    }
+}
+
+fn tcp() -> HttpConnector {
+    let mut tcp = HttpConnector::new();
+    tcp.set_connect_timeout(Some(CONNECT));
+    tcp.set_nodelay(true);
+    tcp
+}
+
+fn client<C: Connect + Clone + Send + Sync + 'static>(connector: C) -> Http<C> {
+    Client::builder(TokioExecutor::new())
+        .pool_timer(TokioTimer::new())
+        .pool_idle_timeout(KEPT)
+        .pool_max_idle_per_host(MOST_KEPT)
+        .build(connector)
+}
+
+fn tls_client() -> Result<Https, String> {
+    let config = ClientConfig::builder_with_provider(Arc::new(default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(|error| error.to_string())?
+        .with_native_roots()
+        .map_err(|error| format!("{error}; install ca-certificates or set SSL_CERT_FILE"))?
+        .with_no_client_auth();
+    let mut tcp = tcp();
+    tcp.enforce_http(false);
+    let https = HttpsConnectorBuilder::new().with_tls_config(config).https_only().enable_http1();
+    Ok(client(https.wrap_connector(tcp)))
+}

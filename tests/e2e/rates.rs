@@ -1,0 +1,64 @@
+//! Who calls too often is told when to come again, and nobody else notices.
+
+use anyhow::{Context, Result, ensure};
+use serde_json::{Value, json};
+use toolgate_tests::gateway::{Gateway, parse_log};
+use toolgate_tests::issuer::{CLIENT_ID, Issuer};
+use toolgate_tests::process::Scratch;
+use toolgate_tests::sick::{Era, Sick};
+
+use crate::expect::Refused;
+
+const LIMITED: Refused = Refused {
+    status: 429,
+    code: 429,
+    says: "this caller's limit of 3 calls in 3600s is used up; nothing was sent, call again in",
+    reason: "rate_limited",
+    blame: "caller",
+    retry_safe: true,
+};
+
+#[tokio::test]
+async fn a_caller_over_its_rate_is_refused_alone_and_the_refusal_is_on_record() -> Result<()> {
+    let (issuer, sick) = (Issuer::start().await?, Sick::start(Era::Modern).await?);
+    let scratch = Scratch::new()?;
+    let (log, url) = (scratch.path().join("audit.jsonl"), sick.url());
+    let gateway = Gateway::start(&format!(
+        "auth: {{ issuers: [{{ name: main, profile: cognito, issuer: \"{}\", clients: [{CLIENT_ID}] }}] }}\n\
+         limits: {{ rates: [{{ per: principal, calls: 3, every: 1h, tool: sick___read }}] }}\n\
+         audit: {{ file: \"{}\" }}\ntargets: {{ sick: {{ mcp: {{ url: \"{url}\" }} }} }}\n",
+        issuer.url(),
+        log.display(),
+    ))
+    .await?;
+    let as_subject = |subject: &str| {
+        let mut claims = issuer.claims(&[]);
+        claims["sub"] = json!(subject);
+        gateway.client().with_token(issuer.mint(claims))
+    };
+    let (eager, other) = (as_subject("eager"), as_subject("other"));
+    for _ in 0..3 {
+        eager.tool("sick___read", json!({})).await?.result()?;
+    }
+    let before = sick.calls("read");
+    let answer = eager.tool("sick___read", json!({})).await?;
+    let error = LIMITED.check(&gateway, &answer).await?;
+    ensure!(sick.calls("read") == before, "it was sent");
+    let seconds: u64 = answer.header("retry-after").context("no Retry-After")?.parse()?;
+    let millis = error["data"]["retry_after_ms"].as_u64().context("no retry_after_ms")?;
+    ensure!(
+        (1190..=1200).contains(&seconds) && millis.div_ceil(1000) == seconds,
+        "{seconds} {millis}"
+    );
+    other.tool("sick___read", json!({})).await?.result()?;
+    eager.tool("sick___write", json!({})).await?.result()?;
+    let metrics = gateway.metrics().await?;
+    ensure!(metrics.sum("toolgate_rate_limited_total", &[("scope", "principal")]) == 1.0);
+    gateway.stop().await?;
+    let records = parse_log(&std::fs::read_to_string(log)?)?;
+    let denied: Vec<&Value> = records.iter().filter(|one| one["kind"] == "deny").collect();
+    ensure!(denied.len() == 1, "{denied:?}");
+    let told = (&denied[0]["reason"], &denied[0]["rule"], &denied[0]["subject"]);
+    ensure!(told == (&json!("rate_limited"), &json!("rates"), &json!("eager")), "{}", denied[0]);
+    Ok(())
+}
