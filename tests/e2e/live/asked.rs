@@ -11,7 +11,8 @@ pub(super) const CANNOT: [(&str, &str); 2] = [
 ];
 
 /// What never happens in the mix of calls, in alphabetical order, and why.
-pub(super) const NEVER: [(&str, &str); 3] = [
+pub(super) const NEVER: [(&str, &str); 4] = [
+    ("toolgate_audit_records_lost_total", "takes a full disk: module `audit`"),
     (
         "toolgate_connections_rejected_total{reason=\"limit\"}",
         "the mix itself would be turned away: module `bounds`",
