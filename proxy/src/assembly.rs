@@ -154,7 +154,7 @@ pub fn assemble(
     let facts = Facts::new(inherited);
     let fetcher = Arc::new(Fetcher::new(Ground::new(config.fetch_allow.iter().cloned())));
     let auth = authenticator(config, callers, telemetry, &fetcher)?;
-    let policy = Arc::new(policy(config, callers));
+    let policy = Arc::new(policy(config, callers, telemetry));
     let watches: Arc<Watches> = Arc::default();
     let mut backends = Vec::with_capacity(config.targets.len());
     for target in &config.targets {
@@ -263,7 +263,7 @@ fn authenticator(
         metadata_url: format!("{public}/.well-known/oauth-protected-resource/mcp"),
         gateway_scopes: config.auth.scopes.iter().map(String::as_str).collect(),
         servers: servers::resources(config, &public),
-        claims: Vec::new(),
+        claims: config.policy.as_ref().map(|policy| policy.claims.clone()).unwrap_or_default(),
         token_bytes: config.limits.token_bytes,
         cached_tokens: config.limits.cached_tokens,
         fetcher: Arc::clone(fetcher),
@@ -294,7 +294,14 @@ fn issuer(issuer: &config::Issuer) -> IssuerConfig {
     }
 }
 
-fn policy(config: &Config, callers: &Callers) -> Policy {
+/// Scopes first; what they allow, the policies may still refuse.
+fn policy(config: &Config, callers: &Callers, telemetry: &Arc<Telemetry>) -> Policy {
+    let scopes = scoped(config, callers);
+    let rules = config.policy.as_ref();
+    scopes.with(rules.map(|policy| Arc::clone(&policy.rules).counted(Arc::clone(telemetry))))
+}
+
+pub(crate) fn scoped(config: &Config, callers: &Callers) -> Policy {
     match callers {
         Callers::Process(_) => Policy::local(),
         Callers::Network(_) if config.auth.anonymous => Policy::open(),

@@ -28,19 +28,32 @@ const OTHER_STACKS: [&str; 10] = [
 const REGISTRY: &str = "\"registry+https://github.com/rust-lang/crates.io-index\"";
 
 /// Licences that ask for no more than a notice. `.deny.toml` lists the same.
-const LICENCES: [&str; 7] =
-    ["Apache-2.0", "BSD-3-Clause", "BlueOak-1.0.0", "ISC", "MIT", "Unicode-3.0", "Zlib"];
+const LICENCES: [&str; 8] = [
+    "Apache-2.0",
+    "Apache-2.0 WITH LLVM-exception",
+    "BSD-3-Clause",
+    "BlueOak-1.0.0",
+    "ISC",
+    "MIT",
+    "Unicode-3.0",
+    "Zlib",
+];
 
 /// Crates that are there twice because their users have not moved yet. `.deny.toml` lists the same.
-pub(crate) const TWICE: [&str; 9] = [
+pub(crate) const TWICE: [&str; 14] = [
     "base64",
+    "block-buffer",
+    "crypto-common",
+    "digest",
     "getrandom",
     "hashbrown",
     "http",
     "http-body",
+    "itertools",
     "rand",
     "rand_core",
     "syn",
+    "unicode-width",
     "untrusted",
 ];
 
@@ -145,12 +158,13 @@ fn one(rest: &mut &[&str]) -> bool {
     }
     let Some((licence, after)) = rest.split_first() else { return false };
     *rest = after;
-    // An exception makes another licence of it, which would have to be agreed on by itself.
+    // An exception makes another licence of it, which has to be agreed on by itself.
     let excepted = take(rest, "WITH");
-    if excepted {
-        *rest = rest.get(1..).unwrap_or_default();
-    }
-    !excepted && LICENCES.contains(licence)
+    let Some((exception, after)) = rest.split_first().filter(|_| excepted) else {
+        return !excepted && LICENCES.contains(licence);
+    };
+    *rest = after;
+    LICENCES.contains(&&*format!("{licence} WITH {exception}"))
 }
 
 fn take(rest: &mut &[&str], word: &str) -> bool {

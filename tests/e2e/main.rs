@@ -55,6 +55,8 @@ mod peers;
 #[cfg(test)]
 mod pins;
 #[cfg(test)]
+mod policy;
+#[cfg(test)]
 mod rates;
 #[cfg(test)]
 mod recorder;

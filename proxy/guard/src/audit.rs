@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use toolgate_call::{Call, Case, Permitted, Plan, Reason, Refusal, Reply, Ruling};
+use toolgate_call::{Call, Case, Explanation, Permitted, Plan, Reason, Refusal, Reply, Ruling};
 use toolgate_telemetry::audit::{AuditDecision, AuditDenial};
 use toolgate_telemetry::{AuditLoss, Telemetry, Word as _};
 use tower::{Layer, Service};
@@ -35,7 +35,7 @@ pub trait Explain: Send + Sync + fmt::Debug {
     }
 }
 
-/// Names the kind of rule, and no more.
+/// Names the kind of rule, or the policies; what a refusal has with it explains it.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Plainly;
 
@@ -164,6 +164,11 @@ where
 
 impl Explain for Plainly {
     fn rule(&self, _: &Call, _: Option<&Plan>, denied: Option<&Refusal>) -> Cow<'static, str> {
+        let explained = denied.and_then(Refusal::explanation);
+        // What a policy keeps from a caller is unknown to it, and not to the record.
+        if let Some(policy) = explained.and_then(by_policy) {
+            return Cow::Owned(policy.to_owned());
+        }
         Cow::Borrowed(match denied.map(Refusal::case) {
             None | Some(Case::ScopeMissing) => "scopes",
             Some(Case::Target(Reason::Quarantined)) => "pins",
@@ -172,6 +177,14 @@ impl Explain for Plainly {
             Some(_) => "request",
         })
     }
+
+    fn explanation(&self, _: &Call, _: Option<&Plan>, denied: &Refusal) -> Option<String> {
+        denied.explanation().and_then(|explanation| serde_json::to_string(explanation).ok())
+    }
+}
+
+fn by_policy(explanation: &Explanation) -> Option<&str> {
+    explanation.refused_by.as_deref().filter(|rule| rule.starts_with("policy:"))
 }
 
 fn decision<'a>(call: &'a Call, plan: Option<&'a Plan>, rule: &'a str) -> AuditDecision<'a> {

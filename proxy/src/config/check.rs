@@ -11,6 +11,7 @@ mod builtin;
 mod cloudwatch;
 mod log;
 mod pins;
+mod policy;
 mod rates;
 mod servers;
 mod targets;
@@ -36,6 +37,7 @@ pub(crate) fn check(file: &File, review: &mut Review<'_>) {
     targets::check(file, review);
     tools::check(file, review);
     pins::check(file, review);
+    policy::check(file, review);
     rates::check(file, review);
     servers::check(file, review);
     log::check(file, review);

@@ -61,6 +61,8 @@ pub const SERVER: &str = "TG1027";
 pub const PINS: &str = "TG1030";
 /// A key file that cannot be used.
 pub const KEYS: &str = "TG1031";
+/// Policies that cannot be used.
+pub const POLICY: &str = "TG1032";
 /// The configuration cannot be read, or the gateway cannot start.
 pub const START: &str = "TG2000";
 /// The schema and the reader disagree: a fault of this program.
@@ -97,5 +99,6 @@ pub const ALL: &[(&str, &str)] = &[
     (SERVER, "a server that could never have what it is said to have"),
     (PINS, "a pins file that cannot be used"),
     (KEYS, "a key file that cannot be used"),
+    (POLICY, "policies that cannot be used"),
     (INTERNAL, "a fault of this program, not of the file"),
 ];

@@ -9,6 +9,7 @@
 mod audit;
 mod claims;
 mod pins;
+mod policy;
 mod rate;
 mod server;
 
@@ -18,6 +19,7 @@ use std::time::Duration;
 
 pub(crate) use self::audit::Audit;
 pub(crate) use self::claims::{ClaimRule, Claims, Fetch};
+pub(crate) use self::policy::{ClaimType, Policy, Unspoken};
 pub(crate) use self::rate::RateRule;
 pub(crate) use self::server::{Names, Server};
 use super::address::{Address, Admin, Host, HttpUrl, Origin};
@@ -49,6 +51,8 @@ pub(crate) struct File {
     pub(crate) origins: Vec<Text<Origin>>,
     /// Who may call.
     pub(crate) auth: Auth,
+    /// What callers may do beyond what their scopes say. Absent: scopes alone decide.
+    pub(crate) policy: Option<Policy>,
     /// What the gateway asks by itself: keys of issuers, tokens for targets.
     pub(crate) fetch: Fetch,
     /// How tool names of different targets are kept apart. Default `always`.

@@ -10,6 +10,7 @@ mod claims;
 mod cloudwatch;
 mod keys;
 mod pins;
+mod policy;
 mod rates;
 mod servers;
 mod targets;
@@ -92,6 +93,7 @@ pub(crate) fn resolve<'a>(
         hosts: file.hosts.iter().map(|host| host.0.0.clone()).collect(),
         origins: file.origins.iter().map(|origin| origin.0.0.clone()).collect(),
         auth: Auth { keys: resolver.keys(file.auth.keys.as_ref()), ..auth(&file.auth, &resource) },
+        policy: resolver.policies(file.policy.as_ref()),
         fetch_allow: file.fetch.allow.iter().map(|host| host.0.0.clone()).collect(),
         prefix: file.prefix.unwrap_or_default(),
         limits: limits(&file.limits),

@@ -4,6 +4,7 @@
 //! and every secret fetched. It never holds a value that still needs checking.
 
 mod audit;
+mod policy;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -16,6 +17,7 @@ use toolgate_mcp::contract::Actions;
 use toolgate_telemetry::RateScope;
 
 pub use self::audit::{Audit, AuditCopy, Durable};
+pub use self::policy::Policies;
 use super::choice::{
     Algorithm, CloudDimension, CloudMode, Era, LogLevel, OtlpProtocol, Prefix, Profile,
     SearchEngine, XrayMode,
@@ -42,6 +44,8 @@ pub struct Config {
     pub origins: Vec<String>,
     /// Who may call.
     pub auth: Auth,
+    /// What decides beside scopes; `None`: nothing.
+    pub policy: Option<Policies>,
     /// Hosts of private networks that the gateway may ask by itself.
     pub fetch_allow: Vec<String>,
     /// How tool names are kept apart.

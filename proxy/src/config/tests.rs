@@ -45,6 +45,14 @@ fn read(path: &Path) -> io::Result<String> {
             Ok(include_str!("tests/good.pins.json").replace("Finds issues", "Finds anything"))
         }
         Some("/etc/toolgate/keys.json") => Ok(r#"{ "toolgate_keys": 1, "keys": [] }"#.to_owned()),
+        Some("/etc/toolgate/policies.cedar") => {
+            Ok(include_str!("../../examples/policies.cedar").to_owned())
+        }
+        Some("/etc/toolgate/wrong.cedar") => {
+            Ok("permit(principal, action, resource)\n  when { principal.claims.departmnet == \"x\" };\n"
+                .to_owned())
+        }
+        Some("/etc/toolgate/typo.cedar") => Ok("permit(principal, action resource);".to_owned()),
         Some("/etc/toolgate/wrong.keys.json") => {
             Ok(r#"{ "toolgate_keys": 1, "keys": [{ "id": "1" }] }"#.to_owned())
         }

@@ -1,5 +1,6 @@
 //! Policies.
 
+mod agree;
 mod flaws;
 mod listed;
 

@@ -6,7 +6,10 @@ use std::sync::Arc;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use toolgate_call::{Directory as _, Era, Kind, Listed, Policy, Principal, Scopes, Subject};
+use toolgate_call::{
+    Applied, Asked, Directory as _, Era, Kind, Listed, Policy, Principal, Rules, Scopes, Subject,
+    Verdict,
+};
 use toolgate_telemetry::{ContractAction, Telemetry};
 
 use super::lists::{Script, spec};
@@ -16,8 +19,24 @@ use crate::local::ModernFields;
 use crate::page::{Wanted, page};
 use crate::{Prefix, Registry, ToolRule, Watches};
 
-/// What is random of a tool: the scopes that it needs, and whether it was approved.
-type Made = (Vec<&'static str>, bool);
+/// What is random of a tool: the scopes that it needs, whether it was approved, and whether the
+/// operator's policies are against it.
+type Made = (Vec<&'static str>, bool, bool);
+
+/// Policies against some tools.
+#[derive(Debug)]
+struct Against(BTreeSet<String>);
+
+impl Rules for Against {
+    fn judge(&self, asked: &Asked<'_>, _: Option<&mut Vec<Applied>>) -> Verdict {
+        if self.0.contains(&*asked.plan.full) { Verdict::Deny } else { Verdict::Allow }
+    }
+}
+
+fn against(tools: &[Made]) -> Arc<dyn Rules> {
+    let banned = tools.iter().enumerate().filter(|(_, (.., banned))| *banned);
+    Arc::new(Against(banned.map(|(number, _)| format!("t___t{number}")).collect()))
+}
 
 fn scopes() -> impl Strategy<Value = Vec<&'static str>> {
     proptest::sample::subsequence(vec!["a", "b", "c"], 0..=3)
@@ -32,14 +51,14 @@ async fn registry(tools: &[Made]) -> Arc<Registry> {
     let all: Vec<Value> = (0..tools.len()).map(defined).collect();
     let script = Script::default();
     script.pages(vec![Ok(json!({ "tools": all }).to_string())]);
-    let rules = tools.iter().enumerate().map(|(number, (scopes, _))| {
+    let rules = tools.iter().enumerate().map(|(number, (scopes, ..))| {
         (format!("t___t{number}"), ToolRule { scopes: set(scopes), ..ToolRule::default() })
     });
     let watches = Arc::new(Watches::default());
     drop(watches.of(&Arc::from("t")));
     let (specs, rules) = (vec![spec("t", &script)], rules.collect::<HashMap<_, _>>());
     let registry = Registry::new(specs, rules, Prefix::Always, watches, Telemetry::for_tests());
-    let approved = all.into_iter().zip(tools).filter(|(_, (_, approved))| *approved);
+    let approved = all.into_iter().zip(tools).filter(|(_, (_, approved, _))| *approved);
     let approved: Vec<Value> = approved.map(|(tool, _)| tool).collect();
     registry.hold_to(&contracts(&approved, Actions::all(ContractAction::Quarantine)));
     registry.load().await;
@@ -75,12 +94,13 @@ proptest! {
 
     #[test]
     fn a_tool_is_listed_exactly_when_it_may_be_called(
-        tools in vec((scopes(), any::<bool>()), 1..8),
+        tools in vec((scopes(), any::<bool>(), any::<bool>()), 1..8),
         (gateway, held) in (scopes(), scopes()),
         (enforced, size) in (any::<bool>(), 1..200_usize),
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let policy = if enforced { Policy::scoped(set(&gateway)) } else { Policy::open() };
+        let policy = policy.with(Some(against(&tools)));
         let who = Principal { scopes: set(&held), ..Principal::anonymous() };
         let (shown, callable) = runtime.block_on(async {
             let registry = registry(&tools).await;
@@ -93,9 +113,9 @@ proptest! {
             (listed(&registry, &policy, &who, size).await, callable)
         });
         // And by the rules as they are meant, not only by the one function that both ask.
-        let meant = tools.iter().enumerate().filter(|(_, (needs, approved))| {
+        let meant = tools.iter().enumerate().filter(|(_, (needs, approved, banned))| {
             let has = |scope: &&&str| !held.contains(*scope);
-            *approved && (!enforced || needs.iter().chain(&gateway).filter(has).count() == 0)
+            *approved && !banned && (!enforced || needs.iter().chain(&gateway).filter(has).count() == 0)
         });
         let meant: BTreeSet<String> = meant.map(|(number, _)| format!("t___t{number}")).collect();
         prop_assert_eq!(&shown, &callable);

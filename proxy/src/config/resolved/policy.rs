@@ -1,0 +1,17 @@
+//! `policy`, as the gateway uses it.
+//!
+//! In: nothing; `resolve` fills it. Out: rules. It never judges.
+
+use std::sync::Arc;
+
+use toolgate_call::ClaimKind;
+use toolgate_guard::cedar::Cedar;
+
+/// The operator's policies.
+#[derive(Debug, Clone)]
+pub struct Policies {
+    /// The policies, understood.
+    pub rules: Arc<Cedar>,
+    /// The claims that they may speak of.
+    pub claims: Vec<(String, ClaimKind)>,
+}
