@@ -27,6 +27,7 @@ use toolgate_telemetry::{
     AccessLogTo, OtlpConfig, Protocol, SpansTo, Telemetry, TraceConfig, Word as _,
 };
 
+pub(crate) use servers::views;
 pub use target::{Backend, Far};
 
 use crate::cloud::Cloud;
@@ -161,7 +162,7 @@ pub fn assemble(
         backends.push(Backend::new(target, telemetry, &facts, &watches)?);
     }
     let specs = backends.iter().map(|backend| backend.spec.clone()).collect();
-    let views = servers::views(config);
+    let views = views(config);
     let servers: Servers = views.servers.iter().map(|spec| Arc::clone(&spec.server)).collect();
     let registry = Registry::new(specs, rules(config), views, watches, Arc::clone(telemetry));
     registry.hold_to(&pins::contracts(config.pins.as_ref(), None));
@@ -240,7 +241,7 @@ fn public_url(config: &Config, bound: SocketAddr) -> String {
     }
 }
 
-fn authenticator(
+pub(crate) fn authenticator(
     config: &Config,
     callers: &Callers,
     telemetry: &Arc<Telemetry>,
@@ -295,13 +296,13 @@ fn issuer(issuer: &config::Issuer) -> IssuerConfig {
 }
 
 /// Scopes first; what they allow, the policies may still refuse.
-fn policy(config: &Config, callers: &Callers, telemetry: &Arc<Telemetry>) -> Policy {
+pub(crate) fn policy(config: &Config, callers: &Callers, telemetry: &Arc<Telemetry>) -> Policy {
     let scopes = scoped(config, callers);
     let rules = config.policy.as_ref();
     scopes.with(rules.map(|policy| Arc::clone(&policy.rules).counted(Arc::clone(telemetry))))
 }
 
-pub(crate) fn scoped(config: &Config, callers: &Callers) -> Policy {
+fn scoped(config: &Config, callers: &Callers) -> Policy {
     match callers {
         Callers::Process(_) => Policy::local(),
         Callers::Network(_) if config.auth.anonymous => Policy::open(),
@@ -326,7 +327,7 @@ fn origin(config: &Config, callers: &Callers) -> OriginConfig {
     }
 }
 
-fn rules(config: &Config) -> HashMap<String, ToolRule> {
+pub(crate) fn rules(config: &Config) -> HashMap<String, ToolRule> {
     let rule = |tool: &config::Tool| ToolRule {
         scopes: tool.scopes.iter().map(String::as_str).collect(),
         read_only: tool.read_only,

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use toolgate::cli::{Alarms, Cli, Command, Dashboards};
 use toolgate::commands::{
-    apply, audit, call, check, dev, env, files, keys, log_level, pins, serve, stdio, token,
+    apply, audit, call, check, dev, env, explain, files, keys, log_level, pins, serve, stdio, token,
 };
 use toolgate::config;
 use toolgate::exit::Exit;
@@ -50,6 +50,7 @@ async fn run(cli: Cli) -> Exit {
         Command::Alarms(Alarms::Apply(args)) => {
             apply::alarms(&args, &env, &mut out, &mut err).await
         }
+        Command::Explain(args) => explain::run(&args, &env, &mut out, &mut err),
         Command::Keys(what) => keys::run(&what, &mut out, &mut err),
         Command::Pins(what) => Box::pin(pins::run(&what, &mut out, &mut err)).await,
         Command::Audit(what) => audit::run(&what, &mut out, &mut err),

@@ -303,13 +303,39 @@ impl Authenticator {
         let entry = Entry { principal: Arc::clone(&principal), issuer: at, generation, reach };
         self.remember(digest, entry);
         if !is_good {
-            let detail = "aud is the URI of another server of this gateway only";
-            return Err(Denial::invalid(AuthResult::BadAudience, detail).at(&issuer.name));
+            return Err(elsewhere().at(&issuer.name));
         }
         let auth = &self.shared.telemetry.auth;
         auth.request(&issuer.name, AuthResult::Ok);
         auth.verified(began.elapsed(), false);
         Ok(principal)
+    }
+
+    /// Whom a token would stand for at that server, if its signature held. To explain decisions only: what
+    /// comes of it is claimed, and nobody is let in by it. Of an API key it is known.
+    ///
+    /// # Errors
+    /// Why it would be refused whatever its signature: the operator's sentence.
+    pub fn claimed(&self, token: &str, server: Option<&Server>) -> Result<Principal, String> {
+        let now = (self.shared.now)();
+        let claimed = match self.keys_for(token) {
+            Some(keys) => keys.principal(token, now).map(|principal| Principal::clone(&principal)),
+            None => self.claimed_by(token, server, now),
+        };
+        claimed.map_err(Denial::into_detail)
+    }
+
+    fn claimed_by(
+        &self,
+        token: &str,
+        server: Option<&Server>,
+        now: u64,
+    ) -> Result<Principal, Denial> {
+        let jws = Jws::parse(token)?;
+        let claims = Claims::parse(jws.payload)?;
+        let (_, issuer) = self.issuer_of(&claims)?;
+        let (principal, reach) = said(&jws, &claims, issuer, &self.shared, now)?;
+        if reach.covers(server) { Ok(principal) } else { Err(elsewhere()) }
     }
 
     /// The issuer that the token claims to be from, if it is one of ours: compared as strings.
@@ -384,11 +410,27 @@ async fn check(
     let ring = issuer.ring_with(&jws.kid, shared).await?;
     let key = ring.key(&jws.kid).ok_or_else(|| issuer::unknown_kid(&jws.kid))?;
     key.verify(jws)?;
-    let reach = claims.check(&issuer.rules, (shared.now)())?;
+    let (principal, reach) = said(jws, claims, issuer, shared, (shared.now)())?;
+    Ok((principal, ring.generation, reach))
+}
+
+/// What the claims of a token say, by everything that its issuer's rules ask of them.
+fn said(
+    jws: &Jws<'_>,
+    claims: &Claims,
+    issuer: &Issuer,
+    shared: &Shared,
+    now: u64,
+) -> Result<(Principal, Reach), Denial> {
+    let reach = claims.check(&issuer.rules, now)?;
     issuer.rules.claims.check(jws.payload)?;
     let claimed = custom::read(jws.payload, &shared.claims)?;
-    let principal = Principal { claims: claimed, ..claims.principal(&issuer.name)? };
-    Ok((principal, ring.generation, reach))
+    Ok((Principal { claims: claimed, ..claims.principal(&issuer.name)? }, reach))
+}
+
+fn elsewhere() -> Denial {
+    let detail = "aud is the URI of another server of this gateway only";
+    Denial::invalid(AuthResult::BadAudience, detail)
 }
 
 fn system_now() -> u64 {

@@ -37,7 +37,7 @@ pub use legacy::{SessionConfig, Sessions};
 pub use mirror::HeaderParams;
 pub use naming::Prefix;
 pub use offered::{OfferedTool, offered};
-pub use registry::{Registry, TargetSpec, ToolRule, Views};
+pub use registry::{Registry, Said, TargetSpec, Terms, ToolRule, Views};
 pub use router::{McpConfig, Router};
 pub use selection::{Pattern, Selection, ServerSpec, Sieve, Unfit};
 pub use watches::Watches;

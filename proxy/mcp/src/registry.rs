@@ -18,12 +18,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use toolgate_call::{Directory, Hint, Kind, Listed, Plan, Refusal, Resolving, Server, name};
+use toolgate_call::{Directory, Kind, Listed, Plan, Refusal, Resolving, Server, name};
 use toolgate_telemetry::{ListCause, Telemetry};
 
 pub(crate) use catalog::{Catalog, Generations, Offered};
 use entry::Entry;
-pub use spec::{TargetSpec, ToolRule};
+pub use spec::{Said, TargetSpec, Terms, ToolRule};
 pub(crate) use view::View;
 pub use view::Views;
 
@@ -297,24 +297,19 @@ impl Registry {
             None => (Arc::clone(&spec.name), Arc::clone(&spec.name)),
         };
         let tool = item.filter(|_| kind == Kind::Tool);
-        let rule = tool.and_then(|_| self.rules.get(&*full)).cloned().unwrap_or_default();
+        let unruled = ToolRule::default();
+        let rule = tool.and_then(|_| self.rules.get(&*full)).unwrap_or(&unruled);
         let believed = |hint: fn(&crate::list::Item) -> Option<bool>| {
             tool.filter(|_| spec.trust_annotations).and_then(hint)
         };
+        let said = Said {
+            read_only: believed(|tool| tool.read_only),
+            idempotent: believed(|tool| tool.idempotent),
+        };
         Plan {
-            kind,
-            target: Arc::clone(&spec.name),
-            name,
-            full,
-            server: None,
-            scopes: spec.scopes.union(&rule.scopes),
-            read_only: hint(rule.read_only.or_else(|| believed(|tool| tool.read_only))),
-            idempotent: hint(rule.idempotent.or_else(|| believed(|tool| tool.idempotent))),
-            timeout: rule.timeout.unwrap_or(spec.timeout),
-            retry: rule.retry.unwrap_or(spec.retry),
-            concurrency: rule.concurrency,
             quarantined: item.is_some_and(|item| item.standing != Standing::Offered),
             definition: tool.and_then(|tool| tool.definition),
+            ..rule.plan(spec.terms(), kind, (name, full), said)
         }
     }
 
@@ -364,13 +359,5 @@ impl Directory for Registry {
         exposed: &'a str,
     ) -> Resolving<'a> {
         Box::pin(self.look_again(server, kind, exposed))
-    }
-}
-
-fn hint(said: Option<bool>) -> Hint {
-    match said {
-        Some(true) => Hint::Yes,
-        Some(false) => Hint::No,
-        None => Hint::Unknown,
     }
 }

@@ -10,7 +10,7 @@ mod uri;
 
 use std::sync::Arc;
 
-use toolgate_call::{Kind, Server};
+use toolgate_call::{Kind, Plan, Server};
 
 pub use pattern::{Pattern, Unfit};
 
@@ -49,6 +49,17 @@ pub struct Sieve {
     pub allow: Vec<Pattern>,
     /// What may not, even so.
     pub deny: Vec<Pattern>,
+}
+
+// === impl ServerSpec ===
+
+impl ServerSpec {
+    /// What is offered at it: its scopes are needed, too.
+    #[must_use]
+    pub fn offered(&self, plan: Plan) -> Plan {
+        let server = Some(Arc::clone(&self.server.name));
+        Plan { scopes: plan.scopes.union(&self.server.scopes), server, ..plan }
+    }
 }
 
 // === impl Selection ===

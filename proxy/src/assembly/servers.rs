@@ -12,7 +12,7 @@ use toolgate_mcp::{Selection, ServerSpec, Views};
 use crate::config::{self, Config};
 
 /// What the registry is told.
-pub(super) fn views(config: &Config) -> Views {
+pub(crate) fn views(config: &Config) -> Views {
     let servers = config.servers.iter().enumerate().map(|(number, server)| spec(number, server));
     Views { prefix: super::prefix(config.prefix), servers: servers.collect() }
 }

@@ -56,6 +56,11 @@ impl Denial {
         self
     }
 
+    /// The operator's sentence.
+    pub(super) fn into_detail(self) -> String {
+        self.detail.into_owned()
+    }
+
     /// The refusal: one sentence for every bad token, the detail for the operator.
     pub(super) fn into_refusal(self) -> Refusal {
         let sentence = if self.case == Case::TokenMissing {

@@ -177,9 +177,10 @@ impl View {
         };
         let catalog = Catalog::build(&own, sight, |entry, kind, item| {
             let plan = plan(entry, kind, item);
-            let Some(spec) = &self.spec else { return plan };
-            let server = Some(Arc::clone(&spec.server.name));
-            Plan { scopes: plan.scopes.union(&spec.server.scopes), server, ..plan }
+            match &self.spec {
+                Some(spec) => spec.offered(plan),
+                None => plan,
+            }
         });
         self.warn(&own);
         let catalog = Arc::new(catalog);

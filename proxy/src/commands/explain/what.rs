@@ -1,0 +1,159 @@
+//! The call that is meant, and the way it would take.
+//!
+//! Enters: the words of the command line, and the configuration. Leaves: the plan of the tool, where it
+//! goes, and what holds it up. Never: a question to a target.
+
+use std::sync::Arc;
+
+use toolgate_call::{Hint, Kind, Plan, Server, name};
+use toolgate_mcp::{Said, Terms};
+use toolgate_telemetry::{ContractAction, ContractChange, Word as _};
+
+use super::report::Way;
+use super::{ExplainArgs, Failed, arc};
+use crate::assembly;
+use crate::config::{Config, Credentials, Target, TargetKind, Tools};
+
+/// Checks that it is an object.
+pub(super) fn arguments(text: &str) -> Result<&[u8], Failed> {
+    match serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(text) {
+        Ok(_) => Ok(text.as_bytes()),
+        Err(error) => {
+            let help = "write one as --args '{\"namespace\":\"prod\"}'";
+            Err(Failed::usage(format!("the arguments are no JSON object: {error}"), help))
+        }
+    }
+}
+
+pub(super) fn plan(
+    args: &ExplainArgs,
+    config: &Config,
+) -> Result<(Plan, Option<Arc<Server>>), Failed> {
+    let full = args.tool.as_str();
+    let named = name::split(full).and_then(|(target, tool)| {
+        let target = config.targets.iter().find(|known| known.name == target)?;
+        Some((target, tool))
+    });
+    let Some((target, tool)) = named else {
+        let names: Vec<&str> = config.targets.iter().map(|target| target.name.as_str()).collect();
+        let help = format!("write TARGET___TOOL; the targets are: {}", names.join(", "));
+        return Err(Failed::usage(format!("`{full}` is a tool of no target"), help));
+    };
+    let said = Said { read_only: args.read_only, idempotent: args.idempotent };
+    let scopes = target.scopes.iter().map(String::as_str).collect();
+    let terms = Terms {
+        target: &arc(&target.name),
+        scopes: &scopes,
+        timeout: target.timeout,
+        retry: assembly::retry(target.retry),
+    };
+    let rule = assembly::rules(config).remove(full).unwrap_or_default();
+    let plan = rule.plan(terms, Kind::Tool, (arc(tool), arc(full)), said);
+    let plan = Plan { quarantined: is_held_back(config, &target.name, tool), ..plan };
+    at_server(args, config, plan)
+}
+
+fn at_server(
+    args: &ExplainArgs,
+    config: &Config,
+    plan: Plan,
+) -> Result<(Plan, Option<Arc<Server>>), Failed> {
+    let Some(named) = &args.server else { return Ok((plan, None)) };
+    let views = assembly::views(config);
+    let Some(spec) = views.servers.into_iter().find(|spec| *spec.server.name == **named) else {
+        let message = format!("no server is called `{named}`");
+        return Err(Failed::usage(message, "the servers are those of `servers`"));
+    };
+    let selection = &spec.selection;
+    if !selection.has_target(&plan.target) || !selection.has(Kind::Tool, &plan.full) {
+        let message = format!("the server `{named}` does not have `{}`", plan.full);
+        let help = "callers of it are told that there is no such tool; see `servers` in the \
+                    configuration";
+        return Err(Failed::usage(message, help));
+    }
+    let server = Arc::clone(&spec.server);
+    Ok((spec.offered(plan), Some(server)))
+}
+
+/// Whether it waits to be approved: what was approved and has changed, only its target knows.
+fn is_held_back(config: &Config, target: &str, tool: &str) -> bool {
+    let Some(pins) = &config.pins else { return false };
+    let Some((_, actions)) = pins.targets.iter().find(|(name, _)| name == target) else {
+        return false;
+    };
+    let approved = pins.approved.targets.get(target).is_some_and(|tools| tools.contains_key(tool));
+    !approved && actions.of(ContractChange::Added) == ContractAction::Quarantine
+}
+
+pub(super) fn way(config: &Config, plan: &Plan) -> Way {
+    let target = config.targets.iter().find(|target| *target.name == *plan.target);
+    let (to, credential) = target.map_or_else(Default::default, |target| {
+        let (to, credential) = reached(target);
+        (to, credential.map(shown))
+    });
+    let mut limits =
+        vec![format!("{} attempts in {} ms", plan.retry.attempts, plan.timeout.as_millis())];
+    limits.extend(plan.concurrency.map(|most| format!("{most} calls of it at once")));
+    limits
+        .extend(target.map(|target| format!("{} calls of the target at once", target.concurrency)));
+    limits.push(format!("{} calls of the gateway at once", config.limits.concurrency));
+    let applies = |name: &Option<String>, own: &str| name.as_deref().is_none_or(|name| name == own);
+    let rates = config.limits.rates.iter();
+    let rates =
+        rates.filter(|rate| applies(&rate.target, &plan.target) && applies(&rate.tool, &plan.full));
+    limits.extend(rates.map(|rate| {
+        let (every, per) = (rate.every.as_secs_f64(), rate.per.word());
+        format!("{} calls in {every} s for each {per}, {} at once", rate.calls, rate.burst)
+    }));
+    Way { name: plan.full.to_string(), target: plan.target.to_string(), to, credential, limits }
+}
+
+fn reached(target: &Target) -> (String, Option<&Credentials>) {
+    match &target.kind {
+        TargetKind::Builtin(_) => ("this program".to_owned(), None),
+        TargetKind::Tools(Tools::Prometheus { url, credentials }) => {
+            (format!("this program, which asks {url}"), credentials.as_ref())
+        }
+        TargetKind::Tools(Tools::WebSearch { engine, credentials, .. }) => {
+            (format!("this program, which asks {engine:?}"), credentials.as_ref())
+        }
+        TargetKind::Mcp { url, credentials, .. } => (url.to_string(), credentials.as_ref()),
+        TargetKind::Stdio { command, .. } => {
+            let program = command.first().map_or("", String::as_str);
+            (format!("the child process {program}"), None)
+        }
+    }
+}
+
+fn shown(credential: &Credentials) -> String {
+    let scheme =
+        credential.scheme.as_deref().map(|scheme| format!("{scheme} ")).unwrap_or_default();
+    format!("{}: {scheme}(the configured secret)", credential.header)
+}
+
+/// What was not known.
+pub(super) fn notes(args: &ExplainArgs, config: &Config, plan: &Plan) -> Vec<String> {
+    let mut notes = Vec::new();
+    if args.who.token_env.is_some() {
+        notes.push("the signature of the token was not looked at".to_owned());
+    }
+    if config.policy.is_some() && args.args.is_none() {
+        notes.push(
+            "no --args: the policies were asked whether some arguments could be allowed".to_owned(),
+        );
+    }
+    let trusts = config.targets.iter().any(|t| *t.name == *plan.target && t.trust_annotations);
+    if trusts && plan.read_only == Hint::Unknown {
+        let target = &plan.target;
+        notes.push(format!(
+            "`{target}` was not asked what it says of its tools: --read-only and --idempotent say it"
+        ));
+    }
+    if config.pins.is_some() && !plan.quarantined {
+        notes.push(
+            "whether the tool still is what was approved, `toolgate pins diff` finds out"
+                .to_owned(),
+        );
+    }
+    notes
+}
