@@ -46,7 +46,8 @@ fn tokens() -> Vec<Panel> {
         .ask("", rate(Series::of(&auth::CACHE), &[Key::Outcome]));
     let decisions = rate(Series::of(&auth::DECISIONS), &[Key::Target, Key::Outcome]);
     let decisions = Panel::stacked("Decisions", Shown::PerSecond, "May they call it? By target.")
-        .ask("", decisions);
+        .ask("", decisions)
+        .ask("policies not judged", rate(Series::of(&auth::POLICY_FAILURES), &[]));
     vec![verdicts, why, share, times, memory, decisions]
 }
 

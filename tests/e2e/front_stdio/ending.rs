@@ -11,13 +11,19 @@ use super::child::{Front, OLDER, legacy, modern};
 use super::{CLOCK, open};
 use crate::expect::OPEN;
 
+/// The ids of the answers. That lists have changed may be told between them: those of a target come in
+/// when they do.
 fn ids(lines: &[String]) -> Result<Vec<Value>> {
-    let id = |line: &String| {
+    let mut ids = Vec::new();
+    for line in lines {
         let message: Value = serde_json::from_str(line)?;
+        if message["method"] == "notifications/tools/list_changed" {
+            continue;
+        }
         ensure!(message["result"].is_object(), "{message}");
-        Ok(message["id"].clone())
-    };
-    lines.iter().map(id).collect()
+        ids.push(message["id"].clone());
+    }
+    Ok(ids)
 }
 
 #[tokio::test]
