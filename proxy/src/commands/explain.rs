@@ -150,7 +150,7 @@ fn explained(args: &ExplainArgs, config: &Config, env: Env<'_>) -> Result<Report
         Some(json) => Subject::With(&plan, json),
         None => Subject::One(&plan),
     };
-    let notes = what::notes(args, config, &plan);
+    let notes = what::notes(args, config, &plan, &principal);
     Ok(Report::of(way, policy.explain(&principal, subject), notes))
 }
 

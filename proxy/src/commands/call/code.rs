@@ -117,7 +117,9 @@ const fn number(reason: Reason) -> (&'static str, Exit) {
 const fn help(reason: Reason) -> &'static str {
     match reason {
         Reason::Unauthenticated => "fetch a new token: `toolgate token`",
-        Reason::Forbidden => "use a token with the scopes that the tool needs",
+        Reason::Forbidden => {
+            "the gateway's operator sees by which rule: `toolgate explain`, and the audit log"
+        }
         Reason::RateLimited => "call less often, or have the limit raised",
         Reason::ToolError => "the tool's own words are above; its arguments may be wrong",
         Reason::TargetUnknown => "`toolgate call --list` prints the tools there are",

@@ -5,7 +5,8 @@
 
 use std::sync::Arc;
 
-use toolgate_call::{Hint, Kind, Plan, Server, name};
+use toolgate_admit::authn::KEYS_ISSUER;
+use toolgate_call::{Hint, Kind, Plan, Principal, Server, name};
 use toolgate_mcp::{Said, Terms};
 use toolgate_telemetry::{ContractAction, ContractChange, Word as _};
 
@@ -132,9 +133,14 @@ fn shown(credential: &Credentials) -> String {
 }
 
 /// What was not known.
-pub(super) fn notes(args: &ExplainArgs, config: &Config, plan: &Plan) -> Vec<String> {
+pub(super) fn notes(
+    args: &ExplainArgs,
+    config: &Config,
+    plan: &Plan,
+    caller: &Principal,
+) -> Vec<String> {
     let mut notes = Vec::new();
-    if args.who.token_env.is_some() {
+    if args.who.token_env.is_some() && &*caller.issuer != KEYS_ISSUER {
         notes.push("the signature of the token was not looked at".to_owned());
     }
     if config.policy.is_some() && args.args.is_none() {
