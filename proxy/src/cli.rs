@@ -13,6 +13,7 @@ use crate::commands::keys::Keys;
 use crate::commands::pins::Pins;
 use crate::commands::stdio::StdioArgs;
 use crate::commands::token::TokenArgs;
+use crate::commands::what_if::WhatIfArgs;
 
 /// An observability-first gateway between AI agents and their tools (MCP).
 #[derive(Debug, Parser)]
@@ -57,6 +58,8 @@ pub enum Command {
     /// Look whether an audit log is whole, or what it says.
     #[command(subcommand)]
     Audit(Audit),
+    /// Say who gains and who loses by another configuration, from the audit log.
+    WhatIf(WhatIfArgs),
     /// Change for a while how much a running gateway says in its log.
     LogLevel(LogLevelArgs),
     /// Print the JSON Schema of the configuration, for editors.

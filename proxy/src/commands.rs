@@ -15,6 +15,7 @@ pub mod pins;
 pub mod serve;
 pub mod stdio;
 pub mod token;
+pub mod what_if;
 mod whole;
 
 use std::io::Write;

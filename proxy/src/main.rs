@@ -9,7 +9,8 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use toolgate::cli::{Alarms, Cli, Command, Dashboards};
 use toolgate::commands::{
-    apply, audit, call, check, dev, env, explain, files, keys, log_level, pins, serve, stdio, token,
+    apply, audit, call, check, dev, env, explain, files, keys, log_level, pins, serve, stdio,
+    token, what_if,
 };
 use toolgate::config;
 use toolgate::exit::Exit;
@@ -54,6 +55,7 @@ async fn run(cli: Cli) -> Exit {
         Command::Keys(what) => keys::run(&what, &mut out, &mut err),
         Command::Pins(what) => Box::pin(pins::run(&what, &mut out, &mut err)).await,
         Command::Audit(what) => audit::run(&what, &mut out, &mut err),
+        Command::WhatIf(args) => what_if::run(&args, &mut out, &mut err),
         Command::LogLevel(args) => log_level::run(&args, &env, &mut out, &mut err).await,
         Command::Schema => {
             use std::io::Write as _;

@@ -6,10 +6,11 @@ use std::fs;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
+use tokio::process::Command;
 use toolgate_tests::client::Client;
 use toolgate_tests::gateway::{Gateway, parse_log};
 use toolgate_tests::issuer::{CLIENT_ID, Issuer};
-use toolgate_tests::process::Scratch;
+use toolgate_tests::process::{Scratch, binary};
 use toolgate_tests::sick::{Era, Sick};
 
 use crate::expect::Refused;
@@ -46,17 +47,25 @@ impl Ruled {
         let (issuer, sick) = (Issuer::start().await?, Sick::start(Era::Modern).await?);
         let scratch = Scratch::new()?;
         fs::write(scratch.path().join("p.cedar"), POLICIES)?;
+        let config = Self::written(&issuer, &sick, &scratch);
+        let gateway = Gateway::start(&config).await?;
+        Ok(Self { issuer, sick, scratch, gateway })
+    }
+
+    fn config(&self) -> String {
+        Self::written(&self.issuer, &self.sick, &self.scratch)
+    }
+
+    fn written(issuer: &Issuer, sick: &Sick, scratch: &Scratch) -> String {
         let folder = scratch.path().display();
-        let gateway = Gateway::start(&format!(
+        format!(
             "auth: {{ issuers: [{{ name: main, profile: cognito, issuer: \"{}\", clients: [{CLIENT_ID}] }}] }}\n\
              policy: {{ files: [\"{folder}/p.cedar\"], default: deny, claims: {{ team: text }} }}\n\
              audit: {{ file: \"{folder}/audit.jsonl\" }}\n\
              targets: {{ sick: {{ mcp: {{ url: \"{}\" }}, trust_annotations: true }} }}\n",
             issuer.url(),
             sick.url(),
-        ))
-        .await?;
-        Ok(Self { issuer, sick, scratch, gateway })
+        )
     }
 
     fn of(&self, team: &Value) -> Client {
@@ -117,10 +126,43 @@ async fn an_argument_decides_and_the_record_says_which_policy_it_was() -> Result
         "{policy:#}"
     );
     ensure!(by_argument["explanation"]["principal"]["claims"] == json!(["team=oncall"]));
+    ensure!(by_argument["claims"] == json!({ "team": "oncall" }), "{by_argument:#}");
     ensure!(!by_argument.to_string().contains("NobodysBusiness"), "an argument is on record");
     let failures = ruled.gateway.metrics().await?.sum("toolgate_policy_failures_total", &[]);
     ensure!(failures == 0.0);
     ruled.gateway.stop().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn who_gains_by_another_policy_is_known_from_the_record() -> Result<()> {
+    let ruled = Ruled::start().await?;
+    let (on_call, other) = (ruled.of(&json!("oncall")), ruled.of(&json!("sales")));
+    on_call.until_listed(&["sick___read", "sick___write"]).await?;
+    on_call.tool("sick___write", json!({})).await?.result()?;
+    other.tool("sick___write", json!({})).await?;
+    let config = ruled.config();
+    ruled.gateway.stop().await?;
+
+    let folder = ruled.scratch.path();
+    let turned = POLICIES.replace("oncall", "sales");
+    fs::write(folder.join("p.cedar"), turned)?;
+    fs::write(folder.join("new.yaml"), config)?;
+    let what_if = Command::new(binary("toolgate", "toolgate")?)
+        .arg("what-if")
+        .arg(folder.join("new.yaml"))
+        .arg("--audit")
+        .arg(folder.join("audit.jsonl"))
+        .output()
+        .await?;
+    let said = String::from_utf8([what_if.stdout, what_if.stderr].concat())?;
+    ensure!(what_if.status.code() == Some(1), "{said}");
+    let told = |word: &str, team: &str| {
+        said.lines().any(|line| {
+            line.starts_with(word) && line.contains(team) && line.contains("sick___write")
+        })
+    };
+    ensure!(told("gains", "team=\"sales\"") && told("LOSES", "team=\"oncall\""), "{said}");
     Ok(())
 }
 

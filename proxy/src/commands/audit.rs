@@ -110,7 +110,7 @@ pub fn run(what: &Audit, out: &mut dyn Write, err: &mut dyn Write) -> Exit {
 }
 
 /// The files that are meant, in order, and the head beside the last.
-fn files(named: &[PathBuf]) -> std::io::Result<(Vec<PathBuf>, Option<Link>)> {
+pub(super) fn files(named: &[PathBuf]) -> std::io::Result<(Vec<PathBuf>, Option<Link>)> {
     let last = named.last().map_or_else(|| Path::new(""), PathBuf::as_path);
     let (all, head) = files_of(last)?;
     Ok((if named.len() == 1 { all } else { named.to_vec() }, head))

@@ -5,7 +5,7 @@
 //! anything that is printed.
 
 mod report;
-mod what;
+pub(super) mod what;
 mod who;
 
 #[cfg(test)]
@@ -17,6 +17,7 @@ use std::sync::Arc;
 
 use clap::Args;
 use toolgate_call::Subject;
+use toolgate_mcp::Said;
 use toolgate_telemetry::{AccessLogTo, Telemetry};
 
 use self::report::Report;
@@ -89,7 +90,7 @@ pub struct WhoArgs {
 
 /// Why there is nothing to explain.
 #[derive(Debug)]
-struct Failed {
+pub(super) struct Failed {
     exit: Exit,
     message: String,
     help: String,
@@ -137,7 +138,8 @@ fn explained(args: &ExplainArgs, config: &Config, env: Env<'_>) -> Result<Report
     };
     let telemetry = Telemetry::new(quiet).map_err(|error| Failed::start(&error))?;
     let arguments = args.args.as_deref().map(what::arguments).transpose()?;
-    let (plan, server) = what::plan(args, config)?;
+    let said = Said { read_only: args.read_only, idempotent: args.idempotent };
+    let (plan, server) = what::plan((&args.tool, args.server.as_deref()), said, config)?;
     let who = who::principal(&args.who, config, server.as_deref(), env, &telemetry)?;
     let way = what::way(config, &plan);
     let principal = match who {

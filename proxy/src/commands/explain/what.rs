@@ -26,11 +26,12 @@ pub(super) fn arguments(text: &str) -> Result<&[u8], Failed> {
     }
 }
 
-pub(super) fn plan(
-    args: &ExplainArgs,
+/// The plan of a tool at a server, by the configuration alone.
+pub(in crate::commands) fn plan(
+    (full, server): (&str, Option<&str>),
+    said: Said,
     config: &Config,
 ) -> Result<(Plan, Option<Arc<Server>>), Failed> {
-    let full = args.tool.as_str();
     let named = name::split(full).and_then(|(target, tool)| {
         let target = config.targets.iter().find(|known| known.name == target)?;
         Some((target, tool))
@@ -40,7 +41,6 @@ pub(super) fn plan(
         let help = format!("write TARGET___TOOL; the targets are: {}", names.join(", "));
         return Err(Failed::usage(format!("`{full}` is a tool of no target"), help));
     };
-    let said = Said { read_only: args.read_only, idempotent: args.idempotent };
     let scopes = target.scopes.iter().map(String::as_str).collect();
     let terms = Terms {
         target: &arc(&target.name),
@@ -51,17 +51,17 @@ pub(super) fn plan(
     let rule = assembly::rules(config).remove(full).unwrap_or_default();
     let plan = rule.plan(terms, Kind::Tool, (arc(tool), arc(full)), said);
     let plan = Plan { quarantined: is_held_back(config, &target.name, tool), ..plan };
-    at_server(args, config, plan)
+    at_server(server, config, plan)
 }
 
 fn at_server(
-    args: &ExplainArgs,
+    named: Option<&str>,
     config: &Config,
     plan: Plan,
 ) -> Result<(Plan, Option<Arc<Server>>), Failed> {
-    let Some(named) = &args.server else { return Ok((plan, None)) };
+    let Some(named) = named else { return Ok((plan, None)) };
     let views = assembly::views(config);
-    let Some(spec) = views.servers.into_iter().find(|spec| *spec.server.name == **named) else {
+    let Some(spec) = views.servers.into_iter().find(|spec| *spec.server.name == *named) else {
         let message = format!("no server is called `{named}`");
         return Err(Failed::usage(message, "the servers are those of `servers`"));
     };

@@ -12,6 +12,8 @@ named! {
     ISSUER = "issuer", "The configured name of the token's issuer; absent while nobody is known.";
     SUBJECT = "subject", "The token's subject.";
     CLIENT = "client", "The token's client.";
+    SCOPES = "scopes", "The scopes that the caller had, separated by spaces.";
+    CLAIMS = "claims", "The claims that policies were handed, as an object.";
     PEER = "peer", "The address the call came from.";
     SERVER = "server", "The configured server that was called; absent at the gateway as a whole.";
     METHOD = "method", "The MCP method, `_OTHER` when it is not known or was not read.";

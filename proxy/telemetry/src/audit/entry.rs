@@ -6,7 +6,7 @@
 use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
-use toolgate_call::{Plan, Principal, Reason, TraceId};
+use toolgate_call::{Claim, Claims, Plan, Principal, Reason, Scopes, TraceId};
 use toolgate_telemetry_catalog::{AuditKind, AuditLoss, Word, audit_fields as fields};
 
 use super::chain::{Link, push_hash};
@@ -15,6 +15,8 @@ use crate::access::{push_hex, push_number, push_text, push_time, redact};
 
 /// The longest explanation that is kept, in bytes.
 const EXPLANATION: usize = 16 * 1024;
+/// The most bytes of scopes that are kept.
+const SCOPES: usize = 2048;
 
 /// A decision about a call.
 #[derive(Clone, Copy, Debug)]
@@ -90,6 +92,8 @@ pub(super) fn decision(out: &mut Vec<u8>, decision: &AuditDecision<'_>, now: Sys
         if let Some(client) = &principal.client {
             fields.text(fields::CLIENT, &redact(client));
         }
+        fields.scopes(&principal.scopes);
+        fields.claims(&principal.claims);
     }
     if let Some(peer) = decision.peer {
         fields.text(fields::PEER, &peer.to_string());
@@ -217,6 +221,54 @@ impl<'a> Fields<'a> {
         self.0.push(b'"');
         push_hash(self.0, &hash);
         self.0.push(b'"');
+    }
+
+    /// As a token has them: one text.
+    fn scopes(&mut self, scopes: &Scopes) {
+        if scopes.is_empty() {
+            return;
+        }
+        let mut text = String::new();
+        for scope in scopes.iter() {
+            if text.len() + scope.len() > SCOPES {
+                break;
+            }
+            text.push_str(if text.is_empty() { "" } else { " " });
+            text.push_str(scope);
+        }
+        self.text(fields::SCOPES, &text);
+    }
+
+    /// Those that policies are handed: they are few, and short.
+    fn claims(&mut self, claims: &Claims) {
+        let mut all = claims.iter().peekable();
+        if all.peek().is_none() {
+            return;
+        }
+        self.key(fields::CLAIMS);
+        for (number, (name, claim)) in all.enumerate() {
+            self.0.push(if number == 0 { b'{' } else { b',' });
+            push_text(self.0, name);
+            self.0.push(b':');
+            match claim {
+                Claim::Text(text) => push_text(self.0, &redact(text)),
+                Claim::Number(number) => self.0.extend_from_slice(number.to_string().as_bytes()),
+                Claim::Bool(said) => self.0.extend_from_slice(said.to_string().as_bytes()),
+                Claim::List(texts) => self.list(texts),
+            }
+        }
+        self.0.push(b'}');
+    }
+
+    fn list(&mut self, texts: &[Box<str>]) {
+        self.0.push(b'[');
+        for (number, text) in texts.iter().enumerate() {
+            if number > 0 {
+                self.0.push(b',');
+            }
+            push_text(self.0, &redact(text));
+        }
+        self.0.push(b']');
     }
 
     /// JSON of another's making: what is not an object on one line, or too long, is left out.

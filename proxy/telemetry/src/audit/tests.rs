@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use toolgate_call::{Principal, Reason};
+use toolgate_call::{Claim, Principal, Reason};
 
 use super::{
     Audit, AuditConfig, AuditDecision, AuditDenial, AuditMetrics, Fsync, Problem, Rotation,
@@ -100,6 +100,10 @@ async fn a_record_has_all_that_is_known_and_no_secret() {
     let mut principal = Principal::anonymous();
     principal.subject = Arc::from("alice\nBearer abc.def");
     principal.client = Some(Arc::from("client-1"));
+    principal.scopes = ["b", "a"].into_iter().collect();
+    let groups = Claim::List(Box::from([Box::from("ops"), Box::from("Bearer abc.def")]));
+    let claims = [("groups", groups), ("level", Claim::Number(-3)), ("staff", Claim::Bool(true))];
+    principal.claims = claims.into_iter().map(|(name, it)| (Box::from(name), it)).collect();
     let denied = AuditDenial {
         reason: Reason::Forbidden,
         words: "needs x, has eyJhbGciOi.eyJzdWIi.c2ln",
@@ -120,6 +124,11 @@ async fn a_record_has_all_that_is_known_and_no_secret() {
         ("issuer", "anonymous".into()),
         ("subject", "alice\nBearer [redacted]".into()),
         ("client", "client-1".into()),
+        ("scopes", "a b".into()),
+        (
+            "claims",
+            serde_json::json!({"groups": ["ops", "Bearer [redacted]"], "level": -3, "staff": true}),
+        ),
         ("peer", "127.0.0.1".into()),
         ("server", "ops".into()),
         ("method", "tools/call".into()),
