@@ -206,6 +206,7 @@ pub fn assemble(
         concurrency: config.limits.concurrency,
         streams: config.limits.streams,
         rates: rates(config),
+        loops: config.limits.loops,
         buckets: Arc::new(LocalBuckets::new(BUCKETS, Arc::clone(telemetry))),
         router,
         lifecycle: Arc::default(),

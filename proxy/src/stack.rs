@@ -14,11 +14,15 @@ use toolgate_admit::{
 };
 use toolgate_call::{Lifecycle, Policy};
 use toolgate_guard::{
-    AuditLayer, Buckets, ConcurrencyLayer, Explain, RateLayer, RateRule, ScopeLayer,
+    AuditLayer, Buckets, ConcurrencyLayer, Explain, LoopLayer, LoopRule, RateLayer, RateRule,
+    ScopeLayer,
 };
 use toolgate_mcp::{Registry, Router};
 use toolgate_telemetry::Telemetry;
 use tower::{Service, ServiceBuilder};
+
+/// Calls and callers of which it is remembered how often the answer was the same, 100 bytes each.
+const REPEATED: usize = 100_000;
 
 /// What the layers are made of.
 #[derive(Clone, Debug)]
@@ -47,6 +51,8 @@ pub struct Parts {
     pub rates: Vec<RateRule>,
     /// Where tokens are kept for that.
     pub buckets: Arc<dyn Buckets>,
+    /// When a caller is taken to go round in circles.
+    pub loops: Option<LoopRule>,
     /// Chooses the way.
     pub router: Router,
     /// How far the gateway has got in stopping.
@@ -66,7 +72,7 @@ pub fn stack(
 + Sync
 + 'static {
     let Parts { telemetry, origin, auth, rpc, policy, router, lifecycle, .. } = parts;
-    let Parts { concurrency, streams, servers, explain, rates, buckets, .. } = parts;
+    let Parts { concurrency, streams, servers, explain, rates, buckets, loops, .. } = parts;
     let (sessions, directory) = (router.clone(), Arc::new(router.clone()));
     let negotiated = Negotiated::new(move |id, caller| sessions.negotiated(id, caller));
     let audit = AuditLayer::new(Arc::clone(&telemetry), explain);
@@ -92,6 +98,8 @@ pub fn stack(
         .layer(ScopeLayer::new(policy, directory, Arc::clone(&telemetry)))
         // Not too often? One token out of each bucket that is about the call.
         .layer(RateLayer::new(rates, buckets, Arc::clone(&telemetry)))
+        // Not the same again and again? The answers are looked at for that.
+        .layer(LoopLayer::new(loops, REPEATED, Arc::clone(&telemetry)))
         // Is there room? The permit is held until the last byte.
         .layer(ConcurrencyLayer::new(concurrency, streams, telemetry))
         // What is let through is written down before it goes on.

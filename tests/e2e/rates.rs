@@ -7,7 +7,7 @@ use toolgate_tests::issuer::{CLIENT_ID, Issuer};
 use toolgate_tests::process::Scratch;
 use toolgate_tests::sick::{Era, Sick};
 
-use crate::expect::Refused;
+use crate::expect::{OPEN, Refused};
 
 const LIMITED: Refused = Refused {
     status: 429,
@@ -60,5 +60,44 @@ async fn a_caller_over_its_rate_is_refused_alone_and_the_refusal_is_on_record() 
     ensure!(denied.len() == 1, "{denied:?}");
     let told = (&denied[0]["reason"], &denied[0]["rule"], &denied[0]["subject"]);
     ensure!(told == (&json!("rate_limited"), &json!("rates"), &json!("eager")), "{}", denied[0]);
+    Ok(())
+}
+
+/// The target of an agent that goes round in circles hears of it only as often as it must.
+#[tokio::test]
+async fn a_caller_that_goes_round_in_circles_is_stopped_in_words_and_others_are_not() -> Result<()>
+{
+    const STOPPED: Refused = Refused {
+        status: 429,
+        code: 429,
+        says: "was called 3 times in a row with exactly these arguments, and the answer was the same",
+        reason: "rate_limited",
+        blame: "caller",
+        retry_safe: false,
+    };
+    let sick = Sick::start(Era::Modern).await?;
+    let gateway = Gateway::start(&format!(
+        "{OPEN}limits: {{ loops: {{ slow_after: 3, stop_after: 3, forget_after: 1h }} }}\n\
+         targets: {{ sick: {{ mcp: {{ url: \"{}\" }} }}, clock: {{ builtin: clock }} }}\n",
+        sick.url(),
+    ))
+    .await?;
+    let client = gateway.client();
+    let same = json!({ "city": "Bern" });
+    for _ in 0..3 {
+        client.tool("sick___read", same.clone()).await?.result()?;
+    }
+    let before = sick.calls("read");
+    let answer = client.tool("sick___read", same).await?;
+    STOPPED.check(&gateway, &answer).await?;
+    ensure!(answer.header("retry-after").is_some() && sick.calls("read") == before);
+    // Other arguments are another call, and an answer that is new is progress.
+    client.tool("sick___read", json!({ "city": "Basel" })).await?.result()?;
+    for _ in 0..5 {
+        client.tool("clock___now", json!({})).await?.result()?;
+    }
+    let stopped = [("outcome", "stopped")];
+    ensure!(gateway.metrics().await?.sum("toolgate_repeated_calls_total", &stopped) == 1.0);
+    gateway.stop().await?;
     Ok(())
 }

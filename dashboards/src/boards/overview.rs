@@ -136,6 +136,7 @@ fn capacity() -> Vec<Panel> {
     let shed = Panel::lines("Refused at a limit", Shown::PerSecond, "Calls shed, by whose limit.")
         .ask("", rate(Series::of(&gateway::SHED), &[Key::Scope]))
         .ask("too often:", rate(Series::of(&gateway::RATE_LIMITED), &[Key::Scope]))
+        .ask("in circles:", rate(Series::of(&gateway::LOOPS), &[Key::Outcome]))
         .ask("buckets forgotten", rate(Series::of(&gateway::BUCKETS_EVICTED), &[]))
         .wide(6);
     let files = level(Series::of(&process::OPEN_FDS), &[]);

@@ -6,11 +6,13 @@
 mod audit;
 pub mod cedar;
 mod concurrency;
+mod loops;
 mod rate;
 mod scope;
 
 pub use audit::{Audit, AuditLayer, Explain, Plainly};
 pub use concurrency::{Concurrency, ConcurrencyLayer};
+pub use loops::{LoopLayer, LoopRule, Loops};
 pub use rate::{
     Buckets, LocalBuckets, Rate, RateLayer, RateLimit, RateRule, Take, Taken, Taking, Wait,
 };

@@ -247,6 +247,7 @@ fn limits(written: &file::Limits) -> Limits {
         token_bytes: size(&written.token_bytes, 8 << 10),
         cached_tokens: count(written.cached_tokens, 10_000),
         rates: written.rates.iter().filter_map(rates::rate).collect(),
+        loops: written.loops.as_ref().and_then(rates::loops),
     }
 }
 

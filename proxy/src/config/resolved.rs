@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use http::{HeaderName, Uri};
 use toolgate_admit::authn::ClaimRules;
+use toolgate_guard::LoopRule;
 use toolgate_mcp::Sieve;
 use toolgate_mcp::contract::Actions;
 use toolgate_telemetry::RateScope;
@@ -146,6 +147,8 @@ pub struct Limits {
     pub cached_tokens: usize,
     /// How often callers may call, in the order of the file.
     pub rates: Vec<Rate>,
+    /// When a caller is taken to go round in circles; `None`: never.
+    pub loops: Option<LoopRule>,
 }
 
 /// How often callers may call.

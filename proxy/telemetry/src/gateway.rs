@@ -9,8 +9,8 @@ use std::time::Instant;
 use metrics::Gauge;
 use toolgate_call::{AskKind, Version};
 use toolgate_telemetry_catalog::{
-    ConnectionRejected, Direction, QuestionEnd, RateScope, Refresh, SessionEvent, Shed, StreamEnd,
-    gateway as family,
+    ConnectionRejected, Direction, LoopEnd, QuestionEnd, RateScope, Refresh, SessionEvent, Shed,
+    StreamEnd, gateway as family,
 };
 
 use crate::cells::Counter;
@@ -30,6 +30,7 @@ pub struct GatewayMetrics {
     translations: Counters<Direction>,
     shed: Counters<Shed>,
     rate_limited: Counters<RateScope>,
+    repeated: Counters<LoopEnd>,
     buckets_evicted: Counter,
     sessions: Counters<SessionEvent>,
     questions: Pairs<AskKind, QuestionEnd>,
@@ -79,6 +80,7 @@ impl GatewayMetrics {
             translations: Counters::new(registry, &family::TRANSLATIONS, &[]),
             shed: Counters::new(registry, &family::SHED, &[]),
             rate_limited: Counters::new(registry, &family::RATE_LIMITED, &[]),
+            repeated: Counters::new(registry, &family::LOOPS, &[]),
             buckets_evicted: registry.counter(&family::BUCKETS_EVICTED, &[]),
             sessions: Counters::new(registry, &family::SESSIONS, &[]),
             questions: Pairs::new(registry, &family::QUESTIONS, &[]),
@@ -145,6 +147,11 @@ impl GatewayMetrics {
     /// A call was refused because it came too soon after others.
     pub fn rate_limited(&self, scope: RateScope) {
         self.rate_limited.add(scope);
+    }
+
+    /// Something became of a call that was like others before.
+    pub fn repeated(&self, end: LoopEnd) {
+        self.repeated.add(end);
     }
 
     /// A bucket was forgotten before it was full.

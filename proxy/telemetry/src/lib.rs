@@ -40,7 +40,7 @@ pub use telemetry::{AccessLogTo, Config, Telemetry};
 pub use toolgate_telemetry_catalog as catalog;
 pub use toolgate_telemetry_catalog::{
     AuditLoss, AuthResult, CacheEvent, Circuit, ConnectPhase, ConnectionRejected, ContractAction,
-    ContractChange, Direction, Export, ListCause, QuestionEnd, RateScope, RefreshCause,
+    ContractChange, Direction, Export, ListCause, LoopEnd, QuestionEnd, RateScope, RefreshCause,
     RefreshOutcome, Restart, RulesAsked, SampleSource, SchemaChange, SessionEvent, Shed, StreamEnd,
     Suppressed, Word,
 };

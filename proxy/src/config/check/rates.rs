@@ -12,6 +12,7 @@ use crate::config::review::Review;
 use super::amounts;
 
 pub(super) fn check(file: &File, review: &mut Review<'_>) {
+    loops(file, review);
     for (n, rule) in file.limits.rates.iter().enumerate() {
         let n = n.to_string();
         let path = ["limits", "rates", &n];
@@ -22,6 +23,20 @@ pub(super) fn check(file: &File, review: &mut Review<'_>) {
             let mistake = Mistake::new(code::NO_EFFECT, at, "`per: server` has no effect");
             review.add(mistake.label("there are no `servers`").help("write `per: gateway`"));
         }
+    }
+}
+
+/// A caller is slowed before it is stopped, or that has no effect.
+fn loops(file: &File, review: &mut Review<'_>) {
+    let Some(loops) = &file.limits.loops else { return };
+    amounts::time(&loops.forget_after, &["limits", "loops", "forget_after"], review);
+    let Some((slow, stop)) = loops.slow_after.zip(loops.stop_after) else { return };
+    if slow > stop {
+        let at = review.at(&["limits", "loops", "slow_after"]);
+        let message =
+            format!("callers are stopped after {stop} and slowed after {slow}: never slowed");
+        let help = "write a `slow_after` that is not above `stop_after`";
+        review.add(Mistake::new(code::NO_EFFECT, at, message).help(help));
     }
 }
 

@@ -31,3 +31,18 @@ pub(crate) struct RateRule {
     /// Only calls of this tool, by full name `target___tool`.
     pub(crate) tool: Option<String>,
 }
+
+/// When a caller is taken to go round in circles: it calls a tool with the same arguments, and the answer is the same, again and again.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schemars(title = "`limits.loops`", extend("required" = ["stop_after"]))]
+pub(crate) struct LoopLimit {
+    /// After so many answers in a row that were the same, the next call waits a second, the one after it two, at most ten. Absent: half of `stop_after`.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub(crate) slow_after: Option<u32>,
+    /// After so many, calls are refused with a sentence that a model understands.
+    #[schemars(range(min = 2, max = 1_000_000))]
+    pub(crate) stop_after: Option<u32>,
+    /// Until the same call was left alone for so long. Default `5m`.
+    pub(crate) forget_after: Option<Text<Duration>>,
+}

@@ -2,11 +2,17 @@
 //!
 //! In: a rule of `limits.rates` as written. Out: the same with every default. It never counts a call.
 
+use std::time::Duration;
+
+use toolgate_guard::LoopRule;
 use toolgate_telemetry::RateScope;
 
 use crate::config::choice::RatePer;
-use crate::config::file::RateRule;
+use crate::config::file::{LoopLimit, RateRule};
 use crate::config::resolved::Rate;
+
+/// For how long answers that were the same count.
+const FORGET_AFTER: Duration = Duration::from_secs(300);
 
 pub(super) fn rate(written: &RateRule) -> Option<Rate> {
     let calls = written.calls?;
@@ -23,5 +29,14 @@ pub(super) fn rate(written: &RateRule) -> Option<Rate> {
         burst: written.burst.unwrap_or(calls),
         target: written.target.clone(),
         tool: written.tool.clone(),
+    })
+}
+
+pub(super) fn loops(written: &LoopLimit) -> Option<LoopRule> {
+    let stop_after = written.stop_after?;
+    Some(LoopRule {
+        slow_after: written.slow_after.unwrap_or(stop_after.div_ceil(2)),
+        stop_after,
+        forget_after: written.forget_after.as_ref().map_or(FORGET_AFTER, |time| time.0),
     })
 }

@@ -30,8 +30,8 @@ pub use metric::{Kind, Metric, Slo, Stability, Unit};
 pub use words::{
     AuditKind, AuditLoss, AuthCheck, AuthResult, CacheEvent, Circuit, ConnectPhase,
     ConnectionRejected, ContractAction, ContractChange, Decision, Delivery, Direction, Export,
-    Flow, Health, Kept, ListCause, OverheadPhase, PoolState, QuestionEnd, RateScope, Refresh,
-    RefreshCause, RefreshOutcome, Restart, RetryResult, RulesAsked, SampleSource, Sampled,
+    Flow, Health, Kept, ListCause, LoopEnd, OverheadPhase, PoolState, QuestionEnd, RateScope,
+    Refresh, RefreshCause, RefreshOutcome, Restart, RetryResult, RulesAsked, SampleSource, Sampled,
     SchemaChange, SessionEvent, Shed, StreamEnd, Suppressed, TimeoutPhase, Verdict, Word,
 };
 

@@ -116,6 +116,18 @@ words! {
 }
 
 words! {
+    /// What became of calls that were like others before.
+    LoopEnd {
+        /// They waited.
+        Slowed = "slowed",
+        /// They were refused.
+        Stopped = "stopped",
+        /// There were too many to remember.
+        Forgotten = "forgotten",
+    }
+}
+
+words! {
     /// What has a bucket of its own.
     RateScope {
         /// Each caller.

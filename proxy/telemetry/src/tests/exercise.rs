@@ -112,6 +112,7 @@ fn gateway(telemetry: &Telemetry) {
     gateway.translated(Direction::Target);
     gateway.shed(Shed::Tool);
     gateway.rate_limited(toolgate_telemetry_catalog::RateScope::Tool);
+    gateway.repeated(toolgate_telemetry_catalog::LoopEnd::Slowed);
     gateway.bucket_evicted();
     gateway.pins_reloaded(true);
     gateway.keys_reloaded(true);

@@ -5,8 +5,8 @@
 use toolgate_call::AskKind;
 
 use crate::words::{
-    ConnectionRejected, Direction, OverheadPhase, QuestionEnd, RateScope, Refresh, SessionEvent,
-    Shed, StreamEnd, Word,
+    ConnectionRejected, Direction, LoopEnd, OverheadPhase, QuestionEnd, RateScope, Refresh,
+    SessionEvent, Shed, StreamEnd, Word,
 };
 use crate::{Dimension, Key, Label, Metric, Published, Slo, Unit, buckets};
 
@@ -178,6 +178,13 @@ families! {
         "Calls refused because a limit of their rate was met, by what the limit is for.",
     )
     .by(&[Label::of(Key::Scope, RateScope::TEXTS)]);
+
+    /// The same again.
+    LOOPS = Metric::counter(
+        "toolgate_repeated_calls_total",
+        "Calls of a tool that went on although the same caller had got the same answer to the same arguments: slowed, stopped, or forgotten because there were too many to remember.",
+    )
+    .by(&[Label::of(Key::Outcome, LoopEnd::TEXTS)]);
 
     /// Buckets forgotten.
     BUCKETS_EVICTED = Metric::counter(
