@@ -132,6 +132,15 @@ fn shown(credential: &Credentials) -> String {
     format!("{}: {scheme}(the configured secret)", credential.header)
 }
 
+/// Whether the target of that tool is believed in what it says of it.
+pub(in crate::commands) fn is_believed(config: &Config, full: &str) -> bool {
+    let target = name::split(full).map(|(target, _)| target);
+    config
+        .targets
+        .iter()
+        .any(|known| Some(known.name.as_str()) == target && known.trust_annotations)
+}
+
 /// What was not known.
 pub(super) fn notes(
     args: &ExplainArgs,
@@ -148,8 +157,7 @@ pub(super) fn notes(
             "no --args: the policies were asked whether some arguments could be allowed".to_owned(),
         );
     }
-    let trusts = config.targets.iter().any(|t| *t.name == *plan.target && t.trust_annotations);
-    if trusts && plan.read_only == Hint::Unknown {
+    if is_believed(config, &plan.full) && plan.read_only == Hint::Unknown {
         let target = &plan.target;
         notes.push(format!(
             "`{target}` was not asked what it says of its tools: --read-only and --idempotent say it"

@@ -56,6 +56,8 @@ pub(super) struct Recorded {
     pub(super) all: BTreeMap<Before, Decided>,
     /// Claims that policies are handed, and no record has.
     pub(super) unknown_claims: BTreeSet<String>,
+    /// Lines that are no records, and calls that were over the most that are compared.
+    pub(super) left_out: u64,
 }
 
 pub(super) fn read(
@@ -72,8 +74,9 @@ pub(super) fn read(
         let file = File::open(&path).map_err(|error| (path.clone(), error))?;
         for line in BufReader::new(file).split(b'\n') {
             let line = line.map_err(|error| (path.clone(), error))?;
-            if let Ok(record) = serde_json::from_slice::<Map<String, Value>>(&line) {
-                recorded.take(&record, kinds);
+            match serde_json::from_slice::<Map<String, Value>>(&line) {
+                Ok(record) => recorded.take(&record, kinds),
+                Err(_) => recorded.left_out += 1,
             }
         }
     }
@@ -97,6 +100,7 @@ impl Recorded {
         };
         let Some(before) = self.before(record, kinds) else { return };
         if self.all.len() >= MOST && !self.all.contains_key(&before) {
+            self.left_out += 1;
             return;
         }
         let decided = self.all.entry(before).or_default();

@@ -10,13 +10,17 @@ auth:
   issuers: [{ name: main, profile: cognito, issuer: "https://login.example.com", clients: [one] }]
   scopes: [gateway/invoke]
 policy: { files: [p.cedar], default: deny, claims: { team: text, level: number } }
-targets: { k8s: { mcp: { url: "https://k8s.example.com/mcp" } } }
+targets:
+  k8s: { mcp: { url: "https://k8s.example.com/mcp" } }
+  docs: { mcp: { url: "https://docs.example.com/mcp" }, trust_annotations: true }
 tools: { k8s___delete_pod: { scopes: [k8s/write] } }
 "#;
 
 const POLICIES: &str = r#"
 @id("on-call") permit(principal, action, resource)
 when { principal.claims has team && principal.claims.team == "oncall" };
+@id("readers") permit(principal, action, resource is Tool)
+when { resource has read_only && resource.read_only };
 @id("not-there") forbid(principal, action, resource)
 when { context.arguments.texts.hasTag("/namespace") };
 "#;
@@ -32,9 +36,10 @@ impl Drop for Folder {
     }
 }
 
-fn record((kind, subject, scopes, team, tool, more): Line) -> String {
+fn record((kind, subject, scopes, team, full, more): Line) -> String {
+    let (target, tool) = full.split_once("___").unwrap_or(("k8s", full));
     format!(
-        r#"{{"kind":"{kind}","issuer":"main","subject":"{subject}","scopes":"{scopes}","claims":{{"team":"{team}"}},"method":"tools/call","name":"k8s___{tool}","target":"k8s","tool":"{tool}"{more}}}"#
+        r#"{{"kind":"{kind}","issuer":"main","subject":"{subject}","scopes":"{scopes}","claims":{{"team":"{team}"}},"method":"tools/call","name":"{target}___{tool}","target":"{target}","tool":"{tool}"{more}}}"#
     )
 }
 
@@ -45,7 +50,7 @@ fn what_if(lines: &[Line], output: Output) -> (Exit, String) {
     fs::write(at("new.yaml"), CONFIG).unwrap();
     fs::write(at("p.cedar"), POLICIES).unwrap();
     let log: Vec<String> = lines.iter().copied().map(record).collect();
-    fs::write(at("audit.jsonl"), log.join("\n") + "\n").unwrap();
+    fs::write(at("audit.jsonl"), log.join("\n") + "\n{\"kind\":\"allo").unwrap();
     let args = WhatIfArgs { config: at("new.yaml"), audit: vec![at("audit.jsonl")], output };
     let (mut out, mut err) = (Vec::new(), Vec::new());
     let exit = run(&args, &mut out, &mut err);
@@ -88,4 +93,19 @@ fn the_last_decision_counts_and_nothing_may_change() {
     let (exit, said) = what_if(&lines, Output::Text);
     assert_eq!(exit, Exit::Ok, "{said}");
     assert!(said.starts_with("0 change, 1 stay as they are\n"), "{said}");
+}
+
+#[test]
+fn what_hangs_on_the_word_of_a_target_is_not_judged() {
+    let lines = [
+        ("allow", "ann", BOTH, "sales", "docs___read", ALLOWED),
+        ("allow", "bob", BOTH, "oncall", "docs___read", ALLOWED),
+        ("allow", "cid", BOTH, "sales", "k8s___get_pods", ALLOWED),
+    ];
+    let (_, json) = what_if(&lines, Output::Json);
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!((&json["by_annotations"], &json["alike"]), (&1.into(), &1.into()), "{json}");
+    let [lost] = json["changes"].as_array().unwrap().as_slice() else { panic!("{json}") };
+    assert_eq!((&lost["tool"], &lost["change"]), (&"k8s___get_pods".into(), &"loses".into()));
+    assert_eq!(json["left_out"], 1, "{json}");
 }
