@@ -75,10 +75,13 @@ async fn a_caller_that_goes_round_in_circles_is_stopped_in_words_and_others_are_
         blame: "caller",
         retry_safe: false,
     };
-    let sick = Sick::start(Era::Modern).await?;
+    let (sick, scratch) = (Sick::start(Era::Modern).await?, Scratch::new()?);
+    let log = scratch.path().join("audit.jsonl");
     let gateway = Gateway::start(&format!(
         "{OPEN}limits: {{ loops: {{ slow_after: 3, stop_after: 3, forget_after: 1h }} }}\n\
+         audit: {{ file: \"{}\" }}\n\
          targets: {{ sick: {{ mcp: {{ url: \"{}\" }} }}, clock: {{ builtin: clock }} }}\n",
+        log.display(),
         sick.url(),
     ))
     .await?;
@@ -99,5 +102,9 @@ async fn a_caller_that_goes_round_in_circles_is_stopped_in_words_and_others_are_
     let stopped = [("outcome", "stopped")];
     ensure!(gateway.metrics().await?.sum("toolgate_repeated_calls_total", &stopped) == 1.0);
     gateway.stop().await?;
+    let records = parse_log(&std::fs::read_to_string(log)?)?;
+    let rules: Vec<&Value> =
+        records.iter().filter(|one| one["kind"] == "deny").map(|one| &one["rule"]).collect();
+    ensure!(rules == ["loops"], "{rules:?}");
     Ok(())
 }

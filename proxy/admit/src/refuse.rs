@@ -95,7 +95,7 @@ pub(crate) fn wire(case: Case, era: Era) -> (StatusCode, i64) {
         },
         Case::TokenMissing | Case::TokenInvalid => (StatusCode::UNAUTHORIZED, 401),
         Case::ScopeMissing | Case::PolicyDenied => (StatusCode::FORBIDDEN, 403),
-        Case::RateLimited => (StatusCode::TOO_MANY_REQUESTS, 429),
+        Case::RateLimited | Case::Looping => (StatusCode::TOO_MANY_REQUESTS, 429),
         Case::Overloaded | Case::ShuttingDown | Case::KeysUnavailable | Case::AuditUnavailable => {
             (StatusCode::SERVICE_UNAVAILABLE, 503)
         }
@@ -208,7 +208,7 @@ pub fn table() -> String {
 }
 
 /// Every case that is not a target's.
-const CASES: [Case; 35] = [
+const CASES: [Case; 36] = [
     Case::Path,
     Case::HttpMethod,
     Case::Host,
@@ -239,6 +239,7 @@ const CASES: [Case; 35] = [
     Case::PolicyDenied,
     Case::KeysUnavailable,
     Case::RateLimited,
+    Case::Looping,
     Case::Cancelled,
     Case::Internal,
     Case::Overloaded,

@@ -73,6 +73,8 @@ pub enum Case {
     KeysUnavailable,
     /// The caller asks too often.
     RateLimited,
+    /// The caller asks the same and is told the same, again and again.
+    Looping,
     /// The caller left.
     Cancelled,
     /// A fault of the gateway's own.
@@ -140,7 +142,7 @@ impl Case {
             Self::Host | Self::Origin | Self::ScopeMissing | Self::PolicyDenied => {
                 Reason::Forbidden
             }
-            Self::RateLimited => Reason::RateLimited,
+            Self::RateLimited | Self::Looping => Reason::RateLimited,
             Self::Cancelled => Reason::ClientCancelled,
             Self::KeysUnavailable | Self::Internal => Reason::Internal,
             Self::Overloaded => Reason::Overloaded,

@@ -173,6 +173,7 @@ impl Explain for Plainly {
             None | Some(Case::ScopeMissing) => "scopes",
             Some(Case::Target(Reason::Quarantined)) => "pins",
             Some(Case::RateLimited) => "rates",
+            Some(Case::Looping) => "loops",
             Some(Case::Overloaded) => "concurrency",
             Some(_) => "request",
         })

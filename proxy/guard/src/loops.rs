@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::time::Instant;
+use tokio::sync::Semaphore;
 use toolgate_call::{Answer, Body, Case, Event, Events, Method, Permitted, Phase, Refusal, Reply};
 use toolgate_telemetry::{LoopEnd, Telemetry};
 use tower::{Layer, Service};
@@ -22,6 +22,9 @@ use crate::Replying;
 
 /// The longest pause before a call that repeats others.
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+
+/// The most calls that wait for such a pause.
+const PAUSED: usize = 256;
 
 /// When a caller is taken to go round in circles.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +42,7 @@ pub struct LoopRule {
 pub struct LoopLayer {
     rule: Option<LoopRule>,
     seen: Arc<Seen>,
+    pauses: Arc<Semaphore>,
 }
 
 /// See the module.
@@ -69,7 +73,8 @@ impl LoopLayer {
     /// Holds callers to that rule, if there is one. At most so many callers and calls are remembered.
     #[must_use]
     pub fn new(rule: Option<LoopRule>, most: usize, telemetry: Arc<Telemetry>) -> Self {
-        Self { rule, seen: Arc::new(Seen::new(most, telemetry)) }
+        let pauses = Arc::new(Semaphore::new(PAUSED));
+        Self { rule, seen: Arc::new(Seen::new(most, telemetry)), pauses }
     }
 
     /// What the call is known by: who, where, which tool, and the arguments as they were sent.
@@ -129,10 +134,12 @@ where
         let Some((rule, key)) = known else { return self.inner.call(permitted) };
         let course = self.layer.course(rule, key);
         let (seen, mut inner) = (Arc::clone(&self.layer.seen), self.inner.clone());
+        let pauses = Arc::clone(&self.layer.pauses);
         Box::pin(async move {
             match course {
                 Course::Straight => {}
                 Course::After(pause) => {
+                    let Ok(_place) = pauses.try_acquire() else { return Err(crowded(&seen)) };
                     seen.count(LoopEnd::Slowed);
                     permitted.call().ledger.enter(Phase::Queue);
                     tokio::time::sleep(pause).await;
@@ -162,9 +169,16 @@ fn stopped(permitted: &Permitted, same: u32, wait: Duration) -> Refusal {
          same each time: another call would not change it, and none was made. Use the answer that is \
          there, change the arguments, or ask the user; the same call is possible again in {seconds} s"
     );
-    Refusal::new(Case::RateLimited, message)
+    Refusal::new(Case::Looping, message)
         .detail(format!("a loop: {same} answers were the same"))
         .retry_after(Duration::from_secs(seconds))
+}
+
+fn crowded(seen: &Seen) -> Refusal {
+    seen.shed();
+    let message =
+        "too many calls that are like others before wait; nothing was sent, try again later";
+    Refusal::new(Case::Overloaded, message).retry_after(LONGEST_PAUSE).safe_to_retry(true)
 }
 
 fn watched(mut reply: Reply, seen: Arc<Seen>, key: Key) -> Reply {
@@ -203,11 +217,6 @@ impl Events for Watched {
     fn stopping(mut self: Pin<&mut Self>) {
         self.inner.as_mut().stopping();
     }
-}
-
-/// Now, as the runtime counts time.
-fn now() -> Instant {
-    Instant::now()
 }
 
 #[cfg(test)]

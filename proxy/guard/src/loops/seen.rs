@@ -10,9 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
-use toolgate_telemetry::{LoopEnd, Telemetry};
-
-use super::now;
+use toolgate_telemetry::{LoopEnd, Shed, Telemetry};
 
 /// How many calls are looked at for the oldest of them.
 const LOOKED_AT: usize = 8;
@@ -33,7 +31,7 @@ pub(super) struct Seen {
 #[derive(Clone, Copy, Debug)]
 struct Course {
     /// What tells the last answer from others.
-    answer: Key,
+    answer: u64,
     /// How many in a row were that.
     same: u32,
     last: Instant,
@@ -54,7 +52,7 @@ impl Seen {
     pub(super) fn same(&self, key: Key, forget_after: Duration) -> Option<(u32, Duration)> {
         let mut calls = self.lock();
         let course = *calls.get(&key)?;
-        let since = now().saturating_duration_since(course.last);
+        let since = Instant::now().saturating_duration_since(course.last);
         if since >= forget_after {
             calls.remove(&key);
             return None;
@@ -64,7 +62,8 @@ impl Seen {
 
     /// A call was answered.
     pub(super) fn answered(&self, key: Key, answer: &(impl Hash + ?Sized)) {
-        let (answer, last) = (self.key(answer), now());
+        // One hash: answers may be long, and whoever makes two alike slows down nobody else.
+        let (answer, last) = (self.hashers.0.hash_one(answer), Instant::now());
         let mut calls = self.lock();
         if let Some(course) = calls.get_mut(&key) {
             let same = if course.answer == answer { course.same.saturating_add(1) } else { 1 };
@@ -84,6 +83,11 @@ impl Seen {
 
     pub(super) fn count(&self, end: LoopEnd) {
         self.telemetry.gateway.repeated(end);
+    }
+
+    /// A call found no place to wait.
+    pub(super) fn shed(&self) {
+        self.telemetry.gateway.shed(Shed::Gateway);
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Key, Course>> {

@@ -95,7 +95,7 @@ async fn the_same_answer_slows_a_caller_and_stops_it_and_nobody_else() {
         }
         assert_eq!(waits, [0, 0, 0, 1, 2, 3]);
         let refusal = ask(&gate, "a", "x").await.unwrap_err();
-        assert_eq!(refusal.case(), Case::RateLimited);
+        assert_eq!(refusal.case(), Case::Looping);
         assert!(refusal.message().contains("6 times in a row"), "{}", refusal.message());
         assert_eq!(target.calls.load(SeqCst), 6);
         for (who, tool) in [("b", "x"), ("a", "y")] {
@@ -136,4 +136,28 @@ async fn without_a_rule_nothing_is_held_up_and_nothing_is_remembered_for_ever() 
     }
     let line = "toolgate_repeated_calls_total{outcome=\"forgotten\"} 15";
     assert!(telemetry.render().contains(line));
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_more_calls_wait_than_there_are_places() {
+    let (target, telemetry) = (Target::default(), Telemetry::for_tests());
+    target.says("{}");
+    let gate = target.behind(Some(RULE), 100, &telemetry);
+    for _ in 0..3 {
+        ask(&gate, "a", "x").await.unwrap();
+    }
+    let mut waiting = tokio::task::JoinSet::new();
+    for _ in 0..super::PAUSED {
+        let gate = gate.clone();
+        waiting.spawn(async move { ask(&gate, "a", "x").await });
+    }
+    let all = format!("toolgate_repeated_calls_total{{outcome=\"slowed\"}} {}\n", super::PAUSED);
+    while !telemetry.render().contains(&all) {
+        tokio::task::yield_now().await;
+    }
+    let refusal = ask(&gate, "a", "x").await.unwrap_err();
+    assert_eq!(refusal.case(), Case::Overloaded);
+    while let Some(done) = waiting.join_next().await {
+        assert_eq!(done.unwrap().unwrap(), 1);
+    }
 }
