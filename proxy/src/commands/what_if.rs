@@ -81,8 +81,6 @@ struct Report {
     alike: u64,
     /// Those whose refusal hung on arguments, which are not on record.
     by_arguments: u64,
-    /// Those that hang on what a target says of its tools, which is not on record either.
-    by_annotations: u64,
     /// Lines of the logs that were not looked at: no records, or too many.
     left_out: u64,
     /// Claims that the new policies are handed and the records do not have.
@@ -137,10 +135,7 @@ fn compared(config: &Config, policy: &Policy, recorded: &Recorded) -> Report {
     let mut report = Report { left_out: recorded.left_out, ..Report::default() };
     report.claims_not_recorded.clone_from(&recorded.unknown_claims);
     for (before, decided) in &recorded.all {
-        let Some(after) = refused_by(config, policy, before) else {
-            report.by_annotations += 1;
-            continue;
-        };
+        let after = refused_by(config, policy, before);
         let (change, rule) = match (&decided.refused_by, after) {
             (None, Some(rule)) => (Change::Loses, rule),
             (Some(_), None) if decided.by_arguments => {
@@ -158,23 +153,14 @@ fn compared(config: &Config, policy: &Policy, recorded: &Recorded) -> Report {
     report
 }
 
-/// The rule of the new configuration that refuses it, if one does; `None`: whether it is refused hangs on
-/// what a target that is believed says of the tool.
-fn refused_by(config: &Config, policy: &Policy, before: &Before) -> Option<Option<String>> {
+/// The rule of the new configuration that refuses it, if one does.
+fn refused_by(config: &Config, policy: &Policy, before: &Before) -> Option<String> {
     let asked = (before.tool.as_str(), before.server.as_deref());
-    let principal = before.principal();
-    let by = |said: Said| match what::plan(asked, said, config) {
-        Ok((plan, _)) => policy.explain(&principal, Subject::One(&plan)).refused_by,
-        Err(_) => Some("there is no such tool".to_owned()),
+    let said = Said { read_only: before.read_only, idempotent: before.idempotent };
+    let Ok((plan, _)) = what::plan(asked, said, config) else {
+        return Some("there is no such tool".to_owned());
     };
-    let silent = by(Said::default());
-    let is_believed = what::is_believed(config, &before.tool);
-    let all = [None, Some(false), Some(true)];
-    let mut said = all.iter().flat_map(|read_only| {
-        all.iter().map(|idempotent| Said { read_only: *read_only, idempotent: *idempotent })
-    });
-    let differs = is_believed && said.any(|said| by(said).is_some() != silent.is_some());
-    (!differs).then_some(silent)
+    policy.explain(&before.principal(), Subject::One(&plan)).refused_by
 }
 
 // === impl Changed ===
@@ -215,13 +201,6 @@ impl Report {
                 text,
                 "{} were refused for their arguments, which are on no record: not judged",
                 self.by_arguments
-            );
-        }
-        if self.by_annotations > 0 {
-            let _written = writeln!(
-                text,
-                "{} hang on what their target says of the tool, which is on no record: not judged",
-                self.by_annotations
             );
         }
         if self.left_out > 0 {

@@ -29,6 +29,9 @@ pub(super) struct Before {
     kinds: Vec<Kind>,
     pub(super) server: Option<String>,
     pub(super) tool: String,
+    /// What was known of the tool.
+    pub(super) read_only: Option<bool>,
+    pub(super) idempotent: Option<bool>,
 }
 
 /// The kind of a claim, in an order.
@@ -127,6 +130,8 @@ impl Recorded {
             kinds: Vec::new(),
             server: owned("server"),
             tool,
+            read_only: record.get("read_only").and_then(Value::as_bool),
+            idempotent: record.get("idempotent").and_then(Value::as_bool),
         };
         for (name, kind) in kinds {
             let Some(value) = said.and_then(|said| said.get(name)) else { continue };

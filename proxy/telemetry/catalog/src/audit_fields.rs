@@ -20,6 +20,8 @@ named! {
     NAME = "name", "The tool, prompt or URI, as the caller wrote it.";
     TARGET = "target", "The configured target.";
     TOOL = "tool", "The tool's name at its target.";
+    READ_ONLY = "read_only", "Whether the tool changes nothing, where somebody who is believed has said.";
+    IDEMPOTENT = "idempotent", "Whether calling it twice is like calling it once, where that was said.";
     DEFINITION = "definition", "SHA-256 of the tool's canonical definition (ADR 24).";
     APPROVED = "approved", "Of a changed definition: the SHA-256 of the one that was approved, or seen first.";
     CHANGES = "changes", "Of a changed definition: how it differs.";

@@ -6,7 +6,7 @@
 use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
-use toolgate_call::{Claim, Claims, Plan, Principal, Reason, Scopes, TraceId};
+use toolgate_call::{Claim, Claims, Hint, Plan, Principal, Reason, Scopes, TraceId};
 use toolgate_telemetry_catalog::{AuditKind, AuditLoss, Word, audit_fields as fields};
 
 use super::chain::{Link, push_hash};
@@ -110,6 +110,8 @@ pub(super) fn decision(out: &mut Vec<u8>, decision: &AuditDecision<'_>, now: Sys
         if let Some(tool) = plan.tool() {
             fields.text(fields::TOOL, tool);
         }
+        fields.hint(fields::READ_ONLY, plan.read_only);
+        fields.hint(fields::IDEMPOTENT, plan.idempotent);
         fields.hash(fields::DEFINITION, plan.definition);
     }
     fields.text(fields::RULE, decision.rule);
@@ -213,6 +215,16 @@ impl<'a> Fields<'a> {
 
     fn millis(&mut self, name: &str, time: Duration) {
         self.number(name, u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
+    }
+
+    fn hint(&mut self, name: &str, hint: Hint) {
+        let said: &[u8] = match hint {
+            Hint::Yes => b"true",
+            Hint::No => b"false",
+            Hint::Unknown => return,
+        };
+        self.key(name);
+        self.0.extend_from_slice(said);
     }
 
     fn hash(&mut self, name: &str, hash: Option<[u8; 32]>) {
