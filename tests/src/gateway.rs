@@ -267,6 +267,12 @@ impl Gateway {
         agreed.await.with_context(|| last)
     }
 
+    /// Its configuration.
+    #[must_use]
+    pub fn config_path(&self) -> PathBuf {
+        self.scratch.path().join("toolgate.yaml")
+    }
+
     /// The file that it was told to log to.
     #[must_use]
     pub fn access_path(&self) -> PathBuf {
