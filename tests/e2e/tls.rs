@@ -178,8 +178,7 @@ async fn a_certificate_is_a_caller_whose_scopes_decide_on_list_and_call_alike() 
     let audit = log.path().join("audit.jsonl");
     let more = format!("audit: {{ file: \"{}\" }}\n", audit.display());
     let house = House::start("client: optional", "", &more).await?;
-    let (deploys, reads) =
-        (house.with(Some(&house.deployer))?, house.with(Some(&house.reader))?);
+    let (deploys, reads) = (house.with(Some(&house.deployer))?, house.with(Some(&house.reader))?);
     deploys.until_listed(&[NOW, SLEEP]).await?;
     reads.until_listed(&[NOW]).await?;
     let naps = json!({ "seconds": 0 });
@@ -215,7 +214,8 @@ async fn a_certificate_is_a_caller_whose_scopes_decide_on_list_and_call_alike() 
 }
 
 #[tokio::test]
-async fn a_token_beside_a_certificate_says_who_it_is_and_a_bad_one_is_not_made_good() -> Result<()> {
+async fn a_token_beside_a_certificate_says_who_it_is_and_a_bad_one_is_not_made_good() -> Result<()>
+{
     let issuer = Issuer::start().await?;
     let issuers = format!(
         "  issuers: [{{ name: main, profile: cognito, issuer: \"{}\", clients: [\"{CLIENT_ID}\"] }}]\n",
