@@ -355,3 +355,38 @@ async fn explain_knows_whom_a_certificate_stands_for() -> Result<()> {
     ensure!(code == Some(4) && said.contains("no entry of auth.certificates fits"), "{said}");
     Ok(())
 }
+
+#[tokio::test]
+async fn the_command_line_calls_over_tls_and_says_what_to_do_when_it_cannot() -> Result<()> {
+    let house = House::start("", "", "").await?;
+    let (ca, port) = (house.ca()?, house.gateway.listen().port());
+    let url = format!("https://localhost:{port}/mcp");
+    let toolgate = shown(&binary("toolgate", "toolgate")?);
+    let (certificate, key) = (shown(&house.reader.certificate), shown(&house.reader.key));
+    let known = ["--certificate", &certificate, "--key", &key];
+    let call = async |more: &[&str]| {
+        let words = [&["call", NOW, "--url", &url][..], more].concat();
+        let done = run(&toolgate, &words).await?;
+        let said = [done.stdout.as_slice(), &done.stderr].concat();
+        anyhow::Ok((done.status.code(), String::from_utf8_lossy(&said).into_owned()))
+    };
+    let (code, said) = call(&[&["--ca", &ca][..], &known].concat()).await?;
+    ensure!(code == Some(0), "{said}");
+    let (code, said) = call(&known).await?;
+    ensure!(code == Some(7) && said.contains("--ca FILE names the one that signed it"), "{said}");
+    let (code, said) = call(&["--ca", &ca]).await?;
+    ensure!(code == Some(7) && said.contains("--certificate FILE --key FILE"), "{said}");
+    // The front on standard input says the same.
+    let mut stdio = Command::new(&toolgate);
+    stdio.args(["stdio", "--url", &url, "--ca", &ca]).args(known);
+    stdio.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
+    let mut stdio = stdio.spawn()?;
+    let asked = r#"{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"e2e","version":"1"}}}"#;
+    let mut input = stdio.stdin.take().context("standard input")?;
+    input.write_all(format!("{asked}\n").as_bytes()).await?;
+    drop(input);
+    let done = stdio.wait_with_output().await?;
+    let said = String::from_utf8_lossy(&done.stdout).into_owned();
+    ensure!(said.contains("\"protocolVersion\":\"2025-11-25\""), "{said} {done:?}");
+    Ok(())
+}

@@ -81,10 +81,10 @@ pub(crate) fn remedy(error: &(dyn StdError + 'static)) -> Option<&'static str> {
     all.filter_map(tls).map(remedy_of).next()
 }
 
-/// The error of TLS within an error of input and output, or itself.
+/// The error of TLS itself, or within errors of input and output, which do not name it as their cause.
 fn tls<'e>(error: &'e (dyn StdError + 'static)) -> Option<&'e Error> {
-    let within = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-    error.downcast_ref().or_else(|| within?.downcast_ref())
+    let within = || error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+    error.downcast_ref().or_else(|| tls(within()?))
 }
 
 fn remedy_of(error: &Error) -> &'static str {
