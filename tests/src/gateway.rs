@@ -19,6 +19,7 @@ use tokio::net::TcpStream;
 use tokio::process::Command;
 
 use crate::client::{Answer, Ask, Client};
+use crate::pki::Hands;
 use crate::process::{Process, Scratch, binary, read_lossy};
 use crate::scrape::Metrics;
 use crate::wait::until;
@@ -30,6 +31,7 @@ pub struct Gateway {
     scratch: Scratch,
     listen: SocketAddr,
     admin: SocketAddr,
+    hands: Option<Hands>,
 }
 
 /// What is left of a gateway that was stopped.
@@ -109,7 +111,7 @@ impl Gateway {
         command.args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\""]).arg(toolgate);
         command.arg("serve").arg("--config").arg(file).envs(env.iter().copied());
         let process = Process::start("toolgate", &mut command, &scratch)?;
-        let mut gateway = Self { process, scratch, listen, admin };
+        let mut gateway = Self { process, scratch, listen, admin, hands: None };
         gateway.serves().await?;
         Ok(gateway)
     }
@@ -124,6 +126,12 @@ impl Gateway {
             Ok((open && healthy.is_ok_and(|answer| answer.status == 200)).then_some(()))
         })
         .await
+    }
+
+    /// The same, whose callers come over TLS.
+    #[must_use]
+    pub fn over(self, hands: Hands) -> Self {
+        Self { hands: Some(hands), ..self }
     }
 
     /// Where MCP is served.
@@ -147,7 +155,8 @@ impl Gateway {
     /// A caller without a token.
     #[must_use]
     pub fn client(&self) -> Client {
-        Client::new(self.listen)
+        let client = Client::new(self.listen);
+        self.hands.iter().fold(client, |client, hands| client.over(hands))
     }
 
     /// A page of the admin server.
