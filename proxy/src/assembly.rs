@@ -237,7 +237,10 @@ fn rates(config: &Config) -> Vec<RateRule> {
 /// The origin that clients see. A port of 0 was given by the system.
 fn public_url(config: &Config, bound: SocketAddr) -> String {
     match config.public_url.strip_suffix(":0") {
-        Some(_) => format!("http://{bound}"),
+        Some(scheme) => {
+            let scheme = if scheme.starts_with("https") { "https" } else { "http" };
+            format!("{scheme}://{bound}")
+        }
         None => config.public_url.clone(),
     }
 }
@@ -261,6 +264,7 @@ pub(crate) fn authenticator(
     let auth = AuthConfig {
         issuers: config.auth.issuers.iter().map(issuer).collect(),
         keys: config.auth.keys.as_ref().map(api_keys),
+        certificates: config.auth.certificates.clone(),
         resource: format!("{public}/mcp"),
         metadata_url: format!("{public}/.well-known/oauth-protected-resource/mcp"),
         gateway_scopes: config.auth.scopes.iter().map(String::as_str).collect(),

@@ -71,7 +71,7 @@ pub enum Command {
 #[command(after_help = "Example:\n  toolgate serve --config toolgate.yaml\n\n\
     SIGTERM or SIGINT drains: no new connections, calls in flight finish, then exit 0.\n\
     A second SIGINT quits at once. SIGHUP opens the access log again, after it was renamed,\n\
-    and reads the pins file and the key file again.\n\
+    and reads the pins file, the key file and the files of `tls` again.\n\
     SIGUSR1 writes the records of the last calls to a file beside the access log.")]
 pub struct ServeArgs {
     /// The configuration.

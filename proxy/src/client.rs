@@ -14,6 +14,7 @@ pub(crate) mod sse;
 #[cfg(test)]
 pub(crate) mod tests;
 pub(crate) mod transport;
+pub(crate) mod trust;
 
 use std::time::{Duration, Instant};
 
@@ -31,6 +32,7 @@ pub use self::bearer::{Bearer, Claims};
 pub use self::failure::{Failure, Refused};
 pub use self::oauth::{ClientCredentials, Token, TokenError, token_endpoint};
 pub use self::request::Ask;
+pub use self::trust::Trust;
 
 use self::transport::Transport;
 
@@ -87,6 +89,12 @@ impl Client {
     pub fn new(url: &str, token: Option<Bearer>, patience: Duration) -> Result<Self, Failure> {
         let url = transport::absolute(url)?;
         Ok(Self { transport: Transport::default(), url, token, patience })
+    }
+
+    /// The same, which trusts others, or shows a certificate.
+    #[must_use]
+    pub fn trusting(self, trust: Trust) -> Self {
+        Self { transport: Transport::trusting(trust), ..self }
     }
 
     /// Calls a tool.

@@ -42,7 +42,7 @@ pub use self::report::{Mistake, Position, Report};
 pub use self::resolved::{
     Audit, AuditCopy, Auth, Aws, Breaker, CloudWatch, Config, Credentials, Durable, EnvValue,
     Issuer, Keys, Limits, Log, Otlp, Own, Pins, Policies, Rate, Retry, Server, Sessions, Shutdown,
-    Target, TargetKind, Tool, Tools, Traces, Xray,
+    Target, TargetKind, Tls, TlsFiles, Tool, Tools, Traces, Xray,
 };
 pub use self::schema::schema;
 pub use self::secret::Secret;

@@ -4,19 +4,14 @@
 //! key that is taken longer because a file is wrong than it was before; a look at the disk on the way of
 //! a call.
 
-use std::fs::Metadata;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use toolgate_admit::authn::Authenticator;
 use toolgate_telemetry::Telemetry;
 
 use crate::config::KeyFile;
-
-/// Between two looks at the file.
-const LOOK: Duration = Duration::from_secs(2);
+use crate::mark::{LOOK, Mark};
 
 /// See the module.
 #[derive(Clone, Debug)]
@@ -24,14 +19,6 @@ pub struct Keyring {
     file: PathBuf,
     auth: Arc<Authenticator>,
     telemetry: Arc<Telemetry>,
-}
-
-/// What a file is known again by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Mark {
-    inode: u64,
-    size: u64,
-    changed: (i64, i64),
 }
 
 // === impl Keyring ===
@@ -74,19 +61,10 @@ impl Keyring {
 
     /// Reads the file if it is not as it was seen last. Gives back how it is.
     fn look(&self, seen: Option<Mark>) -> Option<Mark> {
-        let mark = std::fs::metadata(&self.file).ok().map(|found| Mark::of(&found));
+        let mark = Mark::at(&self.file);
         if mark != seen {
             self.read_again();
         }
         mark
-    }
-}
-
-// === impl Mark ===
-
-impl Mark {
-    fn of(found: &Metadata) -> Self {
-        let changed = (found.mtime(), found.mtime_nsec());
-        Self { inode: found.ino(), size: found.size(), changed }
     }
 }

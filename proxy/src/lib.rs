@@ -14,8 +14,10 @@ pub mod stack;
 pub mod assembly;
 pub mod facts;
 pub mod keys;
+mod mark;
 pub mod pins;
 pub mod run;
+pub mod tls;
 
 pub mod stdio;
 

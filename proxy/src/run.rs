@@ -13,7 +13,7 @@ use anyhow::Context as _;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinHandle, JoinSet};
-use toolgate_accept::{AcceptConfig, Drain, Drained, Lanes, LocalStream, Patience};
+use toolgate_accept::{AcceptConfig, Drain, Drained, Lanes, Listening, LocalStream, Patience};
 use toolgate_admit::authn::Authenticator;
 use toolgate_call::Principal;
 use toolgate_telemetry::{Admin, Checks, Telemetry};
@@ -25,6 +25,7 @@ use crate::facts::Facts;
 use crate::keys::Keyring;
 use crate::pins::Pinning;
 use crate::stack::{Parts, stack};
+use crate::tls::Certificates;
 
 /// How long a caller may take over what is its to do. Idle connections stay for longer than an AWS
 /// load balancer keeps them (60 s), so that none is closed under a request that is on its way.
@@ -61,6 +62,8 @@ pub struct Gateway {
     pub pins: Option<Arc<Pinning>>,
     /// The key file, if there is one.
     pub keys: Option<Arc<Keyring>>,
+    /// The files of TLS, if callers come over it.
+    pub certificates: Option<Arc<Certificates>>,
     /// What goes to CloudWatch and what it may cost, in words; `None` when nothing does.
     pub cloudwatch: Option<String>,
     drain: Drain,
@@ -131,10 +134,15 @@ impl Gateway {
         if let Some(keys) = keys.clone().filter(|_| mcp.is_some()) {
             background.spawn(keys.watch());
         }
+        let certificates = certificates(&given.mcp, config, &telemetry);
+        if let Some(certificates) = certificates.clone() {
+            background.spawn(certificates.watch());
+        }
         let (drain, drained) = toolgate_accept::drain(Arc::clone(&parts.lifecycle));
         let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
         let lanes = Arc::new(Lanes::start(cores).context("no threads for connections")?);
-        open(given.mcp, config, parts, (Arc::clone(&lanes), drained));
+        let entrance = Entrance { door: given.mcp, certificates: certificates.as_deref() };
+        open(entrance, config, parts, (Arc::clone(&lanes), drained));
         Ok(Self {
             mcp,
             admin,
@@ -142,6 +150,7 @@ impl Gateway {
             telemetry,
             pins,
             keys,
+            certificates,
             cloudwatch,
             drain,
             lanes,
@@ -255,23 +264,39 @@ impl Door {
     }
 }
 
-/// Serves whoever comes in by that door.
-fn open(door: Door, config: &Config, parts: Parts, (lanes, drained): (Arc<Lanes>, Drained)) {
+/// The certificates, if callers come from the network and over TLS.
+fn certificates(
+    door: &Door,
+    config: &Config,
+    telemetry: &Arc<Telemetry>,
+) -> Option<Arc<Certificates>> {
+    let tls = config.tls.as_ref().filter(|_| matches!(door, Door::Network(_)))?;
+    Some(Arc::new(Certificates::new(tls, telemetry)))
+}
+
+/// A door, and what hands are shaken with there.
+struct Entrance<'a> {
+    door: Door,
+    certificates: Option<&'a Certificates>,
+}
+
+/// Serves whoever comes in there.
+fn open(entrance: Entrance<'_>, config: &Config, parts: Parts, on: (Arc<Lanes>, Drained)) {
     let accept = AcceptConfig {
         connections: config.limits.connections,
         patience: PATIENCE,
         header_bytes: HEADER_BYTES,
     };
     let (telemetry, stack) = (Arc::clone(&parts.telemetry), stack(parts));
-    match door {
-        Door::Network(listener) => {
-            let serving =
-                toolgate_accept::serve(listener, accept, stack, telemetry, (lanes, drained));
+    match entrance.door {
+        Door::Network(socket) => {
+            let tls = entrance.certificates.map(Certificates::serving);
+            let listening = Listening { socket, tls };
+            let serving = toolgate_accept::serve(listening, accept, stack, telemetry, on);
             tokio::spawn(serving);
         }
         Door::Process(streams, _) => {
-            let serving =
-                toolgate_accept::serve_local(streams, accept, stack, telemetry, (lanes, drained));
+            let serving = toolgate_accept::serve_local(streams, accept, stack, telemetry, on);
             tokio::spawn(serving);
         }
     }

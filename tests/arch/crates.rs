@@ -40,9 +40,10 @@ const LICENCES: [&str; 8] = [
 ];
 
 /// Crates that are there twice because their users have not moved yet. `.deny.toml` lists the same.
-pub(crate) const TWICE: [&str; 14] = [
+pub(crate) const TWICE: [&str; 15] = [
     "base64",
     "block-buffer",
+    "const-oid",
     "crypto-common",
     "digest",
     "getrandom",

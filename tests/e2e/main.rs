@@ -79,6 +79,8 @@ mod subscribe;
 #[cfg(test)]
 mod tasks;
 #[cfg(test)]
+mod tls;
+#[cfg(test)]
 mod tools;
 #[cfg(test)]
 mod trace;

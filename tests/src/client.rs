@@ -14,7 +14,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
-use hyper::client::conn::http1;
+use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 use serde_json::{Map, Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -27,6 +27,7 @@ use answer::events;
 pub use kept::Kept;
 
 use crate::canary;
+use crate::pki::Hands;
 use crate::wait::until;
 
 /// The revision of modern requests.
@@ -44,6 +45,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// unless it is [`Client::kept`].
 #[derive(Clone, Debug)]
 pub struct Client {
+    hands: Option<Hands>,
     address: SocketAddr,
     bearer: Option<String>,
     path: String,
@@ -84,7 +86,13 @@ impl Client {
     /// A caller without a token.
     #[must_use]
     pub fn new(address: SocketAddr) -> Self {
-        Self { address, bearer: None, path: MCP.to_owned() }
+        Self { hands: None, address, bearer: None, path: MCP.to_owned() }
+    }
+
+    /// The same over TLS.
+    #[must_use]
+    pub fn over(&self, hands: &Hands) -> Self {
+        Self { hands: Some(hands.clone()), ..self.clone() }
     }
 
     /// The same with a token.
@@ -123,9 +131,7 @@ impl Client {
     pub async fn open(&self, ask: Ask) -> Result<Opened> {
         let request = self.request(ask)?;
         let opening = async {
-            let stream = TcpStream::connect(self.address).await.context("connecting")?;
-            let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-            let mut driver = Driver(Some(tokio::spawn(async move { drop(connection.await) })));
+            let (mut sender, mut driver) = self.line().await?;
             let response = sender.send_request(request).await.context("waiting for a head")?;
             let (head, body) = response.into_parts();
             let driver = driver.0.take().context("a driver is there until now")?;
@@ -133,6 +139,19 @@ impl Client {
             anyhow::Ok(Opened { status, headers, body, unread: String::new(), driver })
         };
         timeout(PATIENCE, Box::pin(opening)).await.context("no head of an answer in time")?
+    }
+
+    /// A new connection.
+    async fn line(&self) -> Result<(SendRequest<Full<Bytes>>, Driver)> {
+        let stream = TcpStream::connect(self.address).await.context("connecting")?;
+        stream.set_nodelay(true).context("sending at once")?;
+        let Some(hands) = &self.hands else {
+            let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+            return Ok((sender, Driver::of(connection)));
+        };
+        let stream = Box::pin(hands.shake(stream)).await?;
+        let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+        Ok((sender, Driver::of(connection)))
     }
 
     /// Sends bytes that need not be HTTP, and reads all that comes back until the other side
@@ -245,6 +264,13 @@ impl Client {
 
 /// Aborts a connection whose answer nobody waits for any more.
 struct Driver(Option<JoinHandle<()>>);
+
+impl Driver {
+    /// Drives a connection until it ends.
+    fn of(connection: impl Future<Output = hyper::Result<()>> + Send + 'static) -> Self {
+        Self(Some(tokio::spawn(async move { drop(connection.await) })))
+    }
+}
 
 impl Drop for Driver {
     fn drop(&mut self) {

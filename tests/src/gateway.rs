@@ -20,6 +20,7 @@ use tokio::process::Command;
 
 use crate::canary;
 use crate::client::{Answer, Ask, Client};
+use crate::pki::Hands;
 use crate::process::{Process, Scratch, binary, read_lossy};
 use crate::scrape::Metrics;
 use crate::wait::until;
@@ -31,6 +32,7 @@ pub struct Gateway {
     scratch: Scratch,
     listen: SocketAddr,
     admin: SocketAddr,
+    hands: Option<Hands>,
 }
 
 /// What is left of a gateway that was stopped.
@@ -111,7 +113,7 @@ impl Gateway {
         command.arg("serve").arg("--config").arg(file).envs(env.iter().copied());
         canary::plant_env(env);
         let process = Process::start("toolgate", &mut command, &scratch)?;
-        let mut gateway = Self { process, scratch, listen, admin };
+        let mut gateway = Self { process, scratch, listen, admin, hands: None };
         gateway.serves().await?;
         Ok(gateway)
     }
@@ -126,6 +128,12 @@ impl Gateway {
             Ok((open && healthy.is_ok_and(|answer| answer.status == 200)).then_some(()))
         })
         .await
+    }
+
+    /// The same, whose callers come over TLS.
+    #[must_use]
+    pub fn over(self, hands: Hands) -> Self {
+        Self { hands: Some(hands), ..self }
     }
 
     /// Where MCP is served.
@@ -149,7 +157,8 @@ impl Gateway {
     /// A caller without a token.
     #[must_use]
     pub fn client(&self) -> Client {
-        Client::new(self.listen)
+        let client = Client::new(self.listen);
+        self.hands.iter().fold(client, |client, hands| client.over(hands))
     }
 
     /// A page of the admin server.
@@ -268,6 +277,12 @@ impl Gateway {
             Ok((logged == (outcomes, reasons)).then_some(()))
         });
         agreed.await.with_context(|| last)
+    }
+
+    /// Its configuration.
+    #[must_use]
+    pub fn config_path(&self) -> PathBuf {
+        self.scratch.path().join("toolgate.yaml")
     }
 
     /// The file that it was told to log to.

@@ -13,6 +13,7 @@ pub mod hook;
 pub mod issuer;
 pub mod mix;
 pub mod page;
+pub mod pki;
 pub mod process;
 pub mod prometheus;
 pub mod scrape;

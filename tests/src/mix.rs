@@ -14,6 +14,7 @@ use crate::client::Client;
 use crate::collector::Collector;
 use crate::gateway::{Gateway, free_address};
 use crate::issuer::{CLIENT_ID, Issuer};
+use crate::pki::{Authority, Hands, Says};
 use crate::process::Scratch;
 use crate::sick::{Act, Era, Sick};
 use crate::upstream::stdio_command;
@@ -22,7 +23,7 @@ const SCOPE: &str = "gateway/invoke";
 /// Calls at once at a target that takes two.
 const CROWD: usize = 4;
 
-/// A gateway before five targets: `sick` does as it is told; `frail`, too, but has little patience,
+/// A gateway with TLS before five targets: `sick` does as it is told; `frail`, too, but has little patience,
 /// little room and a quick breaker; `child` is a program that is well, and `mortal` one that dies;
 /// `stranger` is `sick` once more, of which nothing was approved.
 #[derive(Debug)]
@@ -54,8 +55,12 @@ impl Mix {
         let (sick_url, frail_url, otlp) = (sick.url(), frail.url(), collector.url());
         let well = stdio_command("both")?;
         let pins = scratch.write("pins.json", r#"{ "toolgate_pins": 1, "targets": {} }"#)?;
+        let authority = Authority::new("mix")?;
+        let own = authority.signs(Says::name("gateway"), "gateway", &scratch)?;
+        let (certificate, key) = (&own.certificate, &own.key);
         let config = format!(
-            "auth:
+            "tls: {{ certificate: {certificate:?}, key: {key:?} }}
+auth:
   scopes: [{SCOPE}]
   issuers:
     - {{ name: pool, profile: cognito, issuer: \"{pool}\", clients: [{CLIENT_ID}] }}
@@ -88,7 +93,7 @@ tools:
 traces: {{ sample: 0.5, otlp: {{ endpoint: \"{otlp}\" }} }}
 "
         );
-        let gateway = Gateway::start(&config).await?;
+        let gateway = Gateway::start(&config).await?.over(Hands::new(&authority, None)?);
         Ok(Self { gateway, collector, issuer, sick, frail, gone, _scratch: scratch })
     }
 

@@ -1,9 +1,9 @@
-//! Tokens that are turned away, and keys that get old.
+//! Tokens that are turned away, and keys and certificates that get old.
 //!
 //! Enters: nothing. Leaves: alerts, one for each issuer concerned. Never: a subject or a client.
 
-use toolgate_telemetry_catalog::query::{Query, Series, Window};
-use toolgate_telemetry_catalog::{Key, auth};
+use toolgate_telemetry_catalog::query::{Over, Query, Series, Window};
+use toolgate_telemetry_catalog::{Key, auth, gateway};
 
 use super::increase;
 use crate::alert::{Alert, Severity};
@@ -14,12 +14,15 @@ const BY: &[Key] = &[Key::Issuer];
 const ISSUER: (Key, &str) = (Key::Issuer, "corporate");
 /// Twice the 600 s after which keys are loaded anew.
 const STALE: f64 = 1200.0;
+/// How long before its end a certificate should have been renewed.
+const RENEWED: f64 = 7.0 * DAY;
+const DAY: f64 = 86_400.0;
 /// The part of requests that may be turned away, and how much of today's it was yesterday.
 const DENIED: f64 = 0.2;
 const NOT_NEW: f64 = 1.0 / 3.0;
 
 pub(super) fn alerts() -> Vec<Alert> {
-    vec![stale(), failing(), denied(), unknown_keys()]
+    vec![stale(), failing(), denied(), unknown_keys(), ends(), ended()]
 }
 
 fn alert(id: &'static str, severity: Severity, query: Query) -> Alert {
@@ -86,4 +89,32 @@ fn unknown_keys() -> Alert {
         .says("Many tokens name a key that {issuer} does not have.")
         .fires(scene(10.0), &[ISSUER])
         .silent(scene(1.0))
+}
+
+/// A scene of a certificate that ends then, or is renewed again and again.
+fn certificate(minutes: u32, ends: Values) -> Scene {
+    Scene::new(minutes).with(&gateway::TLS_NOT_AFTER, &[SERVER], ends)
+}
+
+const SERVER: (Key, &str) = (Key::Kind, "server");
+
+fn ends() -> Alert {
+    let series = || Series::of(&gateway::TLS_NOT_AFTER);
+    // What lives for hours only is renewed every day.
+    let left_alone = Query::Over(Over::Changes, series(), Window::days(1)).equals(0.0);
+    alert("CertificateEnds", Severity::Ticket, Query::Age(series()).above(-RENEWED).and(left_alone))
+        .hold(60)
+        .says("A certificate ({kind}) ends within a week, and was not renewed today.")
+        .fires(certificate(120, Values::Steady(3.0 * DAY)), &[SERVER])
+        .silent(certificate(120, Values::Steady(30.0 * DAY)))
+        .silent_also(certificate(120, Values::Rising(60.0)))
+}
+
+fn ended() -> Alert {
+    let ended = Query::Age(Series::of(&gateway::TLS_NOT_AFTER)).above(0.0);
+    alert("CertificateEnded", Severity::Page, ended)
+        .hold(1)
+        .says("A certificate ({kind}) has ended: callers cannot connect.")
+        .fires(certificate(120, Values::Steady(3600.0)), &[SERVER])
+        .silent(certificate(120, Values::Steady(DAY)))
 }

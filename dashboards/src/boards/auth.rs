@@ -16,11 +16,12 @@ pub(super) fn board() -> Board {
     Board {
         id: "auth",
         title: "Authentication",
-        description: "Tokens, decisions and the issuers' keys.",
+        description: "Tokens, decisions, the issuers' keys, and certificates.",
         variables: vec![issuer],
         rows: vec![
             Row { title: "Tokens", panels: tokens() },
             Row { title: "Keys", panels: keys() },
+            Row { title: "Certificates", panels: certificates() },
         ],
     }
 }
@@ -74,4 +75,29 @@ fn keys() -> Vec<Panel> {
         .exemplars()
         .wide(6);
     vec![age, count, refresh, times]
+}
+
+fn certificates() -> Vec<Panel> {
+    let shaken = rate(Series::of(&gateway::TLS_HANDSHAKES), &[Key::Reason]);
+    let shaken = Panel::stacked(
+        "TLS handshakes",
+        Shown::PerSecond,
+        "By how they ended; none without `tls` in the configuration.",
+    )
+    .ask("", shaken);
+    let left = Query::Age(Series::of(&gateway::TLS_NOT_AFTER)).max_by(&[Key::Kind]).times(-1.0);
+    let left = Panel::lines(
+        "Certificates end in",
+        Shown::Seconds,
+        "The gateway's own, and the first of the authorities of callers.",
+    )
+    .ask("", left);
+    let read = rate(Series::of(&gateway::TLS_RELOADS), &[Key::Outcome]);
+    let read = Panel::lines(
+        "Certificates read again",
+        Shown::PerSecond,
+        "What cannot be used leaves the certificate of before in place.",
+    )
+    .ask("", read);
+    vec![shaken, left, read]
 }

@@ -1,7 +1,7 @@
 //! The accept loop and its connections.
 //!
 //! Enters: a listener and a service. Leaves: served connections, HTTP/1.1 or HTTP/2. Never: waits
-//! for a slow header for ever; a failed accept never ends the loop.
+//! for a slow handshake or header for ever; a failed accept never ends the loop.
 
 use std::cell::RefCell;
 use std::convert::Infallible;
@@ -18,13 +18,14 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use toolgate_call::Peer;
-use toolgate_telemetry::{ConnectionRejected, Telemetry};
+use toolgate_telemetry::{ConnectionRejected, Telemetry, TlsEnd};
 use tower::Service;
 
 use crate::answer::{Carried, Rouse, roused};
 use crate::pace::{Pace, Watch};
 use crate::socket::Socket;
-use crate::{Drained, Lanes, Patience};
+use crate::tls::{Caller, Wire};
+use crate::{Drained, Lanes, Patience, Tls};
 
 /// Limits of the listener.
 #[derive(Clone, Copy, Debug)]
@@ -43,12 +44,23 @@ const EXHAUSTED: Duration = Duration::from_millis(50);
 const PROBE_AFTER: Duration = Duration::from_secs(20);
 /// How long an answer to that may take (HTTP/2), or how often it is asked (TCP).
 const PROBE_LIMIT: Duration = Duration::from_secs(10);
+/// How long a TLS handshake may take: a few round trips and, at most, a slow signature.
+const HANDSHAKE: Duration = Duration::from_secs(10);
 /// How long a connection may take to say goodbye that is closed because nothing happens on it.
 const FAREWELL: Duration = Duration::from_secs(1);
 
+/// What is listened on.
+#[derive(Debug)]
+pub struct Listening {
+    /// The socket.
+    pub socket: TcpListener,
+    /// What hands are shaken with; `None`: in the clear.
+    pub tls: Option<Tls>,
+}
+
 /// Serves connections until the end of service; those that are open end by themselves then.
 pub async fn serve<S, B>(
-    listener: TcpListener,
+    listening: Listening,
     config: AcceptConfig,
     stack: S,
     telemetry: Arc<Telemetry>,
@@ -62,6 +74,7 @@ pub async fn serve<S, B>(
     S::Future: Send + 'static,
     B: Body<Data = bytes::Bytes, Error = Infallible> + Send + Unpin + 'static,
 {
+    let Listening { socket: listener, tls } = listening;
     let permits = Arc::new(Semaphore::new(config.connections.min(Semaphore::MAX_PERMITS)));
     loop {
         let accepted = tokio::select! {
@@ -81,10 +94,16 @@ pub async fn serve<S, B>(
             telemetry.gateway.connection_rejected(ConnectionRejected::Limit);
             continue;
         };
-        let connection =
-            Connection { peer: Some(Peer(peer)), config, stack: stack.clone(), permit };
+        let connection = Connection {
+            peer: Some(Peer(peer)),
+            caller: None,
+            config,
+            stack: stack.clone(),
+            permit,
+        };
         let active = telemetry.gateway.connection_accepted();
         let drained = drained.clone();
+        let greeting = tls.clone().map(|tls| Greeting { tls, telemetry: Arc::clone(&telemetry) });
         // The socket leaves the reactor of this runtime for that of its lane.
         let socket = match socket.into_std() {
             Ok(socket) => socket,
@@ -97,7 +116,7 @@ pub async fn serve<S, B>(
             match TcpStream::from_std(socket) {
                 Ok(socket) => {
                     prepare(&socket);
-                    connection.run(socket, drained).await;
+                    connection.begin(socket, greeting, drained).await;
                 }
                 Err(error) => tracing::warn!(%error, "a connection could not be taken over"),
             }
@@ -110,14 +129,63 @@ pub async fn serve<S, B>(
 pub(crate) struct Connection<S> {
     /// `None` for a caller in this process.
     pub(crate) peer: Option<Peer>,
+    /// Who it is by certificate; `None`: no certificate.
+    pub(crate) caller: Option<Caller>,
     pub(crate) config: AcceptConfig,
     pub(crate) stack: S,
     pub(crate) permit: OwnedSemaphorePermit,
 }
 
+/// What is needed to shake hands.
+pub(crate) struct Greeting {
+    pub(crate) tls: Tls,
+    pub(crate) telemetry: Arc<Telemetry>,
+}
+
+// === impl Greeting ===
+
+impl Greeting {
+    /// Shakes hands, within the time that there is for it.
+    pub(crate) async fn shake(
+        &self,
+        socket: TcpStream,
+        drained: &mut Drained,
+    ) -> Option<(Wire, Option<Caller>)> {
+        let shaken = tokio::select! {
+            shaken = tokio::time::timeout(HANDSHAKE, self.tls.shake(socket)) => {
+                shaken.unwrap_or(Err(TlsEnd::Timeout))
+            }
+            // Nothing was asked yet, so nothing is lost.
+            () = drained.ending() => Err(TlsEnd::Shutdown),
+        };
+        self.telemetry.tls.handshake(*shaken.as_ref().err().unwrap_or(&TlsEnd::Ok));
+        shaken.ok()
+    }
+}
+
 // === impl Connection ===
 
 impl<S> Connection<S> {
+    /// Shakes hands if need be, and serves what comes then.
+    async fn begin<B>(self, socket: TcpStream, greeting: Option<Greeting>, mut drained: Drained)
+    where
+        S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>
+            + Clone
+            + Send
+            + 'static,
+        S::Future: Send + 'static,
+        B: Body<Data = bytes::Bytes, Error = Infallible> + Send + Unpin + 'static,
+    {
+        let Some(greeting) = greeting else {
+            return self.run(Wire::Clear(socket), drained).await;
+        };
+        let Some((socket, caller)) = Box::pin(greeting.shake(socket, &mut drained)).await else {
+            return;
+        };
+        drop(greeting);
+        Self { caller, ..self }.run(socket, drained).await;
+    }
+
     pub(crate) async fn run<T, B>(self, socket: T, mut drained: Drained)
     where
         T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -128,7 +196,7 @@ impl<S> Connection<S> {
         S::Future: Send + 'static,
         B: Body<Data = bytes::Bytes, Error = Infallible> + Send + Unpin + 'static,
     {
-        let Self { peer, config, stack, permit } = self;
+        let Self { peer, caller, config, stack, permit } = self;
         let builder = builder(config);
         let pace = Pace::new(config.patience);
         let (socket, mut watch) = (Socket::new(socket, Arc::clone(&pace)), Watch::new(&pace));
@@ -138,6 +206,9 @@ impl<S> Connection<S> {
         let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
             if let Some(peer) = peer {
                 request.extensions_mut().insert(peer);
+            }
+            if let Some(caller) = &caller {
+                request.extensions_mut().insert(caller.shown());
             }
             let http2 = request.version() == Version::HTTP_2;
             let active = pace.begin(http2);

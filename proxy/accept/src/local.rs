@@ -48,7 +48,8 @@ pub async fn serve_local<S, B>(
             telemetry.gateway.connection_rejected(ConnectionRejected::Limit);
             continue;
         };
-        let connection = Connection { peer: None, config, stack: stack.clone(), permit };
+        let connection =
+            Connection { peer: None, caller: None, config, stack: stack.clone(), permit };
         let active = telemetry.gateway.connection_accepted();
         let drained = drained.clone();
         lanes.spawn(async move {

@@ -58,11 +58,14 @@ impl<T: AsyncWrite + Unpin> Write for Socket<T> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        Pin::new(&mut self.inner).poll_flush(cx)
+        // What TLS holds back was written, but not yet read.
+        let flushed = Pin::new(&mut self.inner).poll_flush(cx);
+        self.told(flushed)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        Pin::new(&mut self.inner).poll_shutdown(cx)
+        let shut = Pin::new(&mut self.inner).poll_shutdown(cx);
+        self.told(shut)
     }
 
     fn is_write_vectored(&self) -> bool {

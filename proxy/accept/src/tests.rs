@@ -108,7 +108,7 @@ fn connected(answer: Answer) -> Rig {
     });
     let permit = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
     let peer = Peer(SocketAddr::from((Ipv4Addr::LOCALHOST, 1)));
-    let connection = Connection { peer: Some(peer), config: CONFIG, stack, permit };
+    let connection = Connection { peer: Some(peer), caller: None, config: CONFIG, stack, permit };
     let serving = tokio::spawn(connection.run(socket, drained));
     Rig { caller, serving, gone, asked, lifecycle, drain }
 }

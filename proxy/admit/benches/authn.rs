@@ -64,6 +64,7 @@ fn world(cached_tokens: usize) -> (Runtime, Arc<Authenticator>, HeaderMap) {
     let entered = runtime.enter();
     let config = AuthConfig {
         keys: None,
+        certificates: Vec::new(),
         issuers: vec![IssuerConfig {
             name: "cognito".into(),
             profile: Profile::Cognito { clients: vec!["4f1qexample0client0id00000".into()] },

@@ -8,6 +8,7 @@
 mod audience;
 pub(crate) mod bearer;
 mod cache;
+mod certificates;
 mod challenge;
 mod claims;
 mod config;
@@ -19,6 +20,7 @@ mod jwks;
 mod jws;
 mod keys;
 mod rules;
+mod shown;
 mod source;
 
 #[cfg(test)]
@@ -31,12 +33,13 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue};
 use tokio::task::JoinSet;
-use toolgate_call::{ClaimKind, Principal, Refusal, Server};
+use toolgate_call::{Certificate, ClaimKind, ClientCertificate, Principal, Refusal, Server};
 use toolgate_fetch::{Fetcher, Ground};
 use toolgate_telemetry::{AuthResult, CacheEvent, RefreshCause, Telemetry};
 
 use audience::Reach;
 use cache::{Cache, Digest, Entry};
+use certificates::Certificates;
 use challenge::Told;
 use claims::Claims;
 use denial::Denial;
@@ -44,9 +47,11 @@ use issuer::Issuer;
 use jws::Jws;
 use keys::Keys;
 
+pub use certificates::{CertificateRule, ISSUER as CERTIFICATES_ISSUER, Known};
 pub use config::{AuthConfig, ConfigError, IssuerConfig, Profile, ServerAuth};
 pub use keys::{ApiKey, ApiKeys, ISSUER as KEYS_ISSUER, KeyHash, Minted};
 pub use rules::{ClaimRule, ClaimRules, ClaimTest};
+pub use shown::Shown;
 
 /// Seconds since the epoch. A function, so that tests need not wait for a token to expire.
 type Now = Arc<dyn Fn() -> u64 + Send + Sync>;
@@ -81,6 +86,7 @@ pub struct Authenticator {
     everyone: Option<(Arc<Principal>, bool)>,
     issuers: Vec<Arc<Issuer>>,
     keys: Option<Keys>,
+    certificates: Certificates,
     cache: Cache,
     /// What callers are told: of the gateway as a whole, then of each server; nothing when
     /// authentication is off.
@@ -120,6 +126,7 @@ impl Authenticator {
             everyone: Some(everyone),
             issuers: Vec::new(),
             keys: None,
+            certificates: Certificates::default(),
             cache: Cache::new(0),
             told: Vec::new(),
             token_bytes: 0,
@@ -147,10 +154,15 @@ impl Authenticator {
         if keys.is_some() {
             shared.telemetry.auth.known(keys::ISSUER);
         }
+        let certificates = Certificates::new(&config.certificates);
+        if certificates.any() {
+            shared.telemetry.auth.known(certificates::ISSUER);
+        }
         Ok(Arc::new(Self {
             everyone: None,
             issuers,
             keys,
+            certificates,
             cache: Cache::new(config.cached_tokens),
             told,
             token_bytes: config.token_bytes,
@@ -188,25 +200,31 @@ impl Authenticator {
     }
 
     /// The principal of a token that was verified before and is good at that server (`None`: at the
-    /// gateway as a whole): the hot path. No principal says nothing about the token; ask
-    /// [`Authenticator::verify`].
+    /// gateway as a whole), of a key or of a certificate: the hot path. No principal says nothing about
+    /// what is shown; ask [`Authenticator::verify`].
     #[must_use]
-    pub fn verify_cached(
+    pub fn verify_cached<'a>(
         &self,
-        headers: &HeaderMap,
+        shown: impl Into<Shown<'a>>,
         server: Option<&Server>,
     ) -> Option<Arc<Principal>> {
+        let (shown, began) = (shown.into(), Instant::now());
+        let certificate = self.certificate(shown).ok()?;
         if let Some((everyone, counted)) = &self.everyone {
             if *counted {
                 self.shared.telemetry.auth.request(&everyone.issuer, AuthResult::Ok);
             }
             return Some(Arc::clone(everyone));
         }
-        let began = Instant::now();
-        let token = self.token(headers).ok()?;
+        if let Some(certificate) = certificate {
+            let principal = self.certificates.principal(certificate).ok()?;
+            self.count(certificates::ISSUER, began);
+            return Some(Arc::new(principal));
+        }
+        let token = self.token(shown.headers).ok()?;
         if let Some(keys) = self.keys_for(token) {
             let principal = keys.principal(token, (self.shared.now)()).ok()?;
-            self.count_key(began);
+            self.count(keys::ISSUER, began);
             return Some(principal);
         }
         let principal = self.remembered(&cache::digest(token), server)?;
@@ -214,23 +232,24 @@ impl Authenticator {
         Some(principal)
     }
 
-    /// The principal of the request's bearer token, at that server (`None`: at the gateway as a
-    /// whole).
+    /// The principal of what is shown, at that server (`None`: at the gateway as a whole).
     ///
     /// # Errors
     /// `TokenMissing`, `TokenInvalid`, or `KeysUnavailable` with the time after which another try
     /// may succeed. The caller's sentence is the same for every bad token.
-    pub async fn verify(
+    pub async fn verify<'a>(
         &self,
-        headers: &HeaderMap,
+        shown: impl Into<Shown<'a>>,
         server: Option<&Server>,
     ) -> Result<Arc<Principal>, Refusal> {
-        if let Some((everyone, _)) = &self.everyone {
-            return Ok(Arc::clone(everyone));
-        }
-        let began = Instant::now();
-        self.identify(headers, server, began).await.map_err(|denial| {
+        let (shown, began) = (shown.into(), Instant::now());
+        self.identify(shown, server, began).await.map_err(|denial| {
             self.shared.telemetry.auth.request(&denial.issuer, denial.result);
+            let denial = if denial.is_missing() && self.certificates.any() {
+                denial.saying("a bearer token or a client certificate is needed")
+            } else {
+                denial
+            };
             denial.into_refusal()
         })
     }
@@ -265,9 +284,17 @@ impl Authenticator {
         self.keys.as_ref().filter(|_| Keys::claims(token))
     }
 
-    fn count_key(&self, began: Instant) {
+    /// The certificate that says who calls: there is nothing else that does, and it holds.
+    fn certificate<'a>(&self, shown: Shown<'a>) -> Result<Option<&'a Certificate>, Denial> {
+        let Some(certificate) = shown.certificate else { return Ok(None) };
+        let held = certificates::holds(certificate, (self.shared.now)())?;
+        let is_asked = self.certificates.any() && !bearer::any(shown.headers, self.keys.is_some());
+        Ok(is_asked.then_some(held))
+    }
+
+    fn count(&self, issuer: &str, began: Instant) {
         let auth = &self.shared.telemetry.auth;
-        auth.request(keys::ISSUER, AuthResult::Ok);
+        auth.request(issuer, AuthResult::Ok);
         auth.verified(began.elapsed(), false);
     }
 
@@ -277,14 +304,23 @@ impl Authenticator {
 
     async fn identify(
         &self,
-        headers: &HeaderMap,
+        shown: Shown<'_>,
         server: Option<&Server>,
         began: Instant,
     ) -> Result<Arc<Principal>, Denial> {
-        let token = self.token(headers)?;
+        let certificate = self.certificate(shown)?;
+        if let Some((everyone, _)) = &self.everyone {
+            return Ok(Arc::clone(everyone));
+        }
+        if let Some(certificate) = certificate {
+            let principal = self.certificates.principal(certificate)?;
+            self.count(certificates::ISSUER, began);
+            return Ok(Arc::new(principal));
+        }
+        let token = self.token(shown.headers)?;
         if let Some(keys) = self.keys_for(token) {
             let principal = keys.principal(token, (self.shared.now)())?;
-            self.count_key(began);
+            self.count(keys::ISSUER, began);
             return Ok(principal);
         }
         let digest = cache::digest(token);
@@ -322,6 +358,17 @@ impl Authenticator {
             Some(keys) => keys.principal(token, now).map(|principal| Principal::clone(&principal)),
             None => self.claimed_by(token, server, now),
         };
+        claimed.map_err(Denial::into_detail)
+    }
+
+    /// Whom a certificate stands for, if its authority is one of the callers'. To explain decisions only.
+    ///
+    /// # Errors
+    /// Nobody; the operator's sentence.
+    pub fn claimed_certificate(&self, said: &Certificate) -> Result<Principal, String> {
+        let shown = ClientCertificate::Verified(Arc::new(said.clone()));
+        let held = certificates::holds(&shown, (self.shared.now)());
+        let claimed = held.and_then(|said| self.certificates.principal(said));
         claimed.map_err(Denial::into_detail)
     }
 

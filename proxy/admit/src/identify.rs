@@ -1,6 +1,6 @@
 //! Who is it.
 //!
-//! Enters: a request for `/mcp`. Leaves: the same with a `Principal`, or 401 with the challenge of
+//! Enters: a request for `/mcp`, and what its connection says of its caller. Leaves: the same with a `Principal`, or 401 with the challenge of
 //! RFC 6750 and RFC 9728. Never: hands the token on; the header is removed here.
 
 use std::convert::Infallible;
@@ -12,8 +12,8 @@ use hyper::body::Incoming;
 use toolgate_call::{Phase, Principal, Refusal};
 use tower::{Layer, Service};
 
-use crate::authn::Authenticator;
 use crate::authn::bearer::API_KEY;
+use crate::authn::{Authenticator, Shown};
 use crate::exchange::Exchange;
 use crate::{Answering, Body, discard, refuse};
 
@@ -65,14 +65,14 @@ where
             exchange.ledger.enter(Phase::Authenticate);
         }
         let server = exchange.as_ref().and_then(|exchange| exchange.server());
-        if let Some(principal) = self.auth.verify_cached(request.headers(), server) {
+        if let Some(principal) = self.auth.verify_cached(shown(&request), server) {
             identified(&mut request, principal);
             return self.inner.call(request);
         }
         let (auth, mut inner) = (Arc::clone(&self.auth), self.inner.clone());
         Box::pin(async move {
             let server = exchange.as_ref().and_then(|exchange| exchange.server());
-            match auth.verify(request.headers(), server).await {
+            match auth.verify(shown(&request), server).await {
                 Ok(principal) => {
                     identified(&mut request, principal);
                     inner.call(request).await
@@ -86,6 +86,11 @@ where
             }
         })
     }
+}
+
+/// What the caller shows: its headers, and what its connection says of it.
+fn shown(request: &Request<Incoming>) -> Shown<'_> {
+    Shown { headers: request.headers(), certificate: request.extensions().get() }
 }
 
 fn identified(request: &mut Request<Incoming>, principal: Arc<Principal>) {

@@ -28,6 +28,7 @@ mod outcome;
 mod reason;
 mod refusal;
 
+mod certificate;
 mod deadline;
 mod lifecycle;
 mod principal;
@@ -39,6 +40,7 @@ pub mod trace;
 pub use abilities::{Abilities, ROUTED, TASKS, UI};
 pub use ask::{AskKind, MOST_OPEN, OpenQuestions, PATIENCE, Question, Respond, Said};
 pub use call::{Call, Mirrored, Session, SessionRef};
+pub use certificate::{Certificate, ClientCertificate};
 pub use deadline::Deadline;
 pub use ends::id_at_ends;
 pub use explanation::{Asks, Explanation, Rule, What, Who};

@@ -28,6 +28,16 @@ pub enum Failure {
         /// What the connection came to.
         cause: String,
     },
+    /// Hands were not shaken: nothing was carried out.
+    #[error("no TLS with {url}: {cause}")]
+    Tls {
+        /// Where it was tried.
+        url: String,
+        /// What the handshake came to.
+        cause: String,
+        /// What to do about it.
+        remedy: &'static str,
+    },
     /// The time that the caller gave was up.
     #[error("no answer within {after:?}")]
     TimedOut {
@@ -97,6 +107,7 @@ impl Failure {
             Self::Tool(answer) => Some(&answer.head),
             Self::Url { .. }
             | Self::Unreachable { .. }
+            | Self::Tls { .. }
             | Self::TimedOut { .. }
             | Self::Lost { .. }
             | Self::TooLarge { .. }

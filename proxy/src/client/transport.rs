@@ -5,20 +5,19 @@
 
 use std::error::Error;
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 
 use bytes::Bytes;
 use http::{Request, Response, Uri};
 use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper_rustls::{ConfigBuilderExt as _, HttpsConnector, HttpsConnectorBuilder};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::{Connect, HttpConnector};
 use hyper_util::rt::TokioExecutor;
-use rustls::ClientConfig;
-use rustls::crypto::aws_lc_rs::default_provider;
 
 use super::failure::Failure;
+use super::trust::{self, Trust};
 
 type Http<C> = Client<C, Full<Bytes>>;
 type Https = Http<HttpsConnector<HttpConnector>>;
@@ -26,6 +25,7 @@ type Https = Http<HttpsConnector<HttpConnector>>;
 /// The HTTP client. The TLS half, which reads the machine's certificates, is made when first used.
 pub(super) struct Transport {
     plain: Http<HttpConnector>,
+    trust: Trust,
     tls: OnceLock<Result<Https, String>>,
 }
 
@@ -35,14 +35,15 @@ impl Transport {
     /// Sends, and waits for the head of the response.
     ///
     /// # Errors
-    /// [`Failure::Unreachable`] when nothing was sent, else [`Failure::Lost`].
+    /// [`Failure::Unreachable`] and [`Failure::Tls`] when nothing was carried out, else
+    /// [`Failure::Lost`].
     pub(super) async fn send(
         &self,
         request: Request<Full<Bytes>>,
     ) -> Result<Response<Incoming>, Failure> {
         let url = request.uri().to_string();
         let answered = if request.uri().scheme_str() == Some("https") {
-            match self.tls.get_or_init(tls_client) {
+            match self.tls.get_or_init(|| tls_client(&self.trust)) {
                 Ok(client) => client.request(request).await,
                 Err(problem) => return Err(Failure::Unreachable { url, cause: problem.clone() }),
             }
@@ -51,6 +52,9 @@ impl Transport {
         };
         answered.map_err(|error| {
             let cause = causes(error.source().unwrap_or(&error));
+            if let Some(remedy) = trust::remedy(&error) {
+                return Failure::Tls { url, cause, remedy };
+            }
             if error.is_connect() {
                 Failure::Unreachable { url, cause }
             } else {
@@ -60,9 +64,16 @@ impl Transport {
     }
 }
 
+impl Transport {
+    /// Over TLS, to whom is trusted so.
+    pub(super) fn trusting(trust: Trust) -> Self {
+        Self { plain: client(HttpConnector::new()), trust, tls: OnceLock::new() }
+    }
+}
+
 impl Default for Transport {
     fn default() -> Self {
-        Self { plain: client(HttpConnector::new()), tls: OnceLock::new() }
+        Self::trusting(Trust::default())
     }
 }
 
@@ -108,20 +119,10 @@ fn client<C: Connect + Clone + Send + Sync + 'static>(connector: C) -> Http<C> {
     Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(connector)
 }
 
-fn tls_client() -> Result<Https, String> {
+fn tls_client(trust: &Trust) -> Result<Https, String> {
     let mut tcp = HttpConnector::new();
     tcp.enforce_http(false);
-    let https = HttpsConnectorBuilder::new().with_tls_config(tls()?).https_only().enable_http1();
+    let https =
+        HttpsConnectorBuilder::new().with_tls_config(trust.config()?).https_only().enable_http1();
     Ok(client(https.wrap_connector(tcp)))
-}
-
-/// What is asked of TLS: the machine's own certificates.
-pub(crate) fn tls() -> Result<ClientConfig, String> {
-    let config = ClientConfig::builder_with_provider(Arc::new(default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(|error| error.to_string())?
-        .with_native_roots()
-        .map_err(|error| format!("{error}; install ca-certificates or set SSL_CERT_FILE"))?
-        .with_no_client_auth();
-    Ok(config)
 }

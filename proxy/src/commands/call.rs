@@ -32,7 +32,7 @@ use self::output::Ending;
 use self::report::{Asked, Report};
 use super::say;
 use crate::cli::Output;
-use crate::client::{Answer, Ask, Client, Failure, Progress};
+use crate::client::{Answer, Ask, Client, Failure, Progress, Trust};
 use crate::exit::Exit;
 
 /// How often progress is printed where nobody watches.
@@ -48,7 +48,8 @@ const OFTEN: Duration = Duration::from_millis(100);
         toolgate call clock___now\n  \
         toolgate call search___web query='what is MCP' limit=3 --ledger\n  \
         toolgate call k8s___get_pods '{\"namespace\":\"prod\"}' --output json\n  \
-        toolgate call --list --url https://gateway.example.com/mcp",
+        toolgate call --list --url https://gateway.example.com/mcp\n  \
+        toolgate call clock___now --url https://localhost:8800/mcp --ca ca.pem --certificate me.crt --key me.key",
     after_help = "Without --url, the newest `toolgate dev` of this user is called, with a token that \
         is fetched from it.\nWith --url, the token is that of --token, --token-env or TOOLGATE_TOKEN.\
         \n\nExit codes: 0 done, 2 usage or no such tool, 4 identity or policy, 5 the tool said it \
@@ -65,6 +66,9 @@ pub struct CallArgs {
     /// The MCP endpoint of the gateway.
     #[arg(long)]
     pub url: Option<String>,
+    /// Whom to trust over TLS, and what to show.
+    #[command(flatten)]
+    pub trust: Trust,
     /// The server of the gateway that is called: /NAME is added to its endpoint.
     #[arg(long, value_name = "NAME")]
     pub server: Option<String>,
@@ -175,6 +179,7 @@ impl Call {
         let asked = Asked { is_call: ask.is_some(), token: token.as_ref(), from_dev };
         let client = Client::new(&gateway.url, token.clone(), self.args.timeout);
         let client = client.map_err(|failure| Box::new(Report::of(&failure, asked)))?;
+        let client = client.trusting(self.args.trust.clone());
         match ask {
             None => list(&client, asked).await,
             Some((tool, arguments)) => {
@@ -190,7 +195,7 @@ impl Call {
             None => Ask::list(None),
         };
         let variable = self.args.token_env.as_deref().unwrap_or(TOKEN_VARIABLE);
-        curl::command(url, Some(&format!("${variable}")), &ask)
+        curl::command(url, Some(&format!("${variable}")), &ask, &self.args.trust)
     }
 
     async fn call(

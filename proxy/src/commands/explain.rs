@@ -71,10 +71,13 @@ pub struct WhoArgs {
     /// The environment variable that holds the caller's token or API key.
     #[arg(long, value_name = "NAME", conflicts_with_all = ["subject", "issuer", "client", "scopes", "claims"])]
     pub token_env: Option<String>,
+    /// The caller's certificate (PEM); its key is not needed.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["token_env", "subject", "issuer", "client", "scopes", "claims"])]
+    pub certificate: Option<PathBuf>,
     /// The subject of the caller.
     #[arg(long = "as", value_name = "SUBJECT")]
     pub subject: Option<String>,
-    /// The configured name of its issuer; `keys` for an API key [default: the first issuer].
+    /// The configured name of its issuer; `keys` for an API key, `certificates` for a certificate [default: the first issuer].
     #[arg(long, value_name = "NAME", requires = "subject")]
     pub issuer: Option<String>,
     /// Its client id.

@@ -129,11 +129,14 @@ impl Signals {
     }
 }
 
-/// Opens the access log again, and reads the pins file and the key file again on a thread that may wait for the disk.
+/// Opens the access log again, and reads the other files again on a thread that may wait for the disk.
 async fn again(gateway: &Gateway) {
     gateway.telemetry.reopen_log();
     if let Some(pins) = gateway.pins.clone() {
         let _read = tokio::task::spawn_blocking(move || pins.read_again()).await;
+    }
+    if let Some(certificates) = gateway.certificates.clone() {
+        let _read = tokio::task::spawn_blocking(move || certificates.read_again()).await;
     }
     if let Some(keys) = gateway.keys.clone() {
         let _read = tokio::task::spawn_blocking(move || keys.read_again()).await;
@@ -180,9 +183,10 @@ fn banner(gateway: &Gateway, started: Instant) -> String {
     let names: Vec<_> = gateway.facts.targets().into_iter().map(|target| target.name).collect();
     format!(
         "toolgate {version}                                   ready in {ready} ms\n\n  \
-         MCP       http://{mcp}/mcp\n{admin}  Targets   {names}\n{cloudwatch}",
+         MCP       {scheme}://{mcp}/mcp\n{admin}  Targets   {names}\n{cloudwatch}",
         version = env!("CARGO_PKG_VERSION"),
         ready = started.elapsed().as_millis(),
+        scheme = if gateway.certificates.is_some() { "https" } else { "http" },
         mcp = gateway.mcp.map(|at| at.to_string()).unwrap_or_default(),
         cloudwatch = cloudwatch.unwrap_or_default(),
         names = if names.is_empty() { "none".to_owned() } else { names.join(", ") },

@@ -16,7 +16,7 @@ use toolgate_call::{Principal, Scopes};
 use toolgate_telemetry::{dump_on_panic, flush_diagnostics, tell};
 
 use crate::cli::Output;
-use crate::client::Bearer;
+use crate::client::{Bearer, Trust};
 use crate::commands::serve::{LAST_WORDS, Signals, level, listen};
 use crate::commands::{check, env, inherited, say};
 use crate::config::{AccessLog, CloudMode, Config, EmfFile};
@@ -47,7 +47,7 @@ const CALLER: &str = "stdio";
     toolgate stdio --config toolgate.yaml --server oncall --scopes gateway/oncall\n  \
     toolgate stdio --url https://gateway.example.com/mcp --token-file ~/.toolgate-token\n\n\
     With --config the gateway runs within this process and nothing listens for MCP. Whoever starts\n\
-    it is its only caller: `listen`, `public_url`, `hosts`, `origins` and `auth` of the file are for\n\
+    it is its only caller: `listen`, `tls`, `public_url`, `hosts`, `origins` and `auth` of the file are for\n\
     callers over HTTP and do not apply. The caller is named `stdio` and holds the scopes of --scopes\n\
     and no other: tools that need more are not listed, and a call of one is refused.\n\n\
     Standard output holds messages only, so `log.access: stdout` is refused.\n\
@@ -59,6 +59,9 @@ pub struct StdioArgs {
     /// The MCP endpoint of a gateway that runs elsewhere.
     #[arg(long, group = "gateway")]
     pub url: Option<String>,
+    /// Whom to trust over TLS, and what to show.
+    #[command(flatten)]
+    pub trust: Trust,
     /// The environment variable that holds the bearer token for --url.
     #[arg(long, value_name = "NAME", conflicts_with = "config")]
     pub token_env: Option<String>,
@@ -144,7 +147,7 @@ async fn serve(gateway: Gateway, gate: Gate, limits: Limits, mut signals: Signal
 
 /// With a gateway that runs elsewhere.
 async fn elsewhere(args: &StdioArgs, url: &str, err: &mut dyn Write) -> Exit {
-    let prepared = token(args).and_then(|token| Gate::network(url, token));
+    let prepared = token(args).and_then(|token| Gate::network(url, token, &args.trust));
     let gate = match prepared {
         Ok(gate) => gate,
         Err(message) => {

@@ -18,7 +18,7 @@ use super::call::report::Report;
 use super::call::{Screen, curl};
 use super::say;
 use crate::cli::Output;
-use crate::client::{Ask, ClientCredentials, Token, token_endpoint};
+use crate::client::{Ask, ClientCredentials, Token, Trust, token_endpoint};
 use crate::exit::Exit;
 use crate::runfile::RunFile;
 
@@ -200,7 +200,7 @@ fn command(kind: ClientKind, url: &str, token: &str) -> String {
                  --header \"Authorization: Bearer {token}\""
             )
         }
-        ClientKind::Curl => curl::command(url, Some(token), &Ask::list(None)),
+        ClientKind::Curl => curl::command(url, Some(token), &Ask::list(None), &Trust::default()),
     }
 }
 

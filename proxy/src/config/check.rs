@@ -15,6 +15,7 @@ mod policy;
 mod rates;
 mod servers;
 mod targets;
+mod tls;
 mod tools;
 mod traces;
 
@@ -32,6 +33,7 @@ pub(crate) fn check(file: &File, review: &mut Review<'_>) {
     let listen = file.listen.as_ref().map_or(DEFAULT_LISTEN, |listen| listen.0.0);
     addresses(file, listen, review);
     public_url(file, listen, review);
+    tls::check(file, review);
     auth::check(file, listen, review);
     amounts::check(file, review);
     targets::check(file, review);

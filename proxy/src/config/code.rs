@@ -63,6 +63,10 @@ pub const PINS: &str = "TG1030";
 pub const KEYS: &str = "TG1031";
 /// Policies that cannot be used.
 pub const POLICY: &str = "TG1032";
+/// Files of TLS that cannot be used.
+pub const TLS: &str = "TG1033";
+/// An entry about certificates that does not say which.
+pub const CERTIFICATES: &str = "TG1034";
 /// The configuration cannot be read, or the gateway cannot start.
 pub const START: &str = "TG2000";
 /// The schema and the reader disagree: a fault of this program.
@@ -100,5 +104,7 @@ pub const ALL: &[(&str, &str)] = &[
     (PINS, "a pins file that cannot be used"),
     (KEYS, "a key file that cannot be used"),
     (POLICY, "policies that cannot be used"),
+    (TLS, "files of TLS that cannot be used"),
+    (CERTIFICATES, "an entry about certificates that does not say which"),
     (INTERNAL, "a fault of this program, not of the file"),
 ];

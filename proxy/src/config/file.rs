@@ -12,6 +12,7 @@ mod pins;
 mod policy;
 mod rate;
 mod server;
+mod tls;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -22,6 +23,7 @@ pub(crate) use self::claims::{ClaimRule, Claims, Fetch};
 pub(crate) use self::policy::{ClaimType, Policy, Unspoken};
 pub(crate) use self::rate::{LoopLimit, RateRule};
 pub(crate) use self::server::{Names, Server};
+pub(crate) use self::tls::{Certificate, Tls};
 use super::address::{Address, Admin, Host, HttpUrl, Origin};
 use super::choice::{
     Algorithm, Builtin, CloudDimension, CloudMode, Era, LogLevel, OtlpProtocol, Prefix, Profile,
@@ -43,7 +45,9 @@ pub(crate) struct File {
     pub(crate) listen: Option<Text<Address>>,
     /// Address for metrics and health, or `off`. Default `127.0.0.1:9464`.
     pub(crate) admin: Option<Text<Admin>>,
-    /// Origin that clients see; the MCP resource URI is this plus `/mcp`. Absent: `http://` and the listen address, which with `0.0.0.0` needs `hosts`.
+    /// TLS at `listen`. Absent: in the clear.
+    pub(crate) tls: Option<Tls>,
+    /// Origin that clients see; the MCP resource URI is this plus `/mcp`. Absent: `http://`, with `tls` `https://`, and the listen address, which with `0.0.0.0` needs `hosts`.
     pub(crate) public_url: Option<Text<HttpUrl>>,
     /// `Host` values taken besides the listen address, the local names and the host of `public_url`.
     pub(crate) hosts: Vec<Text<Host>>,
@@ -103,6 +107,9 @@ pub(crate) struct Auth {
     pub(crate) issuers: Vec<Issuer>,
     /// API keys, for callers that have no issuer.
     pub(crate) keys: Option<Keys>,
+    /// Whom the certificates that clients show stand for; `tls.client_ca` says which are taken. One that fits none stands for nobody.
+    #[schemars(extend("maxItems" = 1000))]
+    pub(crate) certificates: Vec<Certificate>,
     /// Scopes every call needs, all of them.
     pub(crate) scopes: Vec<Text<Scope>>,
 }

@@ -14,6 +14,7 @@ mod policy;
 mod rates;
 mod servers;
 mod targets;
+mod tls;
 mod traces;
 
 use std::fmt;
@@ -82,6 +83,7 @@ pub(crate) fn resolve<'a>(
     let listen = file.listen.as_ref().map_or(DEFAULT_LISTEN, |listen| listen.0.0);
     let public_url = match &file.public_url {
         Some(url) => url.0.text.trim_end_matches('/').to_owned(),
+        None if file.tls.is_some() => format!("https://{listen}"),
         None => format!("http://{listen}"),
     };
     let resource = format!("{public_url}/mcp");
@@ -90,6 +92,7 @@ pub(crate) fn resolve<'a>(
     Config {
         listen,
         admin: file.admin.as_ref().map_or(Some(DEFAULT_ADMIN), |admin| admin.0.0),
+        tls: resolver.tls(file.tls.as_ref()),
         hosts: file.hosts.iter().map(|host| host.0.0.clone()).collect(),
         origins: file.origins.iter().map(|origin| origin.0.0.clone()).collect(),
         auth: Auth { keys: resolver.keys(file.auth.keys.as_ref()), ..auth(&file.auth, &resource) },
@@ -222,6 +225,7 @@ fn auth(written: &file::Auth, resource: &str) -> Auth {
         anonymous: written.anonymous.unwrap_or(false),
         issuers: written.issuers.iter().filter_map(issuer).collect(),
         keys: None,
+        certificates: written.certificates.iter().filter_map(tls::certificate).collect(),
         scopes: scopes(&written.scopes),
     }
 }

@@ -5,13 +5,14 @@
 
 mod audit;
 mod policy;
+mod tls;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use http::{HeaderName, Uri};
-use toolgate_admit::authn::ClaimRules;
+use toolgate_admit::authn::{CertificateRule, ClaimRules};
 use toolgate_guard::LoopRule;
 use toolgate_mcp::Sieve;
 use toolgate_mcp::contract::Actions;
@@ -19,6 +20,7 @@ use toolgate_telemetry::RateScope;
 
 pub use self::audit::{Audit, AuditCopy, Durable};
 pub use self::policy::Policies;
+pub use self::tls::{Tls, TlsFiles};
 use super::choice::{
     Algorithm, CloudDimension, CloudMode, Era, LogLevel, OtlpProtocol, Prefix, Profile,
     SearchEngine, XrayMode,
@@ -35,6 +37,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Address for metrics and health; `None` is off.
     pub admin: Option<SocketAddr>,
+    /// TLS for MCP clients; `None`: in the clear.
+    pub tls: Option<Tls>,
     /// Origin that clients see, without a trailing slash.
     pub public_url: String,
     /// The MCP resource URI (RFC 8707): `public_url` and `/mcp`.
@@ -86,6 +90,8 @@ pub struct Auth {
     pub issuers: Vec<Issuer>,
     /// API keys; `None`: none are taken.
     pub keys: Option<Keys>,
+    /// Whom the certificates of callers stand for, in the order of the file.
+    pub certificates: Vec<CertificateRule>,
     /// Scopes every call needs, all of them.
     pub scopes: Vec<String>,
 }

@@ -28,8 +28,8 @@ use toolgate_call::Reason;
 use tower::Service;
 
 use super::fault::Fault;
-use crate::client::Bearer;
-use crate::client::transport::{absolute, causes, tls};
+use crate::client::transport::{absolute, causes};
+use crate::client::{Bearer, Trust, trust};
 
 /// Bytes that a connection in memory may hold, in each direction.
 const PIPE: usize = 64 * 1024;
@@ -102,8 +102,8 @@ impl Gate {
     /// To a gateway elsewhere.
     ///
     /// # Errors
-    /// A URL that is none, or a machine without certificates.
-    pub(crate) fn network(url: &str, token: Token) -> Result<Self, String> {
+    /// A URL that is none, a file that cannot be used, or a machine without certificates.
+    pub(crate) fn network(url: &str, token: Token, trust: &Trust) -> Result<Self, String> {
         let uri = absolute(url).map_err(|failure| match failure.url_problem() {
             Some((url, problem)) => format!("{url} is not the URL of a gateway: {problem}"),
             None => "this is not the URL of a gateway".to_owned(),
@@ -116,7 +116,7 @@ impl Gate {
         tcp.set_keepalive(Some(PROBE_AFTER));
         tcp.set_keepalive_interval(Some(PROBE_EVERY));
         tcp.set_keepalive_retries(Some(PROBES));
-        let https = HttpsConnectorBuilder::new().with_tls_config(tls()?).https_or_http();
+        let https = HttpsConnectorBuilder::new().with_tls_config(trust.config()?).https_or_http();
         let connector = https.enable_http1().wrap_connector(tcp);
         Ok(Self { to: To::Network(client().build(connector)), uri, token })
     }
@@ -151,6 +151,10 @@ fn client() -> hyper_util::client::legacy::Builder {
 
 fn lost(error: &Error) -> Fault {
     let cause = causes(std::error::Error::source(error).unwrap_or(error));
+    if let Some(remedy) = trust::remedy(error) {
+        let said = format!("no TLS with the gateway: {cause}; {remedy}");
+        return Fault::unsent(Reason::Tls, said);
+    }
     if error.is_connect() {
         return Fault::unsent(
             Reason::ConnectRefused,

@@ -14,6 +14,7 @@ mod calls;
 mod gateway;
 mod process;
 mod target;
+mod tls;
 
 mod access;
 pub mod audit;
@@ -37,12 +38,13 @@ pub use gateway::{ActiveConnection, ActiveRequest, ActiveStream, GatewayMetrics,
 pub use recorder::{Recorder, dump_on_panic};
 pub use target::{InUse, TargetMetrics};
 pub use telemetry::{AccessLogTo, Config, Telemetry};
+pub use tls::TlsMetrics;
 pub use toolgate_telemetry_catalog as catalog;
 pub use toolgate_telemetry_catalog::{
-    AuditLoss, AuthResult, CacheEvent, Circuit, ConnectPhase, ConnectionRejected, ContractAction,
-    ContractChange, Direction, Export, ListCause, LoopEnd, QuestionEnd, RateScope, RefreshCause,
-    RefreshOutcome, Restart, RulesAsked, SampleSource, SchemaChange, SessionEvent, Shed, StreamEnd,
-    Suppressed, Word,
+    AuditLoss, AuthResult, CacheEvent, CertificateOf, Circuit, ConnectPhase, ConnectionRejected,
+    ContractAction, ContractChange, Direction, Export, ListCause, LoopEnd, QuestionEnd, RateScope,
+    RefreshCause, RefreshOutcome, Restart, RulesAsked, SampleSource, SchemaChange, SessionEvent,
+    Shed, StreamEnd, Suppressed, TlsEnd, Word,
 };
 pub use trace::{
     Again, Beginning, Boxed, Decided, OtlpConfig, Packed, Parcel, Protocol, Refreshes, Sampler,

@@ -27,6 +27,7 @@ use crate::process;
 use crate::recorder::Recorder;
 use crate::registry::Registry;
 use crate::target::TargetMetrics;
+use crate::tls::TlsMetrics;
 use crate::trace::{Beginning, Refreshes, TraceConfig, Traces};
 
 /// How many targets have rows of their own.
@@ -80,6 +81,8 @@ pub struct Config {
 pub struct Telemetry {
     /// The front door.
     pub gateway: GatewayMetrics,
+    /// TLS at it.
+    pub tls: TlsMetrics,
     /// Calls; [`Telemetry::finish`] writes to it.
     pub calls: Arc<CallMetrics>,
     /// Authentication and authorization.
@@ -143,6 +146,7 @@ impl Telemetry {
         let keeper = Keeper::start(&log, move || learning.learn())?;
         Ok(Arc::new(Self {
             gateway: GatewayMetrics::new(&registry, &version),
+            tls: TlsMetrics::new(&registry),
             calls,
             auth: AuthMetrics::new(&registry),
             targets: Table::new(TARGETS),

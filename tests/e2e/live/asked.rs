@@ -93,7 +93,7 @@ fn of_name(letter: char) -> bool {
 fn threshold(text: &str) -> Option<&str> {
     let text = text.strip_prefix(' ')?;
     let text = COMPARISONS.iter().find_map(|sign| text.strip_prefix(sign))?.strip_prefix(' ')?;
-    let number = |letter: char| letter.is_ascii_digit() || letter == '.';
+    let number = |letter: char| letter.is_ascii_digit() || ".-".contains(letter);
     let after = text.trim_start_matches(number);
     (after.len() < text.len()).then_some(after)
 }
@@ -118,7 +118,7 @@ fn until_after(text: &str, letter: char) -> (&str, &str) {
 
 #[test]
 fn a_question_is_taken_apart() {
-    let query = "sum by (le, x) (rate(a_total{b=~\"c}|d > 1\",job=\"e\"}[5m] offset 1d)) / max(up) > 0.1 \
+    let query = "sum by (le, x) (rate(a_total{b=~\"c}|d > 1\",job=\"e\"}[5m] offset 1d)) / max(up) > -0.1 \
                  unless on (x) toolgate:a:b_1h == 0 or a_total{b=~\"c}|d > 1\",job=\"e\"} < 3";
     let asked = Asked::of(query);
     let plain = "sum by (le, x) (rate(a_total{b=~\"c}|d > 1\",job=\"e\"}[5m])) / max(up) \

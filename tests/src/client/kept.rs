@@ -6,9 +6,7 @@
 use anyhow::{Context, Result};
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
-use hyper::client::conn::http1::{self, SendRequest};
-use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
+use hyper::client::conn::http1::SendRequest;
 use tokio::time::timeout;
 
 use super::{Answer, Ask, Client, Driver, PATIENCE};
@@ -73,10 +71,7 @@ impl std::fmt::Debug for Kept {
 
 impl Line {
     async fn open(client: &Client) -> Result<Self> {
-        let stream = TcpStream::connect(client.address).await.context("connecting")?;
-        stream.set_nodelay(true).context("sending at once")?;
-        let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-        let driver = Driver(Some(tokio::spawn(async move { drop(connection.await) })));
+        let (sender, driver) = client.line().await?;
         Ok(Self { sender, _driver: driver })
     }
 }

@@ -13,6 +13,11 @@ use super::keys::Keys;
 /// Where a caller may put an API key instead.
 pub(crate) const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
+/// Whether there is anything that may be a token or, where keys are taken, a key.
+pub(super) fn any(headers: &HeaderMap, keys: bool) -> bool {
+    headers.contains_key(AUTHORIZATION) || (keys && headers.contains_key(API_KEY))
+}
+
 /// The token of the one `Authorization` header; where keys are taken, that of the one `X-Api-Key`.
 ///
 /// Another scheme than `Bearer` counts as no token at all.

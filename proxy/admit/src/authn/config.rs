@@ -10,6 +10,7 @@ use std::time::Duration;
 use toolgate_call::{ClaimKind, Scopes};
 use toolgate_fetch::Fetcher;
 
+use super::certificates::{self, CertificateRule};
 use super::jws::Alg;
 use super::keys::{ApiKeys, ISSUER};
 use super::rules::ClaimRules;
@@ -24,6 +25,8 @@ pub struct AuthConfig {
     pub issuers: Vec<IssuerConfig>,
     /// API keys that are taken; `None`: none ever are.
     pub keys: Option<ApiKeys>,
+    /// Whom client certificates stand for; none: nobody.
+    pub certificates: Vec<CertificateRule>,
     /// The resource URI of this gateway: what clients ask tokens for (RFC 8707).
     pub resource: String,
     /// Where the protected resource metadata is served, absolute (RFC 9728).
@@ -115,8 +118,9 @@ impl ConfigError {
 
 impl AuthConfig {
     pub(super) fn check(&self) -> Result<(), ConfigError> {
-        if self.issuers.is_empty() && self.keys.is_none() {
-            return Err(ConfigError::new("no issuer and no API keys; name at least one"));
+        if self.issuers.is_empty() && self.keys.is_none() && self.certificates.is_empty() {
+            let problem = "no issuer, no API keys and no certificates; name at least one";
+            return Err(ConfigError::new(problem));
         }
         if self.token_bytes == 0 {
             return Err(ConfigError::new("tokens of 0 bytes are allowed; 8192 is usual"));
@@ -127,6 +131,10 @@ impl AuthConfig {
             issuer.check()?;
             if self.keys.is_some() && issuer.name == ISSUER {
                 let problem = "the name is that of API keys; choose another";
+                return Err(ConfigError::issuer(&issuer.name, problem));
+            }
+            if !self.certificates.is_empty() && issuer.name == certificates::ISSUER {
+                let problem = "the name is that of certificates; choose another";
                 return Err(ConfigError::issuer(&issuer.name, problem));
             }
             if !names.insert(&issuer.name) {

@@ -23,6 +23,8 @@ pub(super) struct Denial {
     case: Case,
     detail: Cow<'static, str>,
     retry_after: Option<Duration>,
+    /// What the caller is told instead of what is usual.
+    sentence: Option<&'static str>,
 }
 
 // === impl Denial ===
@@ -47,13 +49,24 @@ impl Denial {
     }
 
     fn new(case: Case, result: AuthResult, detail: Cow<'static, str>) -> Self {
-        Self { result, issuer: Arc::from(""), case, detail, retry_after: None }
+        Self { result, issuer: Arc::from(""), case, detail, retry_after: None, sentence: None }
     }
 
     /// The same, of a token that claims to be from this issuer.
     pub(super) fn at(mut self, issuer: &Arc<str>) -> Self {
         self.issuer = Arc::clone(issuer);
         self
+    }
+
+    /// The same, with another sentence for the caller.
+    pub(super) fn saying(mut self, sentence: &'static str) -> Self {
+        self.sentence = Some(sentence);
+        self
+    }
+
+    /// Whether there was nothing to look at.
+    pub(super) fn is_missing(&self) -> bool {
+        self.case == Case::TokenMissing
     }
 
     /// The operator's sentence.
@@ -63,7 +76,9 @@ impl Denial {
 
     /// The refusal: one sentence for every bad token, the detail for the operator.
     pub(super) fn into_refusal(self) -> Refusal {
-        let sentence = if self.case == Case::TokenMissing {
+        let sentence = if let Some(sentence) = self.sentence {
+            sentence
+        } else if self.case == Case::TokenMissing {
             "a bearer token is needed"
         } else if self.case == Case::KeysUnavailable {
             "the bearer token cannot be verified now; try again shortly"

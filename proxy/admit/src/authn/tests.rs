@@ -1,6 +1,7 @@
 //! What authentication promises, against real signatures and a JWKS server on a real socket.
 
 mod cached;
+mod certified;
 mod counted;
 mod keys;
 mod matrix;
@@ -89,6 +90,7 @@ impl Fixture {
 fn config(profile: Profile, server: &Server) -> AuthConfig {
     AuthConfig {
         keys: None,
+        certificates: Vec::new(),
         issuers: vec![IssuerConfig {
             name: "main".into(),
             profile,

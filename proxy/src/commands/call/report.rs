@@ -107,6 +107,10 @@ impl Report {
                     .nothing_sent()
                     .help("check the URL, and that the gateway runs: `toolgate dev` starts one")
             }
+            Failure::Tls { remedy, .. } => Self::new(code::UNREACHABLE, Exit::Gateway, message)
+                .blame(Blame::Network)
+                .nothing_sent()
+                .help(*remedy),
             Failure::TimedOut { was_sent: true, .. }
             | Failure::Lost { .. }
             | Failure::TooLarge { .. } => {

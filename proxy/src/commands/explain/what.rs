@@ -152,6 +152,12 @@ pub(super) fn notes(
     if args.who.token_env.is_some() && &*caller.issuer != KEYS_ISSUER {
         notes.push("the signature of the token was not looked at".to_owned());
     }
+    if args.who.certificate.is_some() {
+        notes.push(
+            "whether an authority of `tls.client_ca` signed the certificate was not looked at"
+                .to_owned(),
+        );
+    }
     if config.policy.is_some() && args.args.is_none() {
         notes.push(
             "no --args: the policies were asked whether some arguments could be allowed".to_owned(),

@@ -1,12 +1,16 @@
 //! The caller that is meant.
 //!
-//! Enters: the words of the command line, or a token. Leaves: a principal, or why a gateway would not
+//! Enters: the words of the command line, a token, or a certificate. Leaves: a principal, or why a gateway would not
 //! know it. Never: a principal that goes anywhere but into an explanation.
 
+use std::path::Path;
 use std::sync::Arc;
 
-use toolgate_admit::authn::KEYS_ISSUER;
-use toolgate_call::{Claim, ClaimKind, Principal, Server};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use toolgate_accept::read_certificate;
+use toolgate_admit::authn::{CERTIFICATES_ISSUER, KEYS_ISSUER};
+use toolgate_call::{Certificate, Claim, ClaimKind, Principal, Server};
 use toolgate_fetch::{Fetcher, Ground};
 use toolgate_telemetry::Telemetry;
 
@@ -25,21 +29,28 @@ pub(super) fn principal(
     env: Env<'_>,
     telemetry: &Arc<Telemetry>,
 ) -> Result<Result<Principal, TurnedAway>, Failed> {
+    let authenticator = || {
+        let fetcher = Arc::new(Fetcher::new(Ground::default()));
+        let callers = Callers::Network(config.listen);
+        assembly::authenticator(config, &callers, telemetry, &fetcher)
+            .map_err(|error| Failed::start(&*error))
+    };
     if let Some(name) = &args.token_env {
         let token = env(name).filter(|token| !token.is_empty()).ok_or_else(|| {
             Failed::usage(format!("the environment has no {name}"), "put the token into it")
         })?;
-        let fetcher = Arc::new(Fetcher::new(Ground::default()));
-        let callers = Callers::Network(config.listen);
-        let auth = assembly::authenticator(config, &callers, telemetry, &fetcher)
-            .map_err(|error| Failed::start(&*error))?;
-        return Ok(auth.claimed(token.trim(), server));
+        return Ok(authenticator()?.claimed(token.trim(), server));
+    }
+    if let Some(file) = &args.certificate {
+        let said = certificate(file)?;
+        return Ok(authenticator()?.claimed_certificate(&said));
     }
     let Some(subject) = &args.subject else {
         if config.auth.anonymous {
             return Ok(Ok(Principal::anonymous()));
         }
-        let help = "say --as SUBJECT, with --scope and --claim, or --token-env NAME";
+        let help = "say --as SUBJECT, with --scope and --claim, or --token-env NAME, or \
+                    --certificate FILE";
         return Err(Failed::usage("who calls is not said", help));
     };
     Ok(Ok(Principal {
@@ -52,15 +63,31 @@ pub(super) fn principal(
     }))
 }
 
+/// What the first certificate of a file says.
+fn certificate(file: &Path) -> Result<Certificate, Failed> {
+    let cannot = |problem: String| {
+        Failed::usage(
+            format!("{} {problem}", file.display()),
+            "name the caller's certificate, as PEM",
+        )
+    };
+    let pem = std::fs::read(file).map_err(|error| cannot(format!("cannot be read: {error}")))?;
+    let der = CertificateDer::from_pem_slice(&pem)
+        .map_err(|_| cannot("holds no certificate".to_owned()))?;
+    read_certificate(&der).map_err(|problem| cannot(format!("cannot be used: {problem}")))
+}
+
 fn issuer(args: &WhoArgs, config: &Config) -> Result<String, Failed> {
     let issuers = config.auth.issuers.iter().map(|issuer| issuer.name.clone());
     let keys = config.auth.keys.iter().map(|_| KEYS_ISSUER.to_owned());
-    let mut all = issuers.chain(keys);
+    let shown = config.auth.certificates.iter().map(|_| CERTIFICATES_ISSUER.to_owned());
+    let mut all = issuers.chain(keys).chain(shown.take(1));
     match &args.issuer {
         None => Ok(all.next().unwrap_or_else(|| Principal::anonymous().issuer.to_string())),
         Some(named) if all.by_ref().any(|one| one == *named) => Ok(named.clone()),
         Some(named) => {
-            let help = "its name is that of one of `auth.issuers`, or `keys` for an API key";
+            let help = "its name is that of one of `auth.issuers`, `keys` for an API key, or \
+                        `certificates`";
             Err(Failed::usage(format!("no issuer is called `{named}`"), help))
         }
     }

@@ -27,7 +27,10 @@ pub(super) fn check(file: &File, listen: SocketAddr, review: &mut Review<'_>) {
     let anonymous = file.auth.anonymous == Some(true);
     if anonymous {
         check_anonymous(file, listen, review);
-    } else if review.tree.is_empty(&["auth", "issuers"]) && review.tree.lacks(&["auth", "keys"]) {
+    } else if review.tree.is_empty(&["auth", "issuers"])
+        && review.tree.lacks(&["auth", "keys"])
+        && review.tree.is_empty(&["auth", "certificates"])
+    {
         refuse_nobody(file, listen, review);
     }
     for (index, issuer) in file.auth.issuers.iter().enumerate() {
@@ -248,7 +251,8 @@ fn check_keys_name(issuers: &[Issuer], review: &mut Review<'_>) {
 /// Scopes that no caller could ever have.
 fn check_scopes(file: &File, anonymous: bool, review: &mut Review<'_>) {
     let is_cognito = |issuer: &Issuer| issuer.profile == Some(Profile::Cognito);
-    let any_cognito = file.auth.issuers.iter().any(is_cognito) && file.auth.keys.is_none();
+    let tokens_only = file.auth.keys.is_none() && file.auth.certificates.is_empty();
+    let any_cognito = file.auth.issuers.iter().any(is_cognito) && tokens_only;
     let all_cognito = any_cognito && file.auth.issuers.iter().all(is_cognito);
     let mut lists = vec![(vec!["auth", "scopes"], any_cognito)];
     for (name, target) in &file.targets.0 {

@@ -191,6 +191,7 @@ async fn the_gateway_accepts_its_tokens() {
     let issuer = issuer().await;
     let config = AuthConfig {
         keys: None,
+        certificates: Vec::new(),
         issuers: vec![IssuerConfig {
             name: "dev".into(),
             profile: Profile::Cognito { clients: vec![issuer.client_id().to_owned()] },

@@ -28,11 +28,11 @@ pub use families::{
 pub use label::{Key, Label, OTHER, OUTCOMES, Values, outcome_index};
 pub use metric::{Kind, Metric, Slo, Stability, Unit};
 pub use words::{
-    AuditKind, AuditLoss, AuthCheck, AuthResult, CacheEvent, Circuit, ConnectPhase,
+    AuditKind, AuditLoss, AuthCheck, AuthResult, CacheEvent, CertificateOf, Circuit, ConnectPhase,
     ConnectionRejected, ContractAction, ContractChange, Decision, Delivery, Direction, Export,
     Flow, Health, Kept, ListCause, LoopEnd, OverheadPhase, PoolState, QuestionEnd, RateScope,
     Refresh, RefreshCause, RefreshOutcome, Restart, RetryResult, RulesAsked, SampleSource, Sampled,
-    SchemaChange, SessionEvent, Shed, StreamEnd, Suppressed, TimeoutPhase, Verdict, Word,
+    SchemaChange, SessionEvent, Shed, StreamEnd, Suppressed, TimeoutPhase, TlsEnd, Verdict, Word,
 };
 
 #[cfg(test)]

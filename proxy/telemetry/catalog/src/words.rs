@@ -57,13 +57,9 @@ mod contract;
 
 pub use contract::{ContractAction, ContractChange};
 
-words! {
-    /// Why a connection was not taken.
-    ConnectionRejected {
-        /// As many are open as are allowed.
-        Limit = "limit",
-    }
-}
+mod door;
+
+pub use door::{CertificateOf, ConnectionRejected, TlsEnd};
 
 words! {
     /// Which side of the gateway.
@@ -188,7 +184,9 @@ words! {
         BadTokenUse = "bad_token_use",
         /// It is an API key that nobody knows.
         UnknownKey = "unknown_key",
-        /// It is an API key that was taken back.
+        /// It is a certificate that no entry is about.
+        UnknownCertificate = "unknown_certificate",
+        /// It is an API key that was taken back, or a certificate whose authority was.
         Revoked = "revoked",
         /// A scope is missing.
         MissingScope = "missing_scope",

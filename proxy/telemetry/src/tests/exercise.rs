@@ -8,10 +8,10 @@ use toolgate_call::{
 };
 
 use crate::{
-    AuthResult, CacheEvent, CallRecord, Circuit, ConnectPhase, ConnectionRejected, ContractAction,
-    ContractChange, Direction, ListCause, OtlpConfig, Protocol, QuestionEnd, RefreshCause,
-    RefreshOutcome, Restart, RulesAsked, SchemaChange, SessionEvent, Shed, SpansTo, StreamEnd,
-    Suppressed, TargetMetrics, Telemetry, TraceConfig,
+    AuthResult, CacheEvent, CallRecord, CertificateOf, Circuit, ConnectPhase, ConnectionRejected,
+    ContractAction, ContractChange, Direction, ListCause, OtlpConfig, Protocol, QuestionEnd,
+    RefreshCause, RefreshOutcome, Restart, RulesAsked, SchemaChange, SessionEvent, Shed, SpansTo,
+    StreamEnd, Suppressed, TargetMetrics, Telemetry, TlsEnd, TraceConfig,
 };
 
 const MS: Duration = Duration::from_millis(1);
@@ -95,6 +95,7 @@ pub(crate) fn everything(telemetry: &Telemetry) {
         finish(telemetry, &ledger, method, Outcome::OK);
     }
     gateway(telemetry);
+    tls(telemetry);
     auth(telemetry);
     target(&telemetry.target("alpha"));
     telemetry.rule_refreshes().asked(RulesAsked::Ok);
@@ -119,6 +120,12 @@ fn gateway(telemetry: &Telemetry) {
     gateway.session(SessionEvent::Created);
     gateway.question(AskKind::Form, QuestionEnd::Answered);
     drop(gateway.parked());
+}
+
+fn tls(telemetry: &Telemetry) {
+    telemetry.tls.handshake(TlsEnd::Ok);
+    telemetry.tls.reloaded(true);
+    telemetry.tls.in_use(CertificateOf::Server, 1_800_000_000);
 }
 
 fn auth(telemetry: &Telemetry) {

@@ -5,8 +5,8 @@
 use toolgate_call::AskKind;
 
 use crate::words::{
-    ConnectionRejected, Direction, LoopEnd, OverheadPhase, QuestionEnd, RateScope, Refresh,
-    SessionEvent, Shed, StreamEnd, Word,
+    CertificateOf, ConnectionRejected, Direction, LoopEnd, OverheadPhase, QuestionEnd, RateScope,
+    Refresh, SessionEvent, Shed, StreamEnd, TlsEnd, Word,
 };
 use crate::{Dimension, Key, Label, Metric, Published, Slo, Unit, buckets};
 
@@ -133,6 +133,28 @@ families! {
         "Connections from callers that were turned away.",
     )
     .by(&[Label::of(Key::Reason, ConnectionRejected::TEXTS)]);
+
+    /// TLS handshakes.
+    TLS_HANDSHAKES = Metric::counter(
+        "toolgate_tls_handshakes_total",
+        "TLS handshakes with callers, by how they ended; none without `tls`.",
+    )
+    .by(&[Label::of(Key::Reason, TlsEnd::TEXTS)]);
+
+    /// Ends of certificates.
+    TLS_NOT_AFTER = Metric::gauge(
+        "toolgate_tls_certificate_not_after_timestamp_seconds",
+        Unit::Timestamp,
+        "When the certificate ends that is in use: the gateway's own, and the first to end of the authorities of callers' certificates; none without `tls`.",
+    )
+    .by(&[Label::of(Key::Kind, CertificateOf::TEXTS)]);
+
+    /// Reading the certificate files again.
+    TLS_RELOADS = Metric::counter(
+        "toolgate_tls_reloads_total",
+        "Times that the files of `tls` were read again; those that are wrong change nothing.",
+    )
+    .by(&[Label::of(Key::Outcome, Refresh::TEXTS)]);
 
     /// Streams open.
     STREAMS_ACTIVE = Metric::gauge(
