@@ -132,8 +132,9 @@ impl Gateway {
 
     /// The same, whose callers come over TLS.
     #[must_use]
-    pub fn over(self, hands: Hands) -> Self {
-        Self { hands: Some(hands), ..self }
+    pub fn over(mut self, hands: Hands) -> Self {
+        self.hands = Some(hands);
+        self
     }
 
     /// Where MCP is served.
