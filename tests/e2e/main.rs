@@ -71,6 +71,8 @@ mod secrets;
 #[cfg(test)]
 mod servers;
 #[cfg(test)]
+mod shared_rates;
+#[cfg(test)]
 mod sick;
 #[cfg(test)]
 mod stdio;

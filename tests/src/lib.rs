@@ -14,6 +14,7 @@ pub mod mix;
 pub mod page;
 pub mod process;
 pub mod prometheus;
+pub mod redis;
 pub mod scrape;
 pub mod segments;
 pub mod sick;

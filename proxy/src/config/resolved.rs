@@ -5,6 +5,7 @@
 
 mod audit;
 mod policy;
+mod shared;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -19,6 +20,7 @@ use toolgate_telemetry::RateScope;
 
 pub use self::audit::{Audit, AuditCopy, Durable};
 pub use self::policy::Policies;
+pub use self::shared::SharedRates;
 use super::choice::{
     Algorithm, CloudDimension, CloudMode, Era, LogLevel, OtlpProtocol, Prefix, Profile,
     SearchEngine, XrayMode,
@@ -147,6 +149,8 @@ pub struct Limits {
     pub cached_tokens: usize,
     /// How often callers may call, in the order of the file.
     pub rates: Vec<Rate>,
+    /// Where the buckets of these are that gateways share; `None`: nowhere.
+    pub shared: Option<SharedRates>,
     /// When a caller is taken to go round in circles; `None`: never.
     pub loops: Option<LoopRule>,
 }

@@ -144,6 +144,24 @@ words! {
 }
 
 words! {
+    /// What came of wanting tokens out of buckets that gateways share.
+    StoreTake {
+        /// There were tokens.
+        Taken = "taken",
+        /// There were none.
+        Empty = "empty",
+        /// The store did not answer in time.
+        Late = "late",
+        /// The store answered with an error, or the connection broke.
+        Failed = "failed",
+        /// Too many others were waiting for it; it was not asked.
+        Crowded = "crowded",
+        /// It was known to be out of reach, and not asked.
+        Down = "down",
+    }
+}
+
+words! {
     /// What became of a session of the older era.
     SessionEvent {
         /// Made.
