@@ -218,7 +218,7 @@ async fn a_redis_that_hangs_holds_few_calls_up_and_none_beyond_the_timeout() -> 
     for _ in 0..CALLS {
         let answer = call(&gateway).await?;
         fine(&gateway, &answer).await?;
-        let spent = gateway.line_of(&answer).await?["phases_ms"]["authorize"].clone();
+        let spent = gateway.line_of(&answer).await?["phases"]["authorize_ms"].clone();
         let spent = spent.as_f64().context("no time is told")?;
         if spent >= 100.0 {
             held_up += 1;

@@ -159,7 +159,7 @@ fn shared() -> Vec<Panel> {
         .ask("", rate(Series::of(&resilience::STORE_TAKES), &[Key::Outcome]))
         .wide(8);
     let took = Panel::lines("Wait for the store, p95", Shown::Seconds, "At most its timeout.")
-        .ask("", quantile(0.95, Series::of(&resilience::STORE_DURATION), &[]))
+        .ask("p95", quantile(0.95, Series::of(&resilience::STORE_DURATION), &[]))
         .wide(8);
     vec![up, takes, took]
 }
