@@ -21,6 +21,8 @@ mod browser;
 #[cfg(test)]
 mod cloudwatch;
 #[cfg(test)]
+mod cognito;
+#[cfg(test)]
 mod conformance;
 #[cfg(test)]
 mod drain;
