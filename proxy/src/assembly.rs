@@ -172,7 +172,6 @@ pub fn assemble(
             facts.show();
         }
     });
-    let sessions = sessions(config)?;
     let identity = McpConfig {
         name: "toolgate".to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -183,7 +182,7 @@ pub fn assemble(
         identity,
         Arc::clone(&registry),
         Arc::clone(&policy),
-        sessions,
+        sessions(config)?,
         Arc::clone(telemetry),
     );
     let (buckets, shared) = rates::buckets(config, telemetry)?;
