@@ -5,6 +5,7 @@
 
 pub(crate) mod cloudwatch;
 pub(crate) mod pins;
+mod rates;
 mod servers;
 mod target;
 mod tools;
@@ -18,18 +19,16 @@ use toolgate_admit::authn::{ApiKeys, AuthConfig, Authenticator, IssuerConfig, Pr
 use toolgate_admit::{OriginConfig, RpcConfig, Servers};
 use toolgate_call::{Policy, Principal, RetryPlan};
 use toolgate_fetch::{Fetcher, Ground};
-use toolgate_guard::{LocalBuckets, Rate, RateRule};
 use toolgate_mcp::{
     McpConfig, Prefix, Registry, Router, SessionConfig, Sessions, ToolRule, Watches,
 };
 use toolgate_telemetry::audit::{AuditConfig, Fsync, Rotation};
-use toolgate_telemetry::{
-    AccessLogTo, OtlpConfig, Protocol, SpansTo, Telemetry, TraceConfig, Word as _,
-};
+use toolgate_telemetry::{AccessLogTo, OtlpConfig, Protocol, SpansTo, Telemetry, TraceConfig};
 
 pub(crate) use servers::views;
 pub use target::{Backend, Far};
 
+use crate::buckets::SharedBuckets;
 use crate::cloud::Cloud;
 use crate::config::{self, Config};
 use crate::facts::Facts;
@@ -43,8 +42,6 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 const PAGE: usize = 1000;
 /// Bytes of access log that may wait to be written.
 const LOG_BUFFER: usize = 4 * 1024 * 1024;
-/// Buckets of rate limits, 100 bytes each.
-const BUCKETS: usize = 100_000;
 /// Label sets of histograms before tools share one.
 const HISTOGRAM_SETS: usize = 2000;
 
@@ -57,6 +54,8 @@ pub struct Assembly {
     pub backends: Vec<Backend>,
     /// What the gateway knows of itself.
     pub facts: Arc<Facts>,
+    /// The rate buckets that it shares with others, if it does; they are to be kept.
+    pub shared: Option<SharedBuckets>,
 }
 
 /// Whom the gateway is put together for.
@@ -173,7 +172,6 @@ pub fn assemble(
             facts.show();
         }
     });
-    let sessions = sessions(config)?;
     let identity = McpConfig {
         name: "toolgate".to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -184,9 +182,10 @@ pub fn assemble(
         identity,
         Arc::clone(&registry),
         Arc::clone(&policy),
-        sessions,
+        sessions(config)?,
         Arc::clone(telemetry),
     );
+    let (buckets, shared) = rates::buckets(config, telemetry)?;
     let parts = Parts {
         telemetry: Arc::clone(telemetry),
         origin: Arc::new(origin(config, callers)),
@@ -205,33 +204,13 @@ pub fn assemble(
         registry,
         concurrency: config.limits.concurrency,
         streams: config.limits.streams,
-        rates: rates(config),
+        rates: rates::rules(config),
         loops: config.limits.loops,
-        buckets: Arc::new(LocalBuckets::new(BUCKETS, Arc::clone(telemetry))),
+        buckets,
         router,
         lifecycle: Arc::default(),
     };
-    Ok(Assembly { parts, backends, facts })
-}
-
-/// Each rule goes by what it says: gateways with the same rules mean the same buckets.
-fn rates(config: &Config) -> Vec<RateRule> {
-    let rule = |rate: &config::Rate| RateRule {
-        name: Arc::from(format!(
-            "{} {}/{:?}/{} {} {}",
-            rate.per.word(),
-            rate.calls,
-            rate.every,
-            rate.burst,
-            rate.target.as_deref().unwrap_or("*"),
-            rate.tool.as_deref().unwrap_or("*"),
-        )),
-        per: rate.per,
-        rate: Rate { calls: rate.calls, every: rate.every, burst: rate.burst },
-        target: rate.target.as_deref().map(Arc::from),
-        tool: rate.tool.as_deref().map(Arc::from),
-    };
-    config.limits.rates.iter().map(rule).collect()
+    Ok(Assembly { parts, backends, facts, shared })
 }
 
 /// The origin that clients see. A port of 0 was given by the system.

@@ -17,6 +17,7 @@ mod ordered;
 mod pins;
 mod placeholder;
 mod read;
+mod redis;
 mod reference;
 mod report;
 mod resolve;
@@ -33,16 +34,16 @@ mod units;
 mod words;
 
 pub use self::choice::{
-    Algorithm, Builtin, CloudDimension, CloudMode, Era, LogLevel, OtlpProtocol, PinAction, Prefix,
-    Profile, SearchEngine, XrayMode,
+    Algorithm, Builtin, CloudDimension, CloudMode, Era, LogLevel, OnFailure, OtlpProtocol,
+    PinAction, Prefix, Profile, SearchEngine, XrayMode,
 };
 pub use self::keys::{KeyEntry, KeyFile};
 pub use self::pins::{BadPins, PinFile};
 pub use self::report::{Mistake, Position, Report};
 pub use self::resolved::{
     Audit, AuditCopy, Auth, Aws, Breaker, CloudWatch, Config, Credentials, Durable, EnvValue,
-    Issuer, Keys, Limits, Log, Otlp, Own, Pins, Policies, Rate, Retry, Server, Sessions, Shutdown,
-    Target, TargetKind, Tls, TlsFiles, Tool, Tools, Traces, Xray,
+    Issuer, Keys, Limits, Log, Otlp, Own, Pins, Policies, Rate, Retry, Server, Sessions,
+    SharedRates, Shutdown, Target, TargetKind, Tls, TlsFiles, Tool, Tools, Traces, Xray,
 };
 pub use self::schema::schema;
 pub use self::secret::Secret;

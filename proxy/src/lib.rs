@@ -12,6 +12,7 @@ pub mod config;
 pub mod stack;
 
 pub mod assembly;
+pub mod buckets;
 pub mod facts;
 pub mod keys;
 mod mark;

@@ -113,7 +113,7 @@ impl Gateway {
         let admin = given.admin.as_ref().map(TcpListener::local_addr).transpose()?;
         let cloud = Cloud::find(config).await?;
         let telemetry = assembly::telemetry(config, &cloud).context("a log cannot be opened")?;
-        let Assembly { parts, backends, facts } =
+        let Assembly { parts, backends, facts, shared } =
             assembly::assemble(config, &callers, &telemetry, given.inherited)?;
         let exporter = telemetry.exporter().map_err(anyhow::Error::msg)?;
         let exporting = exporter.map(|task| toolgate_telemetry::spawn("export", task));
@@ -121,6 +121,9 @@ impl Gateway {
         let copying = copy(config, &cloud, &telemetry)?;
         let mut background = background(&parts, &backends);
         cloud.start(&telemetry, &mut background);
+        if let Some(shared) = shared {
+            background.spawn(shared.keep());
+        }
         let (stop_admin, stopped) = oneshot::channel();
         let checks = checks(&facts, &parts.auth);
         let page = Admin::new(Arc::clone(&telemetry), checks).hosts(&admin_hosts(config));

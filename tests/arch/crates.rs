@@ -28,10 +28,11 @@ const OTHER_STACKS: [&str; 10] = [
 const REGISTRY: &str = "\"registry+https://github.com/rust-lang/crates.io-index\"";
 
 /// Licences that ask for no more than a notice. `.deny.toml` lists the same.
-const LICENCES: [&str; 8] = [
+const LICENCES: [&str; 9] = [
     "Apache-2.0",
     "Apache-2.0 WITH LLVM-exception",
     "BSD-3-Clause",
+    "BSL-1.0",
     "BlueOak-1.0.0",
     "ISC",
     "MIT",

@@ -21,6 +21,8 @@ mod browser;
 #[cfg(test)]
 mod cloudwatch;
 #[cfg(test)]
+mod cognito;
+#[cfg(test)]
 mod conformance;
 #[cfg(test)]
 mod drain;
@@ -70,6 +72,8 @@ mod resume;
 mod secrets;
 #[cfg(test)]
 mod servers;
+#[cfg(test)]
+mod shared_rates;
 #[cfg(test)]
 mod sick;
 #[cfg(test)]

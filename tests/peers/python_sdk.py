@@ -3,7 +3,9 @@
 import asyncio
 from contextlib import asynccontextmanager
 
+import httpx2
 from mcp import Client, types
+from mcp.client.auth.extensions.client_credentials import ClientCredentialsOAuthProvider
 from mcp.client.stdio import StdioServerParameters, stdio_client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared._httpx_utils import create_mcp_http_client
@@ -38,6 +40,42 @@ class Ear:
         return count
 
 
+class Storage:
+    """Keeps tokens for one run."""
+
+    def __init__(self):
+        self.tokens = self.client = None
+        self.granted = []
+
+    async def get_tokens(self):
+        return self.tokens
+
+    async def set_tokens(self, tokens):
+        self.tokens = tokens
+        self.granted.append(sorted((tokens.scope or "").split()))
+
+    async def get_client_info(self):
+        return self.client
+
+    async def set_client_info(self, client):
+        self.client = client
+
+
+class Elsewhere(httpx2.AsyncHTTPTransport):
+    """Finds one host at another address, as a name server of a test would."""
+
+    def __init__(self, host, origin):
+        super().__init__()
+        self.host, self.origin = host, httpx2.URL(origin)
+
+    async def handle_async_request(self, request):
+        if request.url.host == self.host:
+            there = {"scheme": self.origin.scheme, "host": self.origin.host, "port": self.origin.port}
+            request.url = request.url.copy_with(**there)
+            request.headers["host"] = self.origin.netloc.decode()
+        return await super().handle_async_request(request)
+
+
 async def elicited(_context, params):
     """Fills in a form, or opens a page."""
     content = None if params.mode == "url" else {"name": "Ada"}
@@ -62,6 +100,14 @@ ANSWERS = {
 
 def extend(parser):
     parser.add_argument("--answers", action="store_true", help="answer whatever a server asks")
+    parser.add_argument(
+        "--client",
+        nargs=2,
+        metavar=("ID", "SECRET"),
+        help="get tokens from the issuer, by client credentials",
+    )
+    parser.add_argument("--issuer", help="whose client that is")
+    parser.add_argument("--issuer-at", metavar="ORIGIN", help="where the issuer's host really is")
     parser.add_argument("--progress", action="store_true", help="count progress notifications")
     parser.add_argument(
         "--changes",
@@ -132,21 +178,32 @@ async def watch(client, uris, ear):
     return uris
 
 
+def credentials(args, storage):
+    """The SDK's own way to tokens."""
+    client, secret = args.client
+    return ClientCredentialsOAuthProvider(args.url, storage, client, secret, issuer=args.issuer)
+
+
 @asynccontextmanager
-async def transport_to(args):
+async def transport_to(args, storage):
     """The way to the server: to its URL, or to a child process."""
     if args.command:
         program, *words = args.command
         yield stdio_client(StdioServerParameters(command=program, args=words))
         return
     headers = {"Authorization": f"Bearer {args.token}"} if args.token else {}
-    async with create_mcp_http_client(headers=headers) as http:
+    if args.client:
+        way = Elsewhere(httpx2.URL(args.issuer).host, args.issuer_at)
+        http = httpx2.AsyncClient(auth=credentials(args, storage), transport=way)
+    else:
+        http = create_mcp_http_client(headers=headers)
+    async with http:
         yield streamable_http_client(args.url, http_client=http)
 
 
 async def drive(args):
-    ear = Ear()
-    async with transport_to(args) as transport:
+    ear, storage = Ear(), Storage()
+    async with transport_to(args, storage) as transport:
         answers = ANSWERS if args.answers else {}
         mode = peer.mode(args.era)
         client = Client(transport, mode=mode, message_handler=ear.on_message, **answers)
@@ -157,6 +214,8 @@ async def drive(args):
                 "tools": await list_all(client) if args.tools else [],
                 "calls": await call_all(client, args, ear),
             }
+            if args.client:
+                report["granted"] = storage.granted
             if args.changes:
                 report["changed"] = await list_changed(client, args, ear)
             if args.watch:

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Installs the MCP clients and servers that the end-to-end tests talk to: a Python environment, and
-# a Node tree with a Node of its own, in one folder outside the checkout; and Debian's Prometheus and
-# Alertmanager, if they are not there. A second run with the same lock files does nothing. Needs
-# python3, npm (node >= 18) and, for what apt-get installs (Prometheus, Alertmanager, venv), root on
-# a Debian machine.
+# a Node tree with a Node of its own, in one folder outside the checkout; and Debian's Prometheus,
+# Alertmanager and Redis, if they are not there. A second run with the same lock files does nothing.
+# Needs python3, npm (node >= 18) and, for what apt-get installs (Prometheus, Alertmanager, Redis,
+# venv), root on a Debian machine.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -55,22 +55,23 @@ install_node() {
         npm --prefix "$peers/node" ci --ignore-scripts --no-audit --no-fund
 }
 
-has_prometheus() {
-    command -v promtool && command -v prometheus-alertmanager
+has_services() {
+    command -v promtool && command -v prometheus-alertmanager && command -v redis-server
 }
 
 # promtool comes with the server. Nothing is started: runlevel 1 keeps the services down.
-install_prometheus() {
-    has_prometheus && return
+install_services() {
+    has_services && return
     apt-get update -q &&
         RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive \
-            apt-get install -q -y --no-install-recommends prometheus prometheus-alertmanager
+            apt-get install -q -y --no-install-recommends prometheus prometheus-alertmanager redis-server
 }
 
 check_install() {
     "$peers/venv/bin/python" -c 'import cbor2, cfnlint, fastmcp, grafana_foundation_sdk, mcp, ministack, moto.server' &&
         promtool --version &&
         prometheus-alertmanager --version &&
+        redis-server --version &&
         "$peers/node/node_modules/.bin/node" --version &&
         "$peers/node/node_modules/.bin/node" "$peers/node/node_modules/conformance/dist/index.js" --version
 }
@@ -79,8 +80,8 @@ mkdir -p "$peers"
 exec 9>"$peers/lock"
 flock 9
 wanted=$(fingerprint)
-# The stamp speaks for the folder; Prometheus is outside of it.
-if [[ -f $stamp && $(<"$stamp") == "$wanted" ]] && has_prometheus >/dev/null; then
+# The stamp speaks for the folder; what apt-get installs is outside of it.
+if [[ -f $stamp && $(<"$stamp") == "$wanted" ]] && has_services >/dev/null; then
     echo "peers: up to date in $peers"
     exit 0
 fi
@@ -89,7 +90,7 @@ rm -f "$stamp"
 step "python environment" make_venv
 step "python packages" install_python
 step "node packages" install_node
-step "prometheus" install_prometheus
+step "services" install_services
 step "check" check_install
 echo "$wanted" >"$stamp"
 echo "peers: installed in $peers"

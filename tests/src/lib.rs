@@ -16,6 +16,7 @@ pub mod page;
 pub mod pki;
 pub mod process;
 pub mod prometheus;
+pub mod redis;
 pub mod scrape;
 pub mod segments;
 pub mod sick;

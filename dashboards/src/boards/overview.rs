@@ -21,6 +21,7 @@ pub(super) fn board() -> Board {
             Row { title: "Where did the time go?", panels: time() },
             Row { title: "Where exactly did it fail, and in what context?", panels: failures() },
             Row { title: "How close to capacity?", panels: capacity() },
+            Row { title: "Do gateways share their limits?", panels: shared() },
             Row { title: "What does each answer cost?", panels: cost() },
             Row { title: "Which sessions had a bad experience?", panels: sessions() },
             Row { title: "What changed just before?", panels: changes() },
@@ -145,6 +146,22 @@ fn capacity() -> Vec<Panel> {
         .ask("processors", rate(Series::of(&process::CPU), &[]))
         .wide(6);
     vec![used, flight, shed, process]
+}
+
+fn shared() -> Vec<Panel> {
+    let up = "1 while the store of shared rate buckets can be asked; lowest of all gateways.";
+    let up = Panel::lines("Store of shared limits", Shown::Count, up)
+        .ask("up", Query::latest(&resilience::STORE_UP).min_by(&[]))
+        .at_least(1.0)
+        .wide(8);
+    let takes = "By what came of asking the store; all but taken and empty go by on_failure.";
+    let takes = Panel::lines("Calls under shared limits", Shown::PerSecond, takes)
+        .ask("", rate(Series::of(&resilience::STORE_TAKES), &[Key::Outcome]))
+        .wide(8);
+    let took = Panel::lines("Wait for the store, p95", Shown::Seconds, "At most its timeout.")
+        .ask("p95", quantile(0.95, Series::of(&resilience::STORE_DURATION), &[]))
+        .wide(8);
+    vec![up, takes, took]
 }
 
 fn cost() -> Vec<Panel> {

@@ -96,9 +96,11 @@ pub(crate) fn wire(case: Case, era: Era) -> (StatusCode, i64) {
         Case::TokenMissing | Case::TokenInvalid => (StatusCode::UNAUTHORIZED, 401),
         Case::ScopeMissing | Case::PolicyDenied => (StatusCode::FORBIDDEN, 403),
         Case::RateLimited | Case::Looping => (StatusCode::TOO_MANY_REQUESTS, 429),
-        Case::Overloaded | Case::ShuttingDown | Case::KeysUnavailable | Case::AuditUnavailable => {
-            (StatusCode::SERVICE_UNAVAILABLE, 503)
-        }
+        Case::Overloaded
+        | Case::ShuttingDown
+        | Case::KeysUnavailable
+        | Case::RatesUnavailable
+        | Case::AuditUnavailable => (StatusCode::SERVICE_UNAVAILABLE, 503),
         Case::Internal => (StatusCode::INTERNAL_SERVER_ERROR, INTERNAL),
         Case::Cancelled => match era {
             // Nobody is there to read it; the number is for the log (nginx's).
@@ -208,7 +210,7 @@ pub fn table() -> String {
 }
 
 /// Every case that is not a target's.
-const CASES: [Case; 36] = [
+const CASES: [Case; 37] = [
     Case::Path,
     Case::HttpMethod,
     Case::Host,
@@ -239,6 +241,7 @@ const CASES: [Case; 36] = [
     Case::PolicyDenied,
     Case::KeysUnavailable,
     Case::RateLimited,
+    Case::RatesUnavailable,
     Case::Looping,
     Case::Cancelled,
     Case::Internal,

@@ -73,6 +73,8 @@ pub enum Case {
     KeysUnavailable,
     /// The caller asks too often.
     RateLimited,
+    /// Whether the caller asks too often cannot be found out.
+    RatesUnavailable,
     /// The caller asks the same and is told the same, again and again.
     Looping,
     /// The caller left.
@@ -144,7 +146,7 @@ impl Case {
             }
             Self::RateLimited | Self::Looping => Reason::RateLimited,
             Self::Cancelled => Reason::ClientCancelled,
-            Self::KeysUnavailable | Self::Internal => Reason::Internal,
+            Self::KeysUnavailable | Self::RatesUnavailable | Self::Internal => Reason::Internal,
             Self::Overloaded => Reason::Overloaded,
             Self::ShuttingDown => Reason::Shutdown,
             Self::AuditUnavailable => Reason::AuditUnavailable,

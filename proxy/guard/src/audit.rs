@@ -172,7 +172,7 @@ impl Explain for Plainly {
         Cow::Borrowed(match denied.map(Refusal::case) {
             None | Some(Case::ScopeMissing) => "scopes",
             Some(Case::Target(Reason::Quarantined)) => "pins",
-            Some(Case::RateLimited) => "rates",
+            Some(Case::RateLimited | Case::RatesUnavailable) => "rates",
             Some(Case::Looping) => "loops",
             Some(Case::Overloaded) => "concurrency",
             Some(_) => "request",

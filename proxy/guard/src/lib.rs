@@ -14,7 +14,7 @@ pub use audit::{Audit, AuditLayer, Explain, Plainly};
 pub use concurrency::{Concurrency, ConcurrencyLayer};
 pub use loops::{LoopLayer, LoopRule, Loops};
 pub use rate::{
-    Buckets, LocalBuckets, Rate, RateLayer, RateLimit, RateRule, Take, Taken, Taking, Wait,
+    Buckets, LocalBuckets, NoToken, Rate, RateLayer, RateLimit, RateRule, Take, Taken, Taking, Wait,
 };
 pub use scope::{Scope, ScopeLayer};
 

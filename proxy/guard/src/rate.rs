@@ -51,8 +51,17 @@ pub struct Take {
 /// How long until there is a token.
 pub type Wait = Duration;
 
-/// Whether there was a token in each bucket; if not, the first without one, and how long to wait.
-pub type Taken = Result<(), (usize, Wait)>;
+/// Whether there was a token in each bucket.
+pub type Taken = Result<(), NoToken>;
+
+/// Why no token was taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoToken {
+    /// This is the first bucket without one, and so long it takes until it has one.
+    Empty(usize, Wait),
+    /// Nobody knows what is in the buckets. It may be known after so long.
+    Unknown(Wait),
+}
 
 /// Tokens being taken.
 pub enum Taking {
@@ -101,7 +110,11 @@ impl RateLayer {
         self.rules.iter().filter_map(about).unzip()
     }
 
-    fn refused(&self, rules: &[&RateRule], (nth, wait): (usize, Wait)) -> Refusal {
+    fn refused(&self, rules: &[&RateRule], none: NoToken) -> Refusal {
+        let (nth, wait) = match none {
+            NoToken::Empty(nth, wait) => (nth, wait),
+            NoToken::Unknown(wait) => return unknown(wait),
+        };
         let Some(rule) = rules.get(nth) else {
             return Refusal::internal("a bucket that nobody asked for is empty");
         };
@@ -158,8 +171,8 @@ where
         }
         match self.layer.buckets.take(wanted) {
             Taking::Now(Ok(())) => self.inner.call(permitted),
-            Taking::Now(Err(empty)) => {
-                Box::pin(std::future::ready(Err(self.layer.refused(&rules, empty))))
+            Taking::Now(Err(none)) => {
+                Box::pin(std::future::ready(Err(self.layer.refused(&rules, none))))
             }
             Taking::Later(taking) => {
                 let rules: Vec<RateRule> = rules.into_iter().cloned().collect();
@@ -167,7 +180,7 @@ where
                 Box::pin(async move {
                     match taking.await {
                         Ok(()) => inner.call(permitted).await,
-                        Err(empty) => Err(layer.refused(&rules.iter().collect::<Vec<_>>(), empty)),
+                        Err(none) => Err(layer.refused(&rules.iter().collect::<Vec<_>>(), none)),
                     }
                 })
             }
@@ -182,6 +195,13 @@ impl fmt::Debug for Taking {
             Self::Later(_) => f.write_str("Later"),
         }
     }
+}
+
+/// The configuration wants no call of which nobody knows whether it is one too many.
+fn unknown(wait: Wait) -> Refusal {
+    let message = "whether a limit is used up cannot be found out at the moment; nothing was sent, \
+                   call again shortly";
+    Refusal::new(Case::RatesUnavailable, message).retry_after(wait).safe_to_retry(true)
 }
 
 /// What a rule wants of a call; `None`: it is not about it.

@@ -133,6 +133,19 @@ pub(crate) enum RatePer {
     Gateway,
 }
 
+/// What becomes of calls when buckets that gateways share cannot be asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OnFailure {
+    /// They go on: no rate holds.
+    Allow,
+    /// They are refused: 503, with `Retry-After`.
+    Refuse,
+    /// Each gateway counts alone.
+    #[default]
+    Local,
+}
+
 /// When records of the audit log become durable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]

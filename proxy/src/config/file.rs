@@ -21,7 +21,7 @@ use std::time::Duration;
 pub(crate) use self::audit::Audit;
 pub(crate) use self::claims::{ClaimRule, Claims, Fetch};
 pub(crate) use self::policy::{ClaimType, Policy, Unspoken};
-pub(crate) use self::rate::{LoopLimit, RateRule};
+pub(crate) use self::rate::{LoopLimit, RateRule, SharedRates};
 pub(crate) use self::server::{Names, Server};
 pub(crate) use self::tls::{Certificate, Tls};
 use super::address::{Address, Admin, Host, HttpUrl, Origin};
@@ -185,6 +185,8 @@ pub(crate) struct Limits {
     /// How often callers may call; all rules hold that are about a call. Absent: as often as they like.
     #[schemars(extend("maxItems" = 64))]
     pub(crate) rates: Vec<RateRule>,
+    /// Where the buckets of `rates` are that gateways share. Absent: each gateway has its own.
+    pub(crate) shared: Option<SharedRates>,
     /// When a caller is taken to go round in circles. Absent: never.
     pub(crate) loops: Option<LoopLimit>,
 }

@@ -99,7 +99,10 @@ pub(crate) fn resolve<'a>(
         policy: resolver.policies(file.policy.as_ref()),
         fetch_allow: file.fetch.allow.iter().map(|host| host.0.0.clone()).collect(),
         prefix: file.prefix.unwrap_or_default(),
-        limits: limits(&file.limits),
+        limits: Limits {
+            shared: resolver.shared(file.limits.shared.as_ref()),
+            ..limits(&file.limits)
+        },
         sessions: resolver.sessions(&file.sessions),
         tools: targets::tools(file, &targets),
         pins: resolver.pins(file),
@@ -251,6 +254,7 @@ fn limits(written: &file::Limits) -> Limits {
         token_bytes: size(&written.token_bytes, 8 << 10),
         cached_tokens: count(written.cached_tokens, 10_000),
         rates: written.rates.iter().filter_map(rates::rate).collect(),
+        shared: None,
         loops: written.loops.as_ref().and_then(rates::loops),
     }
 }

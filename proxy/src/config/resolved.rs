@@ -5,6 +5,7 @@
 
 mod audit;
 mod policy;
+mod shared;
 mod tls;
 
 use std::net::SocketAddr;
@@ -20,6 +21,7 @@ use toolgate_telemetry::RateScope;
 
 pub use self::audit::{Audit, AuditCopy, Durable};
 pub use self::policy::Policies;
+pub use self::shared::SharedRates;
 pub use self::tls::{Tls, TlsFiles};
 use super::choice::{
     Algorithm, CloudDimension, CloudMode, Era, LogLevel, OtlpProtocol, Prefix, Profile,
@@ -153,6 +155,8 @@ pub struct Limits {
     pub cached_tokens: usize,
     /// How often callers may call, in the order of the file.
     pub rates: Vec<Rate>,
+    /// Where the buckets of these are that gateways share; `None`: nowhere.
+    pub shared: Option<SharedRates>,
     /// When a caller is taken to go round in circles; `None`: never.
     pub loops: Option<LoopRule>,
 }

@@ -14,6 +14,7 @@ use toolgate_mcp::Pattern;
 
 use super::address::{Address, Admin, Host, HttpUrl, Origin};
 use super::code;
+use super::redis::RedisUrl;
 use super::reference::{EnvText, SecretRef};
 use super::units::Size;
 use super::words::{AccessLog, EmfFile, HeaderText, Namespace, Scope};
@@ -78,6 +79,7 @@ const FORMATS: &[Format] = &[
     format::<Namespace>(),
     format::<EmfFile>(),
     format::<Pattern>(),
+    format::<RedisUrl>(),
 ];
 
 /// The format behind a definition of the schema.

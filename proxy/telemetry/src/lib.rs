@@ -13,6 +13,7 @@ mod auth;
 mod calls;
 mod gateway;
 mod process;
+mod store;
 mod target;
 mod tls;
 
@@ -36,6 +37,7 @@ pub use cloud::{
 pub use diagnostics::{flush_diagnostics, init_tracing, spawn, tell};
 pub use gateway::{ActiveConnection, ActiveRequest, ActiveStream, GatewayMetrics, ParkedCall};
 pub use recorder::{Recorder, dump_on_panic};
+pub use store::RateStore;
 pub use target::{InUse, TargetMetrics};
 pub use telemetry::{AccessLogTo, Config, Telemetry};
 pub use tls::TlsMetrics;
@@ -44,7 +46,7 @@ pub use toolgate_telemetry_catalog::{
     AuditLoss, AuthResult, CacheEvent, CertificateOf, Circuit, ConnectPhase, ConnectionRejected,
     ContractAction, ContractChange, Direction, Export, ListCause, LoopEnd, QuestionEnd, RateScope,
     RefreshCause, RefreshOutcome, Restart, RulesAsked, SampleSource, SchemaChange, SessionEvent,
-    Shed, StreamEnd, Suppressed, TlsEnd, Word,
+    Shed, StoreTake, StreamEnd, Suppressed, TlsEnd, Word,
 };
 pub use trace::{
     Again, Beginning, Boxed, Decided, OtlpConfig, Packed, Parcel, Protocol, Refreshes, Sampler,

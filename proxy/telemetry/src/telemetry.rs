@@ -26,6 +26,7 @@ use crate::openmetrics;
 use crate::process;
 use crate::recorder::Recorder;
 use crate::registry::Registry;
+use crate::store::RateStore;
 use crate::target::TargetMetrics;
 use crate::tls::TlsMetrics;
 use crate::trace::{Beginning, Refreshes, TraceConfig, Traces};
@@ -225,6 +226,12 @@ impl Telemetry {
     #[must_use]
     pub fn rule_refreshes(&self) -> Arc<Refreshes> {
         Arc::clone(self.traces.refreshes())
+    }
+
+    /// Metrics of the store in which rate buckets are shared. They are there from now on.
+    #[must_use]
+    pub fn rate_store(&self) -> RateStore {
+        RateStore::new(&self.registry)
     }
 
     /// What sends spans to their backend, to be polled on a runtime until it ends; it ends some

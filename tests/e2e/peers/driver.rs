@@ -65,6 +65,8 @@ pub(crate) struct Report {
     pub(crate) changed: Option<Vec<String>>,
     /// The resources that have changed, if it waited for that.
     pub(crate) updated: Option<Vec<String>>,
+    /// The scopes of each token that it got, if it got them by itself.
+    pub(crate) granted: Option<Vec<Vec<String>>>,
 }
 
 /// What became of one call.

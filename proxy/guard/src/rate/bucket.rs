@@ -23,17 +23,23 @@ pub struct Rate {
 
 impl Rate {
     /// Nanoseconds in which one token comes.
-    pub(super) fn interval(&self) -> u64 {
+    #[must_use]
+    pub fn interval(&self) -> u64 {
         let every = u64::try_from(self.every.as_nanos()).unwrap_or(u64::MAX);
         (every / u64::from(self.calls.max(1))).max(1)
+    }
+
+    /// Nanoseconds after which a bucket without a token is full.
+    #[must_use]
+    pub fn room(&self) -> u64 {
+        self.interval().saturating_mul(u64::from(self.burst.max(1)))
     }
 
     /// Takes a token at `now`; `full` is when the bucket is full again. Both in nanoseconds.
     pub(super) fn take(&self, full: u64, now: u64) -> Result<u64, Duration> {
         let interval = self.interval();
-        let room = interval.saturating_mul(u64::from(self.burst.max(1)));
         let then = full.max(now).saturating_add(interval);
-        match then.saturating_sub(now).checked_sub(room) {
+        match then.saturating_sub(now).checked_sub(self.room()) {
             None | Some(0) => Ok(then),
             Some(short) => Err(Duration::from_nanos(short)),
         }

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::time::Instant;
 use toolgate_telemetry::Telemetry;
 
-use super::{Buckets, Rate, Take, Taken, Taking};
+use super::{Buckets, NoToken, Rate, Take, Taken, Taking};
 
 /// Parts that do not wait for each other.
 const SHARDS: usize = 16;
@@ -53,16 +53,28 @@ impl LocalBuckets {
         }
     }
 
-    pub(super) fn take_at(&self, wanted: &[Take], now: u64) -> Taken {
+    /// Takes one token out of each at that time, in nanoseconds since whenever the caller likes.
+    ///
+    /// # Errors
+    /// The first bucket that is empty; then no token is taken.
+    pub fn take_at(&self, wanted: &[Take], now: u64) -> Taken {
         for (nth, take) in wanted.iter().enumerate() {
             if let Err(wait) = self.one(take, now) {
                 for taken in wanted.iter().take(nth) {
                     self.give_back(taken);
                 }
-                return Err((nth, wait));
+                return Err(NoToken::Empty(nth, wait));
             }
         }
         Ok(())
+    }
+
+    /// Takes one token out of each now.
+    ///
+    /// # Errors
+    /// As [`Self::take_at`].
+    pub fn take_now(&self, wanted: &[Take]) -> Taken {
+        self.take_at(wanted, u64::try_from(self.epoch.elapsed().as_nanos()).unwrap_or(u64::MAX))
     }
 
     fn one(&self, take: &Take, now: u64) -> Result<(), std::time::Duration> {
@@ -107,8 +119,7 @@ impl LocalBuckets {
 
 impl Buckets for LocalBuckets {
     fn take(&self, wanted: Vec<Take>) -> Taking {
-        let now = u64::try_from(self.epoch.elapsed().as_nanos()).unwrap_or(u64::MAX);
-        Taking::Now(self.take_at(&wanted, now))
+        Taking::Now(self.take_now(&wanted))
     }
 }
 

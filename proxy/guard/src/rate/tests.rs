@@ -11,7 +11,7 @@ use toolgate_call::{
 use toolgate_telemetry::{RateScope, Telemetry};
 use tower::{Layer as _, Service, ServiceExt as _, service_fn};
 
-use super::{Buckets, LocalBuckets, Rate, RateLayer, RateRule, Take, Taken, Taking};
+use super::{Buckets, LocalBuckets, NoToken, Rate, RateLayer, RateRule, Take, Taken, Taking};
 use crate::Replying;
 use crate::tests::{call, plan};
 
@@ -66,7 +66,7 @@ proptest! {
         prop_assert_eq!(buckets.take_at(&[wide.clone(), narrow.clone()], 1), Ok(()));
         for _ in 0..tries {
             let refused = buckets.take_at(&[wide.clone(), narrow.clone()], 1);
-            prop_assert!(matches!(refused, Err((1, _))));
+            prop_assert!(matches!(refused, Err(NoToken::Empty(1, _))));
         }
         let wide = [wide];
         prop_assert_eq!(buckets.take_at(&wide, 1), Ok(()));

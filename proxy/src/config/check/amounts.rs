@@ -110,6 +110,20 @@ pub(super) fn time(value: &Time, path: &[&str], review: &mut Review<'_>) {
     bounded(value, path, review);
 }
 
+/// A duration that must not be zero, nor longer than that.
+pub(super) fn within(
+    value: &Time,
+    (longest, written): (Duration, &str),
+    path: &[&str],
+    review: &mut Review<'_>,
+) {
+    if value.as_ref().is_some_and(|value| value.0 > longest) {
+        refuse(path, &format!("at most `{written}`"), review);
+    } else {
+        time(value, path, review);
+    }
+}
+
 /// The time of a whole call.
 fn call(value: &Time, path: &[&str], review: &mut Review<'_>) {
     if value.as_ref().is_some_and(|value| value.0 > LONGEST_CALL) {

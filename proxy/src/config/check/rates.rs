@@ -3,6 +3,8 @@
 //! In: `limits.rates`, targets and servers. Out: mistakes: a name that nothing has, a rule that no call
 //! meets. It never counts a call.
 
+use std::time::Duration;
+
 use crate::config::choice::RatePer;
 use crate::config::code;
 use crate::config::file::{File, RateRule};
@@ -11,8 +13,12 @@ use crate::config::review::Review;
 
 use super::amounts;
 
+/// Longest that a call may wait to learn whether it is one too many.
+const LONGEST_ASKED: Duration = Duration::from_secs(1);
+
 pub(super) fn check(file: &File, review: &mut Review<'_>) {
     loops(file, review);
+    shared(file, review);
     for (n, rule) in file.limits.rates.iter().enumerate() {
         let n = n.to_string();
         let path = ["limits", "rates", &n];
@@ -23,6 +29,44 @@ pub(super) fn check(file: &File, review: &mut Review<'_>) {
             let mistake = Mistake::new(code::NO_EFFECT, at, "`per: server` has no effect");
             review.add(mistake.label("there are no `servers`").help("write `per: gateway`"));
         }
+    }
+}
+
+/// Buckets that gateways share are in somebody's hands: of whoever reaches Redis.
+fn shared(file: &File, review: &mut Review<'_>) {
+    let Some(shared) = &file.limits.shared else { return };
+    let path = ["limits", "shared"];
+    if file.limits.rates.is_empty() {
+        let at = review.key_at(&path);
+        let mistake = Mistake::new(code::NO_EFFECT, at, "`shared` has no effect without `rates`");
+        review.add(mistake.label("nothing is counted").help("write `rates`, or remove `shared`"));
+    }
+    amounts::within(
+        &shared.timeout,
+        (LONGEST_ASKED, "1s"),
+        &["limits", "shared", "timeout"],
+        review,
+    );
+    let Some(redis) = &shared.redis else { return };
+    let within = |key| ["limits", "shared", "redis", key];
+    if redis.password.is_some() && redis.url.as_ref().is_some_and(|url| url.0.is_exposed()) {
+        let at = review.at(&within("url"));
+        let mistake =
+            Mistake::new(code::INSECURE_URL, at, "the password would be sent without TLS");
+        let mistake = mistake.label("readable by anyone on the way");
+        review.add(mistake.help("use `rediss://`, or remove `password`"));
+    }
+    if redis.user.is_some() && redis.password.is_none() {
+        let at = review.key_at(&within("user"));
+        let mistake = Mistake::new(code::NO_EFFECT, at, "`user` has no effect without `password`");
+        review.add(mistake.help("write `password: env:NAME`, or remove `user`"));
+    }
+    let plain = |c: char| c.is_ascii_graphic() && !matches!(c, '{' | '}');
+    if redis.prefix.as_ref().is_some_and(|prefix| !prefix.chars().all(plain)) {
+        let at = review.at(&within("prefix"));
+        let mistake = Mistake::new(code::MALFORMED, at, "`prefix` is not one word");
+        let help = "write for example `toolgate`; braces mark what lies together in a cluster";
+        review.add(mistake.help(help));
     }
 }
 

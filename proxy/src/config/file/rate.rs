@@ -1,4 +1,4 @@
-//! A rule of `limits.rates` as written.
+//! How often callers may call, as written: `rates`, `shared` and `loops` of `limits`.
 //!
 //! In: the tree after the schema walk. Out: the same keys, typed. It holds no
 //! defaults but those spelt in the comments.
@@ -8,7 +8,9 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::config::choice::RatePer;
+use crate::config::choice::{OnFailure, RatePer};
+use crate::config::redis::RedisUrl;
+use crate::config::reference::SecretRef;
 use crate::config::text::Text;
 
 /// How often callers may call.
@@ -30,6 +32,36 @@ pub(crate) struct RateRule {
     pub(crate) target: Option<String>,
     /// Only calls of this tool, by full name `target___tool`.
     pub(crate) tool: Option<String>,
+}
+
+/// Where buckets are that gateways share.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schemars(title = "`limits.shared`", extend("required" = ["redis"]))]
+pub(crate) struct SharedRates {
+    /// In a Redis or a Valkey.
+    pub(crate) redis: Option<Redis>,
+    /// How long a call waits for its answer, at most `1s`. Default `50ms`.
+    pub(crate) timeout: Option<Text<Duration>>,
+    /// What becomes of calls when it does not answer. Default `local`.
+    pub(crate) on_failure: Option<OnFailure>,
+}
+
+/// A Redis (5 or later) or a Valkey: one, or a primary with replicas behind one name.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schemars(title = "`redis` of `limits.shared`", extend("required" = ["url"]))]
+pub(crate) struct Redis {
+    /// Where it is: `rediss://HOST:PORT/DATABASE`, or `redis://` without TLS.
+    pub(crate) url: Option<Text<RedisUrl>>,
+    /// Who the gateway is there. Absent: the default user.
+    #[schemars(length(min = 1, max = 128))]
+    pub(crate) user: Option<String>,
+    /// Its password. Absent: none.
+    pub(crate) password: Option<Text<SecretRef>>,
+    /// What the names of all keys begin with, the same for all gateways that share. Default `toolgate`.
+    #[schemars(length(min = 1, max = 64))]
+    pub(crate) prefix: Option<String>,
 }
 
 /// When a caller is taken to go round in circles: it calls a tool with the same arguments, and the answer is the same, again and again.

@@ -1,6 +1,6 @@
 //! Rates: defaults in.
 //!
-//! In: a rule of `limits.rates` as written. Out: the same with every default. It never counts a call.
+//! In: `rates`, `shared` and `loops` of `limits` as written. Out: the same with every default. It never counts a call.
 
 use std::time::Duration;
 
@@ -8,11 +8,37 @@ use toolgate_guard::LoopRule;
 use toolgate_telemetry::RateScope;
 
 use crate::config::choice::RatePer;
+use crate::config::file;
 use crate::config::file::{LoopLimit, RateRule};
-use crate::config::resolved::Rate;
+use crate::config::resolved::{Rate, SharedRates};
+
+use super::{Resolver, time};
 
 /// For how long answers that were the same count.
 const FORGET_AFTER: Duration = Duration::from_secs(300);
+
+/// How long a call waits for buckets that gateways share.
+const ASKED: Duration = Duration::from_millis(50);
+
+impl Resolver<'_, '_> {
+    pub(super) fn shared(&mut self, written: Option<&file::SharedRates>) -> Option<SharedRates> {
+        let written = written?;
+        let redis = written.redis.as_ref()?;
+        let url = &redis.url.as_ref()?.0;
+        let path = ["limits", "shared", "redis", "password"];
+        Some(SharedRates {
+            host: url.host.clone(),
+            port: url.port,
+            database: url.database,
+            tls: url.tls,
+            user: redis.user.clone(),
+            password: redis.password.as_ref().and_then(|secret| self.secret(&secret.0, &path)),
+            prefix: redis.prefix.clone().unwrap_or_else(|| "toolgate".to_owned()),
+            timeout: time(&written.timeout, ASKED),
+            on_failure: written.on_failure.unwrap_or_default(),
+        })
+    }
+}
 
 pub(super) fn rate(written: &RateRule) -> Option<Rate> {
     let calls = written.calls?;

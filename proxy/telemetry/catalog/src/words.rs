@@ -61,6 +61,10 @@ mod door;
 
 pub use door::{CertificateOf, ConnectionRejected, TlsEnd};
 
+mod limits;
+
+pub use limits::{LoopEnd, RateScope, Shed, StoreTake};
+
 words! {
     /// Which side of the gateway.
     Direction {
@@ -94,48 +98,6 @@ words! {
         MaxAge = "max_age",
         /// The gateway is stopping.
         Shutdown = "shutdown",
-    }
-}
-
-words! {
-    /// Whose limit a call met.
-    Shed {
-        /// The limit of the whole gateway.
-        Gateway = "gateway",
-        /// The limit of one target.
-        Target = "target",
-        /// The limit of one tool.
-        Tool = "tool",
-        /// The limit of what callers may be told of without asking.
-        Subscription = "subscription",
-    }
-}
-
-words! {
-    /// What became of calls that were like others before.
-    LoopEnd {
-        /// They waited.
-        Slowed = "slowed",
-        /// They were refused.
-        Stopped = "stopped",
-        /// There were too many to remember.
-        Forgotten = "forgotten",
-    }
-}
-
-words! {
-    /// What has a bucket of its own.
-    RateScope {
-        /// Each caller.
-        Principal = "principal",
-        /// Each tool.
-        Tool = "tool",
-        /// Each target.
-        Target = "target",
-        /// Each server.
-        Server = "server",
-        /// The whole gateway.
-        Gateway = "gateway",
     }
 }
 

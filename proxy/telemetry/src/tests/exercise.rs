@@ -11,7 +11,7 @@ use crate::{
     AuthResult, CacheEvent, CallRecord, CertificateOf, Circuit, ConnectPhase, ConnectionRejected,
     ContractAction, ContractChange, Direction, ListCause, OtlpConfig, Protocol, QuestionEnd,
     RefreshCause, RefreshOutcome, Restart, RulesAsked, SchemaChange, SessionEvent, Shed, SpansTo,
-    StreamEnd, Suppressed, TargetMetrics, Telemetry, TlsEnd, TraceConfig,
+    StoreTake, StreamEnd, Suppressed, TargetMetrics, Telemetry, TlsEnd, TraceConfig,
 };
 
 const MS: Duration = Duration::from_millis(1);
@@ -99,6 +99,10 @@ pub(crate) fn everything(telemetry: &Telemetry) {
     auth(telemetry);
     target(&telemetry.target("alpha"));
     telemetry.rule_refreshes().asked(RulesAsked::Ok);
+    let store = telemetry.rate_store();
+    store.up(true);
+    store.not_asked(StoreTake::Crowded);
+    store.asked(StoreTake::Taken, MS);
     assert!(telemetry.exporter().unwrap().is_some());
     telemetry.flush();
 }

@@ -2,7 +2,7 @@
 //!
 //! Enters: nothing. Leaves: constants. Never: a value.
 
-use crate::words::{Circuit, RetryResult, Suppressed, TimeoutPhase};
+use crate::words::{Circuit, RetryResult, StoreTake, Suppressed, TimeoutPhase};
 use crate::{Key, Label, Metric, Unit, buckets};
 
 families! {
@@ -90,4 +90,26 @@ families! {
         "Calls that are at the target.",
     )
     .by(&[Label::TARGET]);
+
+    /// Tokens out of buckets that gateways share.
+    STORE_TAKES = Metric::counter(
+        "toolgate_rate_store_takes_total",
+        "Calls whose rate buckets are in the store that gateways share, by what came of asking it. All but `taken` and `empty` were decided by `limits.shared.on_failure`.",
+    )
+    .by(&[Label::of(Key::Outcome, StoreTake::TEXTS)]);
+
+    /// How long the store takes.
+    STORE_DURATION = Metric::histogram(
+        "toolgate_rate_store_duration_seconds",
+        Unit::Seconds,
+        buckets::CONNECTION,
+        "How long calls waited for the store of shared rate buckets, at most its timeout.",
+    );
+
+    /// Whether the store can be asked.
+    STORE_UP = Metric::gauge(
+        "toolgate_rate_store_up",
+        Unit::One,
+        "1 while the store of shared rate buckets can be asked, 0 while calls go by `limits.shared.on_failure`.",
+    );
 }
