@@ -4,6 +4,7 @@
 //! what must be kept alive for them. Never: reads a file or the environment.
 
 pub(crate) mod cloudwatch;
+mod credentials;
 pub(crate) mod pins;
 mod servers;
 mod target;
@@ -27,12 +28,14 @@ use toolgate_telemetry::{
     AccessLogTo, OtlpConfig, Protocol, SpansTo, Telemetry, TraceConfig, Word as _,
 };
 
+pub(crate) use credentials::Showing;
 pub(crate) use servers::views;
 pub use target::{Backend, Far};
 
 use crate::cloud::Cloud;
 use crate::config::{self, Config};
 use crate::facts::Facts;
+use crate::secrets::Keeper;
 use crate::stack::Parts;
 
 /// How long the body of a request may take to arrive.
@@ -57,6 +60,8 @@ pub struct Assembly {
     pub backends: Vec<Backend>,
     /// What the gateway knows of itself.
     pub facts: Arc<Facts>,
+    /// Who looks for new secrets.
+    pub secrets: Vec<Arc<Keeper>>,
 }
 
 /// Whom the gateway is put together for.
@@ -149,17 +154,18 @@ fn traces(traces: &config::Traces, cloud: &Cloud) -> std::io::Result<TraceConfig
 pub fn assemble(
     config: &Config,
     callers: &Callers,
-    telemetry: &Arc<Telemetry>,
+    (telemetry, cloud): (&Arc<Telemetry>, &Cloud),
     inherited: Vec<(String, String)>,
 ) -> anyhow::Result<Assembly> {
     let facts = Facts::new(inherited);
-    let fetcher = Arc::new(Fetcher::new(Ground::new(config.fetch_allow.iter().cloned())));
+    let fetcher = fetcher(config);
     let auth = authenticator(config, callers, telemetry, &fetcher)?;
     let policy = Arc::new(policy(config, callers, telemetry));
     let watches: Arc<Watches> = Arc::default();
+    let mut showing = Showing::new(cloud, &fetcher, telemetry);
     let mut backends = Vec::with_capacity(config.targets.len());
     for target in &config.targets {
-        backends.push(Backend::new(target, telemetry, &facts, &watches)?);
+        backends.push(Backend::new(target, telemetry, &facts, &watches, &mut showing)?);
     }
     let specs = backends.iter().map(|backend| backend.spec.clone()).collect();
     let views = views(config);
@@ -211,7 +217,12 @@ pub fn assemble(
         router,
         lifecycle: Arc::default(),
     };
-    Ok(Assembly { parts, backends, facts })
+    Ok(Assembly { parts, backends, facts, secrets: showing.keepers() })
+}
+
+/// Asks only whom the configuration lets it.
+pub(crate) fn fetcher(config: &Config) -> Arc<Fetcher> {
+    Arc::new(Fetcher::new(Ground::new(config.fetch_allow.iter().cloned())))
 }
 
 /// Each rule goes by what it says: gateways with the same rules mean the same buckets.
@@ -268,9 +279,18 @@ pub(crate) fn authenticator(
         claims: config.policy.as_ref().map(|policy| policy.claims.clone()).unwrap_or_default(),
         token_bytes: config.limits.token_bytes,
         cached_tokens: config.limits.cached_tokens,
+        hands_on: config.targets.iter().any(exchanges),
         fetcher: Arc::clone(fetcher),
     };
     Ok(Authenticator::new(auth, Arc::clone(telemetry))?)
+}
+
+/// Whether a target is called by what its callers' tokens were exchanged for.
+fn exchanges(target: &config::Target) -> bool {
+    matches!(
+        &target.kind,
+        config::TargetKind::Mcp { credentials: Some(config::TargetCredentials::Exchange(_)), .. }
+    )
 }
 
 fn api_keys(keys: &config::Keys) -> ApiKeys {

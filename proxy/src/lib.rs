@@ -16,6 +16,7 @@ pub mod facts;
 pub mod keys;
 pub mod pins;
 pub mod run;
+pub mod secrets;
 
 pub mod stdio;
 

@@ -4,13 +4,14 @@
 //! and every secret fetched. It never holds a value that still needs checking.
 
 mod audit;
+mod credentials;
 mod policy;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use http::{HeaderName, Uri};
+use http::Uri;
 use toolgate_admit::authn::ClaimRules;
 use toolgate_guard::LoopRule;
 use toolgate_mcp::Sieve;
@@ -18,6 +19,7 @@ use toolgate_mcp::contract::Actions;
 use toolgate_telemetry::RateScope;
 
 pub use self::audit::{Audit, AuditCopy, Durable};
+pub use self::credentials::{Credentials, OAuthClient, TargetCredentials, TokenEndpoint};
 pub use self::policy::Policies;
 use super::choice::{
     Algorithm, CloudDimension, CloudMode, Era, LogLevel, OtlpProtocol, Prefix, Profile,
@@ -73,6 +75,8 @@ pub struct Config {
     pub cloudwatch: Option<CloudWatch>,
     /// Where AWS is, for what is sent there.
     pub aws: Aws,
+    /// How often secrets in AWS are read again.
+    pub secrets_every: Duration,
     /// How the gateway stops.
     pub shutdown: Shutdown,
 }
@@ -222,7 +226,7 @@ pub enum TargetKind {
         /// Which era of MCP it speaks.
         era: Era,
         /// What the gateway shows it.
-        credentials: Option<Credentials>,
+        credentials: Option<TargetCredentials>,
     },
     /// An MCP server run as a child process.
     Stdio {
@@ -263,17 +267,6 @@ pub enum Tools {
         /// What it is shown.
         credentials: Option<Credentials>,
     },
-}
-
-/// What the gateway shows a target.
-#[derive(Debug, Clone)]
-pub struct Credentials {
-    /// Header that carries it.
-    pub header: HeaderName,
-    /// Word before the secret and one space; `None` for the secret alone.
-    pub scheme: Option<String>,
-    /// The secret; with the scheme it is a valid header value.
-    pub secret: Secret,
 }
 
 /// The value of a child's environment variable.

@@ -9,7 +9,7 @@ mod wrong;
 use std::io;
 use std::path::Path;
 
-use super::{Config, Outside, Report, load};
+use super::{Config, Outside, RemoteSecret, Report, load};
 
 /// The environment of every test here.
 fn env(name: &str) -> Option<String> {
@@ -65,6 +65,10 @@ fn outside() -> Outside<'static> {
     Outside {
         env: &env,
         read: &read,
+        remote: &|_, secret| match secret {
+            RemoteSecret::Ssm(name) if name == "/toolgate/token" => Ok("from-ssm".to_owned()),
+            _ => Err("is not there (ParameterNotFound)".to_owned()),
+        },
         is_folder: &|folder| !folder.ends_with("missing"),
         folder: Path::new("/etc/toolgate"),
         files_may_lack: false,

@@ -35,14 +35,14 @@ pub use cloud::{
 pub use diagnostics::{flush_diagnostics, init_tracing, spawn, tell};
 pub use gateway::{ActiveConnection, ActiveRequest, ActiveStream, GatewayMetrics, ParkedCall};
 pub use recorder::{Recorder, dump_on_panic};
-pub use target::{InUse, TargetMetrics};
+pub use target::{CredentialMetrics, InUse, TargetMetrics};
 pub use telemetry::{AccessLogTo, Config, Telemetry};
 pub use toolgate_telemetry_catalog as catalog;
 pub use toolgate_telemetry_catalog::{
     AuditLoss, AuthResult, CacheEvent, Circuit, ConnectPhase, ConnectionRejected, ContractAction,
     ContractChange, Direction, Export, ListCause, LoopEnd, QuestionEnd, RateScope, RefreshCause,
-    RefreshOutcome, Restart, RulesAsked, SampleSource, SchemaChange, SessionEvent, Shed, StreamEnd,
-    Suppressed, Word,
+    RefreshOutcome, Restart, RulesAsked, SampleSource, SchemaChange, SecretRead, SecretSource,
+    SessionEvent, Shed, StreamEnd, Suppressed, TokenFetch, Word,
 };
 pub use trace::{
     Again, Beginning, Boxed, Decided, OtlpConfig, Packed, Parcel, Protocol, Refreshes, Sampler,

@@ -27,7 +27,7 @@ fn the_minimal_example_has_one_issuer_and_one_target() {
     let [target] = config.targets.as_slice() else { panic!("{config:?}") };
     let TargetKind::Mcp { url, era, credentials } = &target.kind else { panic!("{target:?}") };
     assert_eq!((url.to_string().as_str(), *era), ("https://mcp.example.com/mcp", Era::Auto));
-    let credentials = credentials.as_ref().unwrap();
+    let credentials = credentials.clone().unwrap().in_header().unwrap();
     assert_eq!(credentials.header, "authorization");
     assert_eq!(credentials.scheme.as_deref(), Some("Bearer"));
     assert_eq!(credentials.secret.expose(), "ghp_from_the_environment");

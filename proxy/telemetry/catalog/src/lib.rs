@@ -32,7 +32,8 @@ pub use words::{
     ConnectionRejected, ContractAction, ContractChange, Decision, Delivery, Direction, Export,
     Flow, Health, Kept, ListCause, LoopEnd, OverheadPhase, PoolState, QuestionEnd, RateScope,
     Refresh, RefreshCause, RefreshOutcome, Restart, RetryResult, RulesAsked, SampleSource, Sampled,
-    SchemaChange, SessionEvent, Shed, StreamEnd, Suppressed, TimeoutPhase, Verdict, Word,
+    SchemaChange, SecretRead, SecretSource, SessionEvent, Shed, StreamEnd, Suppressed,
+    TimeoutPhase, TokenFetch, Verdict, Word,
 };
 
 #[cfg(test)]

@@ -57,6 +57,10 @@ mod contract;
 
 pub use contract::{ContractAction, ContractChange};
 
+mod credentials;
+
+pub use credentials::{SecretRead, SecretSource, TokenFetch};
+
 words! {
     /// Why a connection was not taken.
     ConnectionRejected {

@@ -10,8 +10,8 @@ use toolgate_call::{
 use crate::{
     AuthResult, CacheEvent, CallRecord, Circuit, ConnectPhase, ConnectionRejected, ContractAction,
     ContractChange, Direction, ListCause, OtlpConfig, Protocol, QuestionEnd, RefreshCause,
-    RefreshOutcome, Restart, RulesAsked, SchemaChange, SessionEvent, Shed, SpansTo, StreamEnd,
-    Suppressed, TargetMetrics, Telemetry, TraceConfig,
+    RefreshOutcome, Restart, RulesAsked, SchemaChange, SecretRead, SecretSource, SessionEvent,
+    Shed, SpansTo, StreamEnd, Suppressed, TargetMetrics, Telemetry, TokenFetch, TraceConfig,
 };
 
 const MS: Duration = Duration::from_millis(1);
@@ -116,6 +116,7 @@ fn gateway(telemetry: &Telemetry) {
     gateway.bucket_evicted();
     gateway.pins_reloaded(true);
     gateway.keys_reloaded(true);
+    gateway.secret_read(SecretSource::File, SecretRead::Rotated);
     gateway.session(SessionEvent::Created);
     gateway.question(AskKind::Form, QuestionEnd::Answered);
     drop(gateway.parked());
@@ -165,4 +166,9 @@ fn target(target: &TargetMetrics) {
     target.process_restarted(Restart::Hang);
     target.reestablished();
     target.tool_left_out();
+    target.credentials().fetched(TokenFetch::Refused);
+    target.credentials().held_until(1.9e9);
+    target.credentials().cached(2);
+    target.credentials().refused();
+    target.credentials().evicted();
 }
