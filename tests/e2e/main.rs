@@ -23,6 +23,8 @@ mod cloudwatch;
 #[cfg(test)]
 mod conformance;
 #[cfg(test)]
+mod credentials;
+#[cfg(test)]
 mod drain;
 #[cfg(test)]
 mod eras;

@@ -62,8 +62,8 @@ impl SubjectToken {
         Self(Arc::new(Secret::new(token)))
     }
 
-    /// The token itself, for the token endpoint of a target. The architecture test knows of the one
-    /// place that may call this.
+    /// The token itself, for the token endpoint of a target. The architecture tests know who
+    /// may call this.
     #[must_use]
     pub fn open_for_exchange(&self) -> &str {
         self.0.expose()

@@ -16,7 +16,9 @@ fn env(name: &str) -> Option<String> {
     let value = match name {
         "COGNITO_POOL" => "us-east-1_AbCdEfGhI",
         "COGNITO_CLIENT" => "1h57kf5cpq17m0eml12example",
-        "GH_TOKEN" | "GITHUB_TOKEN" | "OTLP_KEY" | "BRAVE_KEY" => "ghp_from_the_environment",
+        "GH_TOKEN" | "GITHUB_TOKEN" | "OTLP_KEY" | "BRAVE_KEY" | "MAIL_CLIENT_SECRET" => {
+            "ghp_from_the_environment"
+        }
         "SESSION_KEY" | "KEY_PEPPER" => "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=",
         "SHORT_KEY" => "too short",
         "BLANK" => "\n",
@@ -66,7 +68,9 @@ fn outside() -> Outside<'static> {
         env: &env,
         read: &read,
         remote: &|_, secret| match secret {
-            RemoteSecret::Ssm(name) if name == "/toolgate/token" => Ok("from-ssm".to_owned()),
+            RemoteSecret::SecretsManager { id, key: Some(_) } if id == "toolgate/orders" => {
+                Ok("from-aws".to_owned())
+            }
             _ => Err("is not there (ParameterNotFound)".to_owned()),
         },
         is_folder: &|folder| !folder.ends_with("missing"),

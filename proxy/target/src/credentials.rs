@@ -9,6 +9,7 @@ mod caller;
 mod client;
 mod endpoint;
 mod form;
+mod outage;
 mod place;
 mod secret;
 mod slot;

@@ -94,6 +94,6 @@ pub(crate) struct SigV4 {
 #[serde(deny_unknown_fields, default)]
 #[schemars(title = "`secrets`")]
 pub(crate) struct Secrets {
-    /// How often those in AWS that targets are shown are read again; a file is as soon as it changes. At least `10s`. Default `5m`.
+    /// How often those in AWS that targets are shown are read again; a file is as soon as it changes. At least `10s`. Absent: 5m.
     pub(crate) every: Option<Text<Duration>>,
 }

@@ -63,7 +63,7 @@ fn the_full_example_resolves_to_what_it_says() {
     assert_eq!(config.resource, "https://gw.example.com/mcp");
     assert_eq!(config.sessions.key.as_ref().unwrap().expose().len(), 44);
     let names: Vec<&str> = config.targets.iter().map(|target| target.name.as_str()).collect();
-    assert_eq!(names, ["clock", "prom", "search", "github", "files"]);
+    assert_eq!(names, ["clock", "prom", "search", "github", "orders", "mail", "agents", "files"]);
     let [issue, search] = config.tools.as_slice() else { panic!("{config:?}") };
     assert_eq!((issue.target.as_str(), issue.tool.as_str()), ("github", "create_issue"));
     assert_eq!((issue.read_only, search.read_only), (Some(false), Some(true)));

@@ -1,7 +1,7 @@
 //! A token endpoint (RFC 6749 section 3.2).
 //!
 //! Enters: a grant. Leaves: a token and its life, or why there is none. Never: a token, a secret or the
-//! text of an answer in an error; a redirect followed; a wait of more than [`LIMIT`] in all.
+//! text of an answer in an error; a redirect followed; a wait of more than [`LIMIT`] for room, and as much for the answer.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -19,6 +19,7 @@ use toolgate_fetch::{Answer, Ask, Fetcher, Said};
 use toolgate_telemetry::{CredentialMetrics, TargetMetrics, TokenFetch};
 
 use super::form::{Form, encode};
+use super::outage::Outage;
 use super::place::{Place, unfetched};
 use super::secret::Vault;
 use super::sensitive;
@@ -68,6 +69,7 @@ pub struct EndpointConfig {
 pub struct Endpoint {
     config: EndpointConfig,
     found: Mutex<Option<(Uri, Said)>>,
+    outage: Outage,
     fetcher: Arc<Fetcher>,
     metrics: Arc<TargetMetrics>,
 }
@@ -110,7 +112,7 @@ impl Endpoint {
     /// Nothing is asked yet.
     #[must_use]
     pub fn new(config: EndpointConfig, fetcher: Arc<Fetcher>, metrics: Arc<TargetMetrics>) -> Self {
-        Self { config, found: Mutex::default(), fetcher, metrics }
+        Self { config, found: Mutex::default(), outage: Outage::default(), fetcher, metrics }
     }
 
     pub(super) fn metrics(&self) -> &CredentialMetrics {
@@ -125,11 +127,17 @@ impl Endpoint {
 
     /// Asks for a token. If the client is refused and its secret turns out to have changed, once more.
     pub(super) async fn ask(&self, grant: &Grant<'_>) -> Result<Granted, Failed> {
+        let entering = tokio::time::timeout(LIMIT, self.outage.enter()).await;
+        let _room = entering.unwrap_or_else(|_| {
+            let why = format!("no room for a request within {} s", LIMIT.as_secs());
+            Err(Failed { outcome: TokenFetch::Timeout, why, wait: None })
+        })?;
         let limited = tokio::time::timeout(LIMIT, self.ask_twice(grant));
         let asked = limited.await.unwrap_or_else(|_| {
             let why = format!("no token within {} s", LIMIT.as_secs());
             Err(Failed { outcome: TokenFetch::Timeout, why, wait: None })
         });
+        self.outage.note(&asked);
         let outcome = asked.as_ref().map_or_else(|failed| failed.outcome, |_| TokenFetch::Ok);
         self.metrics().fetched(outcome);
         if let Err(failed) = &asked {

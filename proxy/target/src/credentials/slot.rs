@@ -213,7 +213,7 @@ impl Held {
 
 impl Failed {
     /// For how long nobody asks again.
-    fn pause(&self, failures: u32) -> Duration {
+    pub(super) fn pause(&self, failures: u32) -> Duration {
         let least = if self.is_lasting() { REFUSED } else { PAUSES.0 };
         let grown = least.saturating_mul(1 << failures.saturating_sub(1).min(8)).min(PAUSES.1);
         self.wait.map_or(grown, |wait| wait.min(LONGEST).max(grown))

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use http::HeaderValue;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, timeout};
 use toolgate_telemetry::TokenFetch;
 
 use super::cache::Places;
@@ -16,6 +16,11 @@ use super::{Boxed, Denied};
 
 const HOUR: Duration = Duration::from_secs(3600);
 const SECOND: Duration = Duration::from_secs(1);
+
+/// Lets the clock go on.
+async fn later(time: Duration) {
+    let _passed = timeout(time, std::future::pending::<()>()).await;
+}
 
 /// An issuer of tokens that are good for a while.
 struct Issuer {
@@ -59,7 +64,7 @@ impl Issue for Issuer {
     fn issue(&self) -> Boxed<'_, Result<Granted, Failed>> {
         Box::pin(async move {
             self.asked.fetch_add(1, SeqCst);
-            sleep(self.delay).await;
+            later(self.delay).await;
             if let Some(outcome) = *self.is_down.lock().unwrap() {
                 return Err(Failed { outcome, why: "down".to_owned(), wait: None });
             }
@@ -90,7 +95,7 @@ async fn three_hours_with_tokens_of_one_hour_are_without_a_refusal_and_without_a
         let held = Slot::get(&slot, &issue).await.unwrap();
         waited += usize::from(asked.elapsed() > Duration::ZERO);
         refused += usize::from(!issuer.takes(&held.header));
-        sleep(SECOND).await;
+        later(SECOND).await;
     }
     assert_eq!((refused, waited), (0, 1), "only the first has to wait");
     // Every 55 minutes, 5 before the end.
@@ -102,12 +107,12 @@ async fn short_tokens_are_renewed_a_tenth_before_their_end() {
     let issuer = Issuer::of(100 * SECOND, Duration::ZERO);
     let (slot, issue) = ways(&issuer);
     let first = Slot::get(&slot, &issue).await;
-    sleep(89 * SECOND).await;
+    later(89 * SECOND).await;
     assert_eq!(stamp(&Slot::get(&slot, &issue).await), stamp(&first));
-    sleep(SECOND).await;
+    later(SECOND).await;
     assert_eq!(issuer.asked(), 1, "nobody has needed it, so nobody has asked");
     Slot::get(&slot, &issue).await.unwrap();
-    sleep(SECOND).await;
+    later(SECOND).await;
     assert_eq!(issuer.asked(), 2);
     assert_ne!(stamp(&Slot::get(&slot, &issue).await), stamp(&first));
 }
@@ -144,12 +149,12 @@ async fn a_dead_issuer_is_not_asked_for_every_call() {
         let denied = Slot::get(&slot, &issue).await.unwrap_err();
         let Denied::Unavailable { again: Some(again), .. } = denied else { panic!("{denied:?}") };
         assert!(again <= 30 * SECOND);
-        sleep(SECOND / 2).await;
+        later(SECOND / 2).await;
     }
     // 1, 2, 4, 8, 16 and then 30 s apart.
     assert!((10..=16).contains(&issuer.asked()), "{} requests in 5 minutes", issuer.asked());
     issuer.down(None);
-    sleep(30 * SECOND).await;
+    later(30 * SECOND).await;
     Slot::get(&slot, &issue).await.unwrap();
 }
 
@@ -167,12 +172,12 @@ async fn a_token_outlives_an_outage_of_its_issuer_until_it_ends() {
     let issuer = Issuer::of(HOUR, Duration::ZERO);
     let (slot, issue) = ways(&issuer);
     Slot::get(&slot, &issue).await.unwrap();
-    sleep(50 * 60 * SECOND).await;
+    later(50 * 60 * SECOND).await;
     issuer.down(TokenFetch::Failed);
     let mut served = Duration::ZERO;
     while let Ok(held) = Slot::get(&slot, &issue).await {
         assert!(issuer.takes(&held.header));
-        sleep(SECOND).await;
+        later(SECOND).await;
         served += SECOND;
     }
     assert_eq!(served, 595 * SECOND, "to 5 s before its end");
@@ -192,7 +197,7 @@ async fn a_refused_token_is_replaced_once_and_not_at_each_refusal() {
     // A target that takes none makes nobody hammer the issuer.
     assert!(!slot.force(second));
     assert_eq!(stamp(&Slot::get(&slot, &issue).await), second);
-    sleep(10 * SECOND).await;
+    later(10 * SECOND).await;
     assert!(slot.force(second));
 }
 
@@ -211,6 +216,6 @@ async fn places_of_callers_are_bounded_and_what_is_over_goes_first() {
     Slot::get(&slot, &issue).await.unwrap();
     assert_eq!((new.unwrap().held, new.unwrap().evicted), (2, true));
     assert!(places.of(&[2; 32]).1.is_some(), "it was used longest ago");
-    sleep(200 * SECOND).await;
+    later(200 * SECOND).await;
     assert!(!places.of(&[4; 32]).1.unwrap().evicted, "those that are over are no loss");
 }
