@@ -69,7 +69,7 @@ fn the_full_example_resolves_to_what_it_says() {
     assert_eq!((issue.read_only, search.read_only), (Some(false), Some(true)));
     assert_eq!((issue.timeout.as_secs(), search.timeout.as_secs()), (20, 60));
     assert_eq!((issue.concurrency, search.concurrency), (Some(5), None));
-    let TargetKind::Stdio { env, .. } = &config.targets[4].kind else { panic!("{config:?}") };
+    let TargetKind::Stdio { env, .. } = &config.targets[7].kind else { panic!("{config:?}") };
     let [(_, EnvValue::Plain(plain)), (_, EnvValue::Secret(secret))] = env.as_slice() else {
         panic!("{env:?}")
     };
