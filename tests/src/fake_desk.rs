@@ -131,7 +131,6 @@ impl FakeDesk {
     }
 
     /// Whether a request shows one of its tokens that is good.
-    #[must_use]
     pub fn takes(&self) -> impl Fn(&Parts, &[u8]) -> bool + Send + Sync + 'static {
         let state = Arc::clone(&self.state);
         move |head, _| {

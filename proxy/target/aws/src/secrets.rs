@@ -107,7 +107,10 @@ fn problem<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> String {
             format!("did not come within {} s", PATIENCE.as_secs())
         }
         // The SDK may grow further kinds; they are failures of the way there.
-        _ => "cannot be had: AWS is not reached, or there are no AWS credentials".to_owned(),
+        SdkError::ConstructionFailure(_)
+        | SdkError::DispatchFailure(_)
+        | SdkError::ResponseError(_)
+        | _ => "cannot be had: AWS is not reached, or there are no AWS credentials".to_owned(),
     }
 }
 
