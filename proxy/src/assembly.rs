@@ -173,12 +173,7 @@ pub fn assemble(
     let registry = Registry::new(specs, rules(config), views, watches, Arc::clone(telemetry));
     registry.hold_to(&pins::contracts(config.pins.as_ref(), None));
     facts.know(&registry, &backends);
-    let shown = Arc::downgrade(&facts);
-    telemetry.at_scrape(move || {
-        if let Some(facts) = shown.upgrade() {
-            facts.show();
-        }
-    });
+    show_at_scrape(&facts, telemetry);
     let sessions = sessions(config)?;
     let identity = McpConfig {
         name: "toolgate".to_owned(),
@@ -218,6 +213,15 @@ pub fn assemble(
         lifecycle: Arc::default(),
     };
     Ok(Assembly { parts, backends, facts, secrets: showing.keepers() })
+}
+
+fn show_at_scrape(facts: &Arc<Facts>, telemetry: &Telemetry) {
+    let shown = Arc::downgrade(facts);
+    telemetry.at_scrape(move || {
+        if let Some(facts) = shown.upgrade() {
+            facts.show();
+        }
+    });
 }
 
 /// Asks only whom the configuration lets it.
