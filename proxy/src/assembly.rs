@@ -4,6 +4,7 @@
 //! what must be kept alive for them. Never: reads a file or the environment.
 
 pub(crate) mod cloudwatch;
+mod credentials;
 pub(crate) mod pins;
 mod rates;
 mod servers;
@@ -25,6 +26,7 @@ use toolgate_mcp::{
 use toolgate_telemetry::audit::{AuditConfig, Fsync, Rotation};
 use toolgate_telemetry::{AccessLogTo, OtlpConfig, Protocol, SpansTo, Telemetry, TraceConfig};
 
+pub(crate) use credentials::Showing;
 pub(crate) use servers::views;
 pub use target::{Backend, Far};
 
@@ -32,6 +34,7 @@ use crate::buckets::SharedBuckets;
 use crate::cloud::Cloud;
 use crate::config::{self, Config};
 use crate::facts::Facts;
+use crate::secrets::Keeper;
 use crate::stack::Parts;
 
 /// How long the body of a request may take to arrive.
@@ -56,6 +59,8 @@ pub struct Assembly {
     pub facts: Arc<Facts>,
     /// The rate buckets that it shares with others, if it does; they are to be kept.
     pub shared: Option<SharedBuckets>,
+    /// Who looks for new secrets.
+    pub secrets: Vec<Arc<Keeper>>,
 }
 
 /// Whom the gateway is put together for.
@@ -148,17 +153,18 @@ fn traces(traces: &config::Traces, cloud: &Cloud) -> std::io::Result<TraceConfig
 pub fn assemble(
     config: &Config,
     callers: &Callers,
-    telemetry: &Arc<Telemetry>,
+    (telemetry, cloud): (&Arc<Telemetry>, &Cloud),
     inherited: Vec<(String, String)>,
 ) -> anyhow::Result<Assembly> {
     let facts = Facts::new(inherited);
-    let fetcher = Arc::new(Fetcher::new(Ground::new(config.fetch_allow.iter().cloned())));
+    let fetcher = fetcher(config);
     let auth = authenticator(config, callers, telemetry, &fetcher)?;
     let policy = Arc::new(policy(config, callers, telemetry));
     let watches: Arc<Watches> = Arc::default();
+    let mut showing = Showing::new(cloud, &fetcher, telemetry);
     let mut backends = Vec::with_capacity(config.targets.len());
     for target in &config.targets {
-        backends.push(Backend::new(target, telemetry, &facts, &watches)?);
+        backends.push(Backend::new(target, telemetry, &facts, &watches, &mut showing)?);
     }
     let specs = backends.iter().map(|backend| backend.spec.clone()).collect();
     let views = views(config);
@@ -166,12 +172,7 @@ pub fn assemble(
     let registry = Registry::new(specs, rules(config), views, watches, Arc::clone(telemetry));
     registry.hold_to(&pins::contracts(config.pins.as_ref(), None));
     facts.know(&registry, &backends);
-    let shown = Arc::downgrade(&facts);
-    telemetry.at_scrape(move || {
-        if let Some(facts) = shown.upgrade() {
-            facts.show();
-        }
-    });
+    show_at_scrape(&facts, telemetry);
     let identity = McpConfig {
         name: "toolgate".to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -210,7 +211,21 @@ pub fn assemble(
         router,
         lifecycle: Arc::default(),
     };
-    Ok(Assembly { parts, backends, facts, shared })
+    Ok(Assembly { parts, backends, facts, shared, secrets: showing.keepers() })
+}
+
+fn show_at_scrape(facts: &Arc<Facts>, telemetry: &Telemetry) {
+    let shown = Arc::downgrade(facts);
+    telemetry.at_scrape(move || {
+        if let Some(facts) = shown.upgrade() {
+            facts.show();
+        }
+    });
+}
+
+/// Asks only whom the configuration lets it.
+pub(crate) fn fetcher(config: &Config) -> Arc<Fetcher> {
+    Arc::new(Fetcher::new(Ground::new(config.fetch_allow.iter().cloned())))
 }
 
 /// The origin that clients see. A port of 0 was given by the system.
@@ -251,9 +266,18 @@ pub(crate) fn authenticator(
         claims: config.policy.as_ref().map(|policy| policy.claims.clone()).unwrap_or_default(),
         token_bytes: config.limits.token_bytes,
         cached_tokens: config.limits.cached_tokens,
+        hands_on: config.targets.iter().any(exchanges),
         fetcher: Arc::clone(fetcher),
     };
     Ok(Authenticator::new(auth, Arc::clone(telemetry))?)
+}
+
+/// Whether a target is called by what its callers' tokens were exchanged for.
+fn exchanges(target: &config::Target) -> bool {
+    matches!(
+        &target.kind,
+        config::TargetKind::Mcp { credentials: Some(config::TargetCredentials::Exchange(_)), .. }
+    )
 }
 
 fn api_keys(keys: &config::Keys) -> ApiKeys {

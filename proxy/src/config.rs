@@ -34,19 +34,22 @@ mod units;
 mod words;
 
 pub use self::choice::{
-    Algorithm, Builtin, CloudDimension, CloudMode, Era, LogLevel, OnFailure, OtlpProtocol,
-    PinAction, Prefix, Profile, SearchEngine, XrayMode,
+    Algorithm, Builtin, ClientAuth, CloudDimension, CloudMode, Era, LogLevel, OnFailure,
+    OtlpProtocol, PinAction, Prefix, Profile, SearchEngine, XrayMode,
 };
 pub use self::keys::{KeyEntry, KeyFile};
 pub use self::pins::{BadPins, PinFile};
+pub use self::reference::{RemoteSecret, SecretRef};
 pub use self::report::{Mistake, Position, Report};
 pub use self::resolved::{
     Audit, AuditCopy, Auth, Aws, Breaker, CloudWatch, Config, Credentials, Durable, EnvValue,
-    Issuer, Keys, Limits, Log, Otlp, Own, Pins, Policies, Rate, Retry, Server, Sessions,
-    SharedRates, Shutdown, Target, TargetKind, Tls, TlsFiles, Tool, Tools, Traces, Xray,
+    Issuer, Keys, Limits, Log, OAuthClient, Otlp, Own, Pins, Policies, Rate, Retry, Server,
+    Sessions, SharedRates, Shutdown, Target, TargetCredentials, TargetKind, Tls, TlsFiles,
+    TokenEndpoint, Tool, Tools, Traces, Xray,
 };
 pub use self::schema::schema;
 pub use self::secret::Secret;
+pub(crate) use self::secret::usable;
 pub use self::words::{AccessLog, EmfFile};
 
 pub(crate) use self::check::amounts::LONGEST_CALL;

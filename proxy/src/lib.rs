@@ -18,6 +18,7 @@ pub mod keys;
 mod mark;
 pub mod pins;
 pub mod run;
+pub mod secrets;
 pub mod tls;
 
 pub mod stdio;

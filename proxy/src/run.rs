@@ -113,13 +113,17 @@ impl Gateway {
         let admin = given.admin.as_ref().map(TcpListener::local_addr).transpose()?;
         let cloud = Cloud::find(config).await?;
         let telemetry = assembly::telemetry(config, &cloud).context("a log cannot be opened")?;
-        let Assembly { parts, backends, facts, shared } =
-            assembly::assemble(config, &callers, &telemetry, given.inherited)?;
+        let known = (&telemetry, &cloud);
+        let Assembly { parts, backends, facts, shared, secrets } =
+            assembly::assemble(config, &callers, known, given.inherited)?;
         let exporter = telemetry.exporter().map_err(anyhow::Error::msg)?;
         let exporting = exporter.map(|task| toolgate_telemetry::spawn("export", task));
         let (cloudwatch, publishing) = publish(config, &cloud, &telemetry)?.unzip();
         let copying = copy(config, &cloud, &telemetry)?;
         let mut background = background(&parts, &backends);
+        for keeper in secrets {
+            background.spawn(keeper.watch(config.secrets_every));
+        }
         cloud.start(&telemetry, &mut background);
         if let Some(shared) = shared {
             background.spawn(shared.keep());

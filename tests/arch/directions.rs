@@ -10,6 +10,8 @@ const CATALOG: &str = "toolgate-telemetry-catalog";
 const TELEMETRY: &str = "toolgate-telemetry";
 const FETCH: &str = "toolgate-fetch";
 const TELEMETRY_AWS: &str = "toolgate-telemetry-aws";
+const TARGET: &str = "toolgate-target";
+const TARGET_AWS: &str = "toolgate-target-aws";
 const TOOLS: &str = "toolgate-tools";
 const PROXY: &str = "toolgate";
 const TESTS: &str = "toolgate-tests";
@@ -82,6 +84,7 @@ fn below(name: &str) -> Option<Below> {
         CALL | FETCH | TOOLS => Below::These(&[]),
         CATALOG => Below::These(&[CALL]),
         TELEMETRY_AWS => Below::These(&[CALL, TELEMETRY]),
+        TARGET_AWS => Below::These(&[TARGET, TELEMETRY, TELEMETRY_AWS]),
         TELEMETRY => Below::These(&[CALL, CATALOG]),
         "toolgate-dashboards" | "toolgate-alarms" => Below::These(&[CATALOG]),
         "toolgate-accept" | "toolgate-admit" | "toolgate-guard" | "toolgate-mcp"

@@ -83,6 +83,11 @@ fn nothing_is_left_to_do_in_code() -> Kept {
 }
 
 #[test]
+fn a_callers_token_is_looked_at_only_by_who_exchanges_it() -> Kept {
+    none("a caller's token is looked at elsewhere", &sources::opened_tokens(&Tree::read()?))
+}
+
+#[test]
 fn only_the_assembly_reads_the_environment() -> Kept {
     none("the environment is read elsewhere", &sources::environment(&Tree::read()?))
 }

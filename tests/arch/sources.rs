@@ -25,6 +25,13 @@ const CONTRACT: [&str; 3] = ["enters", "leaves", "never"];
 const READS_ENVIRONMENT: [&str; 3] =
     ["proxy/src/commands.rs", "proxy/src/main.rs", "proxy/tools/src/main.rs"];
 
+/// Who may look at a caller's token: who sends it to a token endpoint, and who makes a hash of it.
+const OPENS_TOKENS: [&str; 3] = [
+    "proxy/call/src/secret.rs",
+    "proxy/target/src/credentials/caller.rs",
+    "proxy/target/src/credentials/endpoint.rs",
+];
+
 /// Whose pauses are not a wait for something to become true, which is what a test may not sleep for.
 const PAUSES: [&str; 8] = [
     "tests/src/wait.rs",
@@ -89,6 +96,17 @@ pub(crate) fn environment(tree: &Tree) -> Vec<String> {
         .rust()
         .filter(|file| !file.is_test() && !READS_ENVIRONMENT.contains(&file.path.as_str()));
     said(others, &["env::"], "the assembly reads the environment and hands it on")
+}
+
+/// Callers' tokens looked at elsewhere.
+pub(crate) fn opened_tokens(tree: &Tree) -> Vec<String> {
+    let others =
+        tree.rust().filter(|file| !file.is_test() && !OPENS_TOKENS.contains(&file.path.as_str()));
+    said(
+        others,
+        &["open_for_exchange("],
+        "a caller's token goes to a token endpoint alone (ADR 36)",
+    )
 }
 
 /// Metrics by name string.

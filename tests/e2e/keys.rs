@@ -35,9 +35,14 @@ fn config(folder: &Path, issuers: &str) -> String {
 
 /// Runs `toolgate keys`, and gives back what it printed.
 async fn keys(folder: &Path, words: &[&str]) -> Result<String> {
+    made(folder, words, ("PEPPER", PEPPER)).await
+}
+
+/// The same with another secret in the environment.
+pub(crate) async fn made(folder: &Path, words: &[&str], env: (&str, &str)) -> Result<String> {
     let mut command = Command::new(binary("toolgate", "toolgate")?);
     command.arg("keys").args(words).arg("--config").arg(folder.join("toolgate.yaml"));
-    let done = command.env("PEPPER", PEPPER).output().await?;
+    let done = command.env(env.0, env.1).output().await?;
     let said = String::from_utf8_lossy(&done.stderr).into_owned();
     ensure!(done.status.success(), "toolgate keys {words:?}: {said}");
     Ok(String::from_utf8(done.stdout)?.trim_end().to_owned())

@@ -25,6 +25,8 @@ mod cognito;
 #[cfg(test)]
 mod conformance;
 #[cfg(test)]
+mod credentials;
+#[cfg(test)]
 mod drain;
 #[cfg(test)]
 mod eras;

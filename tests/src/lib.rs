@@ -7,6 +7,8 @@ pub mod client;
 pub mod collector;
 pub mod emf;
 pub mod emulator;
+pub mod fake_desk;
+pub mod gate;
 pub mod gateway;
 pub mod herald;
 pub mod hook;

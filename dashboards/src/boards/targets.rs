@@ -19,6 +19,7 @@ pub(super) fn board() -> Board {
             Row { title: "What does the gateway do about it?", panels: resilience() },
             Row { title: "Lists of tools", panels: lists() },
             Row { title: "Connections and processes", panels: connections() },
+            Row { title: "What they are shown", panels: credentials() },
         ],
     }
 }
@@ -138,4 +139,29 @@ fn connections() -> Vec<Panel> {
         .ask("", rate(of(&target::PROCESS_RESTARTS), &[Key::Target, Key::Reason]))
         .wide(6);
     vec![steps, pool, running, restarts]
+}
+
+fn credentials() -> Vec<Panel> {
+    let fetches = Panel::lines("Tokens fetched", Shown::PerSecond, "Requests to token endpoints.")
+        .ask("", rate(of(&target::CREDENTIALS_FETCHES), &[Key::Target, Key::Outcome]))
+        .wide(6);
+    let refused = Panel::lines("Refused", Shown::PerSecond, "401 to what a target was shown.")
+        .ask("", rate(of(&target::CREDENTIALS_REFUSED), &[Key::Target]))
+        .ask("forgotten", rate(of(&target::CREDENTIALS_EVICTED), &[Key::Target]))
+        .wide(6);
+    // An age below zero: what is left.
+    let age = Query::Age(of(&target::CREDENTIALS_EXPIRY)).max_by(&[Key::Target]);
+    let age =
+        Panel::lines("Age of the end", Shown::Seconds, "Below zero: the token is good so long.")
+            .ask("", age)
+            .wide(6);
+    let callers = Query::Latest(of(&target::CREDENTIALS_CACHED)).sum_by(&[Key::Target]);
+    let callers = Panel::lines("Callers with a token", Shown::Count, "Exchanged, and held.")
+        .ask("", callers)
+        .wide(6);
+    let secrets = rate(Series::of(&gateway::SECRET_READS), &[Key::Source, Key::Outcome]);
+    let secrets = Panel::lines("Secrets read again", Shown::PerSecond, "And what came of it.")
+        .ask("", secrets)
+        .wide(24);
+    vec![fetches, refused, age, callers, secrets]
 }

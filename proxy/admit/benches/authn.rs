@@ -82,6 +82,7 @@ fn world(cached_tokens: usize) -> (Runtime, Arc<Authenticator>, HeaderMap) {
         claims: Vec::new(),
         token_bytes: 8192,
         cached_tokens,
+        hands_on: false,
         fetcher: Arc::new(Fetcher::new(Ground::default())),
     };
     let auth = Authenticator::new(config, Telemetry::for_tests()).expect("a good configuration");

@@ -33,7 +33,9 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue};
 use tokio::task::JoinSet;
-use toolgate_call::{Certificate, ClaimKind, ClientCertificate, Principal, Refusal, Server};
+use toolgate_call::{
+    Certificate, ClaimKind, ClientCertificate, Principal, Refusal, Server, SubjectToken,
+};
 use toolgate_fetch::{Fetcher, Ground};
 use toolgate_telemetry::{AuthResult, CacheEvent, RefreshCause, Telemetry};
 
@@ -92,6 +94,8 @@ pub struct Authenticator {
     /// authentication is off.
     told: Vec<Told>,
     token_bytes: usize,
+    /// Whether some target exchanges the tokens of callers.
+    hands_on: bool,
     shared: Arc<Shared>,
 }
 
@@ -130,6 +134,7 @@ impl Authenticator {
             cache: Cache::new(0),
             told: Vec::new(),
             token_bytes: 0,
+            hands_on: false,
             shared: Arc::new(Shared::new(telemetry, Arc::new(system_now), Pace::STANDARD)),
         })
     }
@@ -166,6 +171,7 @@ impl Authenticator {
             cache: Cache::new(config.cached_tokens),
             told,
             token_bytes: config.token_bytes,
+            hands_on: config.hands_on,
             shared: Arc::new(shared),
         }))
     }
@@ -296,6 +302,16 @@ impl Authenticator {
         let auth = &self.shared.telemetry.auth;
         auth.request(issuer, AuthResult::Ok);
         auth.verified(began.elapsed(), false);
+    }
+
+    /// The token of a request that was identified, if some target exchanges tokens.
+    pub(crate) fn subject(&self, headers: &HeaderMap) -> Option<SubjectToken> {
+        if !self.hands_on {
+            return None;
+        }
+        // An API key means nothing to anybody else.
+        let token = self.token(headers).ok().filter(|token| self.keys_for(token).is_none())?;
+        Some(SubjectToken::new(token.to_owned()))
     }
 
     fn told(&self, server: Option<&Server>) -> Option<&Told> {

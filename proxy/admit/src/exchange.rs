@@ -11,7 +11,7 @@ use http::{HeaderValue, Request};
 use toolgate_call::trace::{Claims, Said};
 use toolgate_call::{
     Case, Ledger, Lifecycle, Method, Outcome, Phase, Principal, RawJson, Reason, Refusal, Server,
-    Trace, Version,
+    SubjectToken, Trace, Version,
 };
 use toolgate_telemetry::{ActiveRequest, Beginning, CallRecord, Telemetry};
 
@@ -24,6 +24,8 @@ pub(crate) struct Exchange {
     /// Which server it is for; empty: the gateway as a whole.
     pub(crate) server: OnceLock<Arc<Server>>,
     pub(crate) principal: OnceLock<Arc<Principal>>,
+    /// The token that this is by, if some target exchanges tokens.
+    pub(crate) subject: OnceLock<SubjectToken>,
     pub(crate) request: OnceLock<Asked>,
     /// What the headers say of a trace.
     pub(crate) claims: Claims,
@@ -82,6 +84,7 @@ impl Exchange {
             peer,
             server: OnceLock::new(),
             principal: OnceLock::new(),
+            subject: OnceLock::new(),
             request: OnceLock::new(),
             claims,
             host,
@@ -102,6 +105,9 @@ impl Exchange {
         let member = Self::new(request_id, self.peer, (claims, self.host.clone()), lifecycle);
         if let Some(principal) = self.principal.get() {
             member.principal.get_or_init(|| Arc::clone(principal));
+        }
+        if let Some(subject) = self.subject.get() {
+            member.subject.get_or_init(|| subject.clone());
         }
         if let Some(server) = self.server.get() {
             member.server.get_or_init(|| Arc::clone(server));

@@ -1,7 +1,9 @@
 //! Who is it.
 //!
-//! Enters: a request for `/mcp`, and what its connection says of its caller. Leaves: the same with a `Principal`, or 401 with the challenge of
-//! RFC 6750 and RFC 9728. Never: hands the token on; the header is removed here.
+//! Enters: a request for `/mcp`, and what its connection says of its caller. Leaves: the same with a
+//! `Principal`, or 401 with the challenge of RFC 6750 and RFC 9728. Never: hands the header on; it is
+//! removed here. The token goes on only where a target is configured to exchange it, in a type that
+//! nothing shows (ADR 36).
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -66,7 +68,7 @@ where
         }
         let server = exchange.as_ref().and_then(|exchange| exchange.server());
         if let Some(principal) = self.auth.verify_cached(shown(&request), server) {
-            identified(&mut request, principal);
+            identified(&mut request, principal, &self.auth);
             return self.inner.call(request);
         }
         let (auth, mut inner) = (Arc::clone(&self.auth), self.inner.clone());
@@ -74,7 +76,7 @@ where
             let server = exchange.as_ref().and_then(|exchange| exchange.server());
             match auth.verify(shown(&request), server).await {
                 Ok(principal) => {
-                    identified(&mut request, principal);
+                    identified(&mut request, principal, &auth);
                     inner.call(request).await
                 }
                 Err(refusal) => {
@@ -93,10 +95,14 @@ fn shown(request: &Request<Incoming>) -> Shown<'_> {
     Shown { headers: request.headers(), certificate: request.extensions().get() }
 }
 
-fn identified(request: &mut Request<Incoming>, principal: Arc<Principal>) {
+fn identified(request: &mut Request<Incoming>, principal: Arc<Principal>, auth: &Authenticator) {
+    let subject = auth.subject(request.headers());
     request.headers_mut().remove(header::AUTHORIZATION);
     request.headers_mut().remove(API_KEY);
     if let Some(exchange) = Exchange::of(request) {
+        if let Some(subject) = subject {
+            exchange.subject.get_or_init(|| subject);
+        }
         exchange.principal.get_or_init(|| principal);
     }
 }

@@ -94,7 +94,9 @@ pub(crate) fn wire(case: Case, era: Era) -> (StatusCode, i64) {
             Era::Legacy => (StatusCode::OK, RESOURCE_NOT_FOUND),
         },
         Case::TokenMissing | Case::TokenInvalid => (StatusCode::UNAUTHORIZED, 401),
-        Case::ScopeMissing | Case::PolicyDenied => (StatusCode::FORBIDDEN, 403),
+        Case::ScopeMissing | Case::PolicyDenied | Case::SubjectMissing => {
+            (StatusCode::FORBIDDEN, 403)
+        }
         Case::RateLimited | Case::Looping => (StatusCode::TOO_MANY_REQUESTS, 429),
         Case::Overloaded
         | Case::ShuttingDown
@@ -210,7 +212,7 @@ pub fn table() -> String {
 }
 
 /// Every case that is not a target's.
-const CASES: [Case; 37] = [
+const CASES: [Case; 38] = [
     Case::Path,
     Case::HttpMethod,
     Case::Host,
@@ -239,6 +241,7 @@ const CASES: [Case; 37] = [
     Case::TokenInvalid,
     Case::ScopeMissing,
     Case::PolicyDenied,
+    Case::SubjectMissing,
     Case::KeysUnavailable,
     Case::RateLimited,
     Case::RatesUnavailable,
@@ -252,5 +255,6 @@ const CASES: [Case; 37] = [
 
 fn is_target_reason(reason: Reason) -> bool {
     use toolgate_call::Blame;
-    matches!(reason.blame(), Blame::Network | Blame::Target) || reason == Reason::RetryBudget
+    matches!(reason.blame(), Blame::Network | Blame::Target)
+        || matches!(reason, Reason::RetryBudget | Reason::Credentials)
 }

@@ -301,6 +301,7 @@ impl Line {
             hears,
             session: decoded.session,
             principal: Arc::clone(exchange.principal.get()?),
+            subject: exchange.subject.get().cloned(),
             server: exchange.server.get().map(Arc::clone),
             peer: exchange.peer,
             request_id: Arc::clone(&exchange.request_id),

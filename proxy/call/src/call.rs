@@ -1,14 +1,14 @@
 //! One request of a caller, decoded.
 //!
 //! Enters: what `admit` found in an HTTP request. Leaves: the same, with HTTP left behind. Never:
-//! a value that was not checked; never the token.
+//! a value that was not checked; never the token, but for targets that exchange it (ADR 36).
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::{
     Abilities, Deadline, Frame, Holder, Kind, Ledger, Meta, Method, Principal, RawJson, Server,
-    Trace, Version,
+    SubjectToken, Trace, Version,
 };
 
 /// A decoded request or notification.
@@ -41,6 +41,8 @@ pub struct Call {
     pub session: SessionRef,
     /// Who asks.
     pub principal: Arc<Principal>,
+    /// The token of whoever asks, if some target exchanges tokens.
+    pub subject: Option<SubjectToken>,
     /// Of which server; `None`: of the gateway as a whole.
     pub server: Option<Arc<Server>>,
     /// The address it came from, if it came over a network.

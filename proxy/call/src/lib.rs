@@ -32,6 +32,7 @@ mod certificate;
 mod deadline;
 mod lifecycle;
 mod principal;
+mod secret;
 mod server;
 
 pub mod name;
@@ -63,6 +64,7 @@ pub use reason::{Blame, Reason};
 pub use refusal::{Case, Refusal};
 pub use reply::{Answer, Body, Event, Events, Guard, Guards, Reply};
 pub use rules::{Applied, Asked, Effect, MOST_APPLIED, Rules, Verdict};
+pub use secret::{Secret, SubjectToken};
 pub use server::{Holder, Server};
 pub use trace::{SpanContext, SpanId, Trace, TraceId};
 pub use version::{Era, Version};

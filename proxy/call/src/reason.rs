@@ -72,6 +72,8 @@ reasons! {
     Shutdown = "shutdown", Gateway;
     /// The audit log cannot take the record that every call must have.
     AuditUnavailable = "audit_unavailable", Gateway;
+    /// The gateway has no credentials to show the target; nothing was sent.
+    Credentials = "credentials", Gateway;
     /// A retry was due, but the budget for retries is used up.
     RetryBudget = "retry_budget", Gateway;
     /// Nobody listens there.

@@ -69,6 +69,8 @@ pub enum Case {
     ScopeMissing,
     /// A policy does not allow it, whatever the token.
     PolicyDenied,
+    /// The target is called on behalf of whoever asks, and they have shown no token to do that with.
+    SubjectMissing,
     /// The issuer's keys cannot be had.
     KeysUnavailable,
     /// The caller asks too often.
@@ -141,9 +143,11 @@ impl Case {
                 Reason::TargetUnknown
             }
             Self::TokenMissing | Self::TokenInvalid => Reason::Unauthenticated,
-            Self::Host | Self::Origin | Self::ScopeMissing | Self::PolicyDenied => {
-                Reason::Forbidden
-            }
+            Self::Host
+            | Self::Origin
+            | Self::ScopeMissing
+            | Self::PolicyDenied
+            | Self::SubjectMissing => Reason::Forbidden,
             Self::RateLimited | Self::Looping => Reason::RateLimited,
             Self::Cancelled => Reason::ClientCancelled,
             Self::KeysUnavailable | Self::RatesUnavailable | Self::Internal => Reason::Internal,

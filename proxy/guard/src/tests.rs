@@ -36,6 +36,7 @@ pub(crate) fn call(method: Method, name: Option<&str>, scopes: &[&str]) -> Call 
         hears: true,
         session: SessionRef::None,
         principal: Arc::new(principal),
+        subject: None,
         server: None,
         peer: None,
         request_id: Arc::from("r"),

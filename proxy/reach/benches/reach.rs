@@ -96,6 +96,7 @@ fn outbound(plan: &Arc<Plan>) -> Outbound {
         hears: true,
         session: SessionRef::None,
         principal: Arc::new(Principal::anonymous()),
+        subject: None,
         server: None,
         peer: None,
         request_id: Arc::from("r"),

@@ -254,9 +254,10 @@ impl Drop for Ticket<'_> {
             return;
         }
         let now = Instant::now().into_std();
-        // While its answer is being written, it is the caller who lets the time run out.
+        // While its answer is being written, it is the caller who lets the time run out; and whoever
+        // issues its credentials, while the gateway waits for them.
         let late = self.due.is_some_and(|due| due.left(now).is_zero())
-            && self.ledger.phase() != Phase::Write;
+            && !matches!(self.ledger.phase(), Phase::Write | Phase::Authenticate);
         self.settle(if late { Signal::Failing } else { Signal::Silent });
     }
 }

@@ -183,6 +183,7 @@ pub(crate) fn call_within(tool: Plan, left: Duration) -> Outbound {
         hears: true,
         session: SessionRef::None,
         principal: Arc::new(Principal::anonymous()),
+        subject: None,
         server: None,
         peer: None,
         request_id: Arc::from("r"),

@@ -132,6 +132,13 @@ impl Expiry<'_> {
             let message = format!("`{name}` could not be reached {within}; repeating it is safe");
             return self.refuse(reason, message).safe_to_retry(true);
         }
+        if phase == Phase::Authenticate {
+            let message = format!(
+                "the gateway got no credentials for `{name}` {within}; nothing was sent to it, and \
+                 repeating it is safe"
+            );
+            return self.refuse(reason, message).safe_to_retry(true);
+        }
         let message = format!("`{name}` did not answer {within}; {}", self.subject.advice());
         self.refuse(reason, message).after_send().safe_to_retry(self.subject.repeatable)
     }
@@ -182,8 +189,9 @@ pub(crate) const fn cut_in(phase: Phase) -> Reason {
     match phase {
         Phase::Connect => Reason::TimeoutConnect,
         Phase::Send | Phase::Wait => Reason::TimeoutFirstByte,
+        // The gateway's own, for the target.
+        Phase::Authenticate => Reason::Credentials,
         Phase::Read
-        | Phase::Authenticate
         | Phase::Authorize
         | Phase::Queue
         | Phase::Backoff

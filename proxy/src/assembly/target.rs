@@ -17,6 +17,7 @@ use toolgate_target::{
 };
 use toolgate_telemetry::{Shed, Telemetry};
 
+use super::credentials::Showing;
 use super::{retry, tools};
 use crate::config::{self, Target, TargetKind};
 use crate::facts::Facts;
@@ -69,15 +70,17 @@ impl Backend {
     ///
     /// # Errors
     /// A URL that cannot be connected to, or a secret that cannot be a header.
-    pub fn new(
+    pub(crate) fn new(
         target: &Target,
         telemetry: &Arc<Telemetry>,
         facts: &Arc<Facts>,
         watches: &Arc<Watches>,
+        showing: &mut Showing<'_>,
     ) -> anyhow::Result<Self> {
         let name: Arc<str> = Arc::from(target.name.as_str());
         let changed = Arc::new(Notify::new());
-        let (far_side, far) = far_side(target, &name, telemetry, facts, (&changed, watches))?;
+        let (far_side, far) =
+            far_side(target, &name, (telemetry, facts), (&changed, watches), showing)?;
         let reached = reach(reach_config(target, &name), telemetry, far_side);
         let spec = TargetSpec {
             name: Arc::clone(&name),
@@ -110,9 +113,9 @@ fn reach_config(target: &Target, name: &Arc<str>) -> ReachConfig {
 fn far_side(
     target: &Target,
     name: &Arc<str>,
-    telemetry: &Arc<Telemetry>,
-    facts: &Arc<Facts>,
+    (telemetry, facts): (&Arc<Telemetry>, &Arc<Facts>),
     (changed, watches): (&Arc<Notify>, &Arc<Watches>),
+    showing: &mut Showing<'_>,
 ) -> anyhow::Result<(TargetSvc, Option<Far>)> {
     let notices = heard(name, changed, watches, telemetry);
     match &target.kind {
@@ -136,7 +139,7 @@ fn far_side(
                 connect_timeout: target.connect_timeout,
                 idle_timeout: target.idle_timeout,
                 max_response: target.max_response,
-                headers: credentials.iter().map(credential).collect::<anyhow::Result<_>>()?,
+                credentials: showing.of(name, credentials.as_ref())?,
                 watched: watches.of(name),
             };
             let http = HttpTarget::new(config, Arc::clone(telemetry), notices)

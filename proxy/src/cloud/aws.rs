@@ -8,11 +8,16 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use tokio::task::JoinSet;
+use toolgate_target::Show;
+use toolgate_target_aws::{Secrets, Signed, Where};
 use toolgate_telemetry::audit::AuditSink;
 use toolgate_telemetry::{CloudSink, OtlpConfig, Protocol, Sampler, SpansTo, Telemetry};
 use toolgate_telemetry_aws::{Aws, AwsConfig, CloudWatch, Logs, Rules, Xray};
 
-use crate::config::{self, CloudMode, Config, XrayMode};
+use crate::config::{
+    self, CloudMode, Config, RemoteSecret, SecretRef, Target, TargetCredentials, TargetKind,
+    XrayMode,
+};
 
 /// How long one attempt at a batch may take.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -23,6 +28,10 @@ pub struct Cloud {
     aws: Option<Aws>,
     xray: Option<Traced>,
 }
+
+/// Reads secrets.
+#[derive(Clone, Debug)]
+pub struct Reader(Secrets);
 
 /// X-Ray, as configured.
 #[derive(Debug)]
@@ -44,16 +53,26 @@ impl Cloud {
     pub async fn find(config: &Config) -> anyhow::Result<Self> {
         let put = config.cloudwatch.as_ref().is_some_and(|cloud| cloud.mode == CloudMode::Put);
         let copied = config.audit.as_ref().is_some_and(|audit| audit.copy.is_some());
-        if config.traces.xray.is_none() && !put && !copied {
+        let used = put || copied || config.targets.iter().any(uses_aws);
+        if config.traces.xray.is_none() && !used {
             return Ok(Self { aws: None, xray: None });
         }
-        let known = AwsConfig {
-            region: config.aws.region.clone(),
-            endpoint: config.aws.endpoint.as_ref().map(ToString::to_string),
-        };
-        let aws = Box::pin(Aws::load(&known)).await?;
+        let aws = Box::pin(Aws::load(&known(&config.aws))).await?;
         let xray = config.traces.xray.as_ref().map(|wanted| Traced::new(&aws, wanted));
         Ok(Self { xray: xray.transpose()?, aws: Some(aws) })
+    }
+
+    /// The same for what targets need alone.
+    ///
+    /// # Errors
+    /// When no region is known.
+    pub async fn for_targets(config: &Config) -> anyhow::Result<Self> {
+        let aws = if config.targets.iter().any(uses_aws) {
+            Some(Box::pin(Aws::load(&known(&config.aws))).await?)
+        } else {
+            None
+        };
+        Ok(Self { aws, xray: None })
     }
 
     /// Where metrics go, and the region of that.
@@ -72,6 +91,24 @@ impl Cloud {
     pub fn audit_to(&self, copy: &config::AuditCopy) -> anyhow::Result<Arc<dyn AuditSink>> {
         let aws = self.aws.as_ref().context("nobody asked for AWS")?;
         Ok(Arc::new(Logs::new(aws, &copy.group, &copy.stream)))
+    }
+
+    /// Reads secrets.
+    ///
+    /// # Errors
+    /// When the configuration does not ask for it.
+    pub fn reader(&self) -> anyhow::Result<Reader> {
+        let aws = self.aws.as_ref().context("nobody asked for AWS")?;
+        Ok(Reader(Secrets::new(aws)))
+    }
+
+    /// Signs the requests to a target.
+    ///
+    /// # Errors
+    /// When the configuration does not ask for it.
+    pub fn signed(&self, service: &str, region: Option<&str>) -> anyhow::Result<Arc<dyn Show>> {
+        let aws = self.aws.as_ref().context("nobody asked for AWS")?;
+        Ok(Arc::new(Signed::new(aws, service, region)))
     }
 
     /// Where spans go, if they go to AWS.
@@ -121,5 +158,59 @@ impl Traced {
         let rules = wanted.rules.then(|| Arc::new(Rules::new(&wanted.service)));
         let doubtful = wanted.mode == XrayMode::Otlp;
         Ok(Self { xray, to, rules, doubtful })
+    }
+}
+
+// === impl Reader ===
+
+impl Reader {
+    /// Reads one.
+    ///
+    /// # Errors
+    /// Why it cannot be had, to follow its name.
+    pub async fn read(&self, secret: &RemoteSecret) -> Result<String, String> {
+        let place = match secret {
+            RemoteSecret::Ssm(name) => Where::Parameter(name),
+            RemoteSecret::SecretsManager { id, key } => Where::Secret(id, key.as_deref()),
+        };
+        Box::pin(self.0.read(place)).await
+    }
+}
+
+/// Reads a secret for a configuration that is being read: nothing runs yet, and whoever reads it waits.
+///
+/// # Errors
+/// Why it cannot be had, to follow its name.
+pub fn read_at_start(aws: &config::Aws, secret: &RemoteSecret) -> Result<String, String> {
+    let reading = || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|error| format!("cannot be read: {error}"))?;
+        runtime.block_on(async {
+            let aws = Box::pin(Aws::load(&known(aws))).await;
+            let aws = aws.map_err(|error| format!("cannot be read: {error}"))?;
+            Reader(Secrets::new(&aws)).read(secret).await
+        })
+    };
+    // A thread of its own: this one may belong to a runtime.
+    let read = std::thread::scope(|scope| scope.spawn(reading).join());
+    read.unwrap_or_else(|_| Err("cannot be read".to_owned()))
+}
+
+fn known(aws: &config::Aws) -> AwsConfig {
+    AwsConfig {
+        region: aws.region.clone(),
+        endpoint: aws.endpoint.as_ref().map(ToString::to_string),
+    }
+}
+
+/// Whether what a target is shown comes from AWS, or goes by it.
+fn uses_aws(target: &Target) -> bool {
+    let TargetKind::Mcp { credentials: Some(credentials), .. } = &target.kind else { return false };
+    match credentials {
+        TargetCredentials::Header(_, kept) => matches!(kept, Some(SecretRef::Remote(_))),
+        TargetCredentials::Client(client) | TargetCredentials::Exchange(client) => {
+            matches!(client.kept, SecretRef::Remote(_))
+        }
+        TargetCredentials::SigV4 { .. } => true,
     }
 }

@@ -78,6 +78,7 @@ pub(crate) fn outside(folder: &Path) -> Outside<'_> {
     Outside {
         env: &env,
         read: &|file: &Path| std::fs::read_to_string(file),
+        remote: &crate::cloud::read_at_start,
         is_folder: &|folder: &Path| folder.is_dir(),
         folder,
         files_may_lack: false,

@@ -9,10 +9,12 @@ mod auth;
 mod aws;
 mod builtin;
 mod cloudwatch;
+mod credentials;
 mod log;
 mod pins;
 mod policy;
 mod rates;
+mod secrets;
 mod servers;
 mod targets;
 mod tls;
@@ -46,6 +48,7 @@ pub(crate) fn check(file: &File, review: &mut Review<'_>) {
     audit::check(file, review);
     traces::check(file, review);
     aws::check(file, review);
+    secrets::check(file, review);
     cloudwatch::check(file, review);
 }
 

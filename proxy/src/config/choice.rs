@@ -104,6 +104,17 @@ pub(crate) enum ClientCertificates {
     Required,
 }
 
+/// How a client shows itself to a token endpoint (RFC 6749 section 2.3.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ClientAuth {
+    /// By the header `Authorization: Basic`.
+    #[default]
+    Basic,
+    /// By `client_id` and `client_secret` in the form.
+    Post,
+}
+
 /// Which era of MCP a target speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]

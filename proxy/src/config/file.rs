@@ -8,6 +8,7 @@
 
 mod audit;
 mod claims;
+mod credentials;
 mod pins;
 mod policy;
 mod rate;
@@ -20,6 +21,7 @@ use std::time::Duration;
 
 pub(crate) use self::audit::Audit;
 pub(crate) use self::claims::{ClaimRule, Claims, Fetch};
+pub(crate) use self::credentials::{Credentials, OAuthClient, Secrets, TargetCredentials};
 pub(crate) use self::policy::{ClaimType, Policy, Unspoken};
 pub(crate) use self::rate::{LoopLimit, RateRule, SharedRates};
 pub(crate) use self::server::{Names, Server};
@@ -33,7 +35,7 @@ use super::ordered::Ordered;
 use super::reference::{EnvText, SecretRef};
 use super::text::Text;
 use super::units::Size;
-use super::words::{AccessLog, EmfFile, HeaderText, Namespace, Scope};
+use super::words::{AccessLog, EmfFile, Namespace, Scope};
 pub(crate) use pins::{PinActions, Pins, TargetPins};
 
 /// Configuration of the gateway.
@@ -92,6 +94,8 @@ pub(crate) struct File {
     pub(crate) cloudwatch: Option<CloudWatch>,
     /// Where AWS is, for what is sent there.
     pub(crate) aws: Option<Aws>,
+    /// Secrets that are read again while the gateway runs.
+    pub(crate) secrets: Secrets,
     /// How the gateway stops.
     pub(crate) shutdown: Shutdown,
 }
@@ -276,7 +280,7 @@ pub(crate) struct Target {
     /// Which search engine; `builtin: web_search`. Default `duckduckgo`.
     pub(crate) engine: Option<SearchEngine>,
     /// What the gateway shows the target; `mcp` targets, and what a built-in one asks.
-    pub(crate) credentials: Option<Credentials>,
+    pub(crate) credentials: Option<TargetCredentials>,
     /// Without it there are no lists and no readiness. Default `false`.
     pub(crate) required: Option<bool>,
     /// Believe the target's `readOnlyHint` and `idempotentHint`. Absent: only a built-in one's.
@@ -327,20 +331,6 @@ pub(crate) struct Stdio {
     /// Working directory; a relative one lies beside this file. Absent: the gateway's own.
     #[schemars(length(min = 1))]
     pub(crate) cwd: Option<String>,
-}
-
-/// What the gateway shows a target.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-#[schemars(title = "`credentials`", extend("required" = ["secret"]))]
-pub(crate) struct Credentials {
-    /// Header that carries it. Default `Authorization`.
-    pub(crate) header: Option<Text<HeaderText>>,
-    /// Where the secret is kept: `env:NAME`, or `file:PATH`, a relative one beside this file.
-    pub(crate) secret: Option<Text<SecretRef>>,
-    /// Word before the secret. Default `Bearer` in `Authorization`, none elsewhere; `""` for none.
-    #[schemars(length(max = 64))]
-    pub(crate) scheme: Option<String>,
 }
 
 /// Rules for one tool.

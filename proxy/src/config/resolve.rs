@@ -8,6 +8,7 @@ mod audit;
 mod builtin;
 mod claims;
 mod cloudwatch;
+mod credentials;
 mod keys;
 mod pins;
 mod policy;
@@ -26,7 +27,7 @@ use std::time::Duration;
 use super::choice::Profile;
 use super::code;
 use super::file;
-use super::reference::SecretRef;
+use super::reference::{RemoteSecret, SecretRef};
 use super::report::{Mistake, quote};
 use super::resolved::{Auth, Aws, Config, Issuer, Limits, Log, Retry, Sessions, Shutdown};
 use super::review::Review;
@@ -60,6 +61,8 @@ pub struct Outside<'a> {
     pub env: &'a dyn Fn(&str) -> Option<String>,
     /// Reads a whole file.
     pub read: &'a dyn Fn(&Path) -> io::Result<String>,
+    /// Reads a secret that AWS keeps; what is wrong completes "secret `…`".
+    pub remote: &'a dyn Fn(&Aws, &RemoteSecret) -> Result<String, String>,
     /// Whether a folder is there.
     pub is_folder: &'a dyn Fn(&Path) -> bool,
     /// Where the file lies: every relative path in it starts here.
@@ -71,6 +74,8 @@ pub struct Outside<'a> {
 /// A resolution under way.
 struct Resolver<'r, 'a> {
     outside: Outside<'a>,
+    /// Where secrets are that AWS keeps.
+    aws: Aws,
     review: &'r mut Review<'a>,
 }
 
@@ -87,7 +92,7 @@ pub(crate) fn resolve<'a>(
         None => format!("http://{listen}"),
     };
     let resource = format!("{public_url}/mcp");
-    let mut resolver = Resolver { outside, review };
+    let mut resolver = Resolver { outside, aws: aws(file), review };
     let targets = resolver.targets(file);
     Config {
         listen,
@@ -116,7 +121,8 @@ pub(crate) fn resolve<'a>(
         audit: resolver.audit(file.audit.as_ref()),
         traces: resolver.traces(&file.traces),
         cloudwatch: resolver.cloudwatch(file.cloudwatch.as_ref()),
-        aws: aws(file.aws.as_ref()),
+        aws: aws(file),
+        secrets_every: time(&file.secrets.every, Duration::from_secs(300)),
         shutdown: Shutdown { grace: time(&file.shutdown.grace, Duration::from_secs(10)) },
         public_url,
         resource,
@@ -189,7 +195,8 @@ impl Resolver<'_, '_> {
     /// The secret behind `reference`; `None` after reporting why there is none.
     fn secret(&mut self, reference: &SecretRef, path: &[&str]) -> Option<Secret> {
         let read = |named: &Path| (self.outside.read)(&self.path(named));
-        match fetch(reference, self.outside.env, &read) {
+        let remote = |named: &RemoteSecret| (self.outside.remote)(&self.aws, named);
+        match fetch(reference, self.outside.env, (&read, &remote)) {
             Ok(secret) => Some(secret),
             Err(unavailable) => {
                 self.unusable(path, &unavailable.problem, &unavailable.help);
@@ -233,8 +240,8 @@ fn auth(written: &file::Auth, resource: &str) -> Auth {
     }
 }
 
-fn aws(written: Option<&file::Aws>) -> Aws {
-    let Some(written) = written else { return Aws::default() };
+fn aws(file: &file::File) -> Aws {
+    let Some(written) = &file.aws else { return Aws::default() };
     Aws {
         region: written.region.clone(),
         endpoint: written.endpoint.as_ref().map(|endpoint| endpoint.0.uri.clone()),

@@ -4,6 +4,7 @@
 //! and every secret fetched. It never holds a value that still needs checking.
 
 mod audit;
+mod credentials;
 mod policy;
 mod shared;
 mod tls;
@@ -12,7 +13,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use http::{HeaderName, Uri};
+use http::Uri;
 use toolgate_admit::authn::{CertificateRule, ClaimRules};
 use toolgate_guard::LoopRule;
 use toolgate_mcp::Sieve;
@@ -20,6 +21,7 @@ use toolgate_mcp::contract::Actions;
 use toolgate_telemetry::RateScope;
 
 pub use self::audit::{Audit, AuditCopy, Durable};
+pub use self::credentials::{Credentials, OAuthClient, TargetCredentials, TokenEndpoint};
 pub use self::policy::Policies;
 pub use self::shared::SharedRates;
 pub use self::tls::{Tls, TlsFiles};
@@ -79,6 +81,8 @@ pub struct Config {
     pub cloudwatch: Option<CloudWatch>,
     /// Where AWS is, for what is sent there.
     pub aws: Aws,
+    /// How often secrets in AWS are read again.
+    pub secrets_every: Duration,
     /// How the gateway stops.
     pub shutdown: Shutdown,
 }
@@ -232,7 +236,7 @@ pub enum TargetKind {
         /// Which era of MCP it speaks.
         era: Era,
         /// What the gateway shows it.
-        credentials: Option<Credentials>,
+        credentials: Option<TargetCredentials>,
     },
     /// An MCP server run as a child process.
     Stdio {
@@ -273,17 +277,6 @@ pub enum Tools {
         /// What it is shown.
         credentials: Option<Credentials>,
     },
-}
-
-/// What the gateway shows a target.
-#[derive(Debug, Clone)]
-pub struct Credentials {
-    /// Header that carries it.
-    pub header: HeaderName,
-    /// Word before the secret and one space; `None` for the secret alone.
-    pub scheme: Option<String>,
-    /// The secret; with the scheme it is a valid header value.
-    pub secret: Secret,
 }
 
 /// The value of a child's environment variable.

@@ -3,23 +3,23 @@
 //! In: a reference and ways to reach environment and files. Out: the secret, or
 //! why there is none. It never shows a secret: neither in `Debug` nor in an error.
 
-use std::fmt;
 use std::io;
 use std::path::Path;
 
 use super::expand::Env;
 use super::placeholder::is_placeholder;
-use super::reference::SecretRef;
+use super::reference::{RemoteSecret, SecretRef};
+
+pub use toolgate_call::Secret;
 
 /// Reads a whole file.
 pub(crate) type ReadFile<'a> = &'a dyn Fn(&Path) -> io::Result<String>;
 
+/// Reads a secret that AWS keeps.
+pub(crate) type ReadRemote<'a> = &'a dyn Fn(&RemoteSecret) -> Result<String, String>;
+
 /// Longest secret taken, in bytes.
 const LONGEST: usize = 64 * 1024;
-
-/// A value that must not be shown.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
 
 /// Why a reference led to no secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,28 +27,6 @@ pub(crate) struct Unavailable {
     /// Completes "secret `…`".
     pub(crate) problem: String,
     pub(crate) help: String,
-}
-
-// === impl Secret ===
-
-impl Secret {
-    /// Wraps a value.
-    #[must_use]
-    pub fn new(value: String) -> Self {
-        Self(value)
-    }
-
-    /// The value itself. Whoever calls this answers for where it goes.
-    #[must_use]
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret(***)")
-    }
 }
 
 /// Fetches what `reference` points to, without trailing line breaks.
@@ -59,7 +37,7 @@ impl fmt::Debug for Secret {
 pub(crate) fn fetch(
     reference: &SecretRef,
     env: Env<'_>,
-    read: ReadFile<'_>,
+    (read, remote): (ReadFile<'_>, ReadRemote<'_>),
 ) -> Result<Secret, Unavailable> {
     let value = match reference {
         SecretRef::Env(name) => env(name).ok_or_else(|| Unavailable {
@@ -74,7 +52,22 @@ pub(crate) fn fetch(
                 path.display()
             ),
         })?,
+        SecretRef::Remote(secret) => remote(secret).map_err(|problem| Unavailable {
+            problem,
+            help: "check the name, the region and the endpoint of `aws`, and what the gateway's \
+                   AWS credentials may read"
+                .to_owned(),
+        })?,
     };
+    usable(&value)
+}
+
+/// The same of a value that was read.
+///
+/// # Errors
+///
+/// When it is empty, too long, or a placeholder.
+pub(crate) fn usable(value: &str) -> Result<Secret, Unavailable> {
     let value = value.trim_end_matches(['\r', '\n']);
     let (problem, help) = if value.is_empty() {
         ("is empty", "store the secret there, in one line")

@@ -211,7 +211,10 @@ impl<'a> Shape<'a> {
             Mistake::new(code::WRONG_TYPE, at, message)
                 .label(format!("{} instead", found(body)))
                 .help(help)
-                .hide((rule.definition == Some("Credentials")).then_some(at)),
+                .hide(
+                    (matches!(rule.definition, Some("Credentials" | "TargetCredentials")))
+                        .then_some(at),
+                ),
         );
     }
 

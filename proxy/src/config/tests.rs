@@ -10,16 +10,15 @@ mod wrong;
 use std::io;
 use std::path::Path;
 
-use super::{Config, Outside, Report, load};
+use super::{Config, Outside, RemoteSecret, Report, load};
 
 /// The environment of every test here.
 fn env(name: &str) -> Option<String> {
     let value = match name {
         "COGNITO_POOL" => "us-east-1_AbCdEfGhI",
         "COGNITO_CLIENT" => "1h57kf5cpq17m0eml12example",
-        "GH_TOKEN" | "GITHUB_TOKEN" | "OTLP_KEY" | "REDIS_PASSWORD" | "BRAVE_KEY" => {
-            "ghp_from_the_environment"
-        }
+        "GH_TOKEN" | "GITHUB_TOKEN" | "OTLP_KEY" | "REDIS_PASSWORD" | "BRAVE_KEY"
+        | "MAIL_CLIENT_SECRET" => "ghp_from_the_environment",
         "SESSION_KEY" | "KEY_PEPPER" => "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=",
         "SHORT_KEY" => "too short",
         "BLANK" => "\n",
@@ -70,6 +69,14 @@ fn outside() -> Outside<'static> {
     Outside {
         env: &env,
         read: &read,
+        remote: &|_, secret| match secret {
+            RemoteSecret::SecretsManager { id, key: Some(_) } if id == "toolgate/orders" => {
+                Ok("from-aws".to_owned())
+            }
+            RemoteSecret::Ssm(_) | RemoteSecret::SecretsManager { .. } => {
+                Err("is not there (ParameterNotFound)".to_owned())
+            }
+        },
         is_folder: &|folder| !folder.ends_with("missing"),
         folder: Path::new("/etc/toolgate"),
         files_may_lack: false,

@@ -127,6 +127,16 @@ impl Node {
         }
     }
 
+    /// Whether any value at all has a text of that kind.
+    pub(crate) fn any(&self, is_it: &dyn Fn(&str) -> bool) -> bool {
+        match &self.body {
+            Body::Scalar(scalar) => is_it(&scalar.text),
+            Body::List(list) => list.items.iter().any(|item| item.any(is_it)),
+            Body::Map(map) => map.entries.iter().any(|entry| entry.value.any(is_it)),
+            Body::Hole => false,
+        }
+    }
+
     /// The typed values as JSON; what was refused is absent.
     pub(crate) fn to_json(&self) -> Value {
         match &self.body {

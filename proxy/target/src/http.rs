@@ -14,6 +14,7 @@ mod era;
 mod request;
 mod resume;
 mod session;
+mod show;
 
 mod reply;
 mod sse;
@@ -27,13 +28,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-use http::{HeaderName, HeaderValue, Uri};
+use http::Uri;
 use tokio::sync::{Semaphore, watch};
 use toolgate_call::{Answer, Era, Ledger, Op, Outbound, Phase, Refusal, Reply, Version, Watched};
 use toolgate_telemetry::{Direction, TargetMetrics, Telemetry};
 use tower::{Service, service_fn};
 
-use crate::{EraChoice, NoticeSink};
+use crate::{Credentials, EraChoice, NoticeSink};
 use aside::Ear;
 use connect::Connector;
 pub use connect::UrlError;
@@ -60,8 +61,8 @@ pub struct HttpConfig {
     pub idle_timeout: Duration,
     /// The largest answer, and the largest event, in bytes.
     pub max_response: usize,
-    /// Headers that go with every request: the target's credentials. Marked sensitive.
-    pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// What the target is shown.
+    pub credentials: Credentials,
     /// Of which of its resources it is to tell when they change.
     pub watched: watch::Receiver<Watched>,
 }
@@ -115,7 +116,7 @@ impl HttpTarget {
     ) -> Result<Self, UrlError> {
         let metrics = telemetry.target(&config.target);
         let connector = Connector::new(&config.url, config.connect_timeout)?;
-        let base = request::base_headers(&connector, &config.headers);
+        let base = request::base_headers(&connector, config.credentials.fixed());
         Ok(Self(Arc::new(Inner {
             base,
             ids: AtomicU64::new(1),
@@ -294,7 +295,7 @@ impl Inner {
         for session in all.filter(|session| session.id.is_some()) {
             let ledger = Ledger::new(std::time::Instant::now());
             let (delete, request) = (http::Method::DELETE, request::close(self, &session));
-            if let Ok(answer) = exchange::send_by(delete, self, request, &ledger).await {
+            if let Ok(answer) = show::sent(delete, self, request, &ledger).await {
                 tracing::debug!(target = %self.config.target, status = %answer.status, "session ended");
             }
         }

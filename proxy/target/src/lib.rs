@@ -5,6 +5,7 @@
 //! passes a caller's credentials on.
 
 mod builtin;
+mod credentials;
 mod http;
 mod stdio;
 
@@ -21,6 +22,10 @@ mod wire;
 pub use builtin::{
     Asked, Builtin, BuiltinTarget, Coming, GatewayFacts, TargetFact, ToolResult, Tools,
     ToolsTarget, builtin, tools,
+};
+pub use credentials::{
+    Boxed, ClientAuth, ClientCredentials, Credentials, Denied, Endpoint, EndpointConfig,
+    HeaderSecret, Kept, Place, Show, Shown, Subject, TokenExchange, Unsigned, Vault, Whose,
 };
 pub use http::{HttpConfig, HttpTarget, UrlError};
 pub use stdio::lines::{Limits as LineLimits, Line, Lines};

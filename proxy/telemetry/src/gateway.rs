@@ -9,8 +9,8 @@ use std::time::Instant;
 use metrics::Gauge;
 use toolgate_call::{AskKind, Version};
 use toolgate_telemetry_catalog::{
-    ConnectionRejected, Direction, LoopEnd, QuestionEnd, RateScope, Refresh, SessionEvent, Shed,
-    StreamEnd, gateway as family,
+    ConnectionRejected, Direction, LoopEnd, QuestionEnd, RateScope, Refresh, SecretRead,
+    SecretSource, SessionEvent, Shed, StreamEnd, gateway as family,
 };
 
 use crate::cells::Counter;
@@ -37,6 +37,7 @@ pub struct GatewayMetrics {
     parked: Gauge,
     pins_reloads: Counters<Refresh>,
     keys_reloads: Counters<Refresh>,
+    secret_reads: Pairs<SecretSource, SecretRead>,
 }
 
 /// A call in flight. Dropping it takes it off the gauge.
@@ -87,7 +88,13 @@ impl GatewayMetrics {
             parked: registry.gauge(&family::PARKED, &[]),
             pins_reloads: Counters::new(registry, &family::PINS_RELOADS, &[]),
             keys_reloads: Counters::new(registry, &family::KEYS_RELOADS, &[]),
+            secret_reads: Pairs::new(registry, &family::SECRET_READS, &[]),
         }
+    }
+
+    /// A secret was read again.
+    pub fn secret_read(&self, source: SecretSource, came_to: SecretRead) {
+        self.secret_reads.add(source, came_to);
     }
 
     /// A call has begun. Keep the guard until the last byte is out or the caller is gone.

@@ -38,15 +38,15 @@ pub use diagnostics::{flush_diagnostics, init_tracing, spawn, tell};
 pub use gateway::{ActiveConnection, ActiveRequest, ActiveStream, GatewayMetrics, ParkedCall};
 pub use recorder::{Recorder, dump_on_panic};
 pub use store::RateStore;
-pub use target::{InUse, TargetMetrics};
+pub use target::{CredentialMetrics, InUse, TargetMetrics};
 pub use telemetry::{AccessLogTo, Config, Telemetry};
 pub use tls::TlsMetrics;
 pub use toolgate_telemetry_catalog as catalog;
 pub use toolgate_telemetry_catalog::{
     AuditLoss, AuthResult, CacheEvent, CertificateOf, Circuit, ConnectPhase, ConnectionRejected,
     ContractAction, ContractChange, Direction, Export, ListCause, LoopEnd, QuestionEnd, RateScope,
-    RefreshCause, RefreshOutcome, Restart, RulesAsked, SampleSource, SchemaChange, SessionEvent,
-    Shed, StoreTake, StreamEnd, Suppressed, TlsEnd, Word,
+    RefreshCause, RefreshOutcome, Restart, RulesAsked, SampleSource, SchemaChange, SecretRead,
+    SecretSource, SessionEvent, Shed, StoreTake, StreamEnd, Suppressed, TlsEnd, TokenFetch, Word,
 };
 pub use trace::{
     Again, Beginning, Boxed, Decided, OtlpConfig, Packed, Parcel, Protocol, Refreshes, Sampler,

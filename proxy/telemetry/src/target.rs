@@ -4,6 +4,8 @@
 //! target's configured name. Never: anything of the caller's, and never a gauge for something
 //! that the target does not have (a process, a breaker): such series are made when first told of.
 
+mod credentials;
+
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -20,6 +22,8 @@ use crate::auth::count;
 use crate::cells::{Counter, Histogram};
 use crate::handles::{ByReason, Counters, Pairs, Slots};
 use crate::registry::Registry;
+
+pub use credentials::CredentialMetrics;
 
 /// Metrics of one target.
 #[derive(Debug)]
@@ -57,6 +61,7 @@ struct Told {
     quarantined: OnceLock<Gauge>,
     process_up: OnceLock<Gauge>,
     restarts: OnceLock<Counters<Restart>>,
+    credentials: OnceLock<CredentialMetrics>,
 }
 
 /// The breaker, as last told.
@@ -284,6 +289,12 @@ impl TargetMetrics {
         self.restarts().add(why);
     }
 
+    /// Those of the tokens that are fetched for it.
+    pub fn credentials(&self) -> &CredentialMetrics {
+        let make = || CredentialMetrics::new(&self.registry, &self.name);
+        self.told.credentials.get_or_init(make)
+    }
+
     /// A session at the target was lost and made again.
     pub fn reestablished(&self) {
         self.reestablished.increment(1);
@@ -363,6 +374,7 @@ impl Told {
             quarantined: OnceLock::new(),
             process_up: OnceLock::new(),
             restarts: OnceLock::new(),
+            credentials: OnceLock::new(),
         }
     }
 }

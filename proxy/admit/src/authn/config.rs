@@ -41,6 +41,9 @@ pub struct AuthConfig {
     pub token_bytes: usize,
     /// How many verified tokens are remembered; 0 remembers none.
     pub cached_tokens: usize,
+    /// Whether some target exchanges the tokens of callers: they are kept for the time of the call
+    /// then, and otherwise not at all.
+    pub hands_on: bool,
     /// Asks issuers for their keys.
     pub fetcher: Arc<Fetcher>,
 }

@@ -108,6 +108,7 @@ fn config(profile: Profile, server: &Server) -> AuthConfig {
         claims: Vec::new(),
         token_bytes: 8192,
         cached_tokens: 10_000,
+        hands_on: false,
         fetcher: Arc::new(Fetcher::new(Ground::default())),
     }
 }

@@ -127,6 +127,7 @@ fn call(subject: &str, arguments: &str, retry: Option<(&str, &str)>) -> Call {
         hears: true,
         session: SessionRef::None,
         principal: Arc::new(Principal { subject: subject.into(), ..Principal::anonymous() }),
+        subject: None,
         server: None,
         peer: None,
         request_id: Arc::from("r"),

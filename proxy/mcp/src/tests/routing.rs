@@ -138,6 +138,7 @@ pub(super) fn call(method: Method, version: Version) -> Call {
         hears: true,
         session: SessionRef::None,
         principal: Arc::new(Principal::anonymous()),
+        subject: None,
         server: None,
         peer: None,
         request_id: Arc::from("r"),

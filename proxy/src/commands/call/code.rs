@@ -110,6 +110,7 @@ const fn number(reason: Reason) -> (&'static str, Exit) {
         Reason::Shutdown => ("TG7006", Exit::Gateway),
         Reason::RetryBudget => ("TG7007", Exit::Gateway),
         Reason::AuditUnavailable => ("TG7011", Exit::Gateway),
+        Reason::Credentials => ("TG7012", Exit::Gateway),
         Reason::ClientCancelled => (INTERRUPTED, Exit::Interrupted),
     }
 }
@@ -150,6 +151,9 @@ const fn help(reason: Reason) -> &'static str {
         Reason::UpstreamJsonrpc => "the sentence is the target's own; look at the arguments first",
         Reason::OutcomeUnknown => "look at what the tool changes before calling it again",
         Reason::Internal => "the gateway's log has the cause under the request id",
+        Reason::Credentials => {
+            "the gateway's log says why the target's token endpoint gives it no token"
+        }
         Reason::Overloaded => "repeat it later, or raise the gateway's limits",
         Reason::Shutdown => "repeat it once the gateway is back",
         Reason::AuditUnavailable => {

@@ -13,7 +13,7 @@ use toolgate_telemetry::{ContractAction, ContractChange, Word as _};
 use super::report::Way;
 use super::{ExplainArgs, Failed, arc};
 use crate::assembly;
-use crate::config::{Config, Credentials, Target, TargetKind, Tools};
+use crate::config::{Config, Credentials, Target, TargetCredentials, TargetKind, Tools};
 
 /// Checks that it is an object.
 pub(super) fn arguments(text: &str) -> Result<&[u8], Failed> {
@@ -88,10 +88,7 @@ fn is_held_back(config: &Config, target: &str, tool: &str) -> bool {
 
 pub(super) fn way(config: &Config, plan: &Plan) -> Way {
     let target = config.targets.iter().find(|target| *target.name == *plan.target);
-    let (to, credential) = target.map_or_else(Default::default, |target| {
-        let (to, credential) = reached(target);
-        (to, credential.map(shown))
-    });
+    let (to, credential) = target.map_or_else(Default::default, reached);
     let mut limits =
         vec![format!("{} attempts in {} ms", plan.retry.attempts, plan.timeout.as_millis())];
     limits.extend(plan.concurrency.map(|most| format!("{most} calls of it at once")));
@@ -109,16 +106,18 @@ pub(super) fn way(config: &Config, plan: &Plan) -> Way {
     Way { name: plan.full.to_string(), target: plan.target.to_string(), to, credential, limits }
 }
 
-fn reached(target: &Target) -> (String, Option<&Credentials>) {
+fn reached(target: &Target) -> (String, Option<String>) {
     match &target.kind {
         TargetKind::Builtin(_) => ("this program".to_owned(), None),
         TargetKind::Tools(Tools::Prometheus { url, credentials }) => {
-            (format!("this program, which asks {url}"), credentials.as_ref())
+            (format!("this program, which asks {url}"), credentials.as_ref().map(header))
         }
         TargetKind::Tools(Tools::WebSearch { engine, credentials, .. }) => {
-            (format!("this program, which asks {engine:?}"), credentials.as_ref())
+            (format!("this program, which asks {engine:?}"), credentials.as_ref().map(header))
         }
-        TargetKind::Mcp { url, credentials, .. } => (url.to_string(), credentials.as_ref()),
+        TargetKind::Mcp { url, credentials, .. } => {
+            (url.to_string(), credentials.as_ref().map(shown))
+        }
         TargetKind::Stdio { command, .. } => {
             let program = command.first().map_or("", String::as_str);
             (format!("the child process {program}"), None)
@@ -126,7 +125,23 @@ fn reached(target: &Target) -> (String, Option<&Credentials>) {
     }
 }
 
-fn shown(credential: &Credentials) -> String {
+fn shown(credentials: &TargetCredentials) -> String {
+    match credentials {
+        TargetCredentials::Header(credentials, _) => header(credentials),
+        TargetCredentials::Client(client) => {
+            format!("authorization: Bearer (a token of the gateway's own from {})", client.endpoint)
+        }
+        TargetCredentials::Exchange(client) => format!(
+            "authorization: Bearer (what the caller's token was exchanged for at {})",
+            client.endpoint
+        ),
+        TargetCredentials::SigV4 { service, .. } => {
+            format!("authorization: (a signature for the AWS service {service})")
+        }
+    }
+}
+
+fn header(credential: &Credentials) -> String {
     let scheme =
         credential.scheme.as_deref().map(|scheme| format!("{scheme} ")).unwrap_or_default();
     format!("{}: {scheme}(the configured secret)", credential.header)

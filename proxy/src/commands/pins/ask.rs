@@ -12,7 +12,8 @@ use toolgate_mcp::{OfferedTool, Watches, offered};
 use toolgate_telemetry::{AccessLogTo, Telemetry};
 
 use super::Failed;
-use crate::assembly::Backend;
+use crate::assembly::{Backend, Showing, fetcher};
+use crate::cloud::Cloud;
 use crate::commands::inherited;
 use crate::config::Config;
 use crate::exit::Exit;
@@ -36,10 +37,13 @@ pub(super) async fn ask(config: &Config, names: &[&str]) -> Result<Vec<Asked>, F
         ..toolgate_telemetry::Config::default()
     };
     let telemetry = Telemetry::new(quiet).map_err(|error| failed(error.to_string()))?;
+    let cloud = Box::pin(Cloud::for_targets(config)).await;
+    let cloud = cloud.map_err(|error| failed(format!("{error:#}")))?;
+    let mut showing = Showing::new(&cloud, &fetcher(config), &telemetry);
     let (facts, watches) = (Facts::new(inherited()), Arc::<Watches>::default());
     let mut backends = Vec::with_capacity(names.len());
     for target in config.targets.iter().filter(|target| names.contains(&target.name.as_str())) {
-        let backend = Backend::new(target, &telemetry, &facts, &watches);
+        let backend = Backend::new(target, &telemetry, &facts, &watches, &mut showing);
         backends.push(backend.map_err(|error| failed(format!("{error:#}")))?);
     }
     let asked = join_all(backends.iter().map(|backend| async {

@@ -5,7 +5,8 @@
 
 use crate::config::choice::CloudMode;
 use crate::config::code;
-use crate::config::file::File;
+use crate::config::file::{File, Target};
+use crate::config::reference::is_remote;
 use crate::config::report::Mistake;
 use crate::config::review::Review;
 
@@ -22,7 +23,9 @@ pub(super) fn check(file: &File, review: &mut Review<'_>) {
     .into_iter()
     .flatten()
     .collect();
-    if file.aws.is_some() && used.is_empty() {
+    let kept = review.tree.any(&is_remote);
+    let signed = signed(file);
+    if file.aws.is_some() && used.is_empty() && !kept && signed.is_none() {
         review.add(
             Mistake::new(code::NO_EFFECT, review.key_at(&["aws"]), "`aws` has no effect")
                 .label("nothing is sent there")
@@ -32,9 +35,26 @@ pub(super) fn check(file: &File, review: &mut Review<'_>) {
     if cfg!(feature = "aws") {
         return;
     }
-    for path in used {
+    if kept {
+        let message = "this build cannot read secrets of AWS: it has no AWS in it";
+        let at = review.at(&["targets"]);
+        let mistake = Mistake::new(code::SECRET_SOURCE, at, message);
+        review
+            .add(mistake.help("take a build with the cargo feature `aws`, or keep them elsewhere"));
+    }
+    let signed = signed.map(|name| ["targets", name, "credentials", "sigv4"]);
+    for path in used.into_iter().chain(signed.as_ref().map(|path| &path[..])) {
         let message = format!("this build cannot do `{}`: it has no AWS in it", path.join("."));
         let mistake = Mistake::new(code::NOT_BUILT, review.key_at(path), message);
         review.add(mistake.help("take a build with the cargo feature `aws`, or remove it"));
     }
+}
+
+/// A target whose requests are signed.
+fn signed(file: &File) -> Option<&str> {
+    let is_signed = |target: &Target| {
+        target.credentials.as_ref().is_some_and(|credentials| credentials.sigv4.is_some())
+    };
+    let targets = file.targets.0.iter();
+    targets.filter(|(_, target)| is_signed(target)).map(|(name, _)| name.as_str()).next()
 }

@@ -2,7 +2,7 @@
 //!
 //! In: `targets`. Out: mistakes. It never contacts a target.
 
-use super::builtin;
+use super::{builtin, credentials};
 use crate::config::code;
 use crate::config::file::{File, Target};
 use crate::config::report::{Mistake, quote};
@@ -28,7 +28,7 @@ pub(super) fn check(file: &File, review: &mut Review<'_>) {
         check_kind(name, target, review);
         check_effects(name, target, review);
         check_command(name, target, review);
-        check_credentials(name, target, review);
+        credentials::check(name, target, file, review);
         builtin::check(name, target, review);
     }
 }
@@ -164,26 +164,6 @@ fn check_variables(name: &str, target: &Target, review: &mut Review<'_>) {
                 Mistake::new(code::MALFORMED, at, message).help("use letters, digits and `_`"),
             );
         }
-    }
-}
-
-fn check_credentials(name: &str, target: &Target, review: &mut Review<'_>) {
-    let (Some(mcp), Some(credentials)) = (&target.mcp, &target.credentials) else { return };
-    if mcp.url.as_ref().is_some_and(|url| url.0.is_exposed()) {
-        let at = review.at(&["targets", name, "mcp", "url"]);
-        review.add(
-            Mistake::new(code::INSECURE_URL, at, "credentials would be sent over plain http")
-                .label("readable by anyone on the way")
-                .help("use `https://`, or remove `credentials`"),
-        );
-    }
-    let is_word = |scheme: &String| scheme.chars().all(|c| c.is_ascii_graphic());
-    if credentials.scheme.as_ref().is_some_and(|scheme| !is_word(scheme)) {
-        let at = review.at(&["targets", name, "credentials", "scheme"]);
-        review.add(
-            Mistake::new(code::MALFORMED, at, "`scheme` is not one word")
-                .help("write for example `Bearer`, or `\"\"` for none; the space is added"),
-        );
     }
 }
 

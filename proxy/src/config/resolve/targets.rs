@@ -7,12 +7,11 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use http::HeaderValue;
-use http::header::AUTHORIZATION;
-
 use crate::config::file;
 use crate::config::reference::EnvText;
-use crate::config::resolved::{Breaker, Credentials, EnvValue, Retry, Target, TargetKind, Tool};
+use crate::config::resolved::{
+    Breaker, EnvValue, Retry, Target, TargetCredentials, TargetKind, Tool,
+};
 use crate::config::secret::Secret;
 
 use super::{DEFAULT_RETRY, Resolver, count, merge_retry, scopes, size, time};
@@ -92,8 +91,10 @@ impl Resolver<'_, '_> {
     /// fetched all the same, to report those as well.
     fn kind(&mut self, name: &str, written: &file::Target) -> Option<TargetKind> {
         let credentials =
-            written.credentials.as_ref().and_then(|c| self.credentials(&["targets", name], c));
+            written.credentials.as_ref().and_then(|c| self.target_credentials(name, c));
         if let Some(builtin) = written.builtin {
+            // Another way than a secret in a header has been reported.
+            let credentials = credentials.and_then(TargetCredentials::in_header);
             return super::builtin::kind(builtin, written, credentials);
         }
         if let Some(mcp) = &written.mcp {
@@ -124,29 +125,6 @@ impl Resolver<'_, '_> {
         let folder = self.path(Path::new(written));
         self.need_folder(&folder, &["targets", name, "stdio", "cwd"]);
         folder
-    }
-
-    /// `None` after reporting why the secret cannot be used.
-    pub(super) fn credentials(
-        &mut self,
-        whose: &[&str],
-        written: &file::Credentials,
-    ) -> Option<Credentials> {
-        let path = [whose, &["credentials", "secret"]].concat();
-        let secret = self.secret(&written.secret.as_ref()?.0, &path)?;
-        let header = written.header.as_ref().map_or(AUTHORIZATION, |header| header.0.0.clone());
-        let scheme = match &written.scheme {
-            Some(scheme) => Some(scheme.clone()).filter(|scheme| !scheme.is_empty()),
-            None => (header == AUTHORIZATION).then(|| "Bearer".to_owned()),
-        };
-        if HeaderValue::from_str(secret.expose()).is_err() {
-            self.unusable(
-                &path,
-                "holds a character no header can carry",
-                "store the secret alone, in one line",
-            );
-        }
-        Some(Credentials { header, scheme, secret })
     }
 
     fn variables(&mut self, name: &str, stdio: &file::Stdio) -> Vec<(String, EnvValue)> {

@@ -27,7 +27,7 @@ fn the_minimal_example_has_one_issuer_and_one_target() {
     let [target] = config.targets.as_slice() else { panic!("{config:?}") };
     let TargetKind::Mcp { url, era, credentials } = &target.kind else { panic!("{target:?}") };
     assert_eq!((url.to_string().as_str(), *era), ("https://mcp.example.com/mcp", Era::Auto));
-    let credentials = credentials.as_ref().unwrap();
+    let credentials = credentials.clone().unwrap().in_header().unwrap();
     assert_eq!(credentials.header, "authorization");
     assert_eq!(credentials.scheme.as_deref(), Some("Bearer"));
     assert_eq!(credentials.secret.expose(), "ghp_from_the_environment");
@@ -63,13 +63,13 @@ fn the_full_example_resolves_to_what_it_says() {
     assert_eq!(config.resource, "https://gw.example.com/mcp");
     assert_eq!(config.sessions.key.as_ref().unwrap().expose().len(), 44);
     let names: Vec<&str> = config.targets.iter().map(|target| target.name.as_str()).collect();
-    assert_eq!(names, ["clock", "prom", "search", "github", "files"]);
+    assert_eq!(names, ["clock", "prom", "search", "github", "orders", "mail", "agents", "files"]);
     let [issue, search] = config.tools.as_slice() else { panic!("{config:?}") };
     assert_eq!((issue.target.as_str(), issue.tool.as_str()), ("github", "create_issue"));
     assert_eq!((issue.read_only, search.read_only), (Some(false), Some(true)));
     assert_eq!((issue.timeout.as_secs(), search.timeout.as_secs()), (20, 60));
     assert_eq!((issue.concurrency, search.concurrency), (Some(5), None));
-    let TargetKind::Stdio { env, .. } = &config.targets[4].kind else { panic!("{config:?}") };
+    let TargetKind::Stdio { env, .. } = &config.targets[7].kind else { panic!("{config:?}") };
     let [(_, EnvValue::Plain(plain)), (_, EnvValue::Secret(secret))] = env.as_slice() else {
         panic!("{env:?}")
     };

@@ -209,6 +209,7 @@ async fn the_gateway_accepts_its_tokens() {
         claims: Vec::new(),
         token_bytes: 8192,
         cached_tokens: 10,
+        hands_on: false,
         fetcher: std::sync::Arc::new(toolgate_fetch::Fetcher::new(
             toolgate_fetch::Ground::default(),
         )),

@@ -84,6 +84,7 @@ fn call(tool: &str, params: &Value, progress_token: Option<RawJson>) -> Outbound
         hears: true,
         session: SessionRef::None,
         principal: Arc::new(Principal::anonymous()),
+        subject: None,
         server: None,
         peer: None,
         request_id: Arc::clone(&outbound.request_id),

@@ -14,12 +14,12 @@ use tokio::task::AbortHandle;
 use toolgate_call::{Ledger, Said};
 
 use super::calls::Beside;
-use super::exchange::{self, AnswerBody};
+use super::exchange::AnswerBody;
 use super::failure::Failure;
 use super::reply::Kind;
 use super::session::Session;
 use super::sse::SseDecoder;
-use super::{Inner, request, stream};
+use super::{Inner, request, show, stream};
 use crate::ask::{Refused, Request};
 use crate::progress::is_message;
 use crate::wire::{Incoming, read_message};
@@ -68,7 +68,7 @@ async fn hear_on(target: Weak<Inner>, session: Weak<Session>, opened: oneshot::S
             return;
         };
         let ledger = Ledger::new(Instant::now());
-        let head = exchange::send_by(http::Method::GET, &there, outgoing, &ledger).await;
+        let head = show::sent(http::Method::GET, &there, outgoing, &ledger).await;
         let limit = there.config.max_response;
         drop(there);
         match head {

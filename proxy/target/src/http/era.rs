@@ -158,7 +158,7 @@ mod tests {
             connect_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(10),
             max_response: 1024,
-            headers: Vec::new(),
+            credentials: crate::Credentials::none(),
             watched: tokio::sync::watch::Sender::default().subscribe(),
         };
         let target = HttpTarget::new(config, Telemetry::for_tests(), Arc::new(|_| ())).unwrap();

@@ -22,6 +22,7 @@ use super::conn::broken;
 use super::failure::Failure;
 use super::pool::{Lease, Pool};
 use super::request::Outgoing;
+use super::show;
 
 /// How much of an error's body is worth reading.
 pub(super) const ERROR_BODY: usize = 64 * 1024;
@@ -50,17 +51,17 @@ pub(super) async fn send(
     outgoing: Outgoing,
     ledger: &Ledger,
 ) -> Result<Answered, Failure> {
-    send_by(http::Method::POST, target, outgoing, ledger).await
+    show::sent(http::Method::POST, target, outgoing, ledger).await
 }
 
-/// The same by another HTTP method.
+/// Sends a request as it is. Whoever wants the target's credentials with it goes by [`show`].
 pub(super) async fn send_by(
     method: http::Method,
     target: &Inner,
     outgoing: Outgoing,
     ledger: &Ledger,
 ) -> Result<Answered, Failure> {
-    let Outgoing { headers, body } = outgoing;
+    let Outgoing { headers, body, whose: _ } = outgoing;
     let mut lease = Pool::lease(&target.pool, ledger).await?;
     target.metrics.sent(body.len());
     let mut request = http::Request::new(Full::new(body));

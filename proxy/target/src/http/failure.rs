@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use toolgate_call::{Answer, Case, Reason, Refusal};
 
+use crate::credentials::Denied;
+
 /// One failed exchange.
 #[derive(Debug)]
 pub(super) enum Failure {
@@ -41,6 +43,9 @@ pub(super) enum Failure {
     Refused(Box<Refusal>),
     /// A modern target takes the headers of the request for wrong, and has not looked at it.
     Mismatch(Answer),
+    /// There is nothing to show the target; the request was not sent, or only to be told that what
+    /// was shown holds no more.
+    Credentials(Denied),
     /// The gateway's own fault.
     Internal(String),
 }
@@ -103,6 +108,7 @@ impl Failure {
             }
             Self::Status(status, wait) => Self::status(target, status, wait),
             Self::Refused(refusal) => *refusal,
+            Self::Credentials(denied) => without(target, denied),
             Self::Internal(detail) => Refusal::internal(detail),
         }
     }
@@ -122,6 +128,31 @@ impl Failure {
             Some(wait) => refusal.retry_after(wait),
             None => refusal,
         }
+    }
+}
+
+/// Nothing was carried out: the target was not asked, or has answered 401.
+fn without(target: &Arc<str>, denied: Denied) -> Refusal {
+    let (why, again) = match denied {
+        Denied::NoSubject => {
+            let message = format!(
+                "`{target}` is called on behalf of its caller, for which the gateway needs their token \
+                 from an issuer; an API key is none"
+            );
+            return Refusal::new(Case::SubjectMissing, message).before_send();
+        }
+        Denied::Unavailable { why, again } => (why, again),
+    };
+    let advice = if again.is_some() {
+        "try again in a moment"
+    } else {
+        "its operator has to do something about it"
+    };
+    let message = format!("the gateway has no credentials to show `{target}`; {advice}");
+    let refusal = Refusal::target(Reason::Credentials, target, message).detail(why).before_send();
+    match again {
+        Some(again) => refusal.retry_after(again),
+        None => refusal,
     }
 }
 

@@ -19,6 +19,7 @@ use super::Inner;
 use super::connect::Connector;
 use super::failure::Failure;
 use super::session::Session;
+use crate::credentials::{Subject, Whose};
 use crate::meta::{self, MetaChange};
 use crate::progress::under_own_token;
 use crate::retry;
@@ -35,10 +36,11 @@ const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 const USER_AGENT: &str = concat!("toolgate/", env!("CARGO_PKG_VERSION"));
 
 /// A request, ready to be sent.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Outgoing {
     pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
+    pub(super) whose: Whose,
 }
 
 /// A request whose answer is awaited under that id.
@@ -89,7 +91,8 @@ pub(super) fn modern(target: &Inner, outbound: &Outbound) -> Result<Asked, Failu
         add_mirrored(&mut headers, permitted.mirrored());
     }
     add_context(&mut headers, outbound);
-    Ok(Asked { outgoing: Outgoing { headers, body }, id })
+    let whose = whose(outbound);
+    Ok(Asked { outgoing: Outgoing { headers, body, whose }, id })
 }
 
 /// A request to a target of the older era.
@@ -118,7 +121,8 @@ pub(super) fn legacy(
     };
     let mut headers = legacy_headers(target, session);
     add_context(&mut headers, outbound);
-    Ok(Asked { outgoing: Outgoing { headers, body }, id })
+    let whose = whose(outbound);
+    Ok(Asked { outgoing: Outgoing { headers, body, whose }, id })
 }
 
 /// `server/discover`, which shows a target's era.
@@ -126,7 +130,7 @@ pub(super) fn discover(target: &Inner) -> Asked {
     let id = target.next_id();
     let headers = modern_headers(target, Method::Discover, None);
     let body = bare(id, Method::Discover, Era::Modern);
-    Asked { outgoing: Outgoing { headers, body }, id }
+    Asked { outgoing: Outgoing { headers, body, whose: Whose::Gateway }, id }
 }
 
 /// `subscriptions/listen` for changes of the lists, if they are announced, and of resources
@@ -139,7 +143,7 @@ pub(super) fn listen(target: &Inner, lists: bool, uris: &Watched) -> Asked {
         r#"{{"jsonrpc":"2.0","id":{id},"method":"subscriptions/listen","params":{params}}}"#
     );
     let headers = modern_headers(target, Method::Listen, None);
-    Asked { outgoing: Outgoing { headers, body: body.into() }, id }
+    Asked { outgoing: Outgoing { headers, body: body.into(), whose: Whose::Gateway }, id }
 }
 
 /// GET: the stream on which a session hears what nobody has asked for (2025-11-25).
@@ -147,7 +151,7 @@ pub(super) fn open(target: &Inner, session: &Session) -> Outgoing {
     let mut headers = legacy_headers(target, session);
     headers.remove(header::CONTENT_TYPE);
     headers.insert(header::ACCEPT, HeaderValue::from_static("text/event-stream"));
-    Outgoing { headers, body: Bytes::new() }
+    Outgoing { headers, body: Bytes::new(), whose: Whose::Gateway }
 }
 
 /// GET: a stream taken up behind an event (2025-11-25 `basic/transports`, "Resumability").
@@ -161,14 +165,14 @@ pub(super) fn resume(target: &Inner, session: &Session, after: &[u8]) -> Option<
 pub(super) fn close(target: &Inner, session: &Session) -> Outgoing {
     let mut headers = legacy_headers(target, session);
     headers.remove(header::CONTENT_TYPE);
-    Outgoing { headers, body: Bytes::new() }
+    Outgoing { headers, body: Bytes::new(), whose: Whose::Gateway }
 }
 
 /// `initialize`.
 pub(super) fn initialize(target: &Inner, abilities: Abilities) -> Asked {
     let id = target.next_id();
-    let outgoing =
-        Outgoing { headers: target.base.clone(), body: meta::initialize(id, abilities).into() };
+    let body = meta::initialize(id, abilities).into();
+    let outgoing = Outgoing { headers: target.base.clone(), body, whose: Whose::Gateway };
     Asked { outgoing, id }
 }
 
@@ -192,7 +196,7 @@ pub(super) fn on_session(
 
 /// The same of a message that is bytes already.
 pub(super) fn said_on(target: &Inner, session: &Session, body: Bytes) -> Outgoing {
-    Outgoing { headers: legacy_headers(target, session), body }
+    Outgoing { headers: legacy_headers(target, session), body, whose: Whose::Gateway }
 }
 
 fn modern_headers(target: &Inner, method: Method, name: Option<&str>) -> HeaderMap {
@@ -238,6 +242,17 @@ fn add_context(headers: &mut HeaderMap, outbound: &Outbound) {
     if let Some(Ok(value)) = outbound.trace_state().map(|state| HeaderValue::from_str(state)) {
         headers.insert(TRACESTATE, value);
     }
+}
+
+/// For whom it is: only a caller's own request is on their behalf.
+fn whose(outbound: &Outbound) -> Whose {
+    let Some(permitted) = outbound.permitted() else { return Whose::Gateway };
+    let call = permitted.call();
+    let subject = call
+        .subject
+        .as_ref()
+        .map(|token| Subject { token: token.clone(), ends: call.principal.expires });
+    Whose::Caller(subject)
 }
 
 fn list(id: u64, what: Listed, (cursor, era): (Option<&RawJson>, Era)) -> Bytes {

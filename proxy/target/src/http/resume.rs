@@ -13,12 +13,12 @@ use std::time::{Duration, Instant};
 use toolgate_call::Ledger;
 
 use super::Inner;
-use super::exchange::{self, AnswerBody};
+use super::exchange::AnswerBody;
 use super::failure::Failure;
 use super::reply::Kind;
-use super::request;
 use super::session::Session;
 use super::sse::{Place, SseDecoder};
+use super::{request, show};
 
 /// For how long to wait when the target has not said it.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -162,7 +162,7 @@ async fn take_up(
         let outgoing = request::resume(&target, &session, &after)?;
         // The call's own ledger stays in the phase in which the target is waited for.
         let ledger = Ledger::new(Instant::now());
-        let opening = exchange::send_by(http::Method::GET, &target, outgoing, &ledger);
+        let opening = show::sent(http::Method::GET, &target, outgoing, &ledger);
         let opened = tokio::time::timeout(target.config.idle_timeout, opening).await;
         match opened {
             Ok(Ok(head)) if head.status.is_success() && Kind::of(&head.headers) == Kind::Sse => {

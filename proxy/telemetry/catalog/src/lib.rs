@@ -32,8 +32,8 @@ pub use words::{
     ConnectionRejected, ContractAction, ContractChange, Decision, Delivery, Direction, Export,
     Flow, Health, Kept, ListCause, LoopEnd, OverheadPhase, PoolState, QuestionEnd, RateScope,
     Refresh, RefreshCause, RefreshOutcome, Restart, RetryResult, RulesAsked, SampleSource, Sampled,
-    SchemaChange, SessionEvent, Shed, StoreTake, StreamEnd, Suppressed, TimeoutPhase, TlsEnd,
-    Verdict, Word,
+    SchemaChange, SecretRead, SecretSource, SessionEvent, Shed, StoreTake, StreamEnd, Suppressed,
+    TimeoutPhase, TlsEnd, TokenFetch, Verdict, Word,
 };
 
 #[cfg(test)]

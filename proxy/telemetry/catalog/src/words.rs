@@ -57,6 +57,10 @@ mod contract;
 
 pub use contract::{ContractAction, ContractChange};
 
+mod credentials;
+
+pub use credentials::{SecretRead, SecretSource, TokenFetch};
+
 mod door;
 
 pub use door::{CertificateOf, ConnectionRejected, TlsEnd};

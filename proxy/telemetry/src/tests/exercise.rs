@@ -10,8 +10,9 @@ use toolgate_call::{
 use crate::{
     AuthResult, CacheEvent, CallRecord, CertificateOf, Circuit, ConnectPhase, ConnectionRejected,
     ContractAction, ContractChange, Direction, ListCause, OtlpConfig, Protocol, QuestionEnd,
-    RefreshCause, RefreshOutcome, Restart, RulesAsked, SchemaChange, SessionEvent, Shed, SpansTo,
-    StoreTake, StreamEnd, Suppressed, TargetMetrics, Telemetry, TlsEnd, TraceConfig,
+    RefreshCause, RefreshOutcome, Restart, RulesAsked, SchemaChange, SecretRead, SecretSource,
+    SessionEvent, Shed, SpansTo, StoreTake, StreamEnd, Suppressed, TargetMetrics, Telemetry,
+    TlsEnd, TokenFetch, TraceConfig,
 };
 
 const MS: Duration = Duration::from_millis(1);
@@ -121,6 +122,7 @@ fn gateway(telemetry: &Telemetry) {
     gateway.bucket_evicted();
     gateway.pins_reloaded(true);
     gateway.keys_reloaded(true);
+    gateway.secret_read(SecretSource::File, SecretRead::Rotated);
     gateway.session(SessionEvent::Created);
     gateway.question(AskKind::Form, QuestionEnd::Answered);
     drop(gateway.parked());
@@ -177,4 +179,9 @@ fn target(target: &TargetMetrics) {
     target.process_restarted(Restart::Hang);
     target.reestablished();
     target.tool_left_out();
+    target.credentials().fetched(TokenFetch::Refused);
+    target.credentials().held_until(1.9e9);
+    target.credentials().cached(2);
+    target.credentials().refused();
+    target.credentials().evicted();
 }

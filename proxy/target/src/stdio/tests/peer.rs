@@ -180,6 +180,7 @@ fn of_body(tool: &str, body: String, said: Said<'_>) -> Outbound {
         hears: true,
         session: SessionRef::None,
         principal: Arc::new(Principal::anonymous()),
+        subject: None,
         server: None,
         peer: None,
         request_id: Arc::clone(&outbound.request_id),

@@ -14,8 +14,10 @@ use http::{HeaderName, HeaderValue};
 use tokio::sync::Mutex;
 use toolgate_telemetry::{Boxed, Signer, Unsigned};
 
-/// The name of the service within signatures.
-const SERVICE: &str = "xray";
+use crate::Aws;
+
+/// The name of X-Ray within signatures.
+const XRAY: &str = "xray";
 /// How long before their end credentials are replaced.
 const MARGIN: Duration = Duration::from_secs(60);
 /// How long credentials without an end are believed.
@@ -25,6 +27,7 @@ const OLDEST: Duration = Duration::from_secs(15 * 60);
 pub struct SigV4 {
     chain: Option<SharedCredentialsProvider>,
     region: String,
+    service: String,
     /// The last credentials, and when they were had.
     last: Mutex<Option<(Credentials, Instant)>>,
 }
@@ -33,7 +36,15 @@ pub struct SigV4 {
 
 impl SigV4 {
     pub(super) fn new(chain: Option<SharedCredentialsProvider>, region: &str) -> Self {
-        Self { chain, region: region.to_owned(), last: Mutex::const_new(None) }
+        let (region, service) = (region.to_owned(), XRAY.to_owned());
+        Self { chain, region, service, last: Mutex::const_new(None) }
+    }
+
+    /// Signs for that service, in the region of `aws` or in another one.
+    #[must_use]
+    pub fn of(aws: &Aws, service: &str, region: Option<&str>) -> Self {
+        let region = region.unwrap_or_else(|| aws.region());
+        Self { service: service.to_owned(), ..Self::new(aws.credentials(), region) }
     }
 
     async fn credentials(&self) -> Result<Credentials, String> {
@@ -52,15 +63,20 @@ impl SigV4 {
         Ok(fresh)
     }
 
-    async fn signed(
+    /// The headers that sign a request with that method.
+    ///
+    /// # Errors
+    /// No credentials, or a request that cannot be signed. No secret is in the text.
+    pub async fn signed(
         &self,
+        method: &str,
         request: Unsigned<'_>,
     ) -> Result<Vec<(HeaderName, HeaderValue)>, String> {
         let identity = self.credentials().await?.into();
         let params = v4::SigningParams::builder()
             .identity(&identity)
             .region(&self.region)
-            .name(SERVICE)
+            .name(&self.service)
             .time(SystemTime::now())
             .settings(SigningSettings::default())
             .build()
@@ -71,7 +87,7 @@ impl SigV4 {
         let headers =
             headers.filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
         let body = SignableBody::Bytes(request.body);
-        let request = SignableRequest::new("POST", uri, headers, body);
+        let request = SignableRequest::new(method, uri, headers, body);
         let request = request.map_err(|error| error.to_string())?;
         let (signed, _) = sign(request, &params).map_err(|error| error.to_string())?.into_parts();
         let pair = |(name, text): (&str, &str)| {
@@ -89,13 +105,13 @@ impl Signer for SigV4 {
         &'a self,
         request: Unsigned<'a>,
     ) -> Boxed<'a, Result<Vec<(HeaderName, HeaderValue)>, String>> {
-        Box::pin(self.signed(request))
+        Box::pin(self.signed("POST", request))
     }
 }
 
 impl fmt::Debug for SigV4 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "SigV4({})", self.region)
+        write!(f, "SigV4({}, {})", self.service, self.region)
     }
 }
 

@@ -6,7 +6,7 @@ use toolgate_call::AskKind;
 
 use crate::words::{
     CertificateOf, ConnectionRejected, Direction, LoopEnd, OverheadPhase, QuestionEnd, RateScope,
-    Refresh, SessionEvent, Shed, StreamEnd, TlsEnd, Word,
+    Refresh, SecretRead, SecretSource, SessionEvent, Shed, StreamEnd, TlsEnd, Word,
 };
 use crate::{Dimension, Key, Label, Metric, Published, Slo, Unit, buckets};
 
@@ -260,4 +260,14 @@ families! {
         "Times that the file of API keys was read again; one that is wrong changes nothing.",
     )
     .by(&[Label::of(Key::Outcome, Refresh::TEXTS)]);
+
+    /// Secrets read again.
+    SECRET_READS = Metric::counter(
+        "toolgate_secret_reads_total",
+        "Re-reads of secrets, by where they are kept and what they came to.",
+    )
+    .by(&[
+        Label::of(Key::Source, SecretSource::TEXTS),
+        Label::of(Key::Outcome, SecretRead::TEXTS),
+    ]);
 }

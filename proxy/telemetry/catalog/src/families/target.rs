@@ -4,7 +4,7 @@
 
 use crate::words::{
     ConnectPhase, ContractAction, ContractChange, Flow, Health, ListCause, PoolState, Refresh,
-    Restart, SchemaChange,
+    Restart, SchemaChange, TokenFetch,
 };
 use crate::{Dimension, Key, Label, Metric, Published, Unit, buckets};
 
@@ -148,6 +148,43 @@ families! {
     REESTABLISHED = Metric::counter(
         "toolgate_target_sessions_reestablished_total",
         "Sessions at the target that were lost and made again.",
+    )
+    .by(&[Label::TARGET]);
+
+    /// Tokens fetched.
+    CREDENTIALS_FETCHES = Metric::counter(
+        "toolgate_target_credentials_fetches_total",
+        "Requests to the token endpoint for credentials to show the target, by what they came to.",
+    )
+    .by(&[Label::TARGET, Label::of(Key::Outcome, TokenFetch::TEXTS)]);
+
+    /// Callers' tokens held.
+    CREDENTIALS_CACHED = Metric::gauge(
+        "toolgate_target_credentials_cached",
+        Unit::One,
+        "Callers for whom a token was exchanged that is held.",
+    )
+    .by(&[Label::TARGET]);
+
+    /// Times that the target did not take what it was shown.
+    CREDENTIALS_REFUSED = Metric::counter(
+        "toolgate_target_credentials_refused_total",
+        "Times that the target answered 401 to what the gateway showed it; each asks for something newer.",
+    )
+    .by(&[Label::TARGET]);
+
+    /// When the newest token ends.
+    CREDENTIALS_EXPIRY = Metric::gauge(
+        "toolgate_target_credentials_expiry_timestamp_seconds",
+        Unit::Timestamp,
+        "When the newest of the gateway's own tokens for the target ends; a target that is not called keeps an old one.",
+    )
+    .by(&[Label::TARGET]);
+
+    /// Tokens exchanged for callers that were forgotten.
+    CREDENTIALS_EVICTED = Metric::counter(
+        "toolgate_target_credentials_evicted_total",
+        "Exchanged tokens of callers that were forgotten before they ended, to bound memory.",
     )
     .by(&[Label::TARGET]);
 }

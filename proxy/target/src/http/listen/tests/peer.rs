@@ -26,7 +26,7 @@ use toolgate_telemetry::Telemetry;
 use tower::ServiceExt as _;
 
 use super::{LONG, Notices};
-use crate::{EraChoice, HttpConfig, HttpTarget};
+use crate::{Credentials, EraChoice, HttpConfig, HttpTarget};
 
 type Answered = Response<BoxBody<Bytes, Infallible>>;
 
@@ -76,7 +76,7 @@ pub(super) fn target_watching(peer: &Peer, watched: watch::Receiver<Watched>) ->
         connect_timeout: LONG,
         idle_timeout: LONG,
         max_response: 64 * 1024,
-        headers: vec![(HeaderName::from_static("authorization"), secret)],
+        credentials: Credentials::Fixed(vec![(HeaderName::from_static("authorization"), secret)]),
         watched,
     };
     let (heard, notices) = mpsc::unbounded_channel();
