@@ -12,7 +12,7 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 use tokio::process::Command;
 use toolgate_tests::client::{Ask, with_meta};
-use toolgate_tests::gateway::Gateway;
+use toolgate_tests::gateway::{Gateway, parse_log};
 use toolgate_tests::herald::{Era, Herald, tool};
 use toolgate_tests::process::{Scratch, binary};
 use toolgate_tests::wait::until;
@@ -60,10 +60,30 @@ impl House {
 
     fn config(&self) -> String {
         let (pins, url) = (&self.pins, self.herald.url());
+        let audit = self.scratch.path().join("audit.jsonl");
         format!(
-            "{OPEN}{pins}defaults: {{ list_ttl: 1h }}\n\
-             targets:\n  clock: {{ builtin: clock }}\n  herald: {{ mcp: {{ url: \"{url}\" }} }}\n"
+            "{OPEN}{pins}audit: {{ file: \"{}\" }}\ndefaults: {{ list_ttl: 1h }}\n\
+             targets:\n  clock: {{ builtin: clock }}\n  herald: {{ mcp: {{ url: \"{url}\" }} }}\n",
+            audit.display(),
         )
+    }
+
+    /// Waits until the audit log says what was done about a change, and of what.
+    async fn recorded(&self, class: &str, action: &str) -> Result<()> {
+        let log = self.scratch.path().join("audit.jsonl");
+        let is_it = |record: &Value| {
+            let said = ["kind", "target", "tool", "changes", "action"];
+            said.iter().map(|key| &record[key]).eq(["contract", "herald", "search", class, action])
+        };
+        let record = until(format!("{class} {action} is on record"), async || {
+            let records = parse_log(&std::fs::read_to_string(&log)?)?;
+            Ok(records.into_iter().find(is_it))
+        })
+        .await?;
+        let [approved, seen] = ["approved", "definition"].map(|key| record[key].as_str());
+        let hash = |text: Option<&str>| text.is_some_and(|text| text.len() == 64);
+        anyhow::ensure!(hash(approved) && hash(seen) && approved != seen, "{record}");
+        Ok(())
     }
 
     fn file(&self) -> PathBuf {
@@ -188,6 +208,7 @@ async fn every_action_about_every_class_as_callers_see_it() -> Result<()> {
             house.herald.lists(json!([tool, echo()]));
             house.herald.changed();
             counted(&gateway, class, action, 1.0).await?;
+            house.recorded(class, action).await?;
             let called = gateway.client().tool(SEARCH, json!({ "query": "x" })).await?;
             let wanted = match action {
                 "pinned" => Some(named(&search())),

@@ -26,6 +26,7 @@ pub use answer::Answer;
 use answer::events;
 pub use kept::Kept;
 
+use crate::canary;
 use crate::wait::until;
 
 /// The revision of modern requests.
@@ -89,7 +90,9 @@ impl Client {
     /// The same with a token.
     #[must_use]
     pub fn with_token(&self, token: impl Into<String>) -> Self {
-        Self { bearer: Some(token.into()), ..self.clone() }
+        let token = token.into();
+        canary::plant(&token);
+        Self { bearer: Some(token), ..self.clone() }
     }
 
     /// The same of a server of the gateway: what would go to `/mcp` goes to that path.
@@ -321,6 +324,7 @@ impl Ask {
     /// Adds a header, also one that is there already.
     #[must_use]
     pub fn header(mut self, name: &str, value: &str) -> Self {
+        canary::plant_header(name, value);
         self.headers.push((name.to_owned(), value.to_owned()));
         self
     }
@@ -371,7 +375,11 @@ impl Opened {
     /// When the connection breaks off.
     pub async fn finish(mut self) -> Result<Answer> {
         let body = (&mut self.body).collect().await.context("reading the body")?.to_bytes();
-        Ok(Answer { status: self.status, headers: std::mem::take(&mut self.headers), body })
+        let (status, headers) = (self.status, std::mem::take(&mut self.headers));
+        if status >= 400 {
+            canary::watch("an error", &format!("{headers:?}{}", String::from_utf8_lossy(&body)));
+        }
+        Ok(Answer { status, headers, body })
     }
 
     /// The next message of an event stream.

@@ -18,6 +18,7 @@ use serde_json::Value;
 use tokio::net::TcpStream;
 use tokio::process::Command;
 
+use crate::canary;
 use crate::client::{Answer, Ask, Client};
 use crate::process::{Process, Scratch, binary, read_lossy};
 use crate::scrape::Metrics;
@@ -108,6 +109,7 @@ impl Gateway {
         let mut command = Command::new("sh");
         command.args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\""]).arg(toolgate);
         command.arg("serve").arg("--config").arg(file).envs(env.iter().copied());
+        canary::plant_env(env);
         let process = Process::start("toolgate", &mut command, &scratch)?;
         let mut gateway = Self { process, scratch, listen, admin };
         gateway.serves().await?;
@@ -225,6 +227,7 @@ impl Gateway {
     /// # Errors
     /// When it has ended already.
     pub fn terminate(&self) -> Result<()> {
+        canary::watch_pages(self.admin);
         self.process.signal(Signal::TERM)
     }
 
@@ -271,6 +274,14 @@ impl Gateway {
     #[must_use]
     pub fn access_path(&self) -> PathBuf {
         self.scratch.path().join(ACCESS_LOG)
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        if self.process.check().is_ok() {
+            canary::watch_pages(self.admin);
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 //! told, and the gateway itself as a process.
 
 pub mod balancer;
+pub mod canary;
 pub mod client;
 pub mod collector;
 pub mod emf;

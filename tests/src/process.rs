@@ -16,6 +16,7 @@ use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
+use crate::canary;
 use crate::wait::PATIENCE;
 
 /// How much of a process's last words an error repeats, bytes.
@@ -174,6 +175,7 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
+        canary::watch_folder(&self.0);
         // What cannot be removed is left to the system's cleaning of its temporary files.
         drop(fs::remove_dir_all(&self.0));
     }

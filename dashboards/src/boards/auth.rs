@@ -42,8 +42,9 @@ fn tokens() -> Vec<Panel> {
         Panel::lines("Duration of checks, p95", Shown::Seconds, "From memory, and verified.")
             .ask("", times)
             .exemplars();
-    let memory = Panel::lines("Memory of tokens", Shown::PerSecond, "Hits save a signature check.")
-        .ask("", rate(Series::of(&auth::CACHE), &[Key::Outcome]));
+    let memory = Panel::lines("Memory", Shown::PerSecond, "Of tokens and of what policies said.")
+        .ask("", rate(Series::of(&auth::CACHE), &[Key::Outcome]))
+        .ask("decisions", rate(Series::of(&auth::POLICY_CACHE), &[Key::Outcome]));
     let decisions = rate(Series::of(&auth::DECISIONS), &[Key::Target, Key::Outcome]);
     let decisions = Panel::stacked("Decisions", Shown::PerSecond, "May they call it? By target.")
         .ask("", decisions)

@@ -4,22 +4,29 @@
 //! that led to it for whoever wants to know. Never: a policy that the schema does not know the words of;
 //! I/O; a verdict other than no when a policy cannot be judged.
 
+mod anchored;
 mod arguments;
 mod entities;
 mod listing;
 mod load;
+mod memo;
 mod schema;
+mod sum;
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
 use cedar_policy::{
-    AuthorizationError, Authorizer, Decision, Effect as Says, PolicyId, PolicySet, Request,
-    Response,
+    AuthorizationError, Authorizer, Effect as Says, Entities, PolicyId, Request, Response,
 };
 use toolgate_call::{Applied, Asked, ClaimKind, Effect, Rules, Verdict};
-use toolgate_telemetry::Telemetry;
+use toolgate_telemetry::{CacheEvent, Telemetry};
+
+use anchored::{Part, Sets};
+use entities::About;
+use memo::Memo;
+use sum::Sum;
 
 pub use load::{Flaw, Source};
 
@@ -40,22 +47,31 @@ pub struct CedarConfig {
 /// Policies that were found to be right.
 pub struct Cedar {
     authorizer: Authorizer,
-    /// For calls whose arguments are known.
-    full: PolicySet,
-    /// For lists: what could be allowed with some arguments.
-    listing: PolicySet,
+    sets: Sets,
     /// The policies that speak of arguments.
     speaking: HashSet<PolicyId>,
     /// What a policy says, and how it is called.
     names: HashMap<PolicyId, (Effect, String)>,
 }
 
-/// Policies whose failures are counted.
+/// Policies of a gateway: what they said is remembered, and what cannot be judged is counted.
 #[derive(Debug)]
 struct Counted {
     cedar: Arc<Cedar>,
+    memo: Memo,
     telemetry: Arc<Telemetry>,
 }
+
+/// A decision under way.
+struct Deciding<'a> {
+    cedar: &'a Cedar,
+    about: About,
+    asked: &'a Asked<'a>,
+    sum: Sum,
+}
+
+/// Arguments that policies speak of and that nobody can be asked about.
+struct Unreadable;
 
 // === impl Cedar ===
 
@@ -68,10 +84,10 @@ impl Cedar {
         load::load(config)
     }
 
-    /// These rules for a gateway: what cannot be judged is counted.
+    /// These rules for a gateway.
     #[must_use]
     pub fn counted(self: Arc<Self>, telemetry: Arc<Telemetry>) -> Arc<dyn Rules> {
-        Arc::new(Counted { cedar: self, telemetry })
+        Arc::new(Counted { cedar: self, memo: Memo::new(), telemetry })
     }
 
     /// Whether a policy speaks of arguments: only then are they read.
@@ -92,26 +108,6 @@ impl Cedar {
         self.names.is_empty()
     }
 
-    fn listed(&self, response: &Response) -> Verdict {
-        let diagnostics = response.diagnostics();
-        let mut possible = false;
-        for error in diagnostics.errors() {
-            let AuthorizationError::PolicyEvaluationError(error) = error;
-            let id = error.policy_id();
-            if !self.speaking.contains(id) {
-                return Verdict::Failed;
-            }
-            // With other arguments it may well hold; what forbids is not certain to.
-            possible |= self.names.get(id).is_some_and(|(effect, _)| *effect == Effect::Permit);
-        }
-        let forbidden = diagnostics.reason().next().is_some();
-        match response.decision() {
-            Decision::Allow => Verdict::Allow,
-            Decision::Deny if possible && !forbidden => Verdict::Allow,
-            Decision::Deny => Verdict::Deny,
-        }
-    }
-
     fn tell(&self, response: &Response, applied: &mut Vec<Applied>) {
         let diagnostics = response.diagnostics();
         let named = |id: &PolicyId| match self.names.get(id) {
@@ -129,46 +125,34 @@ impl Cedar {
             let note = Some("it could not be evaluated".to_owned());
             Applied { id, effect: Effect::Failed, note }
         }));
-        applied.sort_by(|a, b| a.id.cmp(&b.id));
     }
 
-    fn request(&self, asked: &Asked<'_>, known: bool) -> Option<entities::Situation> {
-        let arguments = match asked.arguments.filter(|_| known && self.reads_arguments()) {
-            Some(json) => Some(arguments::read(json)?),
-            None => None,
-        };
-        entities::situation(asked, arguments)
+    fn deciding<'a>(&'a self, asked: &'a Asked<'a>) -> Option<Deciding<'a>> {
+        let about = entities::about(asked)?;
+        Some(Deciding { cedar: self, about, asked, sum: Sum::default() })
     }
 }
 
 impl Rules for Cedar {
-    fn judge(&self, asked: &Asked<'_>, applied: Option<&mut Vec<Applied>>) -> Verdict {
-        let known = asked.arguments.is_some();
-        let Some((request, entities)) = self.request(asked, known) else {
+    fn judge(&self, asked: &Asked<'_>, mut applied: Option<&mut Vec<Applied>>) -> Verdict {
+        let Some(mut deciding) = self.deciding(asked) else { return Verdict::Failed };
+        if deciding.quiet(applied.as_deref_mut()).is_none() {
+            return Verdict::Failed;
+        }
+        if deciding.speaking(applied.as_deref_mut()).is_err() {
             if let Some(applied) = applied {
                 let note =
                     "the arguments cannot be read: a key is there twice, or there are too many";
                 let note = Some(note.to_owned());
-                applied.push(Applied { id: "arguments".to_owned(), effect: Effect::Failed, note });
+                *applied =
+                    vec![Applied { id: "arguments".to_owned(), effect: Effect::Failed, note }];
             }
             return Verdict::Failed;
-        };
-        let policies = if known { &self.full } else { &self.listing };
-        let request: &Request = &request;
-        let response = self.authorizer.is_authorized(request, policies, &entities);
+        }
         if let Some(applied) = applied {
-            self.tell(&response, applied);
+            settle(applied);
         }
-        if !known {
-            return self.listed(&response);
-        }
-        if response.diagnostics().errors().next().is_some() {
-            return Verdict::Failed;
-        }
-        match response.decision() {
-            Decision::Allow => Verdict::Allow,
-            Decision::Deny => Verdict::Deny,
-        }
+        deciding.sum.verdict()
     }
 }
 
@@ -185,11 +169,89 @@ const fn effect(says: Says) -> Effect {
     }
 }
 
+/// What led to the verdict: where something forbids, what permits did not count.
+fn settle(applied: &mut Vec<Applied>) {
+    if applied.iter().any(|one| one.effect == Effect::Forbid) {
+        applied.retain(|one| one.effect != Effect::Permit);
+    }
+    applied.sort_by(|a, b| a.id.cmp(&b.id));
+}
+
+// === impl Deciding ===
+
+impl Deciding<'_> {
+    /// What can be decided without looking at arguments: where they are not known, that is all.
+    fn quiet(&mut self, applied: Option<&mut Vec<Applied>>) -> Option<()> {
+        let known = self.asked.arguments.is_some();
+        let part = if known { Part::Quiet } else { Part::Listing };
+        let situation = entities::situation(&self.about, self.asked, None)?;
+        self.ask(part, &situation, applied);
+        Some(())
+    }
+
+    /// What is left: only if such a policy could apply are arguments read.
+    fn speaking(&mut self, applied: Option<&mut Vec<Applied>>) -> Result<(), Unreadable> {
+        let Some(json) = self.asked.arguments else { return Ok(()) };
+        let mut sets = self.cedar.sets.fitting(&self.about);
+        if sets.all(|set| set.part(Part::Speaking).is_empty()) {
+            return Ok(());
+        }
+        let arguments = arguments::read(json).ok_or(Unreadable)?;
+        let situation = entities::situation(&self.about, self.asked, Some(arguments));
+        self.ask(Part::Speaking, &situation.ok_or(Unreadable)?, applied);
+        Ok(())
+    }
+
+    fn ask(
+        &mut self,
+        part: Part,
+        (request, entities): &(Box<Request>, Entities),
+        mut applied: Option<&mut Vec<Applied>>,
+    ) {
+        let known = self.asked.arguments.is_some();
+        let sets = self.cedar.sets.fitting(&self.about).map(|set| set.part(part));
+        for set in sets.filter(|set| !set.is_empty()) {
+            let response = self.cedar.authorizer.is_authorized(request, set, entities);
+            self.sum.add(self.cedar, &response, known);
+            if let Some(applied) = applied.as_deref_mut() {
+                self.cedar.tell(&response, applied);
+            }
+        }
+    }
+}
+
 // === impl Counted ===
+
+impl Counted {
+    fn remembered(&self, asked: &Asked<'_>) -> Verdict {
+        let Some(mut deciding) = self.cedar.deciding(asked) else { return Verdict::Failed };
+        let question = memo::question(asked);
+        let cache = |event| self.telemetry.auth.policy_cache(event);
+        if let Some(sum) = self.memo.get(&question) {
+            cache(CacheEvent::Hit);
+            deciding.sum = sum;
+        } else {
+            cache(CacheEvent::Miss);
+            if deciding.quiet(None).is_none() {
+                return Verdict::Failed;
+            }
+            if self.memo.put(question, deciding.sum) {
+                cache(CacheEvent::Evicted);
+            }
+        }
+        match deciding.speaking(None) {
+            Ok(()) => deciding.sum.verdict(),
+            Err(Unreadable) => Verdict::Failed,
+        }
+    }
+}
 
 impl Rules for Counted {
     fn judge(&self, asked: &Asked<'_>, applied: Option<&mut Vec<Applied>>) -> Verdict {
-        let verdict = self.cedar.judge(asked, applied);
+        let verdict = match applied {
+            Some(applied) => self.cedar.judge(asked, Some(applied)),
+            None => self.remembered(asked),
+        };
         if verdict == Verdict::Failed {
             self.telemetry.auth.policy_failed();
         }

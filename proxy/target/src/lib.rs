@@ -7,6 +7,7 @@
 mod builtin;
 mod credentials;
 mod http;
+mod openapi;
 mod stdio;
 
 mod ask;
@@ -28,6 +29,7 @@ pub use credentials::{
     HeaderSecret, Kept, Place, Show, Shown, Subject, TokenExchange, Unsigned, Vault, Whose,
 };
 pub use http::{HttpConfig, HttpTarget, UrlError};
+pub use openapi::{Api, Candidate, DocumentError, LeftOut, MOST_OPERATIONS};
 pub use stdio::lines::{Limits as LineLimits, Line, Lines};
 pub use stdio::{
     EraChoice, INHERITED, NoticeSink, StdioConfig, StdioStatus, StdioTarget, TargetNotice, stdio,

@@ -29,6 +29,7 @@ pub struct AuthMetrics {
     duration: Histograms<AuthCheck>,
     cache: Counters<CacheEvent>,
     decisions: Table<Counters<Decision>>,
+    policy_cache: Counters<CacheEvent>,
     policy_failures: Counter,
 }
 
@@ -52,6 +53,7 @@ impl AuthMetrics {
             duration: Histograms::new(registry, &family::DURATION, &[]),
             cache: Counters::new(registry, &family::CACHE, &[]),
             decisions: Table::new(TARGETS),
+            policy_cache: Counters::new(registry, &family::POLICY_CACHE, &[]),
             policy_failures: registry.counter(&family::POLICY_FAILURES, &[]),
         };
         auth.issuer("");
@@ -117,6 +119,11 @@ impl AuthMetrics {
         };
         let decision = if allowed { Decision::Allow } else { Decision::Deny };
         self.decisions.get(target, make).add(decision);
+    }
+
+    /// The memory of what policies said did something.
+    pub fn policy_cache(&self, event: CacheEvent) {
+        self.policy_cache.add(event);
     }
 
     /// A policy could not be judged, and so the answer was no.

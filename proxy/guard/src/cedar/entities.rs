@@ -50,17 +50,43 @@ static TYPES: LazyLock<Option<Types>> = LazyLock::new(|| {
     })
 });
 
-/// Puts it together; `None` should not happen, and is not allowed.
-pub(super) fn situation(asked: &Asked<'_>, arguments: Option<Arguments>) -> Option<Situation> {
+/// Who and what a decision is about, by their names.
+pub(super) struct About {
+    pub(super) caller: EntityUid,
+    pub(super) issuer: EntityUid,
+    pub(super) resource: EntityUid,
+    pub(super) target: EntityUid,
+}
+
+/// Names who asks for what; `None` should not happen, and is not allowed.
+pub(super) fn about(asked: &Asked<'_>) -> Option<About> {
     let types = TYPES.as_ref()?;
-    let caller = caller(types, asked.principal)?;
-    let resource = resource(types, asked.plan)?;
-    let (principal, subject) = (caller.uid(), resource.uid());
+    let kind = match asked.plan.kind {
+        // A task is judged as the tool that it has come from.
+        Kind::Tool | Kind::Task => &types.tool,
+        Kind::Prompt => &types.prompt,
+        Kind::Resources => &types.resources,
+    };
+    Some(About {
+        caller: uid(&types.caller, &asked.principal.key()),
+        issuer: uid(&types.issuer, &asked.principal.issuer),
+        resource: uid(kind, &asked.plan.full),
+        target: uid(&types.target, &asked.plan.target),
+    })
+}
+
+/// Puts it together; `None` as above.
+pub(super) fn situation(
+    about: &About,
+    asked: &Asked<'_>,
+    arguments: Option<Arguments>,
+) -> Option<Situation> {
+    let types = TYPES.as_ref()?;
     let mut all = vec![
-        Entity::with_uid(uid(&types.issuer, &asked.principal.issuer)),
-        Entity::with_uid(uid(&types.target, &asked.plan.target)),
-        caller,
-        resource,
+        Entity::with_uid(about.issuer.clone()),
+        Entity::with_uid(about.target.clone()),
+        caller(about, asked.principal)?,
+        resource(about, asked.plan)?,
     ];
     let mut context = Vec::new();
     if let Some(server) = &asked.plan.server {
@@ -71,11 +97,12 @@ pub(super) fn situation(asked: &Asked<'_>, arguments: Option<Arguments>) -> Opti
         context.push(("arguments".to_owned(), record));
     }
     let context = Context::from_pairs(context).ok()?;
+    let (principal, subject) = (about.caller.clone(), about.resource.clone());
     let request = Request::new(principal, types.call.clone(), subject, context, None).ok()?;
     Some((Box::new(request), Entities::from_entities(all, None).ok()?))
 }
 
-fn caller(types: &Types, principal: &Principal) -> Option<Entity> {
+fn caller(about: &About, principal: &Principal) -> Option<Entity> {
     let claims = principal.claims.iter().map(|(name, claim)| (name.to_owned(), value(claim)));
     let mut attributes = vec![
         text("issuer", &principal.issuer),
@@ -86,29 +113,23 @@ fn caller(types: &Types, principal: &Principal) -> Option<Entity> {
     if let Some(client) = &principal.client {
         attributes.push(text("client", client));
     }
-    let parent = uid(&types.issuer, &principal.issuer);
-    let own = uid(&types.caller, &principal.key());
+    let (own, parent) = (about.caller.clone(), about.issuer.clone());
     Entity::new_with_tags(own, attributes, [parent], []).ok()
 }
 
-fn resource(types: &Types, plan: &Plan) -> Option<Entity> {
+fn resource(about: &About, plan: &Plan) -> Option<Entity> {
     let mut attributes = vec![text("target", &plan.target)];
-    let kind = match plan.kind {
-        // A task is judged as the tool that it has come from.
+    match plan.kind {
         Kind::Tool | Kind::Task => {
             attributes.push(text("name", plan.tool().unwrap_or(&plan.full)));
             attributes.extend(said("read_only", plan.read_only));
             attributes.extend(said("idempotent", plan.idempotent));
-            &types.tool
         }
-        Kind::Prompt => {
-            attributes.push(text("name", &plan.name));
-            &types.prompt
-        }
-        Kind::Resources => &types.resources,
-    };
-    let parent = uid(&types.target, &plan.target);
-    Entity::new_with_tags(uid(kind, &plan.full), attributes, [parent], []).ok()
+        Kind::Prompt => attributes.push(text("name", &plan.name)),
+        Kind::Resources => {}
+    }
+    let (own, parent) = (about.resource.clone(), about.target.clone());
+    Entity::new_with_tags(own, attributes, [parent], []).ok()
 }
 
 fn values(

@@ -11,6 +11,7 @@ use cedar_policy::{
 };
 use miette::Diagnostic;
 
+use super::anchored::Sets;
 use super::{Cedar, CedarConfig, MOST_POLICIES, effect, listing, schema};
 
 /// The most bytes of policies, all texts together.
@@ -42,8 +43,7 @@ pub struct Flaw {
 
 /// A load under way.
 struct Loading {
-    full: PolicySet,
-    listing: PolicySet,
+    sets: Sets,
     speaking: HashSet<PolicyId>,
     names: HashMap<PolicyId, (toolgate_call::Effect, String)>,
     ids: HashSet<String>,
@@ -58,8 +58,7 @@ pub(super) fn load(config: &CedarConfig) -> Result<Cedar, Vec<Flaw>> {
         Schema::from_str(&text).map_err(|error| vec![Flaw::whole(0, error.to_string())])?;
     let validator = Validator::new(schema);
     let mut loading = Loading {
-        full: PolicySet::new(),
-        listing: PolicySet::new(),
+        sets: Sets::default(),
         speaking: HashSet::new(),
         names: HashMap::new(),
         ids: HashSet::new(),
@@ -163,13 +162,13 @@ impl Loading {
         let listed = if listing::speaks(&json) {
             self.speaking.insert(id.clone());
             let json = listing::without(json);
-            Policy::from_json(Some(id.clone()), json).map_err(|error| error.to_string())?
+            let listed = Policy::from_json(Some(id.clone()), json);
+            Some(listed.map_err(|error| error.to_string())?)
         } else {
-            policy.clone()
+            None
         };
         self.names.insert(id, (effect(policy.effect()), own));
-        self.full.add(policy).map_err(|error| error.to_string())?;
-        self.listing.add(listed).map_err(|error| error.to_string())
+        self.sets.add(policy, listed)
     }
 
     /// What nothing forbids is allowed.
@@ -177,10 +176,7 @@ impl Loading {
         let id = PolicyId::new("default");
         let added = Policy::parse(Some(id), "permit(principal, action, resource);")
             .map_err(|error| error.to_string())
-            .and_then(|policy| {
-                self.listing.add(policy.clone()).map_err(|error| error.to_string())?;
-                self.full.add(policy).map_err(|error| error.to_string())
-            });
+            .and_then(|policy| self.sets.add(policy, None));
         if let Err(message) = added {
             self.flaws.push(Flaw::whole(0, message));
         }
@@ -190,8 +186,8 @@ impl Loading {
         if !self.flaws.is_empty() {
             return Err(self.flaws);
         }
-        let Self { full, listing, speaking, names, .. } = self;
-        Ok(Cedar { authorizer: Authorizer::new(), full, listing, speaking, names })
+        let Self { sets, speaking, names, .. } = self;
+        Ok(Cedar { authorizer: Authorizer::new(), sets, speaking, names })
     }
 }
 

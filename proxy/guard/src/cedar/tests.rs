@@ -2,6 +2,7 @@
 
 mod agree;
 mod flaws;
+mod heads;
 mod listed;
 
 use std::sync::Arc;

@@ -232,13 +232,13 @@ words! {
 }
 
 words! {
-    /// What the memory of verified tokens did.
+    /// What a memory did: of verified tokens, or of decisions.
     CacheEvent {
-        /// It knew the token.
+        /// It knew the answer.
         Hit = "hit",
         /// It did not.
         Miss = "miss",
-        /// It forgot a token to make room.
+        /// It forgot one to make room.
         Evicted = "evicted",
     }
 }

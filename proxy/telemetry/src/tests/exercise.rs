@@ -130,6 +130,7 @@ fn auth(telemetry: &Telemetry) {
     auth.verified(MS, true);
     auth.verified(MS, false);
     auth.cache(CacheEvent::Evicted);
+    auth.policy_cache(CacheEvent::Miss);
     auth.jwks_refresh("main", RefreshOutcome::Ok, RefreshCause::Startup, MS);
     auth.jwks_loaded("main", 2, 1.8e9);
     auth.decision("alpha", true);

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::subsequence;
-use toolgate_call::{Claim, Plan, Policy, Principal, Rules, Scopes, Subject};
+use toolgate_call::{Claim, Plan, Policy, Principal, Scopes, Subject};
+use toolgate_telemetry::Telemetry;
 
 use super::{Cedar, alice, config, tool};
 
 /// Policies of every kind, of which some are taken.
-const POOL: [&str; 10] = [
+const POOL: [&str; 16] = [
     "permit(principal, action, resource);",
     "permit(principal, action, resource is Tool) when { resource has read_only && resource.read_only };",
     "permit(principal, action, resource) when { principal.scopes.contains(\"b\") };",
@@ -21,6 +22,12 @@ const POOL: [&str; 10] = [
     "forbid(principal, action, resource is Tool) when { resource.name == \"t2\" };",
     "forbid(principal, action, resource) when { context.arguments.texts.hasTag(\"/a\") && context.arguments.texts.getTag(\"/a\") == \"y\" };",
     "forbid(principal, action, resource) when { principal.claims has level && principal.claims.level + 9223372036854775807 == 0 };",
+    "permit(principal, action, resource == Tool::\"k8s___t1\");",
+    "permit(principal in Issuer::\"corp\", action, resource is Tool in Target::\"k8s\") when { principal.scopes.contains(\"c\") };",
+    "permit(principal == Caller::\"corp:alice\", action, resource is Tool) when { resource.name == \"t3\" };",
+    "permit(principal, action, resource in Target::\"other\");",
+    "forbid(principal == Caller::\"corp:alice\", action, resource == Tool::\"k8s___t3\") when { context.arguments.numbers.hasTag(\"/n\") };",
+    "forbid(principal in Issuer::\"corp\", action, resource is Tool) when { resource.name == \"t1\" && principal.scopes.contains(\"a\") };",
 ];
 
 /// Some of it cannot be read: then policies that speak of arguments cannot be judged.
@@ -60,8 +67,10 @@ proptest! {
         cases in vec(case(), 50),
     ) {
         let rules = Arc::new(Cedar::load(&config(&policies.join("\n"), allow)).unwrap());
+        // What a gateway has: it remembers, and explanations look again.
+        let rules = rules.counted(Telemetry::for_tests());
         let policy = if enforced { Policy::scoped(set(&gateway)) } else { Policy::open() };
-        let policy = policy.with(Some(rules as Arc<dyn Rules>));
+        let policy = policy.with(Some(rules));
         for (held, level, number, needed, quarantined, arguments) in cases {
             let plan = Plan { scopes: set(&needed), quarantined, ..tool(&format!("t{number}")) };
             let who = who(&held, level);

@@ -82,6 +82,13 @@ families! {
         Label::of(Key::Reason, Decision::REASONS),
     ]);
 
+    /// The memory of what policies said.
+    POLICY_CACHE = Metric::counter(
+        "toolgate_policy_cache_total",
+        "What the memory of policies' decisions did.",
+    )
+    .by(&[Label::of(Key::Outcome, CacheEvent::TEXTS)]);
+
     /// Policies that could not be judged.
     POLICY_FAILURES = Metric::counter(
         "toolgate_policy_failures_total",

@@ -3,10 +3,13 @@
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
+use std::time::{Duration, SystemTime};
+
+use serde_json::json;
 
 use super::{AuditConfig, Folder, Fsync, Rotation, config, lines, open, verified, write};
-use crate::audit::file::{beside, rotated};
-use crate::audit::files_of;
+use crate::audit::file::{LogFile, beside, rotated};
+use crate::audit::{AuditContract, files_of};
 
 #[tokio::test]
 async fn the_chain_goes_on_across_files_and_restarts_and_old_files_are_deleted() {
@@ -38,6 +41,53 @@ async fn a_log_that_was_just_begun_anew_goes_on_where_the_file_before_ended() {
     audit.close();
     assert_eq!(rotated(&folder.log()).unwrap().len(), 1);
     assert_eq!(verified(&folder.log()).unwrap().records, 3);
+}
+
+#[test]
+fn a_file_is_full_after_its_time_too_unless_it_is_empty() {
+    let folder = Folder::new();
+    let age = Duration::from_secs(3600);
+    let rotation = Rotation { bytes: 1_000, age: Some(age), files: None, kept_bytes: None };
+    let (mut log, ..) = LogFile::open(&folder.log(), rotation).unwrap();
+    let (now, late) = (SystemTime::now(), SystemTime::now() + age);
+    assert!(!log.is_full(1, late), "there is nothing in it");
+    log.append(b"{}\n", 7).unwrap();
+    assert!(!log.is_full(1, now) && log.is_full(1, late));
+    log.rotate(late).unwrap();
+    assert_eq!(rotated(&folder.log()).unwrap().first().map(|(first, _)| *first), Some(7));
+    log.append(b"{}\n", 8).unwrap();
+    assert!(!log.is_full(1, late), "its time begins anew");
+    assert!(log.is_full(1, late + age));
+}
+
+#[tokio::test]
+async fn what_became_of_a_changed_tool_is_recorded() {
+    let folder = Folder::new();
+    let (audit, _) = open(config(&folder.log(), Fsync::Always)).unwrap();
+    let contract = AuditContract {
+        target: "k8s",
+        tool: "get\u{1b}",
+        changes: "text, breaking",
+        action: "quarantine",
+        approved: Some([1; 32]),
+        seen: None,
+    };
+    audit.contract(&contract);
+    write(&audit, 1).await;
+    audit.close();
+    let all = lines(&folder.log());
+    let record = all.iter().find(|record| record["kind"] == "contract").unwrap();
+    for (key, due) in [
+        ("target", json!("k8s")),
+        ("tool", json!("get\u{1b}")),
+        ("changes", json!("text, breaking")),
+        ("action", json!("quarantine")),
+        ("approved", json!("01".repeat(32))),
+        ("definition", json!(null)),
+    ] {
+        assert_eq!(record[key], due, "{key} of {record}");
+    }
+    verified(&folder.log()).unwrap();
 }
 
 #[tokio::test]
