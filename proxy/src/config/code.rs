@@ -63,6 +63,8 @@ pub const PINS: &str = "TG1030";
 pub const KEYS: &str = "TG1031";
 /// Policies that cannot be used.
 pub const POLICY: &str = "TG1032";
+/// An OpenAPI document that cannot be used.
+pub const OPENAPI: &str = "TG1035";
 /// The configuration cannot be read, or the gateway cannot start.
 pub const START: &str = "TG2000";
 /// The schema and the reader disagree: a fault of this program.
@@ -100,5 +102,6 @@ pub const ALL: &[(&str, &str)] = &[
     (PINS, "a pins file that cannot be used"),
     (KEYS, "a key file that cannot be used"),
     (POLICY, "policies that cannot be used"),
+    (OPENAPI, "an OpenAPI document that cannot be used"),
     (INTERNAL, "a fault of this program, not of the file"),
 ];

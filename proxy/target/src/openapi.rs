@@ -5,18 +5,22 @@
 //! that reaches another place of the request than its own.
 
 mod answer;
+mod choice;
 mod operation;
 mod parameter;
 mod request;
 mod schema;
+mod service;
 
 use std::collections::HashSet;
 use std::fmt;
 
 use serde_json::Value;
 
+pub use choice::Choice;
 use operation::{At, Operation};
 use schema::Document;
+pub use service::{ApiConfig, ApiTarget};
 
 /// The most operations of one document that become tools.
 pub const MOST_OPERATIONS: usize = 1000;
@@ -42,7 +46,6 @@ pub struct Candidate<'a> {
 pub struct Api {
     operations: Vec<Operation>,
     left_out: Vec<LeftOut>,
-    server: Option<String>,
 }
 
 /// An operation that was chosen and cannot be a tool.
@@ -70,7 +73,7 @@ impl Api {
         chosen: impl Fn(&Candidate<'_>) -> bool,
     ) -> Result<Self, DocumentError> {
         let document = Document::of(document).map_err(DocumentError)?;
-        let mut api = Self { operations: Vec::new(), left_out: Vec::new(), server: None };
+        let mut api = Self { operations: Vec::new(), left_out: Vec::new() };
         let mut names = HashSet::new();
         let paths = document.get("paths").and_then(Value::as_object);
         for (path, item) in paths.into_iter().flatten() {
@@ -89,8 +92,6 @@ impl Api {
                 api.add(document, at, name);
             }
         }
-        let server = document.get("servers").and_then(|all| all.get(0)?.get("url")?.as_str());
-        api.server = server.map(str::to_owned);
         match api.operations.len() {
             0 => Err(DocumentError(api.nothing())),
             1..=MOST_OPERATIONS => Ok(api),
@@ -125,12 +126,6 @@ impl Api {
     #[must_use]
     pub fn left_out(&self) -> &[LeftOut] {
         &self.left_out
-    }
-
-    /// The URL of its first server, as it stands there.
-    #[must_use]
-    pub fn server(&self) -> Option<&str> {
-        self.server.as_deref()
     }
 
     /// The tools, as `tools/list` has them.
