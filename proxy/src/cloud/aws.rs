@@ -181,9 +181,9 @@ impl Reader {
 /// # Errors
 /// Why it cannot be had, to follow its name.
 pub fn read_at_start(aws: &config::Aws, secret: &RemoteSecret) -> Result<String, String> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| format!("cannot be read: {error}"))?;
     let reading = || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|error| format!("cannot be read: {error}"))?;
         runtime.block_on(async {
             let aws = Box::pin(Aws::load(&known(aws))).await;
             let aws = aws.map_err(|error| format!("cannot be read: {error}"))?;

@@ -9,7 +9,9 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use http::{Method, StatusCode, Uri};
+use bytes::Bytes;
+use http::{Method, Request, StatusCode, Uri};
+use http_body_util::Full;
 use toolgate_call::{Ledger, Phase};
 
 use super::Inner;
@@ -17,7 +19,7 @@ use super::exchange::{self, Answered, ERROR_BODY};
 use super::failure::Failure;
 use super::request::Outgoing;
 use super::site::Site;
-use crate::credentials::{Show, Shown, Unsigned};
+use crate::credentials::{Credentials, Show, Shown, Unsigned, Whose};
 
 /// How long the rest of a 401 may take, that the connection can be used again.
 const REST: Duration = Duration::from_secs(1);
@@ -92,6 +94,29 @@ async fn show(
         }
     };
     shown.map_err(Failure::Credentials)
+}
+
+/// Adds what the gateway itself shows to a request that goes another way.
+pub(super) async fn own(
+    credentials: &Credentials,
+    url: &Uri,
+    (request, body): (&mut Request<Full<Bytes>>, &Bytes),
+) -> Result<Option<Shown>, Failure> {
+    let Some(live) = credentials.live() else { return Ok(None) };
+    let (method, headers, whose) = (request.method(), request.headers(), &Whose::Gateway);
+    let shown = live.show(Unsigned { method, url, headers, body, whose }).await;
+    let shown = shown.map_err(Failure::Credentials)?;
+    for (name, value) in &shown.headers {
+        request.headers_mut().insert(name.clone(), value.clone());
+    }
+    Ok(Some(shown))
+}
+
+/// The target has answered 401 to that.
+pub(super) async fn refused(credentials: &Credentials, shown: Option<&Shown>) {
+    if let Some((live, shown)) = credentials.live().zip(shown) {
+        live.refused(shown, &Whose::Gateway).await;
+    }
 }
 
 fn showing(mut outgoing: Outgoing, shown: &Shown) -> Outgoing {

@@ -10,6 +10,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
 use bytes::Bytes;
+use http::StatusCode;
 use http_body::Body as _;
 use toolgate_call::{Ledger, Watched};
 use toolgate_telemetry::TargetMetrics;
@@ -21,6 +22,7 @@ use super::{ANSWER, Ending};
 use crate::http::Inner;
 use crate::http::conn::{Conn, broken};
 use crate::http::failure::Failure;
+use crate::http::show;
 use crate::http::sse::SseDecoder;
 use crate::wire::{Incoming, read_message};
 
@@ -43,9 +45,14 @@ impl Stream {
     pub(super) async fn open(mut wish: Wish) -> Result<Result<Self, Ending>, Failure> {
         let io = wish.pool.connector.connect(&wish.metrics).await?;
         let mut conn = Conn::new(io).await?;
-        let request = std::mem::take(&mut wish.request);
-        wish.metrics.sent(wish.size);
+        let mut request = std::mem::take(&mut wish.request);
+        let shown = show::own(&wish.credentials, &wish.url, (&mut request, &wish.body)).await?;
+        wish.metrics.sent(wish.body.len());
         let head = conn.send(request, &Ledger::new(Instant::now())).await?;
+        if head.status() == StatusCode::UNAUTHORIZED {
+            // The next one is opened with something else, if there is anything else.
+            show::refused(&wish.credentials, shown.as_ref()).await;
+        }
         if head.status().as_u16() == 404 && wish.is_missed() {
             return Ok(Err(Ending::Lost));
         }

@@ -6,11 +6,12 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::Request;
+use http::{Request, Uri};
 use http_body_util::Full;
 use toolgate_call::{Era, Watched};
 use toolgate_telemetry::TargetMetrics;
 
+use crate::credentials::Credentials;
 use crate::http::pool::Pool;
 use crate::http::session::Session;
 use crate::http::{Inner, request};
@@ -28,9 +29,13 @@ pub(super) struct Wish {
     pub(super) id: u64,
     /// The resources of whose changes it is to tell.
     pub(super) uris: Watched,
+    /// The request without the target's credentials.
     pub(super) request: Request<Full<Bytes>>,
-    /// Of the request's body, in bytes.
-    pub(super) size: usize,
+    /// Its body once more.
+    pub(super) body: Bytes,
+    pub(super) credentials: Credentials,
+    /// Where the target is: absolute.
+    pub(super) url: Uri,
     pub(super) limit: usize,
     pub(super) pool: Arc<Pool>,
     pub(super) metrics: Arc<TargetMetrics>,
@@ -87,11 +92,12 @@ impl Wish {
             // Nothing is answered on this stream, so that it needs no id.
             Footing::Legacy(session) => (0, Request::get(path), request::open(target, session)),
         };
-        let size = outgoing.body.len();
-        let mut request = how.body(Full::new(outgoing.body)).ok()?;
+        let body = outgoing.body;
+        let mut request = how.body(Full::new(body.clone())).ok()?;
         *request.headers_mut() = outgoing.headers;
         let limit = target.config.max_response;
         let (pool, metrics) = (Arc::clone(&target.site.pool), Arc::clone(&target.metrics));
-        Some(Self { footing, id, uris, request, size, limit, pool, metrics })
+        let (credentials, url) = (target.config.credentials.clone(), target.config.url.clone());
+        Some(Self { footing, id, uris, request, body, credentials, url, limit, pool, metrics })
     }
 }
