@@ -23,7 +23,7 @@ impl House {
         let config = format!(
             "{OPEN}targets:\n  inventory:\n    openapi: {{ document: \"{document}\", url: \"{url}\", {more} }}\n    \
              credentials: {{ scheme: Bearer, secret: env:INVENTORY_TOKEN }}\n    \
-             timeout: 2s\n    max_response: 1MiB\n    retry: {{ attempts: 1 }}\n"
+             timeout: 2s\n    max_response: 1MiB\n    retry: {{ attempts: 1 }}\n    breaker: {{ failures: 1000 }}\n"
         );
         let gateway = Gateway::start_with(&config, &[("INVENTORY_TOKEN", SECRET)]).await?;
         let client = gateway.client();
@@ -125,7 +125,7 @@ async fn what_the_api_says_no_to_and_what_breaks_are_told_apart() -> Result<()> 
         ("redirect", Refused::target("upstream_protocol", "target", true, "redirects")),
         ("garbage", Refused::target("upstream_protocol", "target", true, "cannot be read")),
         ("large", Refused::target("upstream_protocol", "target", true, "more than 1048576 bytes")),
-        ("slow", Refused::target("timeout_total", "target", true, "did not answer")),
+        ("slow", Refused::target("timeout_first_byte", "target", true, "did not answer")),
     ] {
         let answer = house.call("goWrong", json!({ "how": how })).await?;
         refused.check(&house.gateway, &answer).await.context(how)?;

@@ -30,7 +30,7 @@ impl Api {
     /// When it is not installed or does not come up.
     pub async fn start() -> Result<Self> {
         let (scratch, address) = (Scratch::new()?, free_address()?);
-        let mut command = Command::new("sh");
+        let mut command = Command::new("bash");
         command.arg(format!("{ROOT}/tests/peers/run.sh")).arg("api_server");
         command.arg(address.port().to_string());
         let mut process = Process::start("api", &mut command, &scratch)?;

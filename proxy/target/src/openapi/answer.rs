@@ -63,7 +63,7 @@ fn good(answered: Answered<'_>) -> Told {
     let kind = answered.kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     if answered.body.is_empty() {
         return done(
-            json!([{ "type": "text", "text": format!("HTTP {}", answered.status) }]),
+            &json!([{ "type": "text", "text": format!("HTTP {}", answered.status) }]),
             None,
         );
     }
@@ -73,7 +73,7 @@ fn good(answered: Answered<'_>) -> Told {
                 let text = json!([{ "type": "text", "text": value.to_string() }]);
                 // Older clients know objects only.
                 let value = if value.is_object() { value } else { json!({ "result": value }) };
-                done(text, Some(value))
+                done(&text, Some(value))
             }
             Err(error) => Told::Garbled(format!("it says that it is JSON, and is not: {error}")),
         };
@@ -81,17 +81,17 @@ fn good(answered: Answered<'_>) -> Told {
     if kind.starts_with("image/") || kind.starts_with("audio/") {
         let part = kind.split('/').next().unwrap_or_default();
         let data = STANDARD.encode(answered.body);
-        return done(json!([{ "type": part, "data": data, "mimeType": kind }]), None);
+        return done(&json!([{ "type": part, "data": data, "mimeType": kind }]), None);
     }
     match std::str::from_utf8(answered.body) {
-        Ok(text) => done(json!([{ "type": "text", "text": text }]), None),
+        Ok(text) => done(&json!([{ "type": "text", "text": text }]), None),
         Err(_) => {
             Told::Garbled(format!("{} bytes of `{kind}`, which is no text", answered.body.len()))
         }
     }
 }
 
-fn done(content: Value, structured: Option<Value>) -> Told {
+fn done(content: &Value, structured: Option<Value>) -> Told {
     let mut result = json!({ "resultType": "complete", "content": content, "isError": false });
     if let (Some(structured), Some(members)) = (structured, result.as_object_mut()) {
         members.insert("structuredContent".to_owned(), structured);

@@ -221,7 +221,9 @@ impl Parameter {
                 parts.push(if self.explode { format!("{key}={text}") } else { key + mark + &text });
                 Ok(())
             })?,
-            one => return write(&self.text(one)?),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
+                return write(&self.text(value)?);
+            }
         }
         Ok(parts.join(mark))
     }

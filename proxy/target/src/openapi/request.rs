@@ -136,10 +136,7 @@ fn form(value: &Value) -> Result<String, String> {
     let members = value.as_object().ok_or("the body must be an object")?;
     let mut pairs = Vec::new();
     for (name, value) in members {
-        let several = match value {
-            Value::Array(all) => all.iter().collect(),
-            one => vec![one],
-        };
+        let several = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
         for one in several {
             let text = match one {
                 Value::String(text) => text.clone(),

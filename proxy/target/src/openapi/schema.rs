@@ -187,10 +187,11 @@ impl<'a> Schemas<'a> {
         self.within.push(reference);
         let made = self.made(target, depth + 1);
         self.within.pop();
-        match made? {
-            Value::Object(made) => Ok(made),
+        let made = made?;
+        match made.as_object() {
+            Some(words) => Ok(words.clone()),
             // `true` and `false`, as objects.
-            all => Ok(Map::from_iter([("allOf".to_owned(), json!([all]))])),
+            None => Ok(Map::from_iter([("allOf".to_owned(), json!([made]))])),
         }
     }
 

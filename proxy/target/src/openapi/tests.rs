@@ -1,4 +1,5 @@
 //! Documents become tools, and calls become requests.
+#![expect(clippy::needless_pass_by_value, reason = "values are written where they are used")]
 
 mod answers;
 mod requests;

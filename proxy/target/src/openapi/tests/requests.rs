@@ -1,4 +1,5 @@
 //! Requests: every argument in its place and nowhere else.
+#![expect(clippy::needless_pass_by_value, reason = "values are written where they are used")]
 
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
