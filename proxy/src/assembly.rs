@@ -274,10 +274,7 @@ pub(crate) fn authenticator(
 
 /// Whether a target is called by what its callers' tokens were exchanged for.
 fn exchanges(target: &config::Target) -> bool {
-    matches!(
-        &target.kind,
-        config::TargetKind::Mcp { credentials: Some(config::TargetCredentials::Exchange(_)), .. }
-    )
+    matches!(target.kind.credentials(), Some(config::TargetCredentials::Exchange(_)))
 }
 
 fn api_keys(keys: &config::Keys) -> ApiKeys {

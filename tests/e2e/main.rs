@@ -55,6 +55,8 @@ mod logging;
 #[cfg(test)]
 mod logs;
 #[cfg(test)]
+mod openapi;
+#[cfg(test)]
 mod peers;
 #[cfg(test)]
 mod pins;

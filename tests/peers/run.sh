@@ -4,6 +4,7 @@
 #   run.sh promtool|cfn-lint|grafana_sdk …   readers of rules, templates and dashboards
 #   run.sh conformance|conformance-latest …   the official conformance suite, its preview and its latest
 #   run.sh python_server stdio|http PORT   a server of the Python SDK
+#   run.sh api_server PORT           an HTTP API of FastAPI's
 #   run.sh everything-stdio          the reference server on standard input and output
 #   run.sh everything-http PORT      the reference server on http://127.0.0.1:PORT/mcp
 set -euo pipefail
@@ -15,7 +16,7 @@ node=$TOOLGATE_PEERS_DIR/node/node_modules/.bin/node
 everything=$TOOLGATE_PEERS_DIR/node/node_modules/@modelcontextprotocol/server-everything/dist/index.js
 
 usage() {
-    sed -n '3,7s/^# *//p' "${BASH_SOURCE[0]}" >&2
+    sed -n '3,9s/^# *//p' "${BASH_SOURCE[0]}" >&2
     exit 2
 }
 
@@ -32,7 +33,7 @@ case $name in
     ts_sdk | ts_sdk_v1 | inspector) exec "$node" "$here/$name.mjs" "$@" ;;
     promtool) exec promtool "$@" ;;
     cfn-lint) exec "$TOOLGATE_PEERS_DIR/venv/bin/cfn-lint" "$@" ;;
-    grafana_sdk | python_server) exec "$python" -B "$here/$name.py" "$@" ;;
+    grafana_sdk | python_server | api_server) exec "$python" -B "$here/$name.py" "$@" ;;
     conformance | conformance-latest)
         exec "$node" "$TOOLGATE_PEERS_DIR/node/node_modules/$name/dist/index.js" "$@"
         ;;

@@ -68,7 +68,7 @@ install_services() {
 }
 
 check_install() {
-    "$peers/venv/bin/python" -c 'import cbor2, cfnlint, fastmcp, grafana_foundation_sdk, mcp, ministack, moto.server' &&
+    "$peers/venv/bin/python" -c 'import cbor2, cfnlint, fastapi, fastmcp, grafana_foundation_sdk, mcp, ministack, moto.server' &&
         promtool --version &&
         prometheus-alertmanager --version &&
         redis-server --version &&

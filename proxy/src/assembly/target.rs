@@ -12,8 +12,8 @@ use tokio::sync::Notify;
 use toolgate_mcp::{TargetSpec, TargetSvc, Watches};
 use toolgate_reach::{BreakerConfig, Health, ReachConfig, reach};
 use toolgate_target::{
-    Builtin, EraChoice, HttpConfig, HttpTarget, NoticeSink, StdioConfig, StdioTarget, TargetNotice,
-    builtin, stdio,
+    ApiConfig, ApiTarget, Builtin, EraChoice, HttpConfig, HttpTarget, NoticeSink, StdioConfig,
+    StdioTarget, TargetNotice, builtin, stdio,
 };
 use toolgate_telemetry::{Shed, Telemetry};
 
@@ -145,6 +145,23 @@ fn far_side(
             let http = HttpTarget::new(config, Arc::clone(telemetry), notices)
                 .with_context(|| format!("target `{name}`"))?;
             Ok((TargetSvc::new(http.clone().service()), Some(Far::Http(http))))
+        }
+        TargetKind::OpenApi { url, api, credentials } => {
+            let config = ApiConfig {
+                target: Arc::clone(name),
+                url: url.clone(),
+                connect_timeout: target.connect_timeout,
+                idle_timeout: target.idle_timeout,
+                max_response: target.max_response,
+                credentials: showing.of(name, credentials.as_ref())?,
+            };
+            for left in api.left_out() {
+                let (operation, why) = (&left.operation, &left.why);
+                tracing::warn!(target = %name, operation, why, "an operation is no tool");
+            }
+            let api = ApiTarget::new(config, api.clone(), telemetry)
+                .with_context(|| format!("target `{name}`"))?;
+            Ok((TargetSvc::new(api.service()), None))
         }
         TargetKind::Stdio { command, env, cwd } => {
             let config = StdioConfig {

@@ -15,8 +15,7 @@ use toolgate_telemetry::{CloudSink, OtlpConfig, Protocol, Sampler, SpansTo, Tele
 use toolgate_telemetry_aws::{Aws, AwsConfig, CloudWatch, Logs, Rules, Xray};
 
 use crate::config::{
-    self, CloudMode, Config, RemoteSecret, SecretRef, Target, TargetCredentials, TargetKind,
-    XrayMode,
+    self, CloudMode, Config, RemoteSecret, SecretRef, Target, TargetCredentials, XrayMode,
 };
 
 /// How long one attempt at a batch may take.
@@ -205,7 +204,7 @@ fn known(aws: &config::Aws) -> AwsConfig {
 
 /// Whether what a target is shown comes from AWS, or goes by it.
 fn uses_aws(target: &Target) -> bool {
-    let TargetKind::Mcp { credentials: Some(credentials), .. } = &target.kind else { return false };
+    let Some(credentials) = target.kind.credentials() else { return false };
     match credentials {
         TargetCredentials::Header(_, kept) => matches!(kept, Some(SecretRef::Remote(_))),
         TargetCredentials::Client(client) | TargetCredentials::Exchange(client) => {

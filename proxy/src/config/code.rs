@@ -67,6 +67,8 @@ pub const POLICY: &str = "TG1032";
 pub const TLS: &str = "TG1033";
 /// An entry about certificates that does not say which.
 pub const CERTIFICATES: &str = "TG1034";
+/// An OpenAPI document that cannot be used.
+pub const OPENAPI: &str = "TG1035";
 /// The configuration cannot be read, or the gateway cannot start.
 pub const START: &str = "TG2000";
 /// The schema and the reader disagree: a fault of this program.
@@ -106,5 +108,6 @@ pub const ALL: &[(&str, &str)] = &[
     (POLICY, "policies that cannot be used"),
     (TLS, "files of TLS that cannot be used"),
     (CERTIFICATES, "an entry about certificates that does not say which"),
+    (OPENAPI, "an OpenAPI document that cannot be used"),
     (INTERNAL, "a fault of this program, not of the file"),
 ];

@@ -9,6 +9,7 @@
 mod audit;
 mod claims;
 mod credentials;
+mod kinds;
 mod pins;
 mod policy;
 mod rate;
@@ -22,17 +23,18 @@ use std::time::Duration;
 pub(crate) use self::audit::Audit;
 pub(crate) use self::claims::{ClaimRule, Claims, Fetch};
 pub(crate) use self::credentials::{Credentials, OAuthClient, Secrets, TargetCredentials};
+pub(crate) use self::kinds::{Http, OpenApi, Stdio};
 pub(crate) use self::policy::{ClaimType, Policy, Unspoken};
 pub(crate) use self::rate::{LoopLimit, RateRule, SharedRates};
 pub(crate) use self::server::{Names, Server};
 pub(crate) use self::tls::{Certificate, Tls};
 use super::address::{Address, Admin, Host, HttpUrl, Origin};
 use super::choice::{
-    Algorithm, Builtin, CloudDimension, CloudMode, Era, LogLevel, OtlpProtocol, Prefix, Profile,
+    Algorithm, Builtin, CloudDimension, CloudMode, LogLevel, OtlpProtocol, Prefix, Profile,
     SearchEngine, XrayMode,
 };
 use super::ordered::Ordered;
-use super::reference::{EnvText, SecretRef};
+use super::reference::SecretRef;
 use super::text::Text;
 use super::units::Size;
 use super::words::{AccessLog, EmfFile, Namespace, Scope};
@@ -213,16 +215,16 @@ pub(crate) struct Sessions {
 pub(crate) struct Settings {
     /// Longest time for a call, all attempts together; at most `15m`. Default `30s`.
     pub(crate) timeout: Option<Text<Duration>>,
-    /// Longest time to connect; `mcp` targets. Default `5s`.
+    /// Longest time to connect; `mcp` and `openapi` targets. Default `5s`.
     pub(crate) connect_timeout: Option<Text<Duration>>,
-    /// Longest silence within a reply; `mcp` targets. Default `60s`.
+    /// Longest silence within a reply; `mcp` and `openapi` targets. Default `60s`.
     pub(crate) idle_timeout: Option<Text<Duration>>,
     /// Calls in progress at one target. Default `100`.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub(crate) concurrency: Option<u32>,
     /// How long a target's lists are kept; `0s` asks each time. Default `60s`.
     pub(crate) list_ttl: Option<Text<Duration>>,
-    /// Largest reply; `mcp` and `stdio` targets. Default `16MiB`.
+    /// Largest reply; not of built-in targets. Default `16MiB`.
     pub(crate) max_response: Option<Text<Size>>,
     /// Trying again.
     pub(crate) retry: Option<Retry>,
@@ -275,15 +277,17 @@ pub(crate) struct Target {
     pub(crate) mcp: Option<Http>,
     /// An MCP server run as a child process.
     pub(crate) stdio: Option<Stdio>,
+    /// An HTTP API that has an OpenAPI document.
+    pub(crate) openapi: Option<OpenApi>,
     /// Where what a built-in target asks is: Prometheus, or a search engine that is not where it always is.
     pub(crate) url: Option<Text<HttpUrl>>,
     /// Which search engine; `builtin: web_search`. Default `duckduckgo`.
     pub(crate) engine: Option<SearchEngine>,
-    /// What the gateway shows the target; `mcp` targets, and what a built-in one asks.
+    /// What the gateway shows the target; `mcp` and `openapi` targets, and what a built-in one asks.
     pub(crate) credentials: Option<TargetCredentials>,
     /// Without it there are no lists and no readiness. Default `false`.
     pub(crate) required: Option<bool>,
-    /// Believe the target's `readOnlyHint` and `idempotentHint`. Absent: only a built-in one's.
+    /// Believe the target's `readOnlyHint` and `idempotentHint`. Absent: only a built-in one's, and what HTTP says of an API's methods.
     pub(crate) trust_annotations: Option<bool>,
     /// Scopes every call to this target needs, besides `auth.scopes`.
     pub(crate) scopes: Vec<Text<Scope>>,
@@ -306,31 +310,6 @@ pub(crate) struct Target {
     pub(crate) breaker: Option<Breaker>,
     /// What is done about tools of this target that differ from what was approved.
     pub(crate) pins: Option<TargetPins>,
-}
-
-/// An MCP server reached over HTTP.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-#[schemars(title = "`mcp`", extend("required" = ["url"]))]
-pub(crate) struct Http {
-    /// Its endpoint.
-    pub(crate) url: Option<Text<HttpUrl>>,
-    /// Which era of MCP it speaks. Default `auto`.
-    pub(crate) era: Option<Era>,
-}
-
-/// An MCP server run as a child process.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-#[schemars(title = "`stdio`", extend("required" = ["command"]))]
-pub(crate) struct Stdio {
-    /// Program and arguments; no shell reads them. A program such as `./server` lies beside this file.
-    pub(crate) command: Vec<String>,
-    /// Environment variables, as text or secret reference.
-    pub(crate) env: Ordered<Text<EnvText>>,
-    /// Working directory; a relative one lies beside this file. Absent: the gateway's own.
-    #[schemars(length(min = 1))]
-    pub(crate) cwd: Option<String>,
 }
 
 /// Rules for one tool.

@@ -10,6 +10,7 @@ mod claims;
 mod cloudwatch;
 mod credentials;
 mod keys;
+mod openapi;
 mod pins;
 mod policy;
 mod rates;

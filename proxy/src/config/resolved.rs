@@ -18,6 +18,7 @@ use toolgate_admit::authn::{CertificateRule, ClaimRules};
 use toolgate_guard::LoopRule;
 use toolgate_mcp::Sieve;
 use toolgate_mcp::contract::Actions;
+use toolgate_target::Api;
 use toolgate_telemetry::RateScope;
 
 pub use self::audit::{Audit, AuditCopy, Durable};
@@ -238,6 +239,15 @@ pub enum TargetKind {
         /// What the gateway shows it.
         credentials: Option<TargetCredentials>,
     },
+    /// An HTTP API.
+    OpenApi {
+        /// Where its paths begin, absolute.
+        url: Uri,
+        /// Its operations.
+        api: Api,
+        /// What the gateway shows it.
+        credentials: Option<TargetCredentials>,
+    },
     /// An MCP server run as a child process.
     Stdio {
         /// Program and arguments, at least one word.
@@ -247,6 +257,21 @@ pub enum TargetKind {
         /// Working directory; `None` is the gateway's own.
         cwd: Option<PathBuf>,
     },
+}
+
+// === impl TargetKind ===
+
+impl TargetKind {
+    /// What a target over HTTP is shown.
+    #[must_use]
+    pub fn credentials(&self) -> Option<&TargetCredentials> {
+        match self {
+            Self::Mcp { credentials, .. } | Self::OpenApi { credentials, .. } => {
+                credentials.as_ref()
+            }
+            Self::Builtin(_) | Self::Tools(_) | Self::Stdio { .. } => None,
+        }
+    }
 }
 
 /// What the gateway itself can be asked.

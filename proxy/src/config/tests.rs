@@ -54,6 +54,10 @@ fn read(path: &Path) -> io::Result<String> {
             Ok("permit(principal, action, resource)\n  when { principal.claims.departmnet == \"x\" };\n"
                 .to_owned())
         }
+        Some("/etc/toolgate/inventory.openapi.yaml") => {
+            Ok(include_str!("../../examples/inventory.openapi.yaml").to_owned())
+        }
+        Some("/etc/toolgate/swagger.json") => Ok(r#"{ "swagger": "2.0" }"#.to_owned()),
         Some("/etc/toolgate/typo.cedar") => Ok("permit(principal, action resource);".to_owned()),
         Some("/etc/toolgate/wrong.keys.json") => {
             Ok(r#"{ "toolgate_keys": 1, "keys": [{ "id": "1" }] }"#.to_owned())

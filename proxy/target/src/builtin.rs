@@ -4,7 +4,7 @@
 //! that was not handed in; an argument that is not in the schema is refused in words that a model
 //! can act on.
 
-mod arguments;
+pub(crate) mod arguments;
 mod civil;
 mod clock;
 mod gateway;
@@ -81,7 +81,7 @@ enum Done {
 /// JSON-RPC "invalid params": an unknown tool or cursor (2026-07-28 `server/tools`).
 const INVALID_PARAMS: i64 = -32602;
 /// The lists are constants of a release.
-const LIST_TTL_MS: u64 = 3_600_000;
+pub(crate) const LIST_TTL_MS: u64 = 3_600_000;
 
 /// A built-in target.
 #[must_use]
@@ -181,7 +181,7 @@ fn right(structured: &Value) -> Answer {
 }
 
 /// A result by which the tool says no.
-fn wrong(text: &str) -> Answer {
+pub(crate) fn wrong(text: &str) -> Answer {
     let result = json!({
         "resultType": "complete",
         "content": [{ "type": "text", "text": text }],
@@ -190,12 +190,12 @@ fn wrong(text: &str) -> Answer {
     Answer::Result { raw: raw(&result), is_error: true }
 }
 
-fn error(message: &str) -> Answer {
+pub(crate) fn error(message: &str) -> Answer {
     let error = json!({ "code": INVALID_PARAMS, "message": message });
     Answer::Error { raw: raw(&error), code: INVALID_PARAMS }
 }
 
-fn discovery() -> RawJson {
+pub(crate) fn discovery() -> RawJson {
     raw(&json!({
         "resultType": "complete",
         "supportedVersions": [Version::LATEST.as_str()],
@@ -216,7 +216,7 @@ fn harmless(title: &str) -> Value {
     })
 }
 
-fn raw(value: &Value) -> RawJson {
+pub(crate) fn raw(value: &Value) -> RawJson {
     RawJson::built(value.to_string().into())
 }
 

@@ -7,6 +7,7 @@ mod conn;
 mod connect;
 mod exchange;
 mod pool;
+mod site;
 
 mod aside;
 mod calls;
@@ -36,13 +37,13 @@ use tower::{Service, service_fn};
 
 use crate::{Credentials, EraChoice, NoticeSink};
 use aside::Ear;
-use connect::Connector;
 pub use connect::UrlError;
 use era::{EraMemory, Known};
-use failure::Failure;
+pub(crate) use failure::Failure;
 use listen::Listener;
-use pool::Pool;
+pub(crate) use request::{Outgoing, add_context, whose};
 use session::{AbleSessions, Session, SessionSlot};
+pub(crate) use site::{Bounds, Site};
 #[cfg(fuzzing)]
 pub(crate) use sse::fuzzed_events;
 
@@ -73,9 +74,9 @@ pub struct HttpTarget(Arc<Inner>);
 
 struct Inner {
     config: HttpConfig,
+    site: Site,
     base: http::HeaderMap,
     ids: AtomicU64,
-    pool: Arc<Pool>,
     era: EraMemory,
     /// That of callers who can do nothing for the target, and of the gateway itself.
     session: SessionSlot,
@@ -115,12 +116,17 @@ impl HttpTarget {
         notices: NoticeSink,
     ) -> Result<Self, UrlError> {
         let metrics = telemetry.target(&config.target);
-        let connector = Connector::new(&config.url, config.connect_timeout)?;
-        let base = request::base_headers(&connector, config.credentials.fixed());
+        let site = Site::new(
+            &config.url,
+            config.connect_timeout,
+            config.credentials.clone(),
+            Arc::clone(&metrics),
+        )?;
+        let base = request::base_headers(&site);
         Ok(Self(Arc::new(Inner {
+            site,
             base,
             ids: AtomicU64::new(1),
-            pool: Arc::new(Pool::new(connector, Arc::clone(&metrics))),
             era: EraMemory::new(config.era),
             session: SessionSlot::default(),
             able: AbleSessions::default(),

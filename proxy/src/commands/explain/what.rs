@@ -115,7 +115,7 @@ fn reached(target: &Target) -> (String, Option<String>) {
         TargetKind::Tools(Tools::WebSearch { engine, credentials, .. }) => {
             (format!("this program, which asks {engine:?}"), credentials.as_ref().map(header))
         }
-        TargetKind::Mcp { url, credentials, .. } => {
+        TargetKind::Mcp { url, credentials, .. } | TargetKind::OpenApi { url, credentials, .. } => {
             (url.to_string(), credentials.as_ref().map(shown))
         }
         TargetKind::Stdio { command, .. } => {

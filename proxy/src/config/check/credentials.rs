@@ -16,7 +16,10 @@ pub(super) fn check(name: &str, target: &Target, file: &File, review: &mut Revie
     let Some(credentials) = &target.credentials else { return };
     one_way(name, target, review);
     if let Some(mcp) = &target.mcp {
-        exposed(name, mcp.url.as_ref(), review);
+        exposed([name, "mcp"], mcp.url.as_ref(), review);
+    }
+    if let Some(openapi) = &target.openapi {
+        exposed([name, "openapi"], openapi.url.as_ref(), review);
     }
     let is_word = |scheme: &String| scheme.chars().all(|c| c.is_ascii_graphic());
     if credentials.scheme.as_ref().is_some_and(|scheme| !is_word(scheme)) {
@@ -81,11 +84,11 @@ fn one_way(name: &str, target: &Target, review: &mut Review<'_>) {
     }
 }
 
-fn exposed(name: &str, url: Option<&Text<HttpUrl>>, review: &mut Review<'_>) {
+fn exposed([name, kind]: [&str; 2], url: Option<&Text<HttpUrl>>, review: &mut Review<'_>) {
     if !url.is_some_and(|url| url.0.is_exposed()) {
         return;
     }
-    let at = review.at(&["targets", name, "mcp", "url"]);
+    let at = review.at(&["targets", name, kind, "url"]);
     review.add(
         Mistake::new(code::INSECURE_URL, at, "credentials would be sent over plain http")
             .label("readable by anyone on the way")

@@ -71,12 +71,12 @@ fn check_kind(name: &str, target: &Target, review: &mut Review<'_>) {
     match kinds.as_slice() {
         [_] => {}
         [] => {
-            let refused = ["builtin", "mcp", "stdio"];
+            let refused = ["builtin", "mcp", "stdio", "openapi"];
             if refused.iter().all(|kind| review.tree.lacks(&path(kind))) {
                 let message = format!("target {} does not say how it is reached", quote(name));
                 review.add(
                     Mistake::new(code::TARGET_KIND, review.key_at(&["targets", name]), message)
-                        .help("add one of `mcp: { url: … }`, `stdio: { command: […] }`, `builtin: clock`"),
+                        .help("add one of `mcp: { url: … }`, `stdio: { command: […] }`, `openapi: { document: …, url: … }`, `builtin: clock`"),
                 );
             }
         }
@@ -97,7 +97,7 @@ fn check_kind(name: &str, target: &Target, review: &mut Review<'_>) {
 fn check_effects(name: &str, target: &Target, review: &mut Review<'_>) {
     let kinds = kinds(target);
     let [kind] = kinds.as_slice() else { return };
-    let only_http = "has no effect: only an `mcp` target has one";
+    let only_http = "has no effect: only `mcp` and `openapi` targets have one";
     let only_builtin = "has no effect: only a built-in target has one";
     let mut useless = match *kind {
         "builtin" => vec![
@@ -110,6 +110,10 @@ fn check_effects(name: &str, target: &Target, review: &mut Review<'_>) {
             ("connect_timeout", only_http),
             ("idle_timeout", only_http),
             ("url", only_builtin),
+            ("engine", only_builtin),
+        ],
+        "openapi" => vec![
+            ("url", "has no effect here: the URL of an API stands in `openapi`"),
             ("engine", only_builtin),
         ],
         _ => vec![
@@ -172,6 +176,7 @@ fn kinds(target: &Target) -> Vec<&'static str> {
         ("builtin", target.builtin.is_some()),
         ("mcp", target.mcp.is_some()),
         ("stdio", target.stdio.is_some()),
+        ("openapi", target.openapi.is_some()),
     ];
     written.iter().filter(|(_, is_written)| *is_written).map(|(kind, _)| *kind).collect()
 }

@@ -81,8 +81,10 @@ impl Resolver<'_, '_> {
             retry: settings.retry,
             breaker: settings.breaker,
             required: written.required.unwrap_or(false),
-            // What is compiled in says the truth about itself.
-            trust_annotations: written.trust_annotations.unwrap_or(written.builtin.is_some()),
+            // What is compiled in says the truth about itself; what methods mean is a standard.
+            trust_annotations: written
+                .trust_annotations
+                .unwrap_or(written.builtin.is_some() || written.openapi.is_some()),
             scopes: scopes(&written.scopes),
         })
     }
@@ -103,6 +105,9 @@ impl Resolver<'_, '_> {
                 era: mcp.era.unwrap_or_default(),
                 credentials,
             });
+        }
+        if let Some(openapi) = &written.openapi {
+            return self.openapi(name, openapi, credentials);
         }
         let stdio = written.stdio.as_ref()?;
         Some(TargetKind::Stdio {

@@ -63,13 +63,17 @@ fn the_full_example_resolves_to_what_it_says() {
     assert_eq!(config.resource, "https://gw.example.com/mcp");
     assert_eq!(config.sessions.key.as_ref().unwrap().expose().len(), 44);
     let names: Vec<&str> = config.targets.iter().map(|target| target.name.as_str()).collect();
-    assert_eq!(names, ["clock", "prom", "search", "github", "orders", "mail", "agents", "files"]);
+    assert_eq!(
+        names,
+        ["clock", "prom", "search", "github", "orders", "mail", "agents", "inventory", "files"]
+    );
     let [issue, search] = config.tools.as_slice() else { panic!("{config:?}") };
     assert_eq!((issue.target.as_str(), issue.tool.as_str()), ("github", "create_issue"));
     assert_eq!((issue.read_only, search.read_only), (Some(false), Some(true)));
     assert_eq!((issue.timeout.as_secs(), search.timeout.as_secs()), (20, 60));
     assert_eq!((issue.concurrency, search.concurrency), (Some(5), None));
-    let TargetKind::Stdio { env, .. } = &config.targets[7].kind else { panic!("{config:?}") };
+    let files = config.targets.iter().find(|target| target.name == "files").unwrap();
+    let TargetKind::Stdio { env, .. } = &files.kind else { panic!("{config:?}") };
     let [(_, EnvValue::Plain(plain)), (_, EnvValue::Secret(secret))] = env.as_slice() else {
         panic!("{env:?}")
     };
@@ -298,4 +302,18 @@ fn a_builtin_is_told_whom_it_asks_and_shows_them_what_they_expect() {
         panic!("{own:?}")
     };
     assert_eq!(shown.header, "authorization");
+}
+
+#[test]
+fn an_api_has_the_operations_that_are_chosen() {
+    let config = example("full.yaml");
+    let api = config.targets.iter().find(|target| target.name == "inventory").unwrap();
+    let TargetKind::OpenApi { url, api: document, credentials: Some(_) } = &api.kind else {
+        panic!("{api:?}")
+    };
+    assert_eq!(url, "https://inventory.example.com/v1");
+    let names: Vec<&str> =
+        document.definitions().filter_map(|tool| tool["name"].as_str()).collect();
+    assert_eq!(names, ["getItem", "putItem"]);
+    assert!(api.trust_annotations, "what methods mean is a standard");
 }

@@ -11,7 +11,7 @@ use toolgate_call::{Call, Span};
 
 /// `params.arguments`, an object.
 #[derive(Debug, Default)]
-pub(super) struct Arguments(Map<String, Value>);
+pub(crate) struct Arguments(Map<String, Value>);
 
 /// An integer that a tool takes.
 #[derive(Debug)]
@@ -42,7 +42,7 @@ impl Arguments {
     ///
     /// # Errors
     /// The sentence for the model, when they are not an object.
-    pub(super) fn of(call: &Call) -> Result<Self, String> {
+    pub(crate) fn of(call: &Call) -> Result<Self, String> {
         let whole = Span { start: 0, end: call.frame.len() };
         let body = call.frame.slice(whole).unwrap_or_default();
         let request: Request = serde_json::from_slice(body)
@@ -55,7 +55,7 @@ impl Arguments {
     }
 
     /// All of them, unchecked.
-    pub(super) fn into_members(self) -> Map<String, Value> {
+    pub(crate) fn into_members(self) -> Map<String, Value> {
         self.0
     }
 

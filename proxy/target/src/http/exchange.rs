@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, StatusCode, Uri};
 use http_body::Body as _;
 use http_body_util::Full;
 use hyper::body::Incoming;
@@ -23,6 +23,7 @@ use super::failure::Failure;
 use super::pool::{Lease, Pool};
 use super::request::Outgoing;
 use super::show;
+use super::site::Site;
 
 /// How much of an error's body is worth reading.
 pub(super) const ERROR_BODY: usize = 64 * 1024;
@@ -54,23 +55,24 @@ pub(super) async fn send(
     show::sent(http::Method::POST, target, outgoing, ledger).await
 }
 
-/// Sends a request as it is. Whoever wants the target's credentials with it goes by [`show`].
+/// Sends a request as it is, to an absolute URL of that site. Whoever wants its credentials with it goes by
+/// [`show`].
 pub(super) async fn send_by(
-    method: http::Method,
-    target: &Inner,
+    (method, url): (http::Method, &Uri),
+    site: &Site,
     outgoing: Outgoing,
     ledger: &Ledger,
 ) -> Result<Answered, Failure> {
     let Outgoing { headers, body, whose: _ } = outgoing;
-    let mut lease = Pool::lease(&target.pool, ledger).await?;
-    target.metrics.sent(body.len());
+    let mut lease = Pool::lease(&site.pool, ledger).await?;
+    site.metrics.sent(body.len());
     let mut request = http::Request::new(Full::new(body));
     *request.method_mut() = method;
-    *request.uri_mut() = target.pool.connector.uri().clone();
+    *request.uri_mut() = url.path_and_query().cloned().map(Uri::from).unwrap_or_default();
     *request.headers_mut() = headers;
     let head = lease.conn()?.send(request, ledger).await?;
     let (parts, body) = head.into_parts();
-    let metrics = Arc::clone(&target.metrics);
+    let metrics = Arc::clone(&site.metrics);
     let body = AnswerBody { body, lease, metrics, quiet: None };
     Ok(Answered { status: parts.status, headers: parts.headers, body })
 }

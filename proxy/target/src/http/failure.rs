@@ -13,7 +13,7 @@ use crate::credentials::Denied;
 
 /// One failed exchange.
 #[derive(Debug)]
-pub(super) enum Failure {
+pub(crate) enum Failure {
     /// No connection; nothing was sent.
     Connect(Reason, String),
     /// No way to the target's address; nothing was sent.
@@ -32,6 +32,8 @@ pub(super) enum Failure {
     TooLarge(usize),
     /// The answer is not MCP.
     Protocol(String),
+    /// The answer is not what the target's document lets one expect.
+    Unreadable(String),
     /// A status that says no; and when to come back.
     Status(u16, Option<Duration>),
     /// The session is gone at the target; the request was not looked at.
@@ -62,7 +64,7 @@ impl Failure {
     }
 
     /// What the caller is told.
-    pub(super) fn refuse(self, target: &Arc<str>) -> Refusal {
+    pub(crate) fn refuse(self, target: &Arc<str>) -> Refusal {
         let refuse =
             |reason, what: &str| Refusal::target(reason, target, format!("`{target}` {what}"));
         match self {
@@ -96,6 +98,11 @@ impl Failure {
             Self::WrongEra(why) => why.refuse(target),
             Self::Protocol(detail) => {
                 refuse(Reason::UpstreamProtocol, "gave an answer that is not MCP")
+                    .detail(detail)
+                    .after_send()
+            }
+            Self::Unreadable(detail) => {
+                refuse(Reason::UpstreamProtocol, "gave an answer that cannot be read")
                     .detail(detail)
                     .after_send()
             }

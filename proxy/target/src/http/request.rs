@@ -16,9 +16,9 @@ use toolgate_call::{
 };
 
 use super::Inner;
-use super::connect::Connector;
 use super::failure::Failure;
 use super::session::Session;
+use super::site::Site;
 use crate::credentials::{Subject, Whose};
 use crate::meta::{self, MetaChange};
 use crate::progress::under_own_token;
@@ -33,14 +33,13 @@ const NAME: HeaderName = HeaderName::from_static("mcp-name");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
-const USER_AGENT: &str = concat!("toolgate/", env!("CARGO_PKG_VERSION"));
 
 /// A request, ready to be sent.
 #[derive(Clone, Debug)]
-pub(super) struct Outgoing {
-    pub(super) headers: HeaderMap,
-    pub(super) body: Bytes,
-    pub(super) whose: Whose,
+pub(crate) struct Outgoing {
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+    pub(crate) whose: Whose,
 }
 
 /// A request whose answer is awaited under that id.
@@ -51,16 +50,9 @@ pub(super) struct Asked {
 }
 
 /// The headers that go with every request.
-pub(super) fn base_headers(connector: &Connector, more: &[(HeaderName, HeaderValue)]) -> HeaderMap {
-    let mut headers = HeaderMap::with_capacity(16);
-    if let Ok(host) = HeaderValue::from_str(connector.authority()) {
-        headers.insert(header::HOST, host);
-    }
+pub(super) fn base_headers(site: &Site) -> HeaderMap {
+    let mut headers = site.headers("application/json, text/event-stream");
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    let accept = HeaderValue::from_static("application/json, text/event-stream");
-    headers.insert(header::ACCEPT, accept);
-    headers.insert(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));
-    headers.extend(more.iter().cloned());
     headers
 }
 
@@ -231,7 +223,7 @@ fn add_mirrored(headers: &mut HeaderMap, mirrored: &[Mirrored]) {
 }
 
 /// What ties the target's record to ours: the id of the request, and the span of the attempt.
-fn add_context(headers: &mut HeaderMap, outbound: &Outbound) {
+pub(crate) fn add_context(headers: &mut HeaderMap, outbound: &Outbound) {
     if let Ok(value) = HeaderValue::from_str(&outbound.request_id) {
         headers.insert(REQUEST_ID, value);
     }
@@ -245,7 +237,7 @@ fn add_context(headers: &mut HeaderMap, outbound: &Outbound) {
 }
 
 /// For whom it is: only a caller's own request is on their behalf.
-fn whose(outbound: &Outbound) -> Whose {
+pub(crate) fn whose(outbound: &Outbound) -> Whose {
     let Some(permitted) = outbound.permitted() else { return Whose::Gateway };
     let call = permitted.call();
     let subject = call

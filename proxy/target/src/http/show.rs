@@ -18,34 +18,45 @@ use super::Inner;
 use super::exchange::{self, Answered, ERROR_BODY};
 use super::failure::Failure;
 use super::request::Outgoing;
+use super::site::Site;
 use crate::credentials::{Credentials, Show, Shown, Unsigned, Whose};
 
 /// How long the rest of a 401 may take, that the connection can be used again.
 const REST: Duration = Duration::from_secs(1);
 
-/// Sends a request, with whatever the target has to be shown.
+/// Sends a request to an MCP server, with whatever it has to be shown.
 pub(super) async fn sent(
     method: Method,
     target: &Inner,
     outgoing: Outgoing,
     ledger: &Ledger,
 ) -> Result<Answered, Failure> {
-    let Some(live) = target.config.credentials.live() else {
-        return exchange::send_by(method, target, outgoing, ledger).await;
+    sent_to((method, &target.config.url), &target.site, outgoing, ledger).await
+}
+
+/// The same to any absolute URL of a site.
+pub(super) async fn sent_to(
+    to: (Method, &Uri),
+    site: &Site,
+    outgoing: Outgoing,
+    ledger: &Ledger,
+) -> Result<Answered, Failure> {
+    let Some(live) = site.credentials.live() else {
+        return exchange::send_by(to, site, outgoing, ledger).await;
     };
-    Box::pin(with(live, method, target, outgoing, ledger)).await
+    Box::pin(with(live, to, site, outgoing, ledger)).await
 }
 
 async fn with(
     live: &Arc<dyn Show>,
-    method: Method,
-    target: &Inner,
+    (method, url): (Method, &Uri),
+    site: &Site,
     outgoing: Outgoing,
     ledger: &Ledger,
 ) -> Result<Answered, Failure> {
-    let shown = show(live, &method, target, &outgoing, ledger).await?;
+    let shown = show(live, (&method, url), &outgoing, ledger).await?;
     let first = showing(outgoing.clone(), &shown);
-    let answered = exchange::send_by(method.clone(), target, first, ledger).await?;
+    let answered = exchange::send_by((method.clone(), url), site, first, ledger).await?;
     if answered.status != StatusCode::UNAUTHORIZED {
         return Ok(answered);
     }
@@ -56,20 +67,19 @@ async fn with(
     }
     let rest = answered.body.read_all(ERROR_BODY, REST);
     let _read = tokio::time::timeout(REST, rest).await;
-    let shown = show(live, &method, target, &outgoing, ledger).await?;
-    exchange::send_by(method, target, showing(outgoing, &shown), ledger).await
+    let shown = show(live, (&method, url), &outgoing, ledger).await?;
+    exchange::send_by((method, url), site, showing(outgoing, &shown), ledger).await
 }
 
 /// What is shown. The time for it is the gateway's own, if there is any to speak of.
 async fn show(
     live: &Arc<dyn Show>,
-    method: &Method,
-    target: &Inner,
+    (method, url): (&Method, &Uri),
     outgoing: &Outgoing,
     ledger: &Ledger,
 ) -> Result<Shown, Failure> {
     let Outgoing { headers, body, whose } = outgoing;
-    let request = Unsigned { method, url: &target.config.url, headers, body, whose };
+    let request = Unsigned { method, url, headers, body, whose };
     let mut showing = live.show(request);
     let at_once = poll_fn(|cx| match showing.as_mut().poll(cx) {
         Poll::Ready(shown) => Poll::Ready(Some(shown)),

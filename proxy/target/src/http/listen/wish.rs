@@ -83,7 +83,7 @@ impl Wish {
         let footing = Footing::of(target)?;
         let uris = Watched::clone(&target.config.watched.borrow());
         let uris = if refused == Some(&uris) { Watched::default() } else { uris };
-        let path = target.pool.connector.uri().clone();
+        let path = target.site.pool.connector.uri().clone();
         let (id, how, outgoing) = match &footing {
             Footing::Modern => {
                 let asked = request::listen(target, !target.era.is_quiet(), &uris);
@@ -96,7 +96,7 @@ impl Wish {
         let mut request = how.body(Full::new(body.clone())).ok()?;
         *request.headers_mut() = outgoing.headers;
         let limit = target.config.max_response;
-        let (pool, metrics) = (Arc::clone(&target.pool), Arc::clone(&target.metrics));
+        let (pool, metrics) = (Arc::clone(&target.site.pool), Arc::clone(&target.metrics));
         let (credentials, url) = (target.config.credentials.clone(), target.config.url.clone());
         Some(Self { footing, id, uris, request, body, credentials, url, limit, pool, metrics })
     }
