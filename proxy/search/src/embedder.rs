@@ -7,7 +7,10 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::entry::{Digest, Entry};
-use crate::model::{Model, add, dot, normalise};
+use crate::model::{Model, dot, normalise};
+
+/// What the vector of everyday words counts, where that of an entry's own counts 1.
+const EVERYDAY: f32 = 0.75;
 
 /// A vector that an index and an embedder share.
 pub(crate) type Vector = Arc<[f32]>;
@@ -61,18 +64,20 @@ impl Embedder {
         self.model.embed(question)
     }
 
-    /// The sum of an entry's vectors by its title, its text and both: an inner product with it is
-    /// the sum of three.
+    /// The sum of what an entry says and of what people say for it: an inner product with it is the
+    /// sum of two.
     fn vector(&self, entry: &Entry) -> Vector {
-        let both = format!("{}: {}", entry.title, entry.text);
-        let texts = match (entry.title.is_empty(), entry.text.is_empty()) {
-            (false, false) => vec![both.as_str(), &entry.text, &entry.title],
-            (true, _) => vec![entry.text.as_str()],
-            (false, true) => vec![entry.title.as_str()],
+        let mut sum = match (entry.title.as_str(), entry.text.as_str()) {
+            ("", text) => self.model.embed(text),
+            (title, "") => self.model.embed(title),
+            (title, text) => self.model.embed(&format!("{title}: {text}")),
         };
-        let mut sum = vec![0.0; self.model.width()];
-        texts.into_iter().for_each(|text| add(&mut sum, &self.model.embed(text)));
-        normalise(&mut sum);
+        let everyday = entry.everyday();
+        if !everyday.is_empty() {
+            let said = self.model.embed(&everyday);
+            sum.iter_mut().zip(said).for_each(|(sum, said)| *sum += EVERYDAY * said);
+            normalise(&mut sum);
+        }
         sum.into()
     }
 

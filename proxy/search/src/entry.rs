@@ -5,6 +5,7 @@
 
 use aws_lc_rs::digest::{Context, SHA256};
 
+use crate::everyday::everyday;
 use crate::words::spoken;
 
 /// A SHA-256.
@@ -21,6 +22,8 @@ pub struct Entry {
     pub text: String,
     /// Words that belong to it and are no sentence.
     pub terms: Vec<String>,
+    /// Whether it is written in technical words, to which everyday ones are to be added.
+    pub technical: bool,
 }
 
 impl Entry {
@@ -36,6 +39,7 @@ impl Entry {
             title: spoken(name),
             text: description.to_owned(),
             terms: parameters.into_iter().map(spoken).collect(),
+            technical: true,
         }
     }
 
@@ -56,9 +60,16 @@ impl Entry {
         self
     }
 
+    /// Everyday words for its technical ones.
+    pub(crate) fn everyday(&self) -> String {
+        let texts = [self.title.as_str(), self.text.as_str()];
+        if self.technical { everyday(texts) } else { String::new() }
+    }
+
     /// The hash of what search sees: not of the key.
     pub(crate) fn digest(&self) -> Digest {
         let mut context = Context::new(&SHA256);
+        context.update(&[u8::from(self.technical)]);
         for text in [&self.title, &self.text].into_iter().chain(&self.terms) {
             context.update(&text.len().to_le_bytes());
             context.update(text.as_bytes());

@@ -10,8 +10,10 @@
 
 mod embedder;
 mod entry;
+mod everyday;
 mod index;
 mod model;
+mod rank;
 mod words;
 
 #[cfg(test)]
@@ -19,5 +21,6 @@ mod tests;
 
 pub use embedder::Embedder;
 pub use entry::Entry;
-pub use index::{Full, Hit, Index, Limits, Ranking};
+pub use index::{Full, Index, Limits, Ranking};
 pub use model::{Flaw, Model};
+pub use rank::Hit;

@@ -131,7 +131,7 @@ impl Model {
     }
 
     /// The tokens of a text, as they are written in the vocabulary.
-    #[cfg(test)]
+    #[cfg(all(test, feature = "model"))]
     pub(crate) fn tokens(&self, text: &str) -> Vec<&'static str> {
         let ids = self.vocabulary.cut(text, Self::TOKENS);
         ids.into_iter().map(|id| self.vocabulary.token(id)).collect()
@@ -145,8 +145,8 @@ impl Shape {
             && self.width > 0
             && self.inner > 0
             && self.width.is_multiple_of(self.heads)
-            && self.width.is_multiple_of(kernel::TILE)
-            && self.inner.is_multiple_of(kernel::TILE)
+            && self.width.is_multiple_of(kernel::PIECE)
+            && self.inner.is_multiple_of(kernel::PIECE)
             && self.width <= kernel::MOST_WIDTH
             && self.inner <= kernel::MOST_WIDTH
     }

@@ -153,7 +153,7 @@ const EMPTY: &[&str] = &[
     "your",
 ];
 
-/// Endings of words that say the same, the longest first.
+/// Endings of words that say the same, the longest first. What is left of `ies` and `ied` ends in `y`.
 const ENDINGS: &[&str] = &["ings", "ing", "ies", "ied", "ed", "es", "ly", "s", "e"];
 
 /// Letters that have to be left of a word.
@@ -267,10 +267,17 @@ fn is_empty(word: &str) -> bool {
     EMPTY.binary_search(&word).is_ok()
 }
 
-fn stem(mut word: String) -> String {
-    let ending = ENDINGS.iter().find(|ending| {
-        word.strip_suffix(**ending).is_some_and(|stem| stem.chars().nth(STEM - 1).is_some())
-    });
-    word.truncate(word.len() - ending.map_or(0, |ending| ending.len()));
+/// A word without its ending, such that what is left still has three letters.
+pub(crate) fn stem(mut word: String) -> String {
+    let stem = |ending: &str| {
+        let stem = word.strip_suffix(ending)?;
+        stem.chars().nth(STEM - 1).map(|_| (stem.len(), ending.starts_with("ie")))
+    };
+    if let Some((length, ends_in_y)) = ENDINGS.iter().find_map(|ending| stem(ending)) {
+        word.truncate(length);
+        if ends_in_y {
+            word.push('y');
+        }
+    }
     word
 }

