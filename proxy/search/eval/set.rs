@@ -16,9 +16,12 @@ pub(crate) struct Tool {
 }
 
 /// A question, and the tools that answer it.
+///
+/// Beside those of the file there is one for each tool that names its parameters and nothing else:
+/// `own`, `words`.
 #[derive(Clone, Debug)]
 pub(crate) struct Question {
-    /// `tune`, `held` or `fresh`.
+    /// `tune`, `held`, `fresh` or `own`.
     pub(crate) split: &'static str,
     /// `para` or `words`.
     pub(crate) kind: &'static str,
@@ -44,15 +47,14 @@ pub(crate) fn tools() -> Vec<Tool> {
 }
 
 pub(crate) fn questions() -> Vec<Question> {
-    let questions = lines(QUESTIONS).map(parts::<4>);
-    questions
-        .map(|[split, kind, asked, answers]| Question {
-            split,
-            kind,
-            asked,
-            answers: listed(answers),
-        })
-        .collect()
+    let asked = lines(QUESTIONS).map(parts::<4>);
+    let own = lines(TOOLS).map(parts::<3>).filter(|[_, _, parameters]| !parameters.is_empty());
+    let own = own.map(|[name, _, parameters]| ["own", "words", parameters, name]);
+    asked.chain(own).map(question).collect()
+}
+
+fn question([split, kind, asked, answers]: [&'static str; 4]) -> Question {
+    Question { split, kind, asked, answers: listed(answers) }
 }
 
 fn lines(text: &'static str) -> impl Iterator<Item = &'static str> {

@@ -7,7 +7,7 @@ writes `minilm.bin`, byte for byte what is committed; `--check` compares instead
 `--reference` (wants the package `tokenizers`) it writes `../src/tests/reference.txt` too: what the
 full-precision model makes of some sentences, computed here in 64 bits; and with `--full` what it makes
 of the labelled set, `../eval/full.bin`: a vector for each tool ("name: description"), then for each
-question, scaled to 8 bits. Wants `numpy`.
+question and for the parameters of each tool, scaled to 8 bits. Wants `numpy`.
 
 What is done to the weights: the vocabulary is pruned to Latin scripts and sorted (a token's id is its
 rank); matrices become 8-bit integers with a scale for each row; everything else stays 32-bit floats.
@@ -171,6 +171,7 @@ def full(weights, tokenizer):
     tools = [[part.strip() for part in line.split("|")] for line in labelled("tools.txt")]
     texts = [f"{name.replace('_', ' ')}: {description}" for name, description, _ in tools]
     texts += [line.split("|")[2].strip() for line in labelled("questions.txt")]
+    texts += [parameters for _, _, parameters in tools if parameters]
     out = []
     for text in texts:
         vector = embedded(weights, cut.encode(text).ids)

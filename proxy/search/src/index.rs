@@ -10,7 +10,7 @@ use thiserror::Error;
 
 use crate::embedder::{Embedder, Vector, likeness};
 use crate::entry::{Digest, Entry};
-use crate::rank::{Hit, KEPT, Scored, best};
+use crate::rank::{Hit, Scored, best};
 use crate::words::Postings;
 
 /// What a word of a title counts, where one of a text counts 1.
@@ -22,6 +22,10 @@ const TERM: f32 = 0.5;
 /// What it is worth that an entry says all that a question says, where the likeness of meaning goes
 /// to 1. Chosen by the questions that are there for it (`eval/questions.txt`), as are the others.
 const WORDS: f32 = 0.6;
+
+/// What it is worth that an entry covers the whole question, however many words it takes; half of it
+/// is worth a quarter of that.
+const COVERED: f32 = 0.2;
 
 /// What it is worth that all of a question is said by everyday words for an entry's technical ones.
 const EVERYDAY: f32 = 0.3;
@@ -150,7 +154,8 @@ impl Index {
         Ok(())
     }
 
-    /// Forgets an entry. Says whether there was one.
+    /// Forgets an entry. Says whether there was one. Looks through all words that there are: to change
+    /// most of an index, build another.
     pub fn remove(&mut self, key: &str) -> bool {
         let Some(at) = self.by_key.remove(key) else { return false };
         if let Some(slot) = self.slots.get_mut(at) {
@@ -230,21 +235,21 @@ impl Index {
         for (slot, (said, everyday)) in self.slots.iter().zip(said.into_iter().zip(everyday)) {
             let Some(slot) = slot else { continue };
             let like = slot.likeness(asked.as_deref());
-            let (score, share) = match ranking {
-                Ranking::Words => (said, said),
-                Ranking::Meaning => (like.unwrap_or_default(), 0.0),
+            let covered = COVERED * said.covered * said.covered;
+            let by_words = WORDS * said.score + covered + EVERYDAY * everyday.score;
+            let (score, found) = match ranking {
+                Ranking::Words => (said.score, said.covered > 0.0),
+                Ranking::Meaning => (like.unwrap_or_default(), like.is_some()),
                 Ranking::Both => {
-                    let words = WORDS * said + EVERYDAY * everyday;
-                    (like.unwrap_or_default() + words, said.max(everyday))
+                    (like.unwrap_or_default() + by_words, like.is_some() || by_words > 0.0)
                 }
             };
-            if share > 0.0 || like.is_some() {
+            if found {
                 let score = score + prior(&slot.key);
                 hits.push(Scored { hit: Hit { key: Arc::clone(&slot.key), score }, said });
             }
         }
-        let kept = if ranking == Ranking::Both { most.div_ceil(KEPT) } else { 0 };
-        best(hits, most, kept)
+        best(hits, most, ranking == Ranking::Both)
     }
 
     fn holds(&self, key: &str, digest: &Digest) -> bool {

@@ -5,11 +5,10 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-/// An entry that says so much of a question says it plainly: it is not lost to one that only means it.
-const PLAIN: f32 = 0.25;
+use crate::words::Share;
 
-/// One of so many hits, at least, is kept for what is said plainly.
-pub(crate) const KEPT: usize = 3;
+/// An entry that covers so much of a question says it plainly.
+const PLAIN: f32 = 0.5;
 
 /// An entry that answers.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,33 +19,44 @@ pub struct Hit {
     pub score: f32,
 }
 
-/// A hit, and the share of the question that its entry says.
+/// A hit, and how much of the question its entry says.
 pub(crate) struct Scored {
     pub(crate) hit: Hit,
-    pub(crate) said: f32,
+    pub(crate) said: Share,
 }
 
-/// The best hits in order; those that are as good, by their keys. The `kept` that say most of the
-/// question are among them, if they say it plainly.
-pub(crate) fn best(mut hits: Vec<Scored>, most: usize, kept: usize) -> Vec<Hit> {
-    let by_said = |hit: &Scored| if hit.said >= PLAIN { hit.said } else { 0.0 };
-    if most < hits.len() && kept > 0 {
-        let order = |left: &Scored, right: &Scored| {
-            by_said(right).total_cmp(&by_said(left)).then_with(|| by_score(left, right))
-        };
-        let (front, _, _) = hits.select_nth_unstable_by(kept, order);
-        front.sort_unstable_by(order);
-        let plain = front.iter().take_while(|hit| hit.said >= PLAIN).count();
-        let (_, others) = hits.split_at_mut(plain);
-        if let Some(last) = (most - plain).checked_sub(1) {
+/// The best hits in order; those that are as good, by their keys. If `plain`, what says the question
+/// plainly is not lost to what only means it: of such entries those that would be among the best by
+/// words are among the best.
+pub(crate) fn best(mut hits: Vec<Scored>, most: usize, plain: bool) -> Vec<Hit> {
+    if most > 0 && most < hits.len() {
+        let kept = if plain { keep_plain(&mut hits, most) } else { 0 };
+        if let Some((_, others)) = hits.split_at_mut_checked(kept)
+            && let Some(last) = (most - kept).checked_sub(1)
+        {
             others.select_nth_unstable_by(last, by_score);
         }
-    } else if most > 0 && most < hits.len() {
-        hits.select_nth_unstable_by(most - 1, by_score);
     }
     hits.truncate(most);
     hits.sort_unstable_by(by_score);
     hits.into_iter().map(|scored| scored.hit).collect()
+}
+
+/// Brings to the front what is said plainly, at most so many. Says how many they are.
+fn keep_plain(hits: &mut [Scored], most: usize) -> usize {
+    let (front, _, _) = hits.select_nth_unstable_by(most, by_words);
+    front.sort_unstable_by(by_words);
+    front.iter().take_while(|hit| is_plain(hit)).count()
+}
+
+fn by_words(left: &Scored, right: &Scored) -> Ordering {
+    let plain = is_plain(right).cmp(&is_plain(left));
+    let order = plain.then_with(|| right.said.score.total_cmp(&left.said.score));
+    order.then_with(|| by_score(left, right))
+}
+
+fn is_plain(hit: &Scored) -> bool {
+    hit.said.covered >= PLAIN
 }
 
 fn by_score(left: &Scored, right: &Scored) -> Ordering {

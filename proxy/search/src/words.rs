@@ -159,6 +159,15 @@ const ENDINGS: &[&str] = &["ings", "ing", "ies", "ied", "ed", "es", "ly", "s", "
 /// Letters that have to be left of a word.
 const STEM: usize = 3;
 
+/// How much of a question an entry says, rare words counting more: each from 0 to 1.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Share {
+    /// By how often and in how few words it says it: BM25, as a share of what could be had.
+    pub(crate) score: f32,
+    /// Whether it says it at all.
+    pub(crate) covered: f32,
+}
+
 /// Which entries say which word, and how often.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Postings {
@@ -199,9 +208,9 @@ impl Postings {
         self.entries = self.entries.saturating_sub(1);
     }
 
-    /// For each slot, the share of what a question says that the entry says as well: from 0 to 1.
-    pub(crate) fn shares(&self, question: &str) -> Vec<f32> {
-        let mut shares = vec![0.0; self.lengths.len()];
+    /// For each slot, how much of a question its entry says.
+    pub(crate) fn shares(&self, question: &str) -> Vec<Share> {
+        let mut shares = vec![Share::default(); self.lengths.len()];
         let mean = self.lengths.iter().sum::<f32>() / self.entries.max(1) as f32;
         let mut asked = words(question).collect::<Vec<_>>();
         asked.sort_unstable();
@@ -215,12 +224,16 @@ impl Postings {
                 let length = self.lengths.get(*slot).copied().unwrap_or_default();
                 let dampened = count / (count + K1 * (1.0 - B + B * length / mean));
                 if let Some(share) = shares.get_mut(*slot) {
-                    *share += weight * dampened;
+                    share.score += weight * dampened;
+                    share.covered += weight;
                 }
             }
         }
         if ideal > 0.0 {
-            shares.iter_mut().for_each(|share| *share /= ideal);
+            for share in &mut shares {
+                share.score /= ideal;
+                share.covered /= ideal;
+            }
         }
         shares
     }

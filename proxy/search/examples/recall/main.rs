@@ -21,8 +21,14 @@ use ways::Order;
 const MOST: usize = 10;
 
 /// The parts of the set, as the columns of the table.
-const PARTS: [(&str, &str); 5] =
-    [("tune", "para"), ("held", "para"), ("fresh", "para"), ("tune", "words"), ("held", "words")];
+const PARTS: [(&str, &str); 6] = [
+    ("tune", "para"),
+    ("held", "para"),
+    ("fresh", "para"),
+    ("tune", "words"),
+    ("held", "words"),
+    ("own", "words"),
+];
 
 fn main() -> Result<()> {
     speed::model()?;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use crate::rank::{Scored, best};
+use crate::words::Share;
 use crate::{Entry, Full, Hit, Index, Limits};
 
 fn limits(entries: usize) -> Limits {
@@ -108,25 +109,25 @@ fn what_else_speaks_for_an_entry_decides_among_equals() {
 }
 
 fn scored(key: &str, score: f32, said: f32) -> Scored {
+    let said = Share { score: said / 2.0, covered: said };
     Scored { hit: Hit { key: key.into(), score }, said }
 }
 
 #[test]
 fn what_is_said_plainly_is_not_lost_to_what_is_only_meant() {
-    let meant = (0..20).map(|at| scored(&format!("m{at:02}"), 0.9, 0.0));
-    let said = [scored("half", 0.1, 0.5), scored("third", 0.05, 0.3), scored("hardly", 0.2, 0.2)];
-    let all = || meant.clone().chain(said.iter().map(|s| scored(&s.hit.key, s.hit.score, s.said)));
-    let keys = |most, kept| {
-        let hits = best(all().collect(), most, kept);
+    let hits = |most, plain| {
+        let meant = (0..20).map(|at| scored(&format!("m{at:02}"), 0.9, 0.0));
+        let said =
+            [scored("half", 0.05, 0.5), scored("most", 0.1, 0.8), scored("hardly", 0.2, 0.4)];
+        let hits = best(meant.chain(said).collect(), most, plain);
         hits.iter().map(|hit| hit.key.to_string()).collect::<Vec<_>>()
     };
-    assert_eq!(keys(4, 2), ["m00", "m01", "half", "third"]);
-    assert_eq!(keys(4, 4), ["m00", "m01", "half", "third"]);
-    assert_eq!(keys(1, 1), ["half"]);
-    assert_eq!(keys(3, 1), ["m00", "m01", "half"]);
-    assert_eq!(keys(3, 0), ["m00", "m01", "m02"]);
-    assert_eq!(keys(0, 0), [""; 0]);
-    assert_eq!(keys(99, 33).len(), 23);
+    assert_eq!(hits(4, true), ["m00", "m01", "most", "half"]);
+    assert_eq!(hits(2, true), ["most", "half"]);
+    assert_eq!(hits(1, true), ["most"]);
+    assert_eq!(hits(3, false), ["m00", "m01", "m02"]);
+    assert_eq!(hits(0, true), [""; 0]);
+    assert_eq!(hits(99, true).len(), 23);
 }
 
 proptest! {

@@ -35,7 +35,7 @@ fn the_set_is_what_it_says() {
     };
     assert!(count("held", "para") + count("fresh", "para") >= 100);
     assert!(count("held", "words") >= 40);
-    for question in &questions {
+    for question in questions.iter().filter(|question| question.split != "own") {
         let asked = words(question.asked).collect::<HashSet<_>>();
         assert!(!question.answers.is_empty(), "{}", question.asked);
         for tool in answers(&tools, question) {

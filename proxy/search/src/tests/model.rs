@@ -1,9 +1,13 @@
 //! The model against what the full-precision one makes of the same sentences.
 
+use aws_lc_rs::digest::{SHA256, digest};
+
 use crate::model::{Flaw, Model, dot};
 
 /// Written by `model/recipe.py --reference`: sentence, tokens, vector; a line each.
 const REFERENCE: &str = include_str!("reference.txt");
+
+const BYTES: &[u8] = include_bytes!("../../model/minilm.bin");
 
 fn model() -> &'static Model {
     Model::embedded().expect("the embedded model")
@@ -17,6 +21,16 @@ fn reference() -> impl Iterator<Item = (&'static str, Vec<&'static str>, Vec<f32
         let vector = vector.split(' ').map(|number| number.parse().expect("a number"));
         (sentence, tokens.split(' ').collect(), vector.collect())
     })
+}
+
+/// What the recipe says that it makes; CI cannot fetch what it makes it of.
+#[test]
+fn the_committed_model_is_what_the_recipe_makes() {
+    let recipe = include_str!("../../model/recipe.py");
+    let digest = digest(&SHA256, BYTES);
+    let hex = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    assert!(recipe.contains(&format!("MADE = \"{hex}\"")), "{hex}");
+    assert!(BYTES.len() <= 25_000_000);
 }
 
 #[test]
@@ -64,7 +78,7 @@ fn words_of_pruned_scripts_are_unknown() {
 
 #[test]
 fn other_bytes_are_no_model() {
-    let bytes: &[u8] = include_bytes!("../../model/minilm.bin");
+    let bytes = BYTES;
     let read = |bytes: Vec<u8>| Model::read(bytes.leak()).expect_err("no model");
     assert_eq!(read(b"GGUF0000".to_vec()), Flaw::Magic);
     assert_eq!(read(bytes[..bytes.len() - 1].to_vec()), Flaw::Short);

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use crate::entry::Entry;
 use crate::everyday::{LIST, everyday};
-use crate::words::{Postings, spoken, words};
+use crate::words::{Postings, Share, spoken, words};
 
 fn listed(text: &str) -> Vec<String> {
     words(text).collect()
@@ -38,11 +38,15 @@ fn a_share_is_what_part_of_the_question_is_said() {
     postings.add(1, [("purge cache", 1.0)]);
     postings.add(2, [("invoke function", 1.0)]);
     let shares = postings.shares("purge the queue");
-    assert!(shares[0] > shares[1] && shares[1] > shares[2], "{shares:?}");
-    assert_eq!(shares[2], 0.0);
+    let scores = shares.iter().map(|share| share.score).collect::<Vec<_>>();
+    assert!(scores[0] > scores[1] && scores[1] > scores[2], "{shares:?}");
+    assert_eq!((shares[0].covered, shares[2]), (1.0, Share::default()));
+    assert!(shares[1].covered < 0.5, "the rarer word is the other one");
+    let repeated = postings.shares("queue queue nonsense");
+    assert!(repeated[0].covered < 0.5, "words that nobody says are part of the question");
     postings.remove(0);
-    assert_eq!(postings.shares("queue"), [0.0, 0.0, 0.0]);
-    assert_eq!(postings.shares("the of"), [0.0, 0.0, 0.0]);
+    assert_eq!(postings.shares("queue"), [Share::default(); 3]);
+    assert_eq!(postings.shares("the of"), [Share::default(); 3]);
 }
 
 #[test]
@@ -73,6 +77,6 @@ proptest! {
         }
         let shares = postings.shares(&question);
         prop_assert_eq!(shares.len(), texts.len());
-        prop_assert!(shares.iter().all(|share| (0.0..=1.0).contains(share)), "{:?}", shares);
+        prop_assert!(shares.iter().all(|s| s.score >= 0.0 && s.score <= s.covered && s.covered < 1.001), "{:?}", shares);
     }
 }
