@@ -73,6 +73,7 @@ fn words_of_pruned_scripts_are_unknown() {
         model().tokens("日本 москва pod"),
         ["[CLS]", "[UNK]", "[UNK]", "[UNK]", "pod", "[SEP]"]
     );
+    assert_eq!(model().tokens("podж"), ["[CLS]", "[UNK]", "[SEP]"], "the whole of it");
     assert_eq!(model().tokens(&"a".repeat(101)), ["[CLS]", "[UNK]", "[SEP]"]);
 }
 
