@@ -12,6 +12,7 @@ const FETCH: &str = "toolgate-fetch";
 const TELEMETRY_AWS: &str = "toolgate-telemetry-aws";
 const TARGET: &str = "toolgate-target";
 const TARGET_AWS: &str = "toolgate-target-aws";
+const SEARCH: &str = "toolgate-search";
 const TOOLS: &str = "toolgate-tools";
 const PROXY: &str = "toolgate";
 const TESTS: &str = "toolgate-tests";
@@ -80,8 +81,8 @@ fn upwards(member: &Member, members: &[Member]) -> Vec<String> {
 
 fn below(name: &str) -> Option<Below> {
     Some(match name {
-        // The tools know nothing of the gateway: the assembly hands them in.
-        CALL | FETCH | TOOLS => Below::These(&[]),
+        // The tools know nothing of the gateway: the assembly hands them in. Search knows neither.
+        CALL | FETCH | SEARCH | TOOLS => Below::These(&[]),
         CATALOG => Below::These(&[CALL]),
         TELEMETRY_AWS => Below::These(&[CALL, TELEMETRY]),
         TARGET_AWS => Below::These(&[TARGET, TELEMETRY, TELEMETRY_AWS]),

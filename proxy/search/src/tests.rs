@@ -1,0 +1,11 @@
+//! What search finds, and what its model makes of texts.
+
+mod index;
+mod words;
+
+#[cfg(feature = "model")]
+mod labelled;
+#[cfg(feature = "model")]
+mod meaning;
+#[cfg(feature = "model")]
+mod model;
