@@ -8,6 +8,7 @@
 mod context;
 mod error;
 mod html;
+mod markdown;
 mod pace;
 mod schema;
 mod sets;
@@ -16,6 +17,7 @@ mod toolset;
 mod upstream;
 mod when;
 
+pub mod aws_docs;
 #[cfg(feature = "serve")]
 pub mod front;
 pub mod prometheus;
