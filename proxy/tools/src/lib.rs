@@ -17,6 +17,8 @@ mod toolset;
 mod upstream;
 mod when;
 
+#[cfg(feature = "aws")]
+pub mod aws;
 pub mod aws_docs;
 #[cfg(feature = "serve")]
 pub mod front;

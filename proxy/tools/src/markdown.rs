@@ -38,8 +38,8 @@ pub(crate) fn document(page: &str, link: impl Fn(&str) -> Option<String>) -> Doc
     let mut writer = Writer::new(link);
     content(&pieces).iter().for_each(|piece| writer.take(piece));
     let refresh = pieces.iter().find_map(|piece| match piece {
-        Piece::Start(tag) if tag.name == "meta" => refresh(tag),
-        _ => None,
+        Piece::Start(tag) => Some(tag).filter(|tag| tag.name == "meta").and_then(refresh),
+        Piece::End(_) | Piece::Text(_) => None,
     });
     Document { title: title(&pieces), text: writer.finish(), refresh }
 }
@@ -56,9 +56,9 @@ fn content(pieces: &[Piece]) -> &[Piece] {
     let mut open = 1_usize;
     let end = rest.iter().position(|piece| {
         match piece {
-            Piece::Start(tag) if tag.name == root.name => open += 1,
-            Piece::End(name) if *name == root.name => open -= 1,
-            _ => {}
+            Piece::Start(tag) => open += usize::from(tag.name == root.name),
+            Piece::End(name) => open -= usize::from(*name == root.name),
+            Piece::Text(_) => {}
         }
         open == 0
     });

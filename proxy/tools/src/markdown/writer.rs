@@ -103,9 +103,9 @@ impl<L: Fn(&str) -> Option<String>> Writer<L> {
     fn is_hidden(&mut self, piece: &Piece) -> bool {
         if let Some((name, open)) = &mut self.hidden {
             match piece {
-                Piece::Start(tag) if tag.name == *name => *open += 1,
-                Piece::End(closed) if closed == name => *open -= 1,
-                _ => {}
+                Piece::Start(tag) => *open += usize::from(tag.name == *name),
+                Piece::End(closed) => *open -= usize::from(closed == name),
+                Piece::Text(_) => {}
             }
             if *open == 0 {
                 self.hidden = None;

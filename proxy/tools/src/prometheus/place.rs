@@ -1,19 +1,92 @@
 //! Where a Prometheus is, and what it is shown.
 //!
-//! Enters: the path of a request. Leaves: its URL and headers. Never: a secret in `Debug`.
+//! Enters: a request. Leaves: where it goes, and the request with what it shows. Never: a secret in
+//! `Debug`.
 
+use std::borrow::Cow;
 use std::fmt;
 
+use bytes::Bytes;
 use http::request::Builder;
-use http::{HeaderName, HeaderValue};
+use http::{HeaderName, HeaderValue, Request};
+use http_body_util::Full;
 
 use super::Config;
-use crate::upstream::{SetupError, base};
+#[cfg(feature = "aws")]
+use super::amp::Amp;
+use crate::context::Context;
+use crate::error::ToolError;
+use crate::upstream::{self, SetupError, base};
+
+/// The argument that chooses a workspace.
+const WORKSPACE: &str = "workspace";
+
+/// A place.
+#[derive(Debug)]
+pub(super) enum Place {
+    /// One's own Prometheus.
+    Plain(Plain),
+    /// Amazon Managed Service for Prometheus.
+    #[cfg(feature = "aws")]
+    Amp(Amp),
+}
 
 /// One's own Prometheus.
 pub(super) struct Plain {
     base: String,
     credentials: Option<(HeaderName, HeaderValue)>,
+}
+
+// === impl Place ===
+
+impl Place {
+    /// Arguments that mean nothing there.
+    pub(super) fn without(&self) -> &'static [&'static str] {
+        match self {
+            Self::Plain(_) => &[WORKSPACE],
+            #[cfg(feature = "aws")]
+            Self::Amp(amp) if amp.is_fixed() => &[WORKSPACE],
+            #[cfg(feature = "aws")]
+            Self::Amp(_) => &[],
+        }
+    }
+
+    /// The URL below which its API is.
+    pub(super) async fn base(
+        &self,
+        workspace: Option<&str>,
+        context: &Context,
+    ) -> Result<Cow<'_, str>, ToolError> {
+        match self {
+            Self::Plain(plain) => {
+                debug_assert!(workspace.is_none(), "it is not on display");
+                let _there_is_no_wait = context;
+                Ok(Cow::Borrowed(&plain.base))
+            }
+            #[cfg(feature = "aws")]
+            Self::Amp(amp) => Ok(Cow::Owned(amp.workspace(workspace, context).await?.url)),
+        }
+    }
+
+    /// The request with what it is shown.
+    pub(super) async fn shown(
+        &self,
+        request: Builder,
+        body: String,
+        context: &Context,
+    ) -> Result<Request<Full<Bytes>>, ToolError> {
+        match self {
+            Self::Plain(Plain { credentials: Some((name, value)), .. }) => {
+                upstream::request(request.header(name, value), body)
+            }
+            Self::Plain(_) => {
+                let _there_is_no_wait = context;
+                upstream::request(request, body)
+            }
+            #[cfg(feature = "aws")]
+            Self::Amp(amp) => amp.signed(request, body, context).await,
+        }
+    }
 }
 
 // === impl Plain ===
@@ -26,14 +99,6 @@ impl Plain {
     /// Its URL, for people.
     pub(super) fn url(&self) -> &str {
         &self.base
-    }
-
-    /// With what it is shown.
-    pub(super) fn shown(&self, request: Builder) -> Builder {
-        match &self.credentials {
-            Some((name, value)) => request.header(name, value),
-            None => request,
-        }
     }
 }
 
