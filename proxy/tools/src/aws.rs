@@ -64,6 +64,38 @@ pub(crate) struct Client {
     upstream: Upstream,
 }
 
+// === impl Service ===
+
+impl Service {
+    /// CloudWatch.
+    pub(crate) const CLOUDWATCH: Self = Self {
+        name: "CloudWatch",
+        host: "monitoring",
+        signed: "monitoring",
+        target: "GraniteServiceVersion20100801",
+        json: "1.0",
+    };
+    /// CloudWatch Logs.
+    pub(crate) const LOGS: Self = Self {
+        name: "CloudWatch Logs",
+        host: "logs",
+        signed: "logs",
+        target: "Logs_20140328",
+        json: "1.1",
+    };
+    /// The control plane of Amazon's Prometheus.
+    pub(crate) const APS: Self = Self {
+        name: "Amazon Managed Service for Prometheus",
+        host: "aps",
+        signed: "aps",
+        target: "",
+        json: "",
+    };
+    /// Who the caller is.
+    pub(crate) const STS: Self =
+        Self { name: "AWS STS", host: "sts", signed: "sts", target: "", json: "" };
+}
+
 // === impl Aws ===
 
 impl Aws {

@@ -19,7 +19,11 @@ mod when;
 
 #[cfg(feature = "aws")]
 pub mod aws;
+#[cfg(feature = "aws")]
+pub mod aws_core;
 pub mod aws_docs;
+#[cfg(feature = "aws")]
+pub mod cloudwatch;
 #[cfg(feature = "serve")]
 pub mod front;
 pub mod prometheus;

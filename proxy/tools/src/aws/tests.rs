@@ -12,14 +12,6 @@ use crate::context::Context;
 use crate::error::{Code, ToolError};
 use crate::testing::{Fixture, Say};
 
-const LOGS: Service = Service {
-    name: "a service",
-    host: "logs",
-    signed: "logs",
-    target: "Logs_20140328",
-    json: "1.1",
-};
-
 /// AWS at a fixture, with credentials of nobody.
 pub(crate) fn aws(url: &str) -> Arc<Aws> {
     let session = Some("session-s3cret".to_owned());
@@ -31,7 +23,7 @@ fn context() -> Context {
 }
 
 async fn ask(aws: &Arc<Aws>) -> Result<Value, ToolError> {
-    Client::new(aws, LOGS).json("Say", &json!({ "a": "é b" }), &context()).await
+    Client::new(aws, Service::LOGS).json("Say", &json!({ "a": "é b" }), &context()).await
 }
 
 #[tokio::test]

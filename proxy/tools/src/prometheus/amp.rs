@@ -28,14 +28,6 @@ use crate::upstream::base;
 pub(super) use find::FindWorkspace;
 pub(super) use list::ListWorkspaces;
 
-/// Its control plane.
-const APS: Service = Service {
-    name: "Amazon Managed Service for Prometheus",
-    host: "aps",
-    signed: "aps",
-    target: "",
-    json: "",
-};
 /// How long it is believed where a workspace is.
 const REMEMBERED: Duration = Duration::from_secs(300);
 /// Workspaces that are remembered.
@@ -90,7 +82,7 @@ struct Page {
 
 impl Amp {
     pub(super) fn new(aws: &Arc<Aws>, fixed: Option<String>) -> Self {
-        Self { control: Client::new(aws, APS), fixed, known: Mutex::default() }
+        Self { control: Client::new(aws, Service::APS), fixed, known: Mutex::default() }
     }
 
     /// Whether every call is about the same workspace.
@@ -106,8 +98,9 @@ impl Amp {
     ) -> Result<Workspace, ToolError> {
         let name = self.named(named)?;
         let remembered = self.known().get(name).cloned();
-        if let Some((workspace, had)) = remembered.filter(|(_, had)| had.elapsed() < REMEMBERED) {
-            let _still_believed = had;
+        if let Some((workspace, had)) = remembered
+            && had.elapsed() < REMEMBERED
+        {
             return Ok(workspace);
         }
         self.fresh(named, context).await
@@ -138,7 +131,7 @@ impl Amp {
         body: String,
         context: &Context,
     ) -> Result<Request<Full<Bytes>>, ToolError> {
-        self.control.aws().signed(request, body, APS.signed, context).await
+        self.control.aws().signed(request, body, Service::APS.signed, context).await
     }
 
     fn known(&self) -> std::sync::MutexGuard<'_, HashMap<String, (Workspace, Instant)>> {
@@ -210,7 +203,7 @@ impl Amp {
                 words(&told.status.status_code),
             );
             ToolError::new(Code::Garbled, message).caused_by(crate::error::Source {
-                service: APS.name.to_owned(),
+                service: Service::APS.name.to_owned(),
                 ..crate::error::Source::default()
             })
         })?;
