@@ -7,6 +7,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use anyhow::{Context, Result};
 use bytes::Bytes;
+use http::header::{CONTENT_TYPE, HeaderValue};
 use http::Response;
 use http_body_util::Full;
 use hyper::server::conn::http1;
@@ -37,6 +38,8 @@ impl Page {
                 let answer = service_fn(move |_| async move {
                     let body = Full::new(Bytes::from_static(text.as_bytes()));
                     let mut answer = Response::new(body);
+                    let kind = if text.starts_with('<') { "text/html" } else { "application/json" };
+                    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
                     *answer.status_mut() = status.try_into().unwrap_or_default();
                     Ok::<_, Infallible>(answer)
                 });

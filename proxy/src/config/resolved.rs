@@ -5,6 +5,7 @@
 
 mod audit;
 mod policy;
+mod tools;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -19,9 +20,9 @@ use toolgate_telemetry::RateScope;
 
 pub use self::audit::{Audit, AuditCopy, Durable};
 pub use self::policy::Policies;
+pub use self::tools::Tools;
 use super::choice::{
-    Algorithm, CloudDimension, CloudMode, Era, LogLevel, OtlpProtocol, Prefix, Profile,
-    SearchEngine, XrayMode,
+    Algorithm, CloudDimension, CloudMode, Era, LogLevel, OtlpProtocol, Prefix, Profile, XrayMode,
 };
 use super::keys::KeyFile;
 use super::pins::PinFile;
@@ -242,27 +243,6 @@ pub enum Own {
     Clock,
     /// How it and its targets are.
     Gateway,
-}
-
-/// A set of tools, and whom they ask.
-#[derive(Debug, Clone)]
-pub enum Tools {
-    /// Those of a Prometheus.
-    Prometheus {
-        /// Where it is.
-        url: Uri,
-        /// What it is shown.
-        credentials: Option<Credentials>,
-    },
-    /// That of a search engine.
-    WebSearch {
-        /// Which one.
-        engine: SearchEngine,
-        /// Where it is, if not where it always is.
-        url: Option<Uri>,
-        /// What it is shown.
-        credentials: Option<Credentials>,
-    },
 }
 
 /// What the gateway shows a target.

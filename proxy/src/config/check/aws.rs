@@ -3,7 +3,7 @@
 //! In: the whole file. Out: mistakes: a block that nothing uses, and a use that this build lacks. It
 //! never asks AWS, and never looks for credentials.
 
-use crate::config::choice::CloudMode;
+use crate::config::choice::{Builtin, CloudMode};
 use crate::config::code;
 use crate::config::file::File;
 use crate::config::report::Mistake;
@@ -11,7 +11,7 @@ use crate::config::review::Review;
 
 pub(super) fn check(file: &File, review: &mut Review<'_>) {
     let put = file.cloudwatch.as_ref().is_some_and(|cloud| cloud.mode == Some(CloudMode::Put));
-    let used: Vec<&[&str]> = [
+    let mut used: Vec<Vec<&str>> = [
         file.traces.xray.as_ref().map(|_| &["traces", "xray"][..]),
         put.then_some(&["cloudwatch", "mode"][..]),
         file.audit
@@ -21,11 +21,22 @@ pub(super) fn check(file: &File, review: &mut Review<'_>) {
     ]
     .into_iter()
     .flatten()
+    .map(<[&str]>::to_vec)
     .collect();
+    used.extend(file.targets.0.iter().filter_map(|(name, target)| match target.builtin? {
+        Builtin::Amp | Builtin::Cloudwatch | Builtin::AwsCore => {
+            Some(vec!["targets", name.as_str(), "builtin"])
+        }
+        Builtin::Clock
+        | Builtin::Gateway
+        | Builtin::Prometheus
+        | Builtin::WebSearch
+        | Builtin::AwsDocs => None,
+    }));
     if file.aws.is_some() && used.is_empty() {
         review.add(
             Mistake::new(code::NO_EFFECT, review.key_at(&["aws"]), "`aws` has no effect")
-                .label("nothing is sent there")
+                .label("nothing is asked or sent there")
                 .help("add `xray: { mode: otlp }` to `traces` or `cloudwatch: { mode: put }`, or remove it"),
         );
     }
@@ -34,7 +45,7 @@ pub(super) fn check(file: &File, review: &mut Review<'_>) {
     }
     for path in used {
         let message = format!("this build cannot do `{}`: it has no AWS in it", path.join("."));
-        let mistake = Mistake::new(code::NOT_BUILT, review.key_at(path), message);
+        let mistake = Mistake::new(code::NOT_BUILT, review.key_at(&path), message);
         review.add(mistake.help("take a build with the cargo feature `aws`, or remove it"));
     }
 }

@@ -111,10 +111,16 @@ fn check_effects(name: &str, target: &Target, review: &mut Review<'_>) {
             ("idle_timeout", only_http),
             ("url", only_builtin),
             ("engine", only_builtin),
+            ("hosts", only_builtin),
+            ("workspace", only_builtin),
+            ("region", only_builtin),
         ],
         _ => vec![
             ("url", "has no effect here: the URL of an MCP server stands in `mcp`"),
             ("engine", only_builtin),
+            ("hosts", only_builtin),
+            ("workspace", only_builtin),
+            ("region", only_builtin),
         ],
     };
     useless.extend(target.builtin.map(|kind| builtin::useless(kind, target)).unwrap_or_default());

@@ -12,7 +12,9 @@ use http::header::AUTHORIZATION;
 
 use crate::config::file;
 use crate::config::reference::EnvText;
-use crate::config::resolved::{Breaker, Credentials, EnvValue, Retry, Target, TargetKind, Tool};
+use crate::config::resolved::{
+    Aws, Breaker, Credentials, EnvValue, Retry, Target, TargetKind, Tool,
+};
 use crate::config::secret::Secret;
 
 use super::{DEFAULT_RETRY, Resolver, count, merge_retry, scopes, size, time};
@@ -65,14 +67,20 @@ impl Resolver<'_, '_> {
     pub(super) fn targets(&mut self, file: &file::File) -> Vec<Target> {
         let shared = DEFAULT.merge(&file.defaults);
         let targets = file.targets.0.iter();
-        targets.filter_map(|(name, written)| self.target(name, written, &shared)).collect()
+        let aws = super::aws(file.aws.as_ref());
+        targets.filter_map(|(name, written)| self.target(name, written, (&shared, &aws))).collect()
     }
 
-    fn target(&mut self, name: &str, written: &file::Target, shared: &Settings) -> Option<Target> {
+    fn target(
+        &mut self,
+        name: &str,
+        written: &file::Target,
+        (shared, aws): (&Settings, &Aws),
+    ) -> Option<Target> {
         let settings = shared.merge(&written.settings());
         Some(Target {
             name: name.to_owned(),
-            kind: self.kind(name, written)?,
+            kind: self.kind(name, written, aws)?,
             timeout: settings.timeout,
             connect_timeout: settings.connect_timeout,
             idle_timeout: settings.idle_timeout,
@@ -90,11 +98,11 @@ impl Resolver<'_, '_> {
 
     /// `None` when it is missing or incomplete, which has been reported. Secrets are
     /// fetched all the same, to report those as well.
-    fn kind(&mut self, name: &str, written: &file::Target) -> Option<TargetKind> {
+    fn kind(&mut self, name: &str, written: &file::Target, aws: &Aws) -> Option<TargetKind> {
         let credentials =
             written.credentials.as_ref().and_then(|c| self.credentials(&["targets", name], c));
         if let Some(builtin) = written.builtin {
-            return super::builtin::kind(builtin, written, credentials);
+            return super::builtin::kind(builtin, written, credentials, aws.clone());
         }
         if let Some(mcp) = &written.mcp {
             return Some(TargetKind::Mcp {

@@ -117,12 +117,11 @@ impl fmt::Debug for Chain {
 
 /// Only the kind of an error is ours to show: its source may quote a file.
 fn kind(error: &CredentialsError) -> ToolError {
-    match error {
-        CredentialsError::ProviderTimedOut(_) => {
-            by_credentials(Code::Timeout, "the AWS credentials did not come in time".to_owned())
-        }
-        other => none(&other.to_string()),
+    if matches!(error, CredentialsError::ProviderTimedOut(_)) {
+        let message = "the AWS credentials did not come in time";
+        return by_credentials(Code::Timeout, message.to_owned());
     }
+    none(&error.to_string())
 }
 
 fn none(why: &str) -> ToolError {

@@ -149,8 +149,8 @@ impl Tool for InsightsQuery {
         let asked = json!({
             "logGroupNames": input.log_groups,
             "queryString": input.query,
-            "startTime": start.floor() as i64,
-            "endTime": end.ceil() as i64,
+            "startTime": Duration::from_secs_f64(start.floor()).as_secs(),
+            "endTime": Duration::from_secs_f64(end.ceil()).as_secs(),
             "limit": input.limit,
         });
         let context = &context.within(Duration::from_secs(input.wait_seconds));

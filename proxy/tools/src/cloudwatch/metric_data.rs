@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::period::{MOST_POINTS, period};
+use super::period::period;
 use super::span;
 use crate::aws::{Client, Service};
 use crate::context::Context;
@@ -20,6 +20,8 @@ use crate::when;
 
 pub(super) struct MetricData(pub(super) Arc<Client>);
 
+/// Points that are asked for: as many as are passed on, and the periods in which the time begins and ends.
+const MOST_ASKED: u32 = 1442;
 /// Messages that are passed on.
 const MOST_MESSAGES: usize = 10;
 
@@ -177,15 +179,14 @@ impl Tool for MetricData {
                         "MetricName": input.metric,
                         "Dimensions": dimensions.collect::<Vec<_>>(),
                     },
-                    "Period": period as u64,
+                    "Period": Duration::from_secs_f64(period).as_secs(),
                     "Stat": input.statistic,
                 },
             }],
             "StartTime": start,
             "EndTime": end,
             "ScanBy": "TimestampAscending",
-            // Both ends of the time may lie within a period.
-            "MaxDatapoints": MOST_POINTS as u64 + 2,
+            "MaxDatapoints": MOST_ASKED,
         });
         let answered: Answered = self.0.json("GetMetricData", &asked, context).await?;
         output(answered, input.statistic, period)

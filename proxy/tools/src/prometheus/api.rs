@@ -96,6 +96,11 @@ impl Api {
 // === impl Located ===
 
 impl Located<'_> {
+    /// The URL below which its API is.
+    pub(super) fn base(&self) -> &str {
+        &self.base
+    }
+
     /// Asks with the fields in the body.
     pub(super) async fn post<T: DeserializeOwned>(
         &self,

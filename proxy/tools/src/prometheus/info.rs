@@ -10,8 +10,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::api::{Api, Success};
-use super::place::Place;
+use super::api::{Api, Located, Success};
 use super::workspace::Workspace;
 use crate::context::Context;
 use crate::error::{Code, ToolError};
@@ -77,16 +76,14 @@ impl Tool for ServerInfo {
     }
 
     async fn run<'a>(&'a self, input: Input, context: &'a Context) -> Result<Output, ToolError> {
-        match self.0.place() {
-            Place::Plain(plain) => self.own(plain.url(), context).await,
-            #[cfg(feature = "aws")]
-            Place::Amp(amp) => {
-                let workspace = amp.fresh(input.workspace.as_deref(), context).await?;
-                let url = workspace.url.clone();
-                let workspace = Some(workspace);
-                Ok(Output { url, version: None, workspace, start_time: None, retention: None })
-            }
+        let named = input.workspace.as_deref();
+        if let Some(workspace) = self.0.place().workspace(named, context).await? {
+            let url = workspace.url.clone();
+            let workspace = Some(workspace);
+            return Ok(Output { url, version: None, workspace, start_time: None, retention: None });
         }
+        let api = self.0.at(named, context).await?;
+        self.own(&api, context).await
     }
 }
 
@@ -94,8 +91,7 @@ impl Tool for ServerInfo {
 
 impl ServerInfo {
     /// What one's own Prometheus tells.
-    async fn own(&self, url: &str, context: &Context) -> Result<Output, ToolError> {
-        let api = self.0.at(None, context).await?;
+    async fn own(&self, api: &Located<'_>, context: &Context) -> Result<Output, ToolError> {
         let Success { data: build, .. } = api.get("status/buildinfo", &[], context).await?;
         let Build { version } = build;
         let runtime = api.get::<Runtime>("status/runtimeinfo", &[], context).await;
@@ -108,7 +104,7 @@ impl ServerInfo {
             Err(error) => return Err(error),
         };
         let Runtime { start_time, retention } = runtime;
-        let (url, version) = (url.to_owned(), Some(version));
+        let (url, version) = (api.base().to_owned(), Some(version));
         Ok(Output { url, version, workspace: None, start_time, retention })
     }
 }

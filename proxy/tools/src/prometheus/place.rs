@@ -14,6 +14,7 @@ use http_body_util::Full;
 use super::Config;
 #[cfg(feature = "aws")]
 use super::amp::Amp;
+use super::workspace::Workspace;
 use crate::context::Context;
 use crate::error::ToolError;
 use crate::upstream::{self, SetupError, base};
@@ -52,23 +53,44 @@ impl Place {
     }
 
     /// The URL below which its API is.
+    #[cfg_attr(
+        not(feature = "aws"),
+        expect(unused_variables, clippy::unused_async, reason = "Amazon's waits here")
+    )]
     pub(super) async fn base(
         &self,
         workspace: Option<&str>,
         context: &Context,
     ) -> Result<Cow<'_, str>, ToolError> {
         match self {
-            Self::Plain(plain) => {
-                debug_assert!(workspace.is_none(), "it is not on display");
-                let _there_is_no_wait = context;
-                Ok(Cow::Borrowed(&plain.base))
-            }
+            Self::Plain(plain) => Ok(Cow::Borrowed(&plain.base)),
             #[cfg(feature = "aws")]
             Self::Amp(amp) => Ok(Cow::Owned(amp.workspace(workspace, context).await?.url)),
         }
     }
 
+    /// The workspace as it is now, if it is in one.
+    #[cfg_attr(
+        not(feature = "aws"),
+        expect(unused_variables, clippy::unused_async, reason = "Amazon's waits here")
+    )]
+    pub(super) async fn workspace(
+        &self,
+        named: Option<&str>,
+        context: &Context,
+    ) -> Result<Option<Workspace>, ToolError> {
+        match self {
+            Self::Plain(_) => Ok(None),
+            #[cfg(feature = "aws")]
+            Self::Amp(amp) => amp.fresh(named, context).await.map(Some),
+        }
+    }
+
     /// The request with what it is shown.
+    #[cfg_attr(
+        not(feature = "aws"),
+        expect(unused_variables, clippy::unused_async, reason = "Amazon's waits here")
+    )]
     pub(super) async fn shown(
         &self,
         request: Builder,
@@ -79,10 +101,7 @@ impl Place {
             Self::Plain(Plain { credentials: Some((name, value)), .. }) => {
                 upstream::request(request.header(name, value), body)
             }
-            Self::Plain(_) => {
-                let _there_is_no_wait = context;
-                upstream::request(request, body)
-            }
+            Self::Plain(_) => upstream::request(request, body),
             #[cfg(feature = "aws")]
             Self::Amp(amp) => amp.signed(request, body, context).await,
         }
@@ -94,11 +113,6 @@ impl Place {
 impl Plain {
     pub(super) fn new(config: Config) -> Result<Self, SetupError> {
         Ok(Self { base: base(&config.url)?, credentials: config.credentials })
-    }
-
-    /// Its URL, for people.
-    pub(super) fn url(&self) -> &str {
-        &self.base
     }
 }
 
