@@ -127,7 +127,7 @@ impl Behind {
         let ask = match head.method {
             Method::POST => Ask::post(body)
                 .to(&format!("{rest}{query}"))
-                .header("content-type", "application/x-www-form-urlencoded"),
+                .instead("content-type", "application/x-www-form-urlencoded"),
             _ => Ask::get(&format!("{rest}{query}")),
         };
         let answer = Client::new(self.prometheus).send(ask).await?;

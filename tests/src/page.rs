@@ -7,8 +7,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use anyhow::{Context, Result};
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HeaderValue};
 use http::Response;
+use http::header::{CONTENT_TYPE, HeaderValue};
 use http_body_util::Full;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;

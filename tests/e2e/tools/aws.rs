@@ -100,7 +100,7 @@ async fn put(emulator: &Emulator, operation: &str, input: Value) -> Result<()> {
     let signature = format!("AWS4-HMAC-SHA256 {scope}, SignedHeaders=host, Signature=x");
     let ask = Ask::post(input.to_string())
         .to("/")
-        .header("content-type", "application/x-amz-json-1.0")
+        .instead("content-type", "application/x-amz-json-1.0")
         .header("x-amz-target", operation)
         .header("authorization", &signature);
     let answer = Client::new(emulator.address()).send(ask).await?;

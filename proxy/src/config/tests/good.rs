@@ -63,13 +63,14 @@ fn the_full_example_resolves_to_what_it_says() {
     assert_eq!(config.resource, "https://gw.example.com/mcp");
     assert_eq!(config.sessions.key.as_ref().unwrap().expose().len(), 44);
     let names: Vec<&str> = config.targets.iter().map(|target| target.name.as_str()).collect();
-    assert_eq!(names, ["clock", "prom", "search", "github", "files"]);
+    let own = ["clock", "prom", "search", "docs", "metrics", "cloud", "account"];
+    assert_eq!(names, [own.as_slice(), &["github", "files"]].concat());
     let [issue, search] = config.tools.as_slice() else { panic!("{config:?}") };
     assert_eq!((issue.target.as_str(), issue.tool.as_str()), ("github", "create_issue"));
     assert_eq!((issue.read_only, search.read_only), (Some(false), Some(true)));
     assert_eq!((issue.timeout.as_secs(), search.timeout.as_secs()), (20, 60));
     assert_eq!((issue.concurrency, search.concurrency), (Some(5), None));
-    let TargetKind::Stdio { env, .. } = &config.targets[4].kind else { panic!("{config:?}") };
+    let TargetKind::Stdio { env, .. } = &config.targets[8].kind else { panic!("{config:?}") };
     let [(_, EnvValue::Plain(plain)), (_, EnvValue::Secret(secret))] = env.as_slice() else {
         panic!("{env:?}")
     };
@@ -298,4 +299,35 @@ fn a_builtin_is_told_whom_it_asks_and_shows_them_what_they_expect() {
         panic!("{own:?}")
     };
     assert_eq!(shown.header, "authorization");
+}
+
+#[cfg(feature = "aws")]
+#[test]
+fn tools_of_aws_ask_the_region_of_the_file_unless_they_name_one() {
+    let config = super::config(
+        "auth: { anonymous: true }\naws: { region: us-east-1, endpoint: \"http://127.0.0.1:1\" }\n\
+         targets:\n  docs: { builtin: aws_docs, hosts: [docs.example] }\n  \
+         amp: { builtin: amp, workspace: shop, region: eu-west-1 }\n  \
+         cloud: { builtin: cloudwatch }\n  core: { builtin: aws_core }\n",
+    );
+    let tools = config.targets.iter().map(|target| {
+        let TargetKind::Tools(tools) = &target.kind else { panic!("{target:?}") };
+        tools
+    });
+    let tools: Vec<&Tools> = tools.collect();
+    let [
+        Tools::AwsDocs { url: None, hosts },
+        Tools::Amp { aws: there, workspace },
+        Tools::CloudWatch { aws: here },
+        Tools::AwsCore { aws: also_here },
+    ] = tools.as_slice()
+    else {
+        panic!("{tools:?}")
+    };
+    assert_eq!(
+        (hosts.as_slice(), workspace.as_deref()),
+        (&["docs.example".into()][..], Some("shop"))
+    );
+    assert_eq!((here.region.as_deref(), here), (Some("us-east-1"), also_here));
+    assert_eq!((there.region.as_deref(), &there.endpoint), (Some("eu-west-1"), &here.endpoint));
 }
