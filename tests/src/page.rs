@@ -33,12 +33,12 @@ impl Page {
     pub async fn serve(status: u16, text: &'static str) -> Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.context("binding")?;
         let address = listener.local_addr()?;
+        let kind = if text.starts_with('<') { "text/html" } else { "application/json" };
         let server = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let answer = service_fn(move |_| async move {
                     let body = Full::new(Bytes::from_static(text.as_bytes()));
                     let mut answer = Response::new(body);
-                    let kind = if text.starts_with('<') { "text/html" } else { "application/json" };
                     answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
                     *answer.status_mut() = status.try_into().unwrap_or_default();
                     Ok::<_, Infallible>(answer)
