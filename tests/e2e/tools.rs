@@ -1,7 +1,9 @@
 //! The tools that come with the gateway: as its own targets, and as an MCP server behind it.
 //!
-//! In: Debian's Prometheus, pages as a search engine writes them, nobody at all. Out: what a caller
-//! reads. No tool answers for somebody who did not.
+//! In: Debian's Prometheus, also behind a check of signatures; pages as a search engine and AWS write
+//! them; ministack; nobody at all. Out: what a caller reads. No tool answers for somebody who did not.
+
+mod aws;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};

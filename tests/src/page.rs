@@ -8,6 +8,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use anyhow::{Context, Result};
 use bytes::Bytes;
 use http::Response;
+use http::header::{CONTENT_TYPE, HeaderValue};
 use http_body_util::Full;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -32,11 +33,13 @@ impl Page {
     pub async fn serve(status: u16, text: &'static str) -> Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.context("binding")?;
         let address = listener.local_addr()?;
+        let kind = if text.starts_with('<') { "text/html" } else { "application/json" };
         let server = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let answer = service_fn(move |_| async move {
                     let body = Full::new(Bytes::from_static(text.as_bytes()));
                     let mut answer = Response::new(body);
+                    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
                     *answer.status_mut() = status.try_into().unwrap_or_default();
                     Ok::<_, Infallible>(answer)
                 });

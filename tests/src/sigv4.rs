@@ -69,8 +69,11 @@ fn canonical(head: &Parts, body: &[u8], names: &[&str]) -> Result<String> {
     let path = head.uri.path();
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte);
     ensure!(path.bytes().all(plain), "a path that would have to be escaped: {path}");
-    ensure!(head.uri.query().is_none_or(str::is_empty), "a query");
-    let mut lines = vec![head.method.to_string(), path.to_owned(), String::new()];
+    let mut pairs: Vec<&str> = head.uri.query().unwrap_or_default().split('&').collect();
+    let written = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~%=".contains(&byte);
+    ensure!(pairs.iter().all(|pair| pair.bytes().all(written)), "an odd query: {pairs:?}");
+    pairs.sort_unstable_by_key(|pair| pair.split_once('='));
+    let mut lines = vec![head.method.to_string(), path.to_owned(), pairs.join("&")];
     for name in names {
         lines.push(format!("{name}:{}", text(head, name)?.trim()));
     }
@@ -116,12 +119,26 @@ mod tests {
     }
 
     #[test]
+    fn a_query_is_signed_in_the_order_of_its_names() {
+        // `get-vanilla-query-order-key-case` of the same suite.
+        let signature = "b97d918cfa904a5beff61c982a1b6f458b799221646efd99d3219ec94cdf2500";
+        let mut head = vanilla(signature);
+        head.uri = "/?Param2=value2&Param1=value1".parse().unwrap();
+        verify(&head, b"", SECRET).unwrap();
+        head.uri = "/?Param2=value2&Param1=value 1".replace(' ', "+").parse().unwrap();
+        assert!(verify(&head, b"", SECRET).is_err());
+    }
+
+    #[test]
     fn awss_own_example_is_signed_well_and_nothing_else() {
         let signature = "5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31";
         let signed = verify(&vanilla(signature), b"", SECRET).unwrap();
         assert_eq!((&*signed.region, &*signed.service), ("us-east-1", "service"));
         assert!(verify(&vanilla(signature), b"", "another").is_err());
         assert!(verify(&vanilla(signature), b"x", SECRET).is_err());
+        let mut head = vanilla(signature);
+        head.uri = "/?a=b".parse().unwrap();
+        assert!(verify(&head, b"", SECRET).is_err());
         let mut head = vanilla(signature);
         head.headers.insert("host", "example.com".parse().unwrap());
         assert!(verify(&head, b"", SECRET).is_err());

@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use serde_json::{Map, Value};
 use tokio::time::Instant;
 use toolgate_target::{Asked, Coming, ToolResult, Tools};
-use toolgate_tools::{Context, Toolset, prometheus, web_search};
+use toolgate_tools::{Context, Toolset, aws_docs, prometheus, web_search};
 
 use super::target::credential;
 use crate::config::{self, SearchEngine};
@@ -42,8 +42,44 @@ pub(super) fn toolset(tools: &config::Tools) -> anyhow::Result<Arc<Handed>> {
                 credentials: shown(credentials)?,
             })
         }
+        config::Tools::AwsDocs { url, hosts } => aws_docs::toolset(aws_docs::Config {
+            url: url.as_ref().map(ToString::to_string),
+            hosts: hosts.clone(),
+        }),
+        config::Tools::Amp { .. }
+        | config::Tools::CloudWatch { .. }
+        | config::Tools::AwsCore { .. } => return of_aws(tools),
     };
     Ok(Arc::new(Handed(set.context("built-in tools")?)))
+}
+
+/// The tools that ask AWS.
+#[cfg(feature = "aws")]
+fn of_aws(tools: &config::Tools) -> anyhow::Result<Arc<Handed>> {
+    use toolgate_tools::{aws, aws_core, cloudwatch};
+
+    let place = |aws: &config::Aws| aws::Config {
+        region: aws.region.clone(),
+        endpoint: aws.endpoint.as_ref().map(ToString::to_string),
+    };
+    let set = match tools {
+        config::Tools::Amp { aws, workspace } => prometheus::amp_toolset(prometheus::AmpConfig {
+            aws: place(aws),
+            workspace: workspace.clone(),
+        }),
+        config::Tools::CloudWatch { aws } => cloudwatch::toolset(place(aws)),
+        config::Tools::AwsCore { aws } => aws_core::toolset(place(aws)),
+        config::Tools::Prometheus { .. }
+        | config::Tools::WebSearch { .. }
+        | config::Tools::AwsDocs { .. } => anyhow::bail!("these tools do not ask AWS"),
+    };
+    Ok(Arc::new(Handed(set.context("built-in tools")?)))
+}
+
+/// The configuration was refused already.
+#[cfg(not(feature = "aws"))]
+fn of_aws(_: &config::Tools) -> anyhow::Result<Arc<Handed>> {
+    anyhow::bail!("this build has no AWS in it")
 }
 
 impl Tools for Handed {

@@ -182,6 +182,14 @@ pub enum Builtin {
     Prometheus,
     /// Searches the web.
     WebSearch,
+    /// Reads the documentation of AWS.
+    AwsDocs,
+    /// Asks Amazon Managed Service for Prometheus.
+    Amp,
+    /// Asks CloudWatch for logs, metrics and alarms.
+    Cloudwatch,
+    /// Tells which AWS account this is, and how AWS is.
+    AwsCore,
 }
 
 /// The search engines of `web_search`.

@@ -279,10 +279,18 @@ pub(crate) struct Target {
     pub(crate) stdio: Option<Stdio>,
     /// An HTTP API that has an OpenAPI document.
     pub(crate) openapi: Option<OpenApi>,
-    /// Where what a built-in target asks is: Prometheus, or a search engine that is not where it always is.
+    /// Where what a built-in target asks is: Prometheus, or a search engine or documentation that is not where it always is.
     pub(crate) url: Option<Text<HttpUrl>>,
     /// Which search engine; `builtin: web_search`. Default `duckduckgo`.
     pub(crate) engine: Option<SearchEngine>,
+    /// Hosts whose pages may be read, besides `docs.aws.amazon.com`; `builtin: aws_docs`.
+    pub(crate) hosts: Vec<String>,
+    /// The workspace that every call is about, by id or alias; `builtin: amp`. Absent: each call names one.
+    #[schemars(length(min = 1, max = 128))]
+    pub(crate) workspace: Option<String>,
+    /// The AWS region that is asked; `amp`, `cloudwatch` and `aws_core`. Absent: `aws.region`.
+    #[schemars(length(min = 1, max = 64))]
+    pub(crate) region: Option<String>,
     /// What the gateway shows the target; `mcp` and `openapi` targets, and what a built-in one asks.
     pub(crate) credentials: Option<TargetCredentials>,
     /// Without it there are no lists and no readiness. Default `false`.

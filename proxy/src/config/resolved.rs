@@ -8,6 +8,7 @@ mod credentials;
 mod policy;
 mod shared;
 mod tls;
+mod tools;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -26,9 +27,9 @@ pub use self::credentials::{Credentials, OAuthClient, TargetCredentials, TokenEn
 pub use self::policy::Policies;
 pub use self::shared::SharedRates;
 pub use self::tls::{Tls, TlsFiles};
+pub use self::tools::Tools;
 use super::choice::{
-    Algorithm, CloudDimension, CloudMode, Era, LogLevel, OtlpProtocol, Prefix, Profile,
-    SearchEngine, XrayMode,
+    Algorithm, CloudDimension, CloudMode, Era, LogLevel, OtlpProtocol, Prefix, Profile, XrayMode,
 };
 use super::keys::KeyFile;
 use super::pins::PinFile;
@@ -281,27 +282,6 @@ pub enum Own {
     Clock,
     /// How it and its targets are.
     Gateway,
-}
-
-/// A set of tools, and whom they ask.
-#[derive(Debug, Clone)]
-pub enum Tools {
-    /// Those of a Prometheus.
-    Prometheus {
-        /// Where it is.
-        url: Uri,
-        /// What it is shown.
-        credentials: Option<Credentials>,
-    },
-    /// That of a search engine.
-    WebSearch {
-        /// Which one.
-        engine: SearchEngine,
-        /// Where it is, if not where it always is.
-        url: Option<Uri>,
-        /// What it is shown.
-        credentials: Option<Credentials>,
-    },
 }
 
 /// The value of a child's environment variable.

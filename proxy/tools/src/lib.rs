@@ -8,6 +8,7 @@
 mod context;
 mod error;
 mod html;
+mod markdown;
 mod pace;
 mod schema;
 mod sets;
@@ -16,6 +17,13 @@ mod toolset;
 mod upstream;
 mod when;
 
+#[cfg(feature = "aws")]
+pub mod aws;
+#[cfg(feature = "aws")]
+pub mod aws_core;
+pub mod aws_docs;
+#[cfg(feature = "aws")]
+pub mod cloudwatch;
 #[cfg(feature = "serve")]
 pub mod front;
 pub mod prometheus;

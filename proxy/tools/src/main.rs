@@ -3,6 +3,10 @@
 //! Enters: the command line, and secrets from the environment. Leaves: an MCP server; with `--http`
 //! one line `listening http://…/mcp`. Never: a secret as an argument, where every process reads it.
 
+#[cfg(feature = "aws")]
+#[path = "main/aws.rs"]
+mod aws;
+
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::process::ExitCode;
@@ -11,7 +15,7 @@ use anyhow::{Context as _, bail};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use http::HeaderValue;
 use http::header::{AUTHORIZATION, HeaderName};
-use toolgate_tools::{Sets, front, prometheus, web_search};
+use toolgate_tools::{Sets, aws_docs, front, prometheus, web_search};
 
 /// Holds the key of the search engine.
 const SEARCH_KEY: &str = "TOOLGATE_SEARCH_KEY";
@@ -53,6 +57,15 @@ struct Serve {
     /// `Bearer …`.
     #[arg(long, value_name = "URL")]
     prometheus: Option<String>,
+    /// Read the documentation of AWS.
+    #[arg(long)]
+    aws_docs: bool,
+    /// What stands in for the documentation, such as a mirror.
+    #[arg(long, value_name = "URL", requires = "aws_docs")]
+    aws_docs_url: Option<String>,
+    #[cfg(feature = "aws")]
+    #[command(flatten)]
+    aws: aws::Asked,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -107,6 +120,12 @@ fn sets(serve: &Serve) -> anyhow::Result<Sets> {
         let config = prometheus::Config { url: url.clone(), credentials };
         sets = sets.with("prometheus", prometheus::toolset(config).context("--prometheus")?);
     }
+    if serve.aws_docs {
+        let config = aws_docs::Config { url: serve.aws_docs_url.clone(), hosts: Vec::new() };
+        sets = sets.with("aws_docs", aws_docs::toolset(config).context("--aws-docs")?);
+    }
+    #[cfg(feature = "aws")]
+    let sets = serve.aws.sets(sets)?;
     if sets.is_empty() {
         bail!("there is nothing to serve; give for example `--prometheus http://127.0.0.1:9090`");
     }

@@ -4,6 +4,8 @@
 //! that say when there is more. Never: a query that is judged by its letters; Prometheus itself
 //! says what is wrong with one.
 
+#[cfg(feature = "aws")]
+mod amp;
 mod api;
 mod data;
 mod info;
@@ -14,6 +16,7 @@ mod place;
 mod query;
 mod range;
 mod series;
+mod workspace;
 
 use std::sync::Arc;
 
@@ -38,6 +41,33 @@ pub struct Config {
 /// A URL that cannot be used.
 pub fn toolset(config: Config) -> Result<Toolset, SetupError> {
     Ok(tools(Arc::new(Api::plain(config)?)))
+}
+
+/// Amazon Managed Service for Prometheus, in one region.
+#[cfg(feature = "aws")]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AmpConfig {
+    /// Where AWS is.
+    pub aws: crate::aws::Config,
+    /// The workspace that every call is about, by id or alias; `None`: each call names one.
+    pub workspace: Option<String>,
+}
+
+/// The tools of Amazon's Prometheus.
+///
+/// # Errors
+/// A region or an endpoint that cannot be used.
+#[cfg(feature = "aws")]
+pub fn amp_toolset(config: AmpConfig) -> Result<Toolset, SetupError> {
+    Ok(amp_tools(&crate::aws::Aws::new(config.aws)?, config.workspace))
+}
+
+#[cfg(feature = "aws")]
+fn amp_tools(aws: &Arc<crate::aws::Aws>, workspace: Option<String>) -> Toolset {
+    let api = Arc::new(Api::in_place(place::Place::Amp(amp::Amp::new(aws, workspace))));
+    tools(Arc::clone(&api))
+        .with(amp::ListWorkspaces(Arc::clone(&api)))
+        .with(amp::FindWorkspace(api))
 }
 
 fn tools(api: Arc<Api>) -> Toolset {

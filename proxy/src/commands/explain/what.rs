@@ -118,6 +118,15 @@ fn reached(target: &Target) -> (String, Option<String>) {
         TargetKind::Mcp { url, credentials, .. } | TargetKind::OpenApi { url, credentials, .. } => {
             (url.to_string(), credentials.as_ref().map(shown))
         }
+        TargetKind::Tools(Tools::AwsDocs { .. }) => {
+            ("this program, which asks the AWS documentation".to_owned(), None)
+        }
+        TargetKind::Tools(
+            Tools::Amp { aws, .. } | Tools::CloudWatch { aws } | Tools::AwsCore { aws },
+        ) => {
+            let region = aws.region.as_deref().unwrap_or("the region that is found");
+            (format!("this program, which asks AWS in {region}"), None)
+        }
         TargetKind::Stdio { command, .. } => {
             let program = command.first().map_or("", String::as_str);
             (format!("the child process {program}"), None)

@@ -3,7 +3,7 @@
 //! In: the whole file. Out: mistakes: a block that nothing uses, and a use that this build lacks. It
 //! never asks AWS, and never looks for credentials.
 
-use crate::config::choice::CloudMode;
+use crate::config::choice::{Builtin, CloudMode};
 use crate::config::code;
 use crate::config::file::{File, Target};
 use crate::config::reference::is_remote;
@@ -12,7 +12,7 @@ use crate::config::review::Review;
 
 pub(super) fn check(file: &File, review: &mut Review<'_>) {
     let put = file.cloudwatch.as_ref().is_some_and(|cloud| cloud.mode == Some(CloudMode::Put));
-    let used: Vec<&[&str]> = [
+    let mut used: Vec<Vec<&str>> = [
         file.traces.xray.as_ref().map(|_| &["traces", "xray"][..]),
         put.then_some(&["cloudwatch", "mode"][..]),
         file.audit
@@ -22,13 +22,24 @@ pub(super) fn check(file: &File, review: &mut Review<'_>) {
     ]
     .into_iter()
     .flatten()
+    .map(<[&str]>::to_vec)
     .collect();
+    used.extend(file.targets.0.iter().filter_map(|(name, target)| match target.builtin? {
+        Builtin::Amp | Builtin::Cloudwatch | Builtin::AwsCore => {
+            Some(vec!["targets", name.as_str(), "builtin"])
+        }
+        Builtin::Clock
+        | Builtin::Gateway
+        | Builtin::Prometheus
+        | Builtin::WebSearch
+        | Builtin::AwsDocs => None,
+    }));
     let kept = review.tree.any(&is_remote);
     let signed = signed(file);
     if file.aws.is_some() && used.is_empty() && !kept && signed.is_none() {
         review.add(
             Mistake::new(code::NO_EFFECT, review.key_at(&["aws"]), "`aws` has no effect")
-                .label("nothing is sent there")
+                .label("nothing is asked or sent there")
                 .help("add `xray: { mode: otlp }` to `traces` or `cloudwatch: { mode: put }`, or remove it"),
         );
     }
@@ -43,9 +54,9 @@ pub(super) fn check(file: &File, review: &mut Review<'_>) {
             .add(mistake.help("take a build with the cargo feature `aws`, or keep them elsewhere"));
     }
     let signed = signed.map(|name| ["targets", name, "credentials", "sigv4"]);
-    for path in used.into_iter().chain(signed.as_ref().map(|path| &path[..])) {
+    for path in used.into_iter().chain(signed.as_ref().map(|path| path.to_vec())) {
         let message = format!("this build cannot do `{}`: it has no AWS in it", path.join("."));
-        let mistake = Mistake::new(code::NOT_BUILT, review.key_at(path), message);
+        let mistake = Mistake::new(code::NOT_BUILT, review.key_at(&path), message);
         review.add(mistake.help("take a build with the cargo feature `aws`, or remove it"));
     }
 }

@@ -111,6 +111,9 @@ fn check_effects(name: &str, target: &Target, review: &mut Review<'_>) {
             ("idle_timeout", only_http),
             ("url", only_builtin),
             ("engine", only_builtin),
+            ("hosts", only_builtin),
+            ("workspace", only_builtin),
+            ("region", only_builtin),
         ],
         "openapi" => vec![
             ("url", "has no effect here: the URL of an API stands in `openapi`"),
@@ -119,6 +122,9 @@ fn check_effects(name: &str, target: &Target, review: &mut Review<'_>) {
         _ => vec![
             ("url", "has no effect here: the URL of an MCP server stands in `mcp`"),
             ("engine", only_builtin),
+            ("hosts", only_builtin),
+            ("workspace", only_builtin),
+            ("region", only_builtin),
         ],
     };
     useless.extend(target.builtin.map(|kind| builtin::useless(kind, target)).unwrap_or_default());

@@ -7,7 +7,7 @@ use http::HeaderName;
 
 use crate::config::choice::{Builtin, SearchEngine};
 use crate::config::file;
-use crate::config::resolved::{Credentials, Own, TargetKind, Tools};
+use crate::config::resolved::{Aws, Credentials, Own, TargetKind, Tools};
 
 /// Where Brave expects its key.
 const BRAVE_KEY: HeaderName = HeaderName::from_static("x-subscription-token");
@@ -17,7 +17,9 @@ pub(super) fn kind(
     builtin: Builtin,
     written: &file::Target,
     credentials: Option<Credentials>,
+    aws: Aws,
 ) -> Option<TargetKind> {
+    let aws = Aws { region: written.region.clone().or(aws.region), endpoint: aws.endpoint };
     let url = written.url.as_ref().map(|url| url.0.uri.clone());
     Some(TargetKind::Tools(match builtin {
         Builtin::Clock => return Some(TargetKind::Builtin(Own::Clock)),
@@ -28,6 +30,10 @@ pub(super) fn kind(
             let credentials = credentials.map(|credentials| at_home(engine, written, credentials));
             Tools::WebSearch { engine, url, credentials }
         }
+        Builtin::AwsDocs => Tools::AwsDocs { url, hosts: written.hosts.clone() },
+        Builtin::Amp => Tools::Amp { aws, workspace: written.workspace.clone() },
+        Builtin::Cloudwatch => Tools::CloudWatch { aws },
+        Builtin::AwsCore => Tools::AwsCore { aws },
     }))
 }
 

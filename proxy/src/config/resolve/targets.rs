@@ -10,7 +10,7 @@ use std::time::Duration;
 use crate::config::file;
 use crate::config::reference::EnvText;
 use crate::config::resolved::{
-    Breaker, EnvValue, Retry, Target, TargetCredentials, TargetKind, Tool,
+    Aws, Breaker, EnvValue, Retry, Target, TargetCredentials, TargetKind, Tool,
 };
 use crate::config::secret::Secret;
 
@@ -64,14 +64,20 @@ impl Resolver<'_, '_> {
     pub(super) fn targets(&mut self, file: &file::File) -> Vec<Target> {
         let shared = DEFAULT.merge(&file.defaults);
         let targets = file.targets.0.iter();
-        targets.filter_map(|(name, written)| self.target(name, written, &shared)).collect()
+        let aws = super::aws(file);
+        targets.filter_map(|(name, written)| self.target(name, written, (&shared, &aws))).collect()
     }
 
-    fn target(&mut self, name: &str, written: &file::Target, shared: &Settings) -> Option<Target> {
+    fn target(
+        &mut self,
+        name: &str,
+        written: &file::Target,
+        (shared, aws): (&Settings, &Aws),
+    ) -> Option<Target> {
         let settings = shared.merge(&written.settings());
         Some(Target {
             name: name.to_owned(),
-            kind: self.kind(name, written)?,
+            kind: self.kind(name, written, aws)?,
             timeout: settings.timeout,
             connect_timeout: settings.connect_timeout,
             idle_timeout: settings.idle_timeout,
@@ -91,13 +97,13 @@ impl Resolver<'_, '_> {
 
     /// `None` when it is missing or incomplete, which has been reported. Secrets are
     /// fetched all the same, to report those as well.
-    fn kind(&mut self, name: &str, written: &file::Target) -> Option<TargetKind> {
+    fn kind(&mut self, name: &str, written: &file::Target, aws: &Aws) -> Option<TargetKind> {
         let credentials =
             written.credentials.as_ref().and_then(|c| self.target_credentials(name, c));
         if let Some(builtin) = written.builtin {
             // Another way than a secret in a header has been reported.
             let credentials = credentials.and_then(TargetCredentials::in_header);
-            return super::builtin::kind(builtin, written, credentials);
+            return super::builtin::kind(builtin, written, credentials, aws.clone());
         }
         if let Some(mcp) = &written.mcp {
             return Some(TargetKind::Mcp {

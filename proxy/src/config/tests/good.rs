@@ -63,10 +63,9 @@ fn the_full_example_resolves_to_what_it_says() {
     assert_eq!(config.resource, "https://gw.example.com/mcp");
     assert_eq!(config.sessions.key.as_ref().unwrap().expose().len(), 44);
     let names: Vec<&str> = config.targets.iter().map(|target| target.name.as_str()).collect();
-    assert_eq!(
-        names,
-        ["clock", "prom", "search", "github", "orders", "mail", "agents", "inventory", "files"]
-    );
+    let own = ["clock", "prom", "search", "docs", "metrics", "cloud", "account"];
+    let others = ["github", "orders", "mail", "agents", "inventory", "files"];
+    assert_eq!(names, [own.as_slice(), &others].concat());
     let [issue, search] = config.tools.as_slice() else { panic!("{config:?}") };
     assert_eq!((issue.target.as_str(), issue.tool.as_str()), ("github", "create_issue"));
     assert_eq!((issue.read_only, search.read_only), (Some(false), Some(true)));
@@ -316,4 +315,35 @@ fn an_api_has_the_operations_that_are_chosen() {
         document.definitions().filter_map(|tool| tool["name"].as_str()).collect();
     assert_eq!(names, ["getItem", "putItem"]);
     assert!(api.trust_annotations, "what methods mean is a standard");
+}
+
+#[cfg(feature = "aws")]
+#[test]
+fn tools_of_aws_ask_the_region_of_the_file_unless_they_name_one() {
+    let config = super::config(
+        "auth: { anonymous: true }\naws: { region: us-east-1, endpoint: \"http://127.0.0.1:1\" }\n\
+         targets:\n  docs: { builtin: aws_docs, hosts: [docs.example] }\n  \
+         amp: { builtin: amp, workspace: shop, region: eu-west-1 }\n  \
+         cloud: { builtin: cloudwatch }\n  core: { builtin: aws_core }\n",
+    );
+    let tools = config.targets.iter().map(|target| {
+        let TargetKind::Tools(tools) = &target.kind else { panic!("{target:?}") };
+        tools
+    });
+    let tools: Vec<&Tools> = tools.collect();
+    let [
+        Tools::AwsDocs { url: None, hosts },
+        Tools::Amp { aws: there, workspace },
+        Tools::CloudWatch { aws: here },
+        Tools::AwsCore { aws: also_here },
+    ] = tools.as_slice()
+    else {
+        panic!("{tools:?}")
+    };
+    assert_eq!(
+        (hosts.as_slice(), workspace.as_deref()),
+        (&["docs.example".into()][..], Some("shop"))
+    );
+    assert_eq!((here.region.as_deref(), here), (Some("us-east-1"), also_here));
+    assert_eq!((there.region.as_deref(), &there.endpoint), (Some("eu-west-1"), &here.endpoint));
 }

@@ -160,3 +160,13 @@ fn a_build_without_aws_says_so_where_it_is_asked_for() {
     assert_eq!(mistake.code, code::NOT_BUILT);
     assert!(report.render().contains("f.yaml:3:11"), "{}", report.render());
 }
+
+#[cfg(not(feature = "aws"))]
+#[test]
+fn a_build_without_aws_has_no_tools_of_it() {
+    let text = "auth: { anonymous: true }\ntargets:\n  d: { builtin: aws_docs }\n  c: { builtin: cloudwatch }\n";
+    let report = load(text, "f.yaml", outside()).unwrap_err();
+    let [mistake] = report.mistakes() else { panic!("{report:?}") };
+    assert_eq!(mistake.code, code::NOT_BUILT);
+    assert!(report.render().contains("f.yaml:4:8"), "{}", report.render());
+}

@@ -3,6 +3,8 @@
 //! Enters: a path and fields. Leaves: `data` of a success with its warnings, or the kind of error
 //! that Prometheus itself tells. Never: a query in a URL when it can stand in a body.
 
+use std::borrow::Cow;
+
 use http::Request;
 use http::header::CONTENT_TYPE;
 use serde::Deserialize;
@@ -10,7 +12,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::Config;
-use super::place::Plain;
+use super::place::{Place, Plain};
 use crate::context::Context;
 use crate::error::{Code, ToolError, words};
 use crate::upstream::{self, Answer, SetupError, Upstream, encoded};
@@ -23,8 +25,15 @@ const MOST_WARNINGS: usize = 10;
 /// A Prometheus.
 #[derive(Debug)]
 pub(super) struct Api {
-    place: Plain,
+    place: Place,
     upstream: Upstream,
+}
+
+/// The same, once it is known where it is.
+#[derive(Debug)]
+pub(super) struct Located<'a> {
+    api: &'a Api,
+    base: Cow<'a, str>,
 }
 
 /// What it answered.
@@ -54,13 +63,42 @@ struct Envelope {
 
 impl Api {
     pub(super) fn plain(config: Config) -> Result<Self, SetupError> {
-        let place = Plain::new(config)?;
-        Ok(Self { place, upstream: Upstream::new("Prometheus", MOST_BYTES) })
+        Ok(Self::in_place(Place::Plain(Plain::new(config)?)))
     }
 
-    /// Where it is, for people.
-    pub(super) fn url(&self) -> &str {
-        self.place.url()
+    pub(super) fn in_place(place: Place) -> Self {
+        Self { place, upstream: Upstream::new("Prometheus", MOST_BYTES) }
+    }
+
+    /// Where it is and what else is known of it without asking its own API.
+    pub(super) const fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// Arguments that mean nothing there.
+    pub(super) fn without(&self) -> &'static [&'static str] {
+        self.place.without()
+    }
+
+    /// Finds out where it is.
+    ///
+    /// # Errors
+    /// There is no such workspace, or none was named.
+    pub(super) async fn at(
+        &self,
+        workspace: Option<&str>,
+        context: &Context,
+    ) -> Result<Located<'_>, ToolError> {
+        Ok(Located { api: self, base: self.place.base(workspace, context).await? })
+    }
+}
+
+// === impl Located ===
+
+impl Located<'_> {
+    /// The URL below which its API is.
+    pub(super) fn base(&self) -> &str {
+        &self.base
     }
 
     /// Asks with the fields in the body.
@@ -70,11 +108,9 @@ impl Api {
         fields: &[(&str, &str)],
         context: &Context,
     ) -> Result<Success<T>, ToolError> {
-        let url = format!("{}/api/v1/{path}", self.place.url());
+        let url = format!("{}/api/v1/{path}", self.base);
         let request = Request::post(url).header(CONTENT_TYPE, "application/x-www-form-urlencoded");
-        let request = self.place.shown(request);
-        let request = upstream::request(request, upstream::form(fields))?;
-        read(&self.upstream.send(request, context).await?)
+        self.send(request, upstream::form(fields), context).await
     }
 
     /// Asks what can be asked by GET only.
@@ -86,9 +122,18 @@ impl Api {
     ) -> Result<Success<T>, ToolError> {
         let query = upstream::form(fields);
         let mark = if query.is_empty() { "" } else { "?" };
-        let url = format!("{}/api/v1/{path}{mark}{query}", self.place.url());
-        let request = upstream::request(self.place.shown(Request::get(url)), "")?;
-        read(&self.upstream.send(request, context).await?)
+        let url = format!("{}/api/v1/{path}{mark}{query}", self.base);
+        self.send(Request::get(url), String::new(), context).await
+    }
+
+    async fn send<T: DeserializeOwned>(
+        &self,
+        request: http::request::Builder,
+        body: String,
+        context: &Context,
+    ) -> Result<Success<T>, ToolError> {
+        let request = self.api.place.shown(request, body, context).await?;
+        read(&self.api.upstream.send(request, context).await?)
     }
 }
 

@@ -1,7 +1,8 @@
 //! `server_info`: which Prometheus this is.
 //!
-//! Enters: nothing. Leaves: where it is, its version, since when it runs and how long it keeps data,
-//! as far as it tells. Never: an answer when it cannot be reached.
+//! Enters: nothing, or a workspace. Leaves: where it is, its version or the state of the workspace,
+//! since when it runs and how long it keeps data, as far as it tells. Never: an answer when it cannot
+//! be reached.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,16 +10,21 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::api::{Api, Success};
+use super::api::{Api, Located, Success};
+use super::workspace::Workspace;
 use crate::context::Context;
 use crate::error::{Code, ToolError};
 use crate::tool::{About, Brief, Effect, Tool};
 
 pub(super) struct ServerInfo(pub(super) Arc<Api>);
 
-/// There are no arguments.
+/// The arguments.
 #[derive(Debug, Deserialize, JsonSchema)]
-pub(super) struct Input {}
+pub(super) struct Input {
+    /// The workspace, by id or alias, as list_workspaces tells them.
+    #[schemars(length(min = 1, max = 128))]
+    workspace: Option<String>,
+}
 
 /// The result.
 #[derive(Debug, JsonSchema, Serialize)]
@@ -26,7 +32,11 @@ pub(super) struct Output {
     /// Where it is.
     url: String,
     /// Its version.
-    version: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    version: Option<String>,
+    /// The workspace at Amazon.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    workspace: Option<Workspace>,
     /// Since when it runs (RFC 3339).
     #[serde(skip_serializing_if = "Option::is_none")]
     start_time: Option<String>,
@@ -61,14 +71,30 @@ impl Tool for ServerInfo {
             effect: Effect::Reads,
             limit: Duration::from_secs(15),
             aliases: &[],
-            without: &[],
+            without: self.0.without(),
         }
     }
 
-    async fn run<'a>(&'a self, _: Input, context: &'a Context) -> Result<Output, ToolError> {
-        let Success { data: build, .. } = self.0.get("status/buildinfo", &[], context).await?;
+    async fn run<'a>(&'a self, input: Input, context: &'a Context) -> Result<Output, ToolError> {
+        let named = input.workspace.as_deref();
+        if let Some(workspace) = self.0.place().workspace(named, context).await? {
+            let url = workspace.url.clone();
+            let workspace = Some(workspace);
+            return Ok(Output { url, version: None, workspace, start_time: None, retention: None });
+        }
+        let api = self.0.at(named, context).await?;
+        self.own(&api, context).await
+    }
+}
+
+// === impl ServerInfo ===
+
+impl ServerInfo {
+    /// What one's own Prometheus tells.
+    async fn own(&self, api: &Located<'_>, context: &Context) -> Result<Output, ToolError> {
+        let Success { data: build, .. } = api.get("status/buildinfo", &[], context).await?;
         let Build { version } = build;
-        let runtime = self.0.get::<Runtime>("status/runtimeinfo", &[], context).await;
+        let runtime = api.get::<Runtime>("status/runtimeinfo", &[], context).await;
         // Relatives of Prometheus do not have it.
         let runtime = match runtime {
             Ok(success) => success.data,
@@ -77,19 +103,22 @@ impl Tool for ServerInfo {
             }
             Err(error) => return Err(error),
         };
-        let url = self.0.url().to_owned();
         let Runtime { start_time, retention } = runtime;
-        Ok(Output { url, version, start_time, retention })
+        let (url, version) = (api.base().to_owned(), Some(version));
+        Ok(Output { url, version, workspace: None, start_time, retention })
     }
 }
 
 impl Brief for Output {
     fn brief(&self) -> String {
+        if let Some(Workspace { id, alias, status, .. }) = &self.workspace {
+            return format!("Workspace {id} ({alias}) is {status}, at {}", self.url);
+        }
+        let version = self.version.as_deref().unwrap_or_default();
         let since = self.start_time.as_deref().map(|since| format!(", up since {since}"));
         let keeps = self.retention.as_deref().map(|keeps| format!(", keeps {keeps}"));
         format!(
-            "Prometheus {} at {}{}{}",
-            self.version,
+            "Prometheus {version} at {}{}{}",
             self.url,
             since.unwrap_or_default(),
             keeps.unwrap_or_default()

@@ -35,6 +35,9 @@ pub(super) struct Input {
     #[serde(default)]
     #[schemars(range(max = 1_000_000))]
     offset: usize,
+    /// The workspace, by id or alias, as list_workspaces tells them.
+    #[schemars(length(min = 1, max = 128))]
+    workspace: Option<String>,
 }
 
 impl Tool for Labels {
@@ -50,18 +53,19 @@ impl Tool for Labels {
             effect: Effect::Reads,
             limit: Duration::from_secs(30),
             aliases: &[],
-            without: &[],
+            without: self.0.without(),
         }
     }
 
     async fn run<'a>(&'a self, input: Input, context: &'a Context) -> Result<Output, ToolError> {
         let fields: Vec<(&str, &str)> =
             input.selector.as_deref().map(|selector| ("match[]", selector)).into_iter().collect();
+        let api = self.0.at(input.workspace.as_deref(), context).await?;
         let answered = match &input.name {
-            None => self.0.post("labels", &fields, context).await?,
+            None => api.post("labels", &fields, context).await?,
             Some(name) => {
                 let path = format!("label/{}/values", label(name));
-                self.0.get(&path, &fields, context).await?
+                api.get(&path, &fields, context).await?
             }
         };
         Ok(Output::page(answered.data, input.offset, input.limit))

@@ -34,6 +34,9 @@ pub(super) struct Input {
     #[serde(default = "hundred")]
     #[schemars(range(min = 1, max = 1000))]
     limit: usize,
+    /// The workspace, by id or alias, as list_workspaces tells them.
+    #[schemars(length(min = 1, max = 128))]
+    workspace: Option<String>,
 }
 
 /// The result.
@@ -81,7 +84,7 @@ impl Tool for Metadata {
             effect: Effect::Reads,
             limit: Duration::from_secs(30),
             aliases: &[],
-            without: &[],
+            without: self.0.without(),
         }
     }
 
@@ -89,7 +92,8 @@ impl Tool for Metadata {
         let limit = input.limit.saturating_add(1).to_string();
         let mut fields = vec![("limit", limit.as_str()), ("limit_per_metric", "1")];
         fields.extend(input.metric.as_deref().map(|metric| ("metric", metric)));
-        let Success { data, .. } = self.0.get("metadata", &fields, context).await?;
+        let api = self.0.at(input.workspace.as_deref(), context).await?;
+        let Success { data, .. } = api.get("metadata", &fields, context).await?;
         let said: BTreeMap<String, Vec<Said>> = data;
         let truncated = said.len() > input.limit;
         let metrics: Vec<Metric> = said

@@ -34,6 +34,9 @@ pub(super) struct Input {
     #[serde(default)]
     #[schemars(range(max = 1_000_000))]
     offset: usize,
+    /// The workspace, by id or alias, as list_workspaces tells them.
+    #[schemars(length(min = 1, max = 128))]
+    workspace: Option<String>,
 }
 
 /// The result.
@@ -67,14 +70,15 @@ impl Tool for ListMetrics {
             effect: Effect::Reads,
             limit: Duration::from_secs(30),
             aliases: &[],
-            without: &[],
+            without: self.0.without(),
         }
     }
 
     async fn run<'a>(&'a self, input: Input, context: &'a Context) -> Result<Output, ToolError> {
         let fields: Vec<(&str, &str)> =
             input.selector.as_deref().map(|selector| ("match[]", selector)).into_iter().collect();
-        let answered = self.0.get("label/__name__/values", &fields, context).await?;
+        let api = self.0.at(input.workspace.as_deref(), context).await?;
+        let answered = api.get("label/__name__/values", &fields, context).await?;
         let mut names: Vec<String> = answered.data;
         if let Some(prefix) = &input.prefix {
             names.retain(|name| name.starts_with(prefix.as_str()));

@@ -34,6 +34,9 @@ pub(super) struct Input {
     #[serde(default = "hundred")]
     #[schemars(range(min = 1, max = 1000))]
     limit: usize,
+    /// The workspace, by id or alias, as list_workspaces tells them.
+    #[schemars(length(min = 1, max = 128))]
+    workspace: Option<String>,
 }
 
 /// The result.
@@ -69,7 +72,7 @@ impl Tool for Query {
             effect: Effect::Reads,
             limit: Duration::from_secs(30),
             aliases: &[],
-            without: &[],
+            without: self.0.without(),
         }
     }
 
@@ -81,7 +84,8 @@ impl Tool for Query {
             ("time", &format!("{time:.3}")),
             ("timeout", &when::written(context.for_upstream())),
         ];
-        let Success { data, warnings } = self.0.post("query", &fields, context).await?;
+        let api = self.0.at(input.workspace.as_deref(), context).await?;
+        let Success { data, warnings } = api.post("query", &fields, context).await?;
         let mut series = series(data)?;
         let total = series.len();
         let truncated = total > input.limit;

@@ -52,6 +52,9 @@ pub(super) struct Input {
     #[serde(default = "hundred")]
     #[schemars(range(min = 1, max = 1000))]
     limit: usize,
+    /// The workspace, by id or alias, as list_workspaces tells them.
+    #[schemars(length(min = 1, max = 128))]
+    workspace: Option<String>,
 }
 
 /// The result.
@@ -88,7 +91,7 @@ impl Tool for RangeQuery {
             effect: Effect::Reads,
             limit: Duration::from_secs(60),
             aliases: &[],
-            without: &[],
+            without: self.0.without(),
         }
     }
 
@@ -104,7 +107,8 @@ impl Tool for RangeQuery {
             ("step", &format!("{:.3}", step.as_secs_f64())),
             ("timeout", &when::written(context.for_upstream())),
         ];
-        let Success { data, warnings } = self.0.post("query_range", &fields, context).await?;
+        let api = self.0.at(input.workspace.as_deref(), context).await?;
+        let Success { data, warnings } = api.post("query_range", &fields, context).await?;
         let all = series(data)?.1;
         let total = all.len();
         let series = fitting(all, input.limit);

@@ -39,6 +39,9 @@ pub(super) struct Input {
     #[serde(default = "hundred")]
     #[schemars(range(min = 1, max = 1000))]
     limit: usize,
+    /// The workspace, by id or alias, as list_workspaces tells them.
+    #[schemars(length(min = 1, max = 128))]
+    workspace: Option<String>,
 }
 
 /// The result.
@@ -64,7 +67,7 @@ impl Tool for Series {
             effect: Effect::Reads,
             limit: Duration::from_secs(30),
             aliases: &[],
-            without: &[],
+            without: self.0.without(),
         }
     }
 
@@ -80,7 +83,8 @@ impl Tool for Series {
         let limit = input.limit.saturating_add(1).to_string();
         let mut fields = vec![("start", start.as_str()), ("end", &end), ("limit", &limit)];
         fields.extend(input.selectors.iter().map(|selector| ("match[]", selector.as_str())));
-        let Success { data, .. } = self.0.post("series", &fields, context).await?;
+        let api = self.0.at(input.workspace.as_deref(), context).await?;
+        let Success { data, .. } = api.post("series", &fields, context).await?;
         let mut series: Vec<Labels> = data;
         let truncated = series.len() > input.limit;
         series.truncate(input.limit);
