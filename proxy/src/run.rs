@@ -19,11 +19,13 @@ use toolgate_call::Principal;
 use toolgate_telemetry::{Admin, Checks, Telemetry};
 
 use crate::assembly::{self, Assembly, Backend, Callers, Far};
+use crate::buckets::SharedBuckets;
 use crate::cloud::Cloud;
 use crate::config::Config;
 use crate::facts::Facts;
 use crate::keys::Keyring;
 use crate::pins::Pinning;
+use crate::secrets::Keeper;
 use crate::stack::{Parts, stack};
 use crate::tls::Certificates;
 
@@ -121,13 +123,8 @@ impl Gateway {
         let (cloudwatch, publishing) = publish(config, &cloud, &telemetry)?.unzip();
         let copying = copy(config, &cloud, &telemetry)?;
         let mut background = background(&parts, &backends);
-        for keeper in secrets {
-            background.spawn(keeper.watch(config.secrets_every));
-        }
+        keep(config, (secrets, shared), &mut background);
         cloud.start(&telemetry, &mut background);
-        if let Some(shared) = shared {
-            background.spawn(shared.keep());
-        }
         let (stop_admin, stopped) = oneshot::channel();
         let checks = checks(&facts, &parts.auth);
         let page = Admin::new(Arc::clone(&telemetry), checks).hosts(&admin_hosts(config));
@@ -244,6 +241,20 @@ fn copy(
     let Some((to, audit)) = to.zip(telemetry.audit()) else { return Ok(None) };
     let task = audit.copier(cloud.audit_to(to)?);
     Ok(task.map(|task| toolgate_telemetry::spawn("audit", task)))
+}
+
+/// Starts what keeps secrets fresh, and the connection to shared buckets.
+fn keep(
+    config: &Config,
+    (secrets, shared): (Vec<Arc<Keeper>>, Option<SharedBuckets>),
+    background: &mut JoinSet<()>,
+) {
+    for keeper in secrets {
+        background.spawn(keeper.watch(config.secrets_every));
+    }
+    if let Some(shared) = shared {
+        background.spawn(shared.keep());
+    }
 }
 
 /// Waits for the end of a task that sends, but no longer than so long.

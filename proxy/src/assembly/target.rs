@@ -7,13 +7,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use http::HeaderValue;
+use http::{HeaderValue, Uri};
 use tokio::sync::Notify;
 use toolgate_mcp::{TargetSpec, TargetSvc, Watches};
 use toolgate_reach::{BreakerConfig, Health, ReachConfig, reach};
 use toolgate_target::{
-    ApiConfig, ApiTarget, Builtin, EraChoice, HttpConfig, HttpTarget, NoticeSink, StdioConfig,
-    StdioTarget, TargetNotice, builtin, stdio,
+    Api, ApiConfig, ApiTarget, Builtin, Credentials, EraChoice, HttpConfig, HttpTarget, LeftOut,
+    NoticeSink, StdioConfig, StdioTarget, TargetNotice, builtin, stdio,
 };
 use toolgate_telemetry::{Shed, Telemetry};
 
@@ -147,21 +147,8 @@ fn far_side(
             Ok((TargetSvc::new(http.clone().service()), Some(Far::Http(http))))
         }
         TargetKind::OpenApi { url, api, credentials } => {
-            let config = ApiConfig {
-                target: Arc::clone(name),
-                url: url.clone(),
-                connect_timeout: target.connect_timeout,
-                idle_timeout: target.idle_timeout,
-                max_response: target.max_response,
-                credentials: showing.of(name, credentials.as_ref())?,
-            };
-            for left in api.left_out() {
-                let (operation, why) = (&left.operation, &left.why);
-                tracing::warn!(target = %name, operation, why, "an operation is no tool");
-            }
-            let api = ApiTarget::new(config, api.clone(), telemetry)
-                .with_context(|| format!("target `{name}`"))?;
-            Ok((TargetSvc::new(api.service()), None))
+            let credentials = showing.of(name, credentials.as_ref())?;
+            Ok((an_api(target, name, (url, api, credentials), telemetry)?, None))
         }
         TargetKind::Stdio { command, env, cwd } => {
             let config = StdioConfig {
@@ -180,6 +167,27 @@ fn far_side(
             Ok((TargetSvc::new(child.clone()), Some(Far::Child(child))))
         }
     }
+}
+
+fn an_api(
+    target: &Target,
+    name: &Arc<str>,
+    (url, api, credentials): (&Uri, &Api, Credentials),
+    telemetry: &Arc<Telemetry>,
+) -> anyhow::Result<TargetSvc> {
+    for LeftOut { operation, why } in api.left_out() {
+        tracing::warn!(target = %name, operation, why, "an operation is no tool");
+    }
+    let config = ApiConfig {
+        target: Arc::clone(name),
+        url: url.clone(),
+        connect_timeout: target.connect_timeout,
+        idle_timeout: target.idle_timeout,
+        max_response: target.max_response,
+        credentials,
+    };
+    let api = ApiTarget::new(config, api.clone(), telemetry);
+    Ok(TargetSvc::new(api.with_context(|| format!("target `{name}`"))?.service()))
 }
 
 /// What becomes of a target's own words: changed lists are asked for, changed resources told of.
