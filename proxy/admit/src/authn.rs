@@ -10,6 +10,7 @@ pub(crate) mod bearer;
 mod cache;
 mod certificates;
 mod challenge;
+mod claimed;
 mod claims;
 mod config;
 mod custom;
@@ -33,9 +34,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue};
 use tokio::task::JoinSet;
-use toolgate_call::{
-    Certificate, ClaimKind, ClientCertificate, Principal, Refusal, Server, SubjectToken,
-};
+use toolgate_call::{Certificate, ClaimKind, Principal, Refusal, Server, SubjectToken};
 use toolgate_fetch::{Fetcher, Ground};
 use toolgate_telemetry::{AuthResult, CacheEvent, RefreshCause, Telemetry};
 
@@ -361,44 +360,6 @@ impl Authenticator {
         auth.request(&issuer.name, AuthResult::Ok);
         auth.verified(began.elapsed(), false);
         Ok(principal)
-    }
-
-    /// Whom a token would stand for at that server, if its signature held. To explain decisions only: what
-    /// comes of it is claimed, and nobody is let in by it. Of an API key it is known.
-    ///
-    /// # Errors
-    /// Why it would be refused whatever its signature: the operator's sentence.
-    pub fn claimed(&self, token: &str, server: Option<&Server>) -> Result<Principal, String> {
-        let now = (self.shared.now)();
-        let claimed = match self.keys_for(token) {
-            Some(keys) => keys.principal(token, now).map(|principal| Principal::clone(&principal)),
-            None => self.claimed_by(token, server, now),
-        };
-        claimed.map_err(Denial::into_detail)
-    }
-
-    /// Whom a certificate stands for, if its authority is one of the callers'. To explain decisions only.
-    ///
-    /// # Errors
-    /// Nobody; the operator's sentence.
-    pub fn claimed_certificate(&self, said: &Certificate) -> Result<Principal, String> {
-        let shown = ClientCertificate::Verified(Arc::new(said.clone()));
-        let held = certificates::holds(&shown, (self.shared.now)());
-        let claimed = held.and_then(|said| self.certificates.principal(said));
-        claimed.map_err(Denial::into_detail)
-    }
-
-    fn claimed_by(
-        &self,
-        token: &str,
-        server: Option<&Server>,
-        now: u64,
-    ) -> Result<Principal, Denial> {
-        let jws = Jws::parse(token)?;
-        let claims = Claims::parse(jws.payload)?;
-        let (_, issuer) = self.issuer_of(&claims)?;
-        let (principal, reach) = said(&jws, &claims, issuer, &self.shared, now)?;
-        if reach.covers(server) { Ok(principal) } else { Err(elsewhere()) }
     }
 
     /// The issuer that the token claims to be from, if it is one of ours: compared as strings.
