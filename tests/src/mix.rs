@@ -12,20 +12,25 @@ use tokio::time::timeout;
 
 use crate::client::Client;
 use crate::collector::Collector;
+use crate::fake_desk::{CLIENT as DESK_CLIENT, FakeDesk};
 use crate::gateway::{Gateway, free_address};
 use crate::issuer::{CLIENT_ID, Issuer};
 use crate::pki::{Authority, Hands, Says};
 use crate::process::Scratch;
+use crate::redis::Redis;
 use crate::sick::{Act, Era, Sick};
 use crate::upstream::stdio_command;
 
 const SCOPE: &str = "gateway/invoke";
+/// The gateway's secret where tokens are exchanged.
+const DESK: &str = "secret-of-the-mix-at-its-desk";
 /// Calls at once at a target that takes two.
 const CROWD: usize = 4;
 
-/// A gateway with TLS before five targets: `sick` does as it is told; `frail`, too, but has little patience,
-/// little room and a quick breaker; `child` is a program that is well, and `mortal` one that dies;
-/// `stranger` is `sick` once more, of which nothing was approved.
+/// A gateway with TLS and limits in a Redis before six targets: `sick` does as it is told; `frail`, too, but
+/// has little patience, little room and a quick breaker; `child` is a program that is well, and `mortal` one
+/// that dies; `stranger` is `sick` once more, of which nothing was approved, and `lent` once more, called by
+/// what callers' tokens were exchanged for.
 #[derive(Debug)]
 pub struct Mix {
     /// The gateway.
@@ -37,6 +42,8 @@ pub struct Mix {
     frail: Sick,
     /// What an issuer is called whose keys cannot be had.
     gone: String,
+    _desk: FakeDesk,
+    _redis: Redis,
     _scratch: Scratch,
 }
 
@@ -48,6 +55,8 @@ impl Mix {
     pub async fn start() -> Result<Self> {
         let (issuer, collector) = (Issuer::start().await?, Collector::start().await?);
         let (sick, frail) = (Sick::start(Era::Modern).await?, Sick::start(Era::Legacy).await?);
+        let (desk, redis) = (FakeDesk::start(DESK).await?, Redis::start().await?);
+        let (lender, store) = (desk.token_url(), redis.address());
         let scratch = Scratch::new()?;
         let record = scratch.path().join("record");
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/sick_stdio.py");
@@ -85,6 +94,13 @@ targets:
     timeout: 800ms
     breaker: {{ failures: 1000 }}
   stranger: {{ mcp: {{ url: \"{sick_url}\" }}, pins: {{ actions: {{ added: quarantine }} }} }}
+  lent:
+    mcp: {{ url: \"{sick_url}\" }}
+    credentials: {{ token_exchange: {{ token_url: \"{lender}\", client_id: {DESK_CLIENT},
+                                     client_secret: \"env:DESK_SECRET\" }} }}
+limits:
+  rates: [{{ per: principal, calls: 100000, every: 1s }}]
+  shared: {{ redis: {{ url: \"redis://{store}\" }}, timeout: 1s }}
 pins: {{ file: {pins:?}, actions: {{ added: allow }} }}
 tools:
   sick___read: {{ read_only: true }}
@@ -93,8 +109,10 @@ tools:
 traces: {{ sample: 0.5, otlp: {{ endpoint: \"{otlp}\" }} }}
 "
         );
-        let gateway = Gateway::start(&config).await?.over(Hands::new(&authority, None)?);
-        Ok(Self { gateway, collector, issuer, sick, frail, gone, _scratch: scratch })
+        let gateway = Gateway::start_with(&config, &[("DESK_SECRET", DESK)]).await?;
+        let gateway = gateway.over(Hands::new(&authority, None)?);
+        let (_desk, _redis, _scratch) = (desk, redis, scratch);
+        Ok(Self { gateway, collector, issuer, sick, frail, gone, _desk, _redis, _scratch })
     }
 
     /// A caller who may do what everybody may.
@@ -128,6 +146,9 @@ traces: {{ sample: 0.5, otlp: {{ endpoint: \"{otlp}\" }} }}
         caller.tool("no___such", json!({})).await?;
         caller.tool("child___ask", json!({})).await?;
         caller.tool("stranger___read", json!({})).await?;
+        self.sick.then([Act::status("401 Unauthorized", "WWW-Authenticate: Bearer")]);
+        let lent = caller.tool("lent___read", json!({})).await?;
+        ensure!(lent.result().is_ok(), "{}", lent.text());
         self.strangers().await?;
         self.sick.then([Act::Reset]);
         caller.tool("sick___read", json!({})).await?;
