@@ -24,6 +24,8 @@ use crate::upstream::stdio_command;
 const SCOPE: &str = "gateway/invoke";
 /// The gateway's secret where tokens are exchanged.
 const DESK: &str = "secret-of-the-mix-at-its-desk";
+/// A program that is as sick as it is told.
+const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/sick_stdio.py");
 /// Calls at once at a target that takes two.
 const CROWD: usize = 4;
 
@@ -42,9 +44,8 @@ pub struct Mix {
     frail: Sick,
     /// What an issuer is called whose keys cannot be had.
     gone: String,
-    _desk: FakeDesk,
-    _redis: Redis,
-    _scratch: Scratch,
+    /// What has to be there for as long as the gateway is.
+    _kept: (FakeDesk, Redis, Scratch),
 }
 
 impl Mix {
@@ -55,18 +56,17 @@ impl Mix {
     pub async fn start() -> Result<Self> {
         let (issuer, collector) = (Issuer::start().await?, Collector::start().await?);
         let (sick, frail) = (Sick::start(Era::Modern).await?, Sick::start(Era::Legacy).await?);
-        let (desk, redis) = (FakeDesk::start(DESK).await?, Redis::start().await?);
-        let (lender, store) = (desk.token_url(), redis.address());
-        let scratch = Scratch::new()?;
+        let kept = (FakeDesk::start(DESK).await?, Redis::start().await?, Scratch::new()?);
+        let (desk, redis, scratch) = &kept;
         let record = scratch.path().join("record");
-        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/sick_stdio.py");
         let (pool, gone) = (issuer.url(), format!("http://{}", free_address()?));
         let (sick_url, frail_url, otlp) = (sick.url(), frail.url(), collector.url());
         let well = stdio_command("both")?;
         let pins = scratch.write("pins.json", r#"{ "toolgate_pins": 1, "targets": {} }"#)?;
         let authority = Authority::new("mix")?;
-        let own = authority.signs(Says::name("gateway"), "gateway", &scratch)?;
+        let own = authority.signs(Says::name("gateway"), "gateway", scratch)?;
         let (certificate, key) = (&own.certificate, &own.key);
+        let (lender, store) = (desk.token_url(), redis.address());
         let config = format!(
             "tls: {{ certificate: {certificate:?}, key: {key:?} }}
 auth:
@@ -90,7 +90,7 @@ targets:
     breaker: {{ failures: 3, open: 500ms }}
   child: {{ stdio: {{ command: {well} }} }}
   mortal:
-    stdio: {{ command: [python3, {script:?}, legacy, {record:?}] }}
+    stdio: {{ command: [python3, {SCRIPT:?}, legacy, {record:?}] }}
     timeout: 800ms
     breaker: {{ failures: 1000 }}
   stranger: {{ mcp: {{ url: \"{sick_url}\" }}, pins: {{ actions: {{ added: quarantine }} }} }}
@@ -111,8 +111,7 @@ traces: {{ sample: 0.5, otlp: {{ endpoint: \"{otlp}\" }} }}
         );
         let gateway = Gateway::start_with(&config, &[("DESK_SECRET", DESK)]).await?;
         let gateway = gateway.over(Hands::new(&authority, None)?);
-        let (_desk, _redis, _scratch) = (desk, redis, scratch);
-        Ok(Self { gateway, collector, issuer, sick, frail, gone, _desk, _redis, _scratch })
+        Ok(Self { gateway, collector, issuer, sick, frail, gone, _kept: kept })
     }
 
     /// A caller who may do what everybody may.
