@@ -131,6 +131,16 @@ fn what_is_wrong_is_said_with_its_line() {
     let whole = lines.concat().len();
     let (line, what) = said(&Edit::Cut(whole - 1));
     assert_eq!((line, &*what), (5, "the record is not finished: the file was cut off within it"));
+    // One record written anew by someone who knows how: the next one tells.
+    let first = lines[0].strip_suffix(b"\n").unwrap();
+    let mut forged = lines[0].clone();
+    chain::seal(&mut forged, &chain::unseal(first).unwrap().link, br#""n":9"#);
+    forged.extend(lines[2..].concat());
+    let problem = verify(&forged, head).unwrap_err();
+    assert_eq!(
+        (problem.line, &*problem.what),
+        (3, "record 3 follows another record 2 than this one")
+    );
     // Written anew from some record on, by someone who knows how: the head tells.
     let (other, mut link) = (lines[..3].concat(), Link::default());
     link = chain::unseal(lines[2].strip_suffix(b"\n").unwrap()).map_or(link, |sealed| sealed.link);
