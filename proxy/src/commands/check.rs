@@ -15,11 +15,14 @@ pub fn run(args: &CheckArgs, out: &mut dyn Write, err: &mut dyn Write) -> Exit {
     match load(&args.config, args.output, out, err) {
         Ok(config) => {
             let (targets, servers) = (config.targets.len(), config.servers.len());
-            let servers = if servers == 0 { String::new() } else { format!(", {servers} servers") };
+            let many = |n: usize, what| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
+            let servers =
+                if servers == 0 { String::new() } else { format!(", {}", many(servers, "server")) };
+            let targets = many(targets, "target");
             match args.output {
                 Output::Text => {
                     let file = args.config.display();
-                    say(out, &format!("{file} is right: {targets} targets{servers}\n"));
+                    say(out, &format!("{file} is right: {targets}{servers}\n"));
                 }
                 Output::Json => say(out, "{\"errors\":[]}\n"),
             }

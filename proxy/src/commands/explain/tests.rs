@@ -21,6 +21,7 @@ targets:
     credentials: { secret: "file:token", header: authorization, scheme: Bearer }
     scopes: [k8s/use]
     trust_annotations: true
+  shop: { openapi: { document: api.yaml, url: "https://shop.example.com" } }
 tools:
   k8s___delete_pod: { scopes: [k8s/write], timeout: 3s }
 servers:
@@ -35,6 +36,14 @@ when { resource has read_only && resource.read_only };
 @id("not-kube-system") forbid(principal, action, resource)
 when { context.arguments.texts.hasTag("/namespace") &&
        context.arguments.texts.getTag("/namespace") == "kube-system" };
+"#;
+
+const API: &str = r#"
+openapi: 3.1.0
+paths:
+  /items:
+    get: { operationId: listItems }
+    post: { operationId: makeItem }
 "#;
 
 struct Folder(PathBuf);
@@ -53,6 +62,7 @@ fn explain(words: &[&str]) -> (Exit, String) {
     fs::write(&config, CONFIG).unwrap();
     fs::write(folder.0.join("token"), "s3cr3t-of-the-cluster").unwrap();
     fs::write(folder.0.join("p.cedar"), POLICIES).unwrap();
+    fs::write(folder.0.join("api.yaml"), API).unwrap();
     let given = ["toolgate", "explain", "-c", config.to_str().unwrap()];
     let cli = Cli::parse_from(given.iter().chain(words));
     let Command::Explain(args) = cli.command else { panic!("another command") };
@@ -101,6 +111,17 @@ fn arguments_and_annotations_are_given_by_hand() {
     assert_eq!(ask(&["--read-only", "true", "--args", kube]), "policy:not-kube-system");
     assert_eq!(ask(&["--read-only", "true", "--args", "{}"]), "nobody");
     assert_eq!(ask(&["--read-only", "true", "--server", "ops"]), "scopes");
+}
+
+#[test]
+fn what_a_document_says_of_an_operation_is_known() {
+    let bob = ["--as", "bob", "--scope", "gateway/invoke"];
+    let (exit, said) = explain(&[&["shop___listItems"], &bob[..]].concat());
+    assert!(exit == Exit::Ok && !said.contains("was not asked"), "{said}");
+    let (exit, said) = explain(&[&["shop___makeItem"], &bob[..]].concat());
+    assert!(exit == Exit::Identity && said.contains("refused by policy:default"), "{said}");
+    let (exit, said) = explain(&[&["shop___dropItem"], &bob[..]].concat());
+    assert!(exit == Exit::Usage && said.contains("no operation `dropItem`"), "{said}");
 }
 
 #[test]

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use serde_json::Value;
 use toolgate_admit::authn::KEYS_ISSUER;
 use toolgate_call::{Hint, Kind, Plan, Principal, Server, name};
 use toolgate_mcp::{Said, Terms};
@@ -41,6 +42,7 @@ pub(in crate::commands) fn plan(
         let help = format!("write TARGET___TOOL; the targets are: {}", names.join(", "));
         return Err(Failed::usage(format!("`{full}` is a tool of no target"), help));
     };
+    let said = in_document(target, tool, said)?;
     let scopes = target.scopes.iter().map(String::as_str).collect();
     let terms = Terms {
         target: &arc(&target.name),
@@ -52,6 +54,24 @@ pub(in crate::commands) fn plan(
     let plan = rule.plan(terms, Kind::Tool, (arc(tool), arc(full)), said);
     let plan = Plan { quarantined: is_held_back(config, &target.name, tool), ..plan };
     at_server(server, config, plan)
+}
+
+/// What an API's document says of a tool, where nothing else was said: the gateway believes it, too.
+fn in_document(target: &Target, tool: &str, said: Said) -> Result<Said, Failed> {
+    let TargetKind::OpenApi { api, .. } = &target.kind else { return Ok(said) };
+    let is_it = |known: &&Value| known.get("name").and_then(Value::as_str) == Some(tool);
+    let Some(known) = api.definitions().find(is_it) else {
+        let message = format!("the document of `{}` has no operation `{tool}`", target.name);
+        return Err(Failed::usage(message, "`include` and `exclude` choose operations, too"));
+    };
+    if !target.trust_annotations {
+        return Ok(said);
+    }
+    let hint = |name: &str| known.get("annotations")?.get(name)?.as_bool();
+    Ok(Said {
+        read_only: said.read_only.or_else(|| hint("readOnlyHint")),
+        idempotent: said.idempotent.or_else(|| hint("idempotentHint")),
+    })
 }
 
 fn at_server(
