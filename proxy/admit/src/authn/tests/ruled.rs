@@ -155,6 +155,15 @@ async fn a_claim_of_the_rules_that_is_there_twice_satisfies_none() {
 async fn an_issuer_that_is_away_for_an_hour_costs_nobody_a_token_of_a_known_key() {
     let (old, new) = (TestKey::p256("old"), TestKey::p256("new"));
     let fixture = Fixture::with_keys(&[&old]).await;
+    // What the alerts `JwksStale` and `JwksRefreshFailing` read.
+    let sum = |start: &str, but: &str| -> f64 {
+        let text = fixture.auth.shared.telemetry.render();
+        let lines = text.lines().filter(|line| line.starts_with(start) && !line.contains(but));
+        lines.map(|line| line.rsplit_once(' ').unwrap().1.parse::<f64>().unwrap()).sum()
+    };
+    let loaded = || sum("toolgate_jwks_last_success_timestamp_seconds{", "#");
+    let failed = || sum("toolgate_jwks_refresh_total{", "outcome=\"ok\"");
+    let (before, failures) = (loaded(), failed());
     fixture.server.fail();
     for minute in 0..60 {
         fixture.clock.advance(60);
@@ -167,12 +176,15 @@ async fn an_issuer_that_is_away_for_an_hour_costs_nobody_a_token_of_a_known_key(
         assert!(refused.wait().is_some_and(|wait| wait <= Duration::from_secs(30)));
     }
     assert!(!fixture.auth.keys_ready()[0].2.is_empty());
+    assert!(before > 0.0 && (loaded() - before).abs() < 0.5, "the keys grow old");
+    assert!(failed() >= failures + 60.0, "{} failures", failed());
     fixture.server.publish(&[&old, &new]);
     fixture.clock.advance(60);
     let now = NOW + 3660;
     let said = claims(&json!({"iat": now, "exp": now + 3600}));
     fixture.verify(&new.token(&said)).await.unwrap();
     fixture.verify(&old.token(&said)).await.unwrap();
+    assert!(loaded() > before + 3600.0, "they are fresh again");
 }
 
 #[tokio::test]
