@@ -3,7 +3,9 @@
 //! In: Debian's Prometheus, also behind a check of signatures; pages as a search engine and AWS write
 //! them; ministack; nobody at all. Out: what a caller reads. No tool answers for somebody who did not.
 
+mod agents;
 mod aws;
+mod contract;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};

@@ -3,6 +3,8 @@
 #   run.sh python_sdk|fastmcp_client|ts_sdk|ts_sdk_v1|inspector --url URL|--command JSON …
 #   run.sh promtool|cfn-lint|grafana_sdk …   readers of rules, templates and dashboards
 #   run.sh conformance|conformance-latest …   the official conformance suite, its preview and its latest
+#   run.sh strands_client --url URL …   an agent of Strands with a scripted model
+#   run.sh schemas                   JSON Schema's judgement of values on standard input
 #   run.sh python_server stdio|http PORT   a server of the Python SDK
 #   run.sh api_server PORT           an HTTP API of FastAPI's
 #   run.sh everything-stdio          the reference server on standard input and output
@@ -16,7 +18,7 @@ node=$TOOLGATE_PEERS_DIR/node/node_modules/.bin/node
 everything=$TOOLGATE_PEERS_DIR/node/node_modules/@modelcontextprotocol/server-everything/dist/index.js
 
 usage() {
-    sed -n '3,9s/^# *//p' "${BASH_SOURCE[0]}" >&2
+    sed -n '3,11s/^# *//p' "${BASH_SOURCE[0]}" >&2
     exit 2
 }
 
@@ -31,9 +33,10 @@ shift
 case $name in
     python_sdk | fastmcp_client) exec "$python" -B "$here/$name.py" "$@" ;;
     ts_sdk | ts_sdk_v1 | inspector) exec "$node" "$here/$name.mjs" "$@" ;;
+    strands_client) exec "$TOOLGATE_PEERS_DIR/strands/bin/python" -B "$here/$name.py" "$@" ;;
     promtool) exec promtool "$@" ;;
     cfn-lint) exec "$TOOLGATE_PEERS_DIR/venv/bin/cfn-lint" "$@" ;;
-    grafana_sdk | python_server | api_server) exec "$python" -B "$here/$name.py" "$@" ;;
+    grafana_sdk | schemas | python_server | api_server) exec "$python" -B "$here/$name.py" "$@" ;;
     conformance | conformance-latest)
         exec "$node" "$TOOLGATE_PEERS_DIR/node/node_modules/$name/dist/index.js" "$@"
         ;;

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs the MCP clients and servers that the end-to-end tests talk to: a Python environment, and
-# a Node tree with a Node of its own, in one folder outside the checkout; and Debian's Prometheus,
+# Installs the MCP clients and servers that the end-to-end tests talk to: two Python environments,
+# and a Node tree with a Node of its own, in one folder outside the checkout; and Debian's Prometheus,
 # Alertmanager and Redis, if they are not there. A second run with the same lock files does nothing.
 # Needs python3, npm (node >= 18) and, for what apt-get installs (Prometheus, Alertmanager, Redis,
 # venv), root on a Debian machine.
@@ -12,7 +12,7 @@ stamp=$peers/stamp
 
 # What is installed depends on these files alone.
 fingerprint() {
-    (cd "$here" && sha256sum setup.sh requirements.txt node/package.json node/package-lock.json) |
+    (cd "$here" && sha256sum setup.sh requirements*.txt node/package.json node/package-lock.json) |
         sha256sum | cut -d ' ' -f 1
 }
 
@@ -34,18 +34,20 @@ step() {
 
 # The steps chain their commands: bash ignores "set -e" in a function whose status is tested.
 make_venv() {
-    rm -rf "$peers/venv"
-    python3 -m venv "$peers/venv" && return
-    rm -rf "$peers/venv"
+    rm -rf "$1"
+    python3 -m venv "$1" && return
+    rm -rf "$1"
     apt-get update -q &&
         DEBIAN_FRONTEND=noninteractive apt-get install -q -y python3-venv &&
-        python3 -m venv "$peers/venv"
+        python3 -m venv "$1"
 }
 
+# install_python FOLDER FILE
 install_python() {
-    "$peers/venv/bin/python" -m pip install --no-input --disable-pip-version-check \
-        --no-deps --requirement "$here/requirements.txt" &&
-        "$peers/venv/bin/python" -m pip check
+    make_venv "$1" &&
+        "$1/bin/python" -m pip install --no-input --disable-pip-version-check \
+            --no-deps --requirement "$here/$2" &&
+        "$1/bin/python" -m pip check
 }
 
 # No install scripts: Node comes as a plain package whose digest the lock file holds.
@@ -68,7 +70,8 @@ install_services() {
 }
 
 check_install() {
-    "$peers/venv/bin/python" -c 'import cbor2, cfnlint, fastapi, fastmcp, grafana_foundation_sdk, mcp, ministack, moto.server' &&
+    "$peers/venv/bin/python" -c 'import cbor2, cfnlint, fastapi, fastmcp, grafana_foundation_sdk, jsonschema, mcp, ministack, moto.server' &&
+        "$peers/strands/bin/python" -c 'import mcp, strands' &&
         promtool --version &&
         prometheus-alertmanager --version &&
         redis-server --version &&
@@ -87,8 +90,8 @@ if [[ -f $stamp && $(<"$stamp") == "$wanted" ]] && has_services >/dev/null; then
 fi
 rm -f "$stamp"
 
-step "python environment" make_venv
-step "python packages" install_python
+step "python packages" install_python "$peers/venv" requirements.txt
+step "strands" install_python "$peers/strands" requirements-strands.txt
 step "node packages" install_node
 step "services" install_services
 step "check" check_install

@@ -124,8 +124,13 @@ impl Aws {
     }
 
     /// Whether what is asked may be asked without TLS: an emulator.
-    pub(crate) fn is_plain(&self) -> bool {
-        self.endpoint.as_ref().is_some_and(|endpoint| endpoint.starts_with("http://"))
+    ///
+    /// # Errors
+    /// Nothing says where AWS is.
+    pub(crate) async fn is_plain(&self, context: &Context) -> Result<bool, ToolError> {
+        let set = self.chain.endpoint(context).await?;
+        let endpoint = self.endpoint.as_deref().or(set);
+        Ok(endpoint.is_some_and(|endpoint| endpoint.starts_with("http://")))
     }
 
     /// The region.

@@ -26,6 +26,8 @@ pub(crate) enum Peer {
     TsSdkV1,
     Inspector,
     Rmcp,
+    /// An agent; it finds the era by itself.
+    Strands,
 }
 
 /// An era, as the drivers call it.
@@ -118,6 +120,7 @@ impl Peer {
             Self::TsSdk => "ts_sdk",
             Self::TsSdkV1 => "ts_sdk_v1",
             Self::Inspector => "inspector",
+            Self::Strands => "strands_client",
             Self::Rmcp => {
                 return Ok(Command::new(binary("fixture-rmcp-client", "toolgate-tests")?));
             }

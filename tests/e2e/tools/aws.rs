@@ -14,12 +14,12 @@ use toolgate_tests::wait::until;
 use super::{data, failure};
 use crate::expect::OPEN;
 
-const PAGE: &str = "<html><head><title>Made up</title></head><body><nav>Menu</nav><main><h1>Made \
+pub(super) const PAGE: &str = "<html><head><title>Made up</title></head><body><nav>Menu</nav><main><h1>Made \
     up</h1><p>Use <code>put</code>, see <a href='b.html'>there</a>.</p></main></body></html>";
-const FOUND: &str = r#"{"suggestions":[{"textExcerptSuggestion":{
+pub(super) const FOUND: &str = r#"{"suggestions":[{"textExcerptSuggestion":{
     "link":"https://docs.aws.amazon.com/a.html","title":"A","summary":"about a"}}]}"#;
 
-fn region(endpoint: &str) -> String {
+pub(super) fn region(endpoint: &str) -> String {
     format!("{OPEN}aws: {{ region: us-east-1, endpoint: \"{endpoint}\" }}\n")
 }
 
@@ -108,33 +108,38 @@ async fn put(emulator: &Emulator, operation: &str, input: Value) -> Result<()> {
     Ok(())
 }
 
-#[tokio::test]
-async fn cloudwatch_tells_logs_metrics_and_alarms() -> Result<()> {
-    let emulator = Emulator::ministack().await?;
+/// A log group with two lines, a metric, and an alarm that rings.
+pub(super) async fn furnish(emulator: &Emulator) -> Result<()> {
     let group = json!({ "logGroupName": "/shop" });
-    put(&emulator, "Logs_20140328.CreateLogGroup", group).await?;
+    put(emulator, "Logs_20140328.CreateLogGroup", group).await?;
     let stream = json!({ "logGroupName": "/shop", "logStreamName": "s" });
-    put(&emulator, "Logs_20140328.CreateLogStream", stream).await?;
+    put(emulator, "Logs_20140328.CreateLogStream", stream).await?;
     let now = std::time::SystemTime::UNIX_EPOCH.elapsed()?.as_millis();
     let now = u64::try_from(now)?;
     let events = json!({ "logGroupName": "/shop", "logStreamName": "s", "logEvents": [
         { "timestamp": now - 2000, "message": "all is well" },
         { "timestamp": now - 1000, "message": "it is broken" },
     ] });
-    put(&emulator, "Logs_20140328.PutLogEvents", events).await?;
+    put(emulator, "Logs_20140328.PutLogEvents", events).await?;
     let metrics = json!({ "Namespace": "Shop", "MetricData": [
         { "MetricName": "Orders", "Value": 3.0, "Dimensions": [{ "Name": "Kind", "Value": "a b" }] },
     ] });
-    put(&emulator, "GraniteServiceVersion20100801.PutMetricData", metrics).await?;
+    put(emulator, "GraniteServiceVersion20100801.PutMetricData", metrics).await?;
     let alarm = json!({
         "AlarmName": "orders", "Namespace": "Shop", "MetricName": "Orders", "Statistic": "Sum",
         "Period": 60, "EvaluationPeriods": 1, "Threshold": 1000.0,
         "ComparisonOperator": "GreaterThanThreshold",
     });
-    put(&emulator, "GraniteServiceVersion20100801.PutMetricAlarm", alarm).await?;
+    put(emulator, "GraniteServiceVersion20100801.PutMetricAlarm", alarm).await?;
     let rings = json!({ "AlarmName": "orders", "StateValue": "ALARM", "StateReason": "told to" });
-    put(&emulator, "GraniteServiceVersion20100801.SetAlarmState", rings).await?;
+    put(emulator, "GraniteServiceVersion20100801.SetAlarmState", rings).await?;
+    Ok(())
+}
 
+#[tokio::test]
+async fn cloudwatch_tells_logs_metrics_and_alarms() -> Result<()> {
+    let emulator = Emulator::ministack().await?;
+    furnish(&emulator).await?;
     let config = format!(
         "{}targets:\n  cloud: {{ builtin: cloudwatch }}\n  core: {{ builtin: aws_core }}\n",
         region(&emulator.url())

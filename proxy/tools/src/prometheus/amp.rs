@@ -116,7 +116,7 @@ impl Amp {
         let id = if is_id(name) { name.to_owned() } else { self.by_alias(name, context).await? };
         let path = format!("/workspaces/{id}");
         let One { workspace } = self.control.get(&path, &[], context).await?;
-        let workspace = self.usable(workspace)?;
+        let workspace = self.usable(workspace, context).await?;
         let mut known = self.known();
         if known.len() >= MOST_REMEMBERED {
             known.clear();
@@ -193,9 +193,10 @@ impl Amp {
     }
 
     /// What is described, if requests to it may be signed.
-    fn usable(&self, told: Told) -> Result<Workspace, ToolError> {
+    async fn usable(&self, told: Told, context: &Context) -> Result<Workspace, ToolError> {
         let url = base(told.prometheus_endpoint.as_deref().unwrap_or_default());
-        let is_safe = |url: &String| url.starts_with("https://") || self.control.aws().is_plain();
+        let plain = self.control.aws().is_plain(context).await?;
+        let is_safe = |url: &String| url.starts_with("https://") || plain;
         let url = url.ok().filter(is_safe).ok_or_else(|| {
             let message = format!(
                 "AWS does not say where the workspace {} can be asked; it is {}",

@@ -1,9 +1,13 @@
 //! Amazon's Prometheus: workspaces, what is signed, and each tool when AWS is sick.
 
+use std::time::Duration;
+
 use aws_credential_types::Credentials;
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use crate::aws::{Aws, tests::aws};
+use crate::context::Context;
 use crate::prometheus::{AmpConfig, amp_tools, amp_toolset};
 use crate::schema::only_known_words;
 use crate::testing::{Asked, Fixture, Say, call, code, message, no_sickness_is_a_success};
@@ -124,6 +128,7 @@ async fn a_workspace_that_is_asked_in_the_clear_is_not_asked() {
     // The control plane is AWS itself here; what it names must have TLS.
     let aws = Aws::fixed("https://aps.example", Credentials::new("A", "b", None, None, "test"));
     let amp = super::Amp::new(&aws, None);
+    let context = Context::new(Instant::now() + Duration::from_secs(5), "test".into());
     let told = || super::Told {
         workspace_id: "ws-1".into(),
         alias: String::new(),
@@ -135,7 +140,7 @@ async fn a_workspace_that_is_asked_in_the_clear_is_not_asked() {
         [("http://aps.example/w/", false), ("https://aps.example/w/", true), ("", false)]
     {
         let told = super::Told { prometheus_endpoint: Some(url.into()), ..told() };
-        assert_eq!(amp.usable(told).is_ok(), is_good, "{url}");
+        assert_eq!(amp.usable(told, &context).await.is_ok(), is_good, "{url}");
     }
 }
 
