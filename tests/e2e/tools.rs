@@ -77,6 +77,35 @@ async fn a_real_prometheus_answers_through_the_gateway() -> Result<()> {
 }
 
 #[tokio::test]
+async fn ten_megabytes_of_a_range_cost_less_than_twice_their_size() -> Result<()> {
+    let point = |at: u32| format!("[{}.5,\"{}.25\"]", 1_795_000_000 + at, at);
+    let points = (0..11_000).map(point).collect::<Vec<_>>().join(",");
+    let one = |at: u32| format!("{{\"metric\":{{\"at\":\"{at}\"}},\"values\":[{points}]}}");
+    let all = (0..40).map(one).collect::<Vec<_>>().join(",");
+    let text = format!(
+        "{{\"status\":\"success\",\"data\":{{\"resultType\":\"matrix\",\"result\":[{all}]}}}}"
+    );
+    let size = u64::try_from(text.len())?;
+    ensure!(size > 10_000_000, "{size} bytes");
+    let page = Page::serve(200, text.leak()).await?;
+    let config =
+        format!("{OPEN}targets: {{ prom: {{ builtin: prometheus, url: \"{}\" }} }}\n", page.url());
+    let gateway = Gateway::start(&config).await?;
+    let client = gateway.client();
+    let wrong = client.tool("prom___query", json!({ "query": 1 })).await?;
+    ensure!(failure(&wrong)?["code"] == "invalid_arguments", "{}", wrong.text());
+    let before = gateway.peak()?;
+    let range = json!({ "query": "up", "start": "now-1h", "limit": 1000 });
+    let told = data(&client.tool("prom___range_query", range).await?)?;
+    ensure!(told["total"] == 40 && told["truncated"] == true, "{}", told["total"]);
+    ensure!(told["series"][0]["values"].as_array().map(Vec::len) == Some(11_000), "{told}");
+    let cost = gateway.peak()? - before;
+    println!("{size} bytes of a range cost {cost} bytes of memory at the most");
+    ensure!(cost <= 2 * size, "{size} bytes cost {cost}");
+    gateway.books_agree().await
+}
+
+#[tokio::test]
 async fn the_web_is_searched_and_a_captcha_is_no_empty_result() -> Result<()> {
     let (found, captcha) = (Page::serve(200, FOUND).await?, Page::serve(202, CAPTCHA).await?);
     let config = format!(

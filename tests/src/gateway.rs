@@ -218,6 +218,14 @@ impl Gateway {
         self.process.limit_files(bytes)
     }
 
+    /// The most memory that it has had so far, in bytes.
+    ///
+    /// # Errors
+    /// When it has ended.
+    pub fn peak(&self) -> Result<u64> {
+        self.process.peak()
+    }
+
     /// What it wrote to standard error so far.
     #[must_use]
     pub fn stderr(&self) -> String {

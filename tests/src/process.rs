@@ -104,6 +104,18 @@ impl Process {
         Ok(())
     }
 
+    /// The most memory that it has had so far, in bytes (`VmHWM` of proc(5)).
+    ///
+    /// # Errors
+    /// When it has ended, or the system does not tell.
+    pub fn peak(&self) -> Result<u64> {
+        let path = format!("/proc/{}/status", self.child.id().context("it has ended")?);
+        let status = fs::read_to_string(&path).with_context(|| format!("reading {path}"))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kilobytes = line.and_then(|line| line.trim().strip_suffix("kB")).context("no VmHWM")?;
+        Ok(kilobytes.trim().parse::<u64>()? * 1024)
+    }
+
     /// Waits for its end.
     ///
     /// # Errors

@@ -202,7 +202,7 @@ pub(crate) fn message(reply: &Reply, wanted: &str) -> String {
 pub(crate) async fn sick() -> Vec<(&'static str, Sick)> {
     let limited = Say::This(429, vec![("retry-after", "7".into())], "slow down".into());
     let garbage = Say::This(200, Vec::new(), "}{ not JSON \u{0} <".into());
-    let huge = Say::This(200, Vec::new(), "x".repeat(9 << 20));
+    let huge = Say::This(200, Vec::new(), "x".repeat(17 << 20));
     vec![
         ("unreachable", Sick { url: nobody().await, _fixture: None }),
         ("unreachable", Sick::of(Fixture::cutting(b"").await)),

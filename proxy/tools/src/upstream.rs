@@ -5,6 +5,7 @@
 //! a certificate that was not verified.
 
 mod failure;
+mod pieces;
 mod transport;
 
 use std::error::Error as _;
@@ -21,6 +22,7 @@ use tokio::time::timeout;
 
 use crate::context::Context;
 use crate::error::{Code, Source, ToolError, words};
+use pieces::Pieces;
 use transport::Transport;
 
 pub(crate) use failure::causes;
@@ -72,9 +74,22 @@ impl Upstream {
     /// No connection, no answer in time, or too much of it.
     pub(crate) async fn send(
         &self,
-        mut request: Request<Full<Bytes>>,
+        request: Request<Full<Bytes>>,
         context: &Context,
     ) -> Result<Answer, ToolError> {
+        let (answer, pieces) = self.send_for_pieces(request, context).await?;
+        Ok(Answer { body: pieces.whole(), ..answer })
+    }
+
+    /// The same for answers that may be large: the body stays in pieces, for [`Answer::json_of`].
+    ///
+    /// # Errors
+    /// Those of [`Self::send`].
+    pub(crate) async fn send_for_pieces(
+        &self,
+        mut request: Request<Full<Bytes>>,
+        context: &Context,
+    ) -> Result<(Answer, Pieces), ToolError> {
         let headers = request.headers_mut();
         headers.entry(USER_AGENT).or_insert(HeaderValue::from_static(AGENT));
         headers.entry(ACCEPT).or_insert(HeaderValue::from_static("application/json"));
@@ -90,30 +105,38 @@ impl Upstream {
         })
     }
 
-    async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<Answer, ToolError> {
+    async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<(Answer, Pieces), ToolError> {
         let response = self.transport.send(request).await.map_err(|problem| {
             let message = format!("{} cannot be reached: {}", self.service, words(&problem));
             self.failed(Code::Unreachable, message)
         })?;
         let (head, body) = response.into_parts();
-        let answer = |body| Answer {
+        let answer = Answer {
             status: head.status,
-            headers: head.headers.clone(),
-            body,
+            headers: head.headers,
+            body: Bytes::new(),
             service: Arc::clone(&self.service),
         };
-        match Limited::new(body, self.most_bytes).collect().await {
-            Ok(body) => Ok(answer(body.to_bytes())),
+        let (mut body, mut pieces) = (Limited::new(body, self.most_bytes), Pieces::default());
+        let ended = loop {
+            match body.frame().await.transpose() {
+                Ok(Some(frame)) => pieces.push(frame.data_ref().map_or(&[], |data| data)),
+                Ok(None) => break Ok(()),
+                Err(error) => break Err(error),
+            }
+        };
+        match ended {
+            Ok(()) => Ok((answer, pieces)),
             Err(error) if error.is::<LengthLimitError>() => {
                 let most = self.most_bytes / 1024;
                 let message =
                     format!("{} answered with more than {most} KiB; ask for less", self.service);
-                Err(answer(Bytes::new()).failed(Code::TooLarge, message))
+                Err(answer.failed(Code::TooLarge, message))
             }
             Err(error) => {
                 let cause = words(&causes(&*error));
                 let message = format!("{} broke off in its answer: {cause}", self.service);
-                Err(answer(Bytes::new()).failed(Code::Unreachable, message))
+                Err(answer.failed(Code::Unreachable, message))
             }
         }
     }
@@ -147,6 +170,14 @@ impl Answer {
     /// It is something else.
     pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T, ToolError> {
         serde_json::from_slice(&self.body).map_err(|error| self.garbled(&error.to_string()))
+    }
+
+    /// The same, of a body in pieces: none of it is copied to be read.
+    ///
+    /// # Errors
+    /// It is something else.
+    pub(crate) fn json_of<T: DeserializeOwned>(&self, pieces: Pieces) -> Result<T, ToolError> {
+        serde_json::from_reader(pieces.reader()).map_err(|error| self.garbled(&error.to_string()))
     }
 
     /// What the status alone says of a failure.

@@ -8,8 +8,7 @@ use std::borrow::Cow;
 use http::Request;
 use http::header::CONTENT_TYPE;
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde::de::{DeserializeOwned, IgnoredAny};
 
 use super::Config;
 use super::place::{Place, Plain};
@@ -18,7 +17,7 @@ use crate::error::{Code, ToolError, words};
 use crate::upstream::{self, Answer, SetupError, Upstream, encoded};
 
 /// The largest answer that is read.
-const MOST_BYTES: usize = 8 << 20;
+const MOST_BYTES: usize = 16 << 20;
 /// Warnings that are passed on.
 const MOST_WARNINGS: usize = 10;
 
@@ -45,10 +44,9 @@ pub(super) struct Success<T> {
 
 /// Every answer of the API (Prometheus, "HTTP API", "Format overview").
 #[derive(Deserialize)]
-struct Envelope {
+struct Envelope<T> {
     status: String,
-    #[serde(default)]
-    data: Value,
+    data: Option<T>,
     #[serde(rename = "errorType", default)]
     error_type: String,
     #[serde(default)]
@@ -133,7 +131,17 @@ impl Located<'_> {
         context: &Context,
     ) -> Result<Success<T>, ToolError> {
         let request = self.api.place.shown(request, body, context).await?;
-        read(&self.api.upstream.send(request, context).await?)
+        let (mut answer, pieces) = self.api.upstream.send_for_pieces(request, context).await?;
+        if answer.status.is_success() {
+            let envelope = answer.json_of(pieces)?;
+            return read(&answer, envelope);
+        }
+        answer.body = pieces.whole();
+        // Proxies before it answer in their own ways.
+        match answer.json::<Envelope<IgnoredAny>>() {
+            Ok(envelope) if envelope.status == "error" => Err(failed(&answer, &envelope)),
+            _ => Err(answer.by_status()),
+        }
     }
 }
 
@@ -152,30 +160,22 @@ pub(super) fn label(name: &str) -> String {
     encoded(&format!("U__{}", escaped.collect::<String>()))
 }
 
-fn read<T: DeserializeOwned>(answer: &Answer) -> Result<Success<T>, ToolError> {
-    let envelope: Envelope = match answer.json() {
-        Ok(envelope) => envelope,
-        // Proxies before it answer in their own ways.
-        Err(_) if !answer.status.is_success() => return Err(answer.by_status()),
-        Err(garbled) => return Err(garbled),
-    };
-    match envelope.status.as_str() {
-        "success" => {
-            let data = serde_json::from_value(envelope.data)
-                .map_err(|error| answer.garbled(&error.to_string()))?;
+fn read<T>(answer: &Answer, envelope: Envelope<T>) -> Result<Success<T>, ToolError> {
+    match (envelope.status.as_str(), envelope.data) {
+        ("success", Some(data)) => {
             let mut warnings: Vec<String> = envelope.warnings.iter().map(|w| words(w)).collect();
             warnings.extend(envelope.infos.iter().map(|info| words(info)));
             warnings.truncate(MOST_WARNINGS);
             Ok(Success { data, warnings })
         }
-        "error" => Err(failed(answer, &envelope)),
-        _ if !answer.status.is_success() => Err(answer.by_status()),
-        other => Err(answer.garbled(&format!("`status` is `{other}`"))),
+        ("success", None) => Err(answer.garbled("there is no `data`")),
+        ("error", data) => Err(failed(answer, &Envelope { data, ..envelope })),
+        (other, _) => Err(answer.garbled(&format!("`status` is `{other}`"))),
     }
 }
 
 /// Prometheus' own kinds of errors (its `web/api/v1/errors`).
-fn failed(answer: &Answer, envelope: &Envelope) -> ToolError {
+fn failed<T>(answer: &Answer, envelope: &Envelope<T>) -> ToolError {
     let said = words(&envelope.error);
     let kind = words(&envelope.error_type);
     let (code, message) = match kind.as_str() {

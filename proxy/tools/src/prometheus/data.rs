@@ -1,13 +1,21 @@
 //! Values as Prometheus writes them.
 //!
 //! Enters: `data` of a query. Leaves: series with their labels, their values as text, since NaN and
-//! the infinities are no JSON. Never: more series or points than were asked for.
+//! the infinities are no JSON. Never: more series or points than a result may have; what is beyond is
+//! counted while it is read, and not kept.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::de::{Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
+
+/// The most series that a result may have.
+const MOST_SERIES: usize = 1000;
+/// Points of all series that are passed on; one series is passed on in any case.
+pub(super) const MOST_IN_ALL: usize = 8_000;
 
 /// The labels of a series.
 pub(super) type Labels = BTreeMap<String, String>;
@@ -17,25 +25,40 @@ pub(super) type Labels = BTreeMap<String, String>;
 pub(super) struct Data {
     #[serde(rename = "resultType")]
     pub(super) kind: String,
-    pub(super) result: Value,
+    pub(super) result: Kept,
+}
+
+/// The series that are kept of a vector or a matrix; a scalar is one without labels.
+#[derive(Debug)]
+pub(super) struct Kept {
+    /// How many there were.
+    pub(super) total: usize,
+    /// The first of them.
+    pub(super) series: Vec<OneSeries>,
+}
+
+/// An element of a vector or a matrix, or the time that a scalar begins with.
+enum First {
+    Element(Box<Element>),
+    Time(f64),
 }
 
 /// An element of a vector or a matrix.
 #[derive(Debug, Deserialize)]
-pub(super) struct Element {
+struct Element {
     #[serde(default)]
-    pub(super) metric: Labels,
-    pub(super) value: Option<Pair>,
-    pub(super) histogram: Option<(f64, Value)>,
+    metric: Labels,
+    value: Option<Pair>,
+    histogram: Option<(f64, Value)>,
     #[serde(default)]
-    pub(super) values: Vec<Pair>,
+    values: Vec<Pair>,
     #[serde(default)]
-    pub(super) histograms: Vec<(f64, Value)>,
+    histograms: Vec<(f64, Value)>,
 }
 
 /// A time in seconds since 1970 and a value.
 #[derive(Debug, Deserialize)]
-pub(super) struct Pair(pub(super) f64, pub(super) String);
+struct Pair(f64, String);
 
 /// One series, and what it is or was.
 #[derive(Debug, JsonSchema, Serialize)]
@@ -48,10 +71,85 @@ pub(super) struct OneSeries {
     pub(super) values: Vec<String>,
 }
 
+// === impl Kept ===
+
+impl<'de> Deserialize<'de> for Kept {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_seq(KeptVisitor)
+    }
+}
+
+struct KeptVisitor;
+
+impl<'de> Visitor<'de> for KeptVisitor {
+    type Value = Kept;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("series, or a time and a value")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut all: A) -> Result<Kept, A::Error> {
+        let first = match all.next_element()? {
+            None => return Ok(Kept { total: 0, series: Vec::new() }),
+            Some(First::Element(element)) => OneSeries::of(*element),
+            Some(First::Time(time)) => {
+                let value = all.next_element()?.ok_or_else(|| A::Error::missing_field("value"))?;
+                let metric = Labels::new();
+                let only = OneSeries { metric, times: vec![time], values: vec![value] };
+                return Ok(Kept { total: 1, series: vec![only] });
+            }
+        };
+        let mut points = first.values.len();
+        let mut series = vec![first];
+        while points < MOST_IN_ALL && series.len() < MOST_SERIES {
+            let Some(element) = all.next_element::<Element>()? else { break };
+            let one = OneSeries::of(element);
+            points += one.values.len().max(1);
+            series.push(one);
+        }
+        let mut total = series.len();
+        while all.next_element::<IgnoredAny>()?.is_some() {
+            total += 1;
+        }
+        Ok(Kept { total, series })
+    }
+}
+
+// === impl First ===
+
+impl<'de> Deserialize<'de> for First {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(FirstVisitor)
+    }
+}
+
+struct FirstVisitor;
+
+impl<'de> Visitor<'de> for FirstVisitor {
+    type Value = First;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a series or a time")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<First, A::Error> {
+        let element = Element::deserialize(serde::de::value::MapAccessDeserializer::new(members))?;
+        Ok(First::Element(Box::new(element)))
+    }
+
+    fn visit_f64<E>(self, time: f64) -> Result<First, E> {
+        Ok(First::Time(time))
+    }
+
+    fn visit_u64<E>(self, seconds: u64) -> Result<First, E> {
+        Ok(First::Time(u32::try_from(seconds).map_or(f64::INFINITY, f64::from)))
+    }
+}
+
 // === impl OneSeries ===
 
 impl OneSeries {
-    pub(super) fn of(element: Element) -> Self {
+    fn of(element: Element) -> Self {
         let mut points: Vec<Pair> = element.values;
         points.extend(element.value);
         let histograms = element.histograms.into_iter().chain(element.histogram);

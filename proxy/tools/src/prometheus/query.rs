@@ -10,9 +10,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::api::{Api, Success};
-use super::data::{Data, Element, Labels, OneSeries, Pair, lines};
+use super::data::{Data, Kept, OneSeries, lines};
 use crate::context::Context;
-use crate::error::{Code, ToolError};
+use crate::error::ToolError;
 use crate::tool::{About, Brief, Effect, Tool};
 use crate::when;
 
@@ -86,39 +86,11 @@ impl Tool for Query {
         ];
         let api = self.0.at(input.workspace.as_deref(), context).await?;
         let Success { data, warnings } = api.post("query", &fields, context).await?;
-        let mut series = series(data)?;
-        let total = series.len();
-        let truncated = total > input.limit;
-        series.1.truncate(input.limit);
-        Ok(Output { result_type: series.0, total, series: series.1, truncated, warnings })
-    }
-}
-
-/// The kind of result and its series; a scalar is a series without labels.
-pub(super) fn series(data: Data) -> Result<All, ToolError> {
-    let garbled = |error: serde_json::Error| {
-        let message = format!("Prometheus answered what is no {}: {error}", data.kind);
-        ToolError::new(Code::Garbled, message)
-    };
-    let series = match data.kind.as_str() {
-        "scalar" | "string" => {
-            let Pair(time, value) = serde_json::from_value(data.result).map_err(garbled)?;
-            vec![OneSeries { metric: Labels::new(), times: vec![time], values: vec![value] }]
-        }
-        _ => {
-            let elements: Vec<Element> = serde_json::from_value(data.result).map_err(garbled)?;
-            elements.into_iter().map(OneSeries::of).collect()
-        }
-    };
-    Ok(All(data.kind, series))
-}
-
-/// The kind of a result and everything in it.
-pub(super) struct All(pub(super) String, pub(super) Vec<OneSeries>);
-
-impl All {
-    pub(super) fn len(&self) -> usize {
-        self.1.len()
+        let Data { kind, result } = data;
+        let Kept { total, mut series } = result;
+        series.truncate(input.limit);
+        let truncated = series.len() < total;
+        Ok(Output { result_type: kind, total, series, truncated, warnings })
     }
 }
 

@@ -10,8 +10,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::api::{Api, Success};
-use super::data::{OneSeries, lines};
-use super::query::{hundred, series};
+use super::data::{Data, Kept, MOST_IN_ALL, OneSeries, lines};
+use super::query::hundred;
 use crate::context::Context;
 use crate::error::ToolError;
 use crate::tool::{About, Brief, Effect, Tool};
@@ -23,8 +23,6 @@ pub(super) struct RangeQuery(pub(super) Arc<Api>);
 const MOST_POINTS: f64 = 11_000.0;
 /// Points of a series when no step is given.
 const FINE_POINTS: f64 = 120.0;
-/// Points of all series that are passed on; one series is passed on in any case.
-const MOST_IN_ALL: usize = 8_000;
 /// Series that stand in the text.
 const MOST_LINES: usize = 30;
 /// Steps that are easy to think about, in seconds.
@@ -108,10 +106,9 @@ impl Tool for RangeQuery {
             ("timeout", &when::written(context.for_upstream())),
         ];
         let api = self.0.at(input.workspace.as_deref(), context).await?;
-        let Success { data, warnings } = api.post("query_range", &fields, context).await?;
-        let all = series(data)?.1;
-        let total = all.len();
-        let series = fitting(all, input.limit);
+        let Success::<Data> { data, warnings } = api.post("query_range", &fields, context).await?;
+        let Kept { total, series } = data.result;
+        let series = fitting(series, input.limit);
         let truncated = series.len() < total;
         let step = when::written(step);
         Ok(Output { start, end, step, total, series, truncated, warnings })
