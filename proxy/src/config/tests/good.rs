@@ -119,7 +119,8 @@ fn a_tool_overrides_its_target_which_overrides_the_defaults() {
 #[test]
 fn whoever_reads_of_everybodys_calls_needs_the_scope_for_it_whatever_is_written() {
     let config = config(
-        "auth: { anonymous: true }\ntargets:\n  me: { builtin: gateway, timeout: 4s }\n  c: { builtin: clock }\n\
+        "auth: { issuers: [{ name: a, profile: cognito, issuer: https://login.example.com, clients: [b] }] }\n\
+         targets:\n  me: { builtin: gateway, timeout: 4s }\n  c: { builtin: clock }\n\
          tools:\n  me___top: { scopes: [oncall], timeout: 2s }\n",
     );
     let rules: Vec<_> =
