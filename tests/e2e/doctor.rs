@@ -7,6 +7,7 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::process::Command;
 use toolgate_tests::collector::Collector;
+use toolgate_tests::emulator::{CREDENTIALS, Emulator};
 use toolgate_tests::fake_desk::{CLIENT, FakeDesk, Mood};
 use toolgate_tests::gateway::{Gateway, free_address};
 use toolgate_tests::issuer::{CLIENT_ID, Issuer};
@@ -55,9 +56,14 @@ impl Told {
 }
 
 async fn doctor(config: &Path, more: &[&str]) -> Result<Told> {
+    doctor_with(config, more, &[]).await
+}
+
+async fn doctor_with(config: &Path, more: &[&str], env: &[(&str, &str)]) -> Result<Told> {
     let mut command = Command::new(binary("toolgate", "toolgate")?);
     command.args(["doctor", "--output", "json", "--config"]).arg(config).args(more);
-    let output = command.env("SECRET", SECRET).kill_on_drop(true).output().await?;
+    command.env("SECRET", SECRET).env("AWS_EC2_METADATA_DISABLED", "true");
+    let output = command.envs(env.iter().copied()).kill_on_drop(true).output().await?;
     let whole = String::from_utf8(output.stdout)? + &String::from_utf8(output.stderr)?;
     ensure!(!whole.contains(SECRET) && !whole.contains("canary4711"), "a secret got out: {whole}");
     let json = serde_json::from_str(&whole).with_context(|| whole.clone())?;
@@ -273,4 +279,61 @@ async fn what_is_wrong_in_the_file_is_found_and_the_rest_said_to_be_untried() ->
     let told = of(&missing).await?;
     ensure!(told.code == Some(3) && told.whole.contains("NOWHERE_4712"), "{}", told.whole);
     Ok(())
+}
+
+/// An API of one operation, whose document lies in the folder.
+const DOCUMENT: &str = "openapi: 3.0.3\ninfo: { title: t, version: '1' }\npaths:\n  /items:\n    get:\n      \
+                        operationId: listItems\n      responses: { '200': { description: ok } }\n";
+
+#[tokio::test]
+async fn an_api_is_connected_to_and_no_operation_of_it_called() -> Result<()> {
+    let (scratch, api) = (Scratch::new()?, Sick::start(Era::Modern).await?);
+    scratch.write("api.yaml", DOCUMENT)?;
+    let at = |address| {
+        open(&format!(
+            "targets: {{ api: {{ openapi: {{ document: api.yaml, url: \"http://{address}\" }}, retry: {{ attempts: 1 }} }} }}\n"
+        ))
+    };
+    let told = doctor(&scratch.write("good.yaml", &at(api.address())?)?, &[]).await?;
+    told.is("target", "api", "ok")?;
+    ensure!(told.whole.contains("1 operations of its document are tools"), "{}", told.whole);
+    ensure!(api.seen().is_empty(), "it was asked something");
+    let told = doctor(&scratch.write("dead.yaml", &at(free_address()?)?)?, &[]).await?;
+    told.fails(("target", "api"), "connect_refused", "`targets.api`")
+}
+
+#[tokio::test]
+async fn credentials_of_aws_are_found_to_be_good_missing_or_of_nobody() -> Result<()> {
+    let (moto, scratch) = (Emulator::moto().await?, Scratch::new()?);
+    let sick = Sick::start(Era::Modern).await?;
+    let config = |endpoint: &str| {
+        open(&format!(
+            "aws: {{ region: us-east-1, endpoint: \"{endpoint}\" }}\n\
+             cloudwatch: {{ mode: put }}\ntraces: {{ xray: {{ mode: segments }} }}\n\
+             targets:\n  cloud: {{ builtin: cloudwatch }}\n  signed:\n    mcp: {{ url: \"{}\" }}\n    \
+             credentials: {{ sigv4: {{ service: bedrock-agentcore }} }}\n",
+            sick.url()
+        ))
+    };
+    let file = scratch.write("good.yaml", &config(&moto.url())?)?;
+    let told = doctor_with(&file, &[], &CREDENTIALS).await?;
+    ensure!(told.code == Some(0), "{}", told.whole);
+    for (area, name, state) in [
+        ("aws", "identity", "ok"),
+        ("target", "cloud", "ok"),
+        ("target", "signed", "ok"),
+        ("credentials", "signed", "ok"),
+        ("exporter", "cloudwatch", "untried"),
+        ("exporter", "traces.xray", "untried"),
+    ] {
+        told.is(area, name, state)?;
+    }
+    ensure!(told.of("aws", "identity")?["sent"] == "sts:GetCallerIdentity", "{}", told.whole);
+    let nobody = [("HOME", "/nowhere"), ("AWS_REGION", "us-east-1")];
+    let told = doctor_with(&file, &[], &nobody).await?;
+    told.fails(("aws", "identity"), "credentials", "aws sts get-caller-identity")?;
+    told.fails(("credentials", "signed"), "credentials", "environment, profile")?;
+    let dead = scratch.write("dead.yaml", &config(&format!("http://{}", free_address()?))?)?;
+    let told = doctor_with(&dead, &[], &CREDENTIALS).await?;
+    told.fails(("aws", "identity"), "unreachable", "")
 }
