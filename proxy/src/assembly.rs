@@ -3,6 +3,7 @@
 //! Enters: a resolved `Config` and the address that was bound. Leaves: the parts of the stack and
 //! what must be kept alive for them. Never: reads a file or the environment.
 
+mod calls;
 pub(crate) mod cloudwatch;
 mod credentials;
 pub(crate) mod pins;
@@ -29,6 +30,7 @@ use toolgate_telemetry::{AccessLogTo, OtlpConfig, Protocol, SpansTo, Telemetry, 
 pub(crate) use credentials::Showing;
 pub(crate) use servers::views;
 pub use target::{Backend, Far};
+pub(crate) use tools::toolset;
 
 use crate::buckets::SharedBuckets;
 use crate::cloud::Cloud;
@@ -121,28 +123,34 @@ fn audit(audit: &config::Audit) -> AuditConfig {
 }
 
 fn traces(traces: &config::Traces, cloud: &Cloud) -> std::io::Result<TraceConfig> {
-    let otlp = traces.otlp.as_ref().map(|otlp| {
-        let headers: anyhow::Result<_> = otlp.credentials.iter().map(target::credential).collect();
-        std::io::Result::Ok(OtlpConfig {
-            endpoint: otlp.endpoint.clone(),
-            protocol: match otlp.protocol {
-                config::OtlpProtocol::Http => Protocol::Http,
-                config::OtlpProtocol::Grpc => Protocol::Grpc,
-            },
-            headers: headers.map_err(std::io::Error::other)?,
-            timeout: otlp.timeout,
-            service: otlp.service.clone(),
-            gzip: false,
-            signer: None,
-        })
-    });
-    let otlp = otlp.transpose()?.map(|otlp| SpansTo::Otlp(Box::new(otlp)));
+    let otlp = traces.otlp.as_ref().map(otlp).transpose()?;
+    let otlp = otlp.map(|otlp| SpansTo::Otlp(Box::new(otlp)));
     Ok(TraceConfig {
         ratio: traces.sample,
         trust_remote: traces.trust_callers,
         slow: traces.slow,
         rules: cloud.sampler(),
         to: otlp.or_else(|| cloud.spans_to()),
+    })
+}
+
+/// The way to a collector.
+///
+/// # Errors
+/// A secret that cannot be a header.
+pub(crate) fn otlp(otlp: &config::Otlp) -> std::io::Result<OtlpConfig> {
+    let headers: anyhow::Result<_> = otlp.credentials.iter().map(target::credential).collect();
+    Ok(OtlpConfig {
+        endpoint: otlp.endpoint.clone(),
+        protocol: match otlp.protocol {
+            config::OtlpProtocol::Http => Protocol::Http,
+            config::OtlpProtocol::Grpc => Protocol::Grpc,
+        },
+        headers: headers.map_err(std::io::Error::other)?,
+        timeout: otlp.timeout,
+        service: otlp.service.clone(),
+        gzip: false,
+        signer: None,
     })
 }
 

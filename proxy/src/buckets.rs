@@ -62,6 +62,14 @@ impl SharedBuckets {
         })))
     }
 
+    /// Connects once, and looks whether Redis does what calls need, in their time.
+    ///
+    /// # Errors
+    /// Why it does not, in words.
+    pub async fn try_once(&self) -> Result<(), String> {
+        self.0.link.try_once().await
+    }
+
     /// Connects, and connects again whenever that is needed. It does not end.
     pub async fn keep(self) {
         self.0.link.keep().await;

@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::commands::audit::Audit;
 use crate::commands::call::CallArgs;
+use crate::commands::doctor::DoctorArgs;
 use crate::commands::explain::ExplainArgs;
 use crate::commands::keys::Keys;
 use crate::commands::pins::Pins;
@@ -35,6 +36,8 @@ pub enum Command {
     Dev(DevArgs),
     /// Check a configuration, and do nothing else.
     Check(CheckArgs),
+    /// Try every target, credential, issuer, file and exporter of a configuration, and say what to mend.
+    Doctor(DoctorArgs),
     /// Say what the rules make of a call, and why; nobody is asked.
     Explain(ExplainArgs),
     /// Call a tool through a gateway, and show where the time went.

@@ -7,6 +7,7 @@ pub mod audit;
 pub mod call;
 pub mod check;
 pub mod dev;
+pub mod doctor;
 pub mod explain;
 pub mod files;
 pub mod keys;

@@ -11,7 +11,7 @@ use std::process::ExitCode;
 pub enum Exit {
     /// Done.
     Ok = 0,
-    /// What was compared is not the same.
+    /// What was compared is not the same, or what was tried does not work.
     Differs = 1,
     /// The command was asked for something it cannot do: arguments, an unknown tool.
     Usage = 2,

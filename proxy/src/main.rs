@@ -9,8 +9,8 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use toolgate::cli::{Alarms, Cli, Command, Dashboards};
 use toolgate::commands::{
-    apply, audit, call, check, dev, env, explain, files, keys, log_level, pins, serve, stdio,
-    token, what_if,
+    apply, audit, call, check, dev, doctor, env, explain, files, keys, log_level, pins, serve,
+    stdio, token, what_if,
 };
 use toolgate::config;
 use toolgate::exit::Exit;
@@ -39,6 +39,7 @@ async fn run(cli: Cli) -> Exit {
         Command::Stdio(args) => stdio::run(&args, &mut err).await,
         Command::Dev(args) => dev::run(&args, &mut out, &mut err).await,
         Command::Check(args) => check::run(&args, &mut out, &mut err),
+        Command::Doctor(args) => Box::pin(doctor::run(&args, &mut out, &mut err)).await,
         Command::Call(args) => call::run(args, &env, &mut out, &mut err).await,
         Command::Token(args) => token::run(args, &env, &mut out, &mut err).await,
         Command::Dashboards(Dashboards::Files(what)) => {

@@ -27,6 +27,8 @@ mod conformance;
 #[cfg(test)]
 mod credentials;
 #[cfg(test)]
+mod doctor;
+#[cfg(test)]
 mod drain;
 #[cfg(test)]
 mod eras;
@@ -38,6 +40,8 @@ mod faults;
 mod flood;
 #[cfg(test)]
 mod front_stdio;
+#[cfg(test)]
+mod gateway_tools;
 #[cfg(test)]
 mod headers;
 #[cfg(test)]

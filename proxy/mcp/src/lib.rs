@@ -36,7 +36,7 @@ mod legacy;
 pub use legacy::{SessionConfig, Sessions};
 pub use mirror::HeaderParams;
 pub use naming::Prefix;
-pub use offered::{OfferedTool, offered};
+pub use offered::{OfferedTool, offered, probed};
 pub use registry::{Registry, Said, TargetSpec, Terms, ToolRule, Views};
 pub use router::{McpConfig, Router};
 pub use selection::{Pattern, Selection, ServerSpec, Sieve, Unfit};

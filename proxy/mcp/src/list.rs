@@ -101,6 +101,12 @@ pub(crate) async fn fetch(spec: &TargetSpec, limit: Duration) -> Result<Offer, R
     Ok(offer)
 }
 
+/// Whether the target answers.
+pub(crate) async fn probe(spec: &TargetSpec, limit: Duration) -> Result<(), Refusal> {
+    let asking = Asking { spec, deadline: Deadline::after(Instant::now(), limit) };
+    asking.ask(Op::Probe).await.map(|_| ())
+}
+
 // === impl Asking ===
 
 impl<'a> Asking<'a> {

@@ -36,3 +36,11 @@ pub async fn offered(spec: &TargetSpec, patience: Duration) -> Result<Vec<Offere
     };
     Ok(tools.unwrap_or_default().into_iter().map(read).collect())
 }
+
+/// Whether a target is there: what the breaker asks of one that failed.
+///
+/// # Errors
+/// Why it is not.
+pub async fn probed(spec: &TargetSpec, patience: Duration) -> Result<(), Refusal> {
+    list::probe(spec, patience).await
+}

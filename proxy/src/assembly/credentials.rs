@@ -43,7 +43,7 @@ impl<'a> Showing<'a> {
     ///
     /// # Errors
     /// A secret that cannot be a header; AWS where nobody knows of any.
-    pub(super) fn of(
+    pub(crate) fn of(
         &mut self,
         target: &str,
         written: Option<&TargetCredentials>,

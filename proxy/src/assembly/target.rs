@@ -120,12 +120,13 @@ fn far_side(
     let notices = heard(name, changed, watches, telemetry);
     match &target.kind {
         TargetKind::Builtin(kind) => {
-            let kind = match kind {
-                config::Own::Clock => Builtin::Clock,
-                config::Own::Gateway => Builtin::Gateway,
-            };
             let facts: Arc<dyn toolgate_target::GatewayFacts> = Arc::<Facts>::clone(facts);
-            Ok((TargetSvc::new(builtin(kind, Arc::clone(name), facts)), None))
+            let own = |kind| builtin(kind, Arc::clone(name), facts);
+            let own = match kind {
+                config::Own::Clock => own(Builtin::Clock),
+                config::Own::Gateway => own(Builtin::Gateway).with(tools::of_calls(telemetry)),
+            };
+            Ok((TargetSvc::new(own), None))
         }
         TargetKind::Tools(whom) => {
             let handed = tools::toolset(whom).with_context(|| format!("target `{name}`"))?;

@@ -9,20 +9,22 @@ use anyhow::Context as _;
 use serde_json::{Map, Value};
 use tokio::time::Instant;
 use toolgate_target::{Asked, Coming, ToolResult, Tools};
-use toolgate_tools::{Context, Toolset, aws_docs, prometheus, web_search};
+use toolgate_telemetry::Telemetry;
+use toolgate_tools::{Context, Toolset, aws_docs, gateway, prometheus, web_search};
 
+use super::calls::Records;
 use super::target::credential;
 use crate::config::{self, SearchEngine};
 
 /// A set of tools behind the seam of `target`.
 #[derive(Debug)]
-pub(super) struct Handed(Toolset);
+pub(crate) struct Handed(Toolset);
 
 /// The tools of a configured target.
 ///
 /// # Errors
 /// A URL or a secret that cannot be used.
-pub(super) fn toolset(tools: &config::Tools) -> anyhow::Result<Arc<Handed>> {
+pub(crate) fn toolset(tools: &config::Tools) -> anyhow::Result<Arc<Handed>> {
     let shown = |credentials: &Option<config::Credentials>| {
         credentials.as_ref().map(credential).transpose()
     };
@@ -51,6 +53,12 @@ pub(super) fn toolset(tools: &config::Tools) -> anyhow::Result<Arc<Handed>> {
         | config::Tools::AwsCore { .. } => return of_aws(tools),
     };
     Ok(Arc::new(Handed(set.context("built-in tools")?)))
+}
+
+/// The tools that ask the gateway's own flight recorder.
+pub(super) fn of_calls(telemetry: &Telemetry) -> Arc<Handed> {
+    let records = Records(Arc::clone(telemetry.recorder()));
+    Arc::new(Handed(gateway::toolset(Arc::new(records))))
 }
 
 /// The tools that ask AWS.

@@ -178,6 +178,11 @@ impl Link {
         invocation.invoke_async(connection).await.map(script::taken)
     }
 
+    /// Whether there can be a connection that works.
+    pub(super) async fn try_once(&self) -> Result<(), String> {
+        self.connect().await.map(|_| ())
+    }
+
     async fn connect(&self) -> Result<MultiplexedConnection, String> {
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(CONNECT))

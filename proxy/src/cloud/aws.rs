@@ -45,6 +45,12 @@ struct Traced {
 // === impl Cloud ===
 
 impl Cloud {
+    /// Nothing of AWS.
+    #[must_use]
+    pub const fn none() -> Self {
+        Self { aws: None, xray: None }
+    }
+
     /// Finds out where AWS is, if the configuration asks for it.
     ///
     /// # Errors

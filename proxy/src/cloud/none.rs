@@ -22,6 +22,12 @@ pub enum Reader {}
 // === impl Cloud ===
 
 impl Cloud {
+    /// Nothing of AWS.
+    #[must_use]
+    pub const fn none() -> Self {
+        Self
+    }
+
     /// There is nothing to be found.
     ///
     /// # Errors

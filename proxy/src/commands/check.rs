@@ -89,7 +89,7 @@ pub(crate) fn outside(folder: &Path) -> Outside<'_> {
 }
 
 /// Where the file lies. Absolute, since a child may start somewhere else.
-fn folder(path: &Path) -> PathBuf {
+pub(crate) fn folder(path: &Path) -> PathBuf {
     let named = path.parent().filter(|parent| !parent.as_os_str().is_empty());
     let named = named.unwrap_or(Path::new("."));
     std::path::absolute(named).unwrap_or_else(|_| named.to_path_buf())

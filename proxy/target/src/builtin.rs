@@ -63,6 +63,8 @@ pub struct BuiltinTarget {
     kind: Builtin,
     target: Arc<str>,
     facts: Arc<dyn GatewayFacts>,
+    /// Tools that stand beside its own.
+    more: Option<Arc<dyn Tools>>,
     tools: RawJson,
 }
 
@@ -86,26 +88,42 @@ pub(crate) const LIST_TTL_MS: u64 = 3_600_000;
 /// A built-in target.
 #[must_use]
 pub fn builtin(kind: Builtin, target: Arc<str>, facts: Arc<dyn GatewayFacts>) -> BuiltinTarget {
-    let tools = match kind {
+    BuiltinTarget { kind, target, facts, more: None, tools: list(&own(kind)) }
+}
+
+fn own(kind: Builtin) -> Value {
+    match kind {
         Builtin::Clock => clock::tools(),
         Builtin::Gateway => gateway::tools(),
-    };
-    let list = json!({
+    }
+}
+
+fn list(tools: &Value) -> RawJson {
+    raw(&json!({
         "resultType": "complete",
         "tools": tools,
         "ttlMs": LIST_TTL_MS,
         "cacheScope": "public",
-    });
-    BuiltinTarget { kind, target, facts, tools: raw(&list) }
+    }))
 }
 
 // === impl BuiltinTarget ===
 
 impl BuiltinTarget {
+    /// With tools that are handed in beside its own; of two with one name, its own is called.
+    #[must_use]
+    pub fn with(self, more: Arc<dyn Tools>) -> Self {
+        let mut all = own(self.kind);
+        if let Some(all) = all.as_array_mut() {
+            all.extend(more.definitions());
+        }
+        Self { tools: list(&all), more: Some(more), ..self }
+    }
+
     async fn serve(self, outbound: Outbound) -> Result<Reply, Refusal> {
         outbound.ledger.enter(Phase::Wait);
         let answer = match &outbound.op {
-            Op::Call(permitted) => return self.carry_out(permitted).await,
+            Op::Call(permitted) => return self.carry_out(permitted, &outbound).await,
             Op::List { what: Listed::Tools, cursor: None } => Answer::result(self.tools.clone()),
             Op::List { what: Listed::Tools, cursor: Some(_) } => {
                 error("there is only one page; ask without a cursor")
@@ -116,7 +134,11 @@ impl BuiltinTarget {
         Ok(Reply::one(Era::Modern, answer))
     }
 
-    async fn carry_out(&self, permitted: &Permitted) -> Result<Reply, Refusal> {
+    async fn carry_out(
+        &self,
+        permitted: &Permitted,
+        outbound: &Outbound,
+    ) -> Result<Reply, Refusal> {
         let Some(tool) = permitted.plan().filter(|plan| plan.is_tool()) else {
             return Err(Refusal::internal("a call of no tool was sent to a target"));
         };
@@ -132,9 +154,13 @@ impl BuiltinTarget {
         let answer = match done {
             Done::Result(structured) => right(&structured),
             Done::Wrong(text) => wrong(&text),
-            Done::Unknown => {
-                error(&format!("`{}` has no tool `{}`; ask for its list", self.target, tool.name))
-            }
+            Done::Unknown => match &self.more {
+                Some(more) => {
+                    let asked = Asked::of(outbound);
+                    tools::carry_out(&**more, (&self.target, tool), arguments, asked).await
+                }
+                None => unknown(&self.target, &tool.name),
+            },
             Done::Later(sleeping) => match &call.meta.progress_token {
                 None => sleeping.ending().await,
                 Some(token) => {
@@ -188,6 +214,10 @@ pub(crate) fn wrong(text: &str) -> Answer {
         "isError": true,
     });
     Answer::Result { raw: raw(&result), is_error: true }
+}
+
+fn unknown(target: &str, tool: &str) -> Answer {
+    error(&format!("`{target}` has no tool `{tool}`; ask for its list"))
 }
 
 pub(crate) fn error(message: &str) -> Answer {

@@ -24,7 +24,7 @@ use crate::handles::Counters;
 use crate::registry::Registry;
 use crate::{AccessLogTo, CallRecord};
 pub(crate) use line::subject_hash;
-pub(crate) use redact::redact;
+pub use redact::redact;
 pub(crate) use sample::Sample;
 use sink::{Failed, Sink};
 pub(crate) use stamp::push as push_time;

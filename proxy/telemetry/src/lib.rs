@@ -28,6 +28,7 @@ mod trace;
 mod admin;
 mod diagnostics;
 
+pub use access::redact;
 pub use admin::{Admin, Check, Checks, serve};
 pub use auth::AuthMetrics;
 pub use calls::{CallMetrics, CallRecord};
@@ -36,7 +37,7 @@ pub use cloud::{
 };
 pub use diagnostics::{flush_diagnostics, init_tracing, spawn, tell};
 pub use gateway::{ActiveConnection, ActiveRequest, ActiveStream, GatewayMetrics, ParkedCall};
-pub use recorder::{Recorder, dump_on_panic};
+pub use recorder::{Query as RecordQuery, Recorded, Recorder, Tried, dump_on_panic};
 pub use store::RateStore;
 pub use target::{CredentialMetrics, InUse, TargetMetrics};
 pub use telemetry::{AccessLogTo, Config, Telemetry};
@@ -50,7 +51,7 @@ pub use toolgate_telemetry_catalog::{
 };
 pub use trace::{
     Again, Beginning, Boxed, Decided, OtlpConfig, Packed, Parcel, Protocol, Refreshes, Sampler,
-    Sent, Signer, SpanSink, SpansTo, TraceConfig, Unsigned,
+    Sent, Signer, SpanSink, SpansTo, TraceConfig, Unsigned, try_otlp,
 };
 
 #[cfg(test)]

@@ -7,6 +7,7 @@
 mod dump;
 mod entry;
 mod query;
+mod recorded;
 mod ring;
 
 use std::cmp::Reverse;
@@ -23,7 +24,9 @@ use crate::{AccessLogTo, CallRecord};
 use dump::Dumps;
 pub use dump::dump_on_panic;
 use entry::Entry;
-pub(crate) use query::{Query, decoded};
+pub use query::Query;
+pub(crate) use query::decoded;
+pub use recorded::{Recorded, Tried};
 use ring::{Limit, Ring};
 
 /// Calls that nothing sets apart: so many for each of four groups of threads.
@@ -140,6 +143,19 @@ impl Recorder {
         answer.insert(records::HELD.to_owned(), Value::Object(held));
         answer.insert(records::FELL_OUT.to_owned(), Value::from(fell_out));
         Some(Value::Object(answer))
+    }
+
+    /// The records that match, newest first.
+    #[must_use]
+    pub fn recorded(&self, query: &Query) -> Vec<Recorded> {
+        self.find(query, Busy::Wait).into_iter().map(Recorded).collect()
+    }
+
+    /// When the last call ended whose record was pushed out; every call that ended later is here.
+    #[must_use]
+    pub fn lost_until(&self) -> Option<SystemTime> {
+        let lost = |ring: &Mutex<Ring>| ring.lock().unwrap_or_else(PoisonError::into_inner).lost();
+        self.rings().filter_map(lost).max()
     }
 
     /// Writes all records to a new file, a JSON object a line, newest first. Gives back a sentence

@@ -27,7 +27,7 @@ use crate::registry::Registry;
 use keep::Allowance;
 use queue::Queue;
 
-pub use otlp::{OtlpConfig, Protocol};
+pub use otlp::{OtlpConfig, Protocol, try_otlp};
 pub use sample::{Beginning, Decided, Refreshes, Sampler};
 pub use sink::{Again, Boxed, Packed, Parcel, Sent, Signer, SpanSink, Unsigned};
 

@@ -26,6 +26,7 @@ pub mod aws_docs;
 pub mod cloudwatch;
 #[cfg(feature = "serve")]
 pub mod front;
+pub mod gateway;
 pub mod prometheus;
 pub mod web_search;
 

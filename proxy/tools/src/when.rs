@@ -62,6 +62,30 @@ pub(crate) fn written(length: Duration) -> String {
     format!("{ms}ms")
 }
 
+/// A moment in UTC to the millisecond (RFC 3339, 5.6).
+pub(crate) fn utc(time: SystemTime) -> String {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let (days, clock) = (since.as_secs() / 86_400, since.as_secs() % 86_400);
+    let (year, month, day) = civil(days);
+    let (hours, minutes, seconds) = (clock / 3600, clock / 60 % 60, clock % 60);
+    let ms = since.subsec_millis();
+    format!("{year:04}-{month:02}-{day:02}T{hours:02}:{minutes:02}:{seconds:02}.{ms:03}Z")
+}
+
+/// The date so many days after 1970-01-01, of the proleptic Gregorian calendar. Years are counted
+/// from March on, so that the leap day ends one.
+const fn civil(days: u64) -> (u64, u64, u64) {
+    let days = days + 719_468;
+    let (era, of_era) = (days / 146_097, days % 146_097);
+    let of_era_years = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * of_era_years + of_era_years / 4 - of_era_years / 100);
+    let from_march = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * from_march + 2) / 5 + 1;
+    let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
+    let year = of_era_years + era * 400 + if month <= 2 { 1 } else { 0 };
+    (year, month, day)
+}
+
 /// `1h30m` and the like.
 fn length(text: &str) -> Option<Duration> {
     let mut rest = text;
@@ -157,7 +181,24 @@ mod tests {
 
     use std::time::Duration;
 
-    use super::{duration, time, written};
+    use std::time::UNIX_EPOCH;
+
+    use super::{duration, time, utc, written};
+
+    #[test]
+    fn what_is_written_is_read_as_the_same_moment() {
+        for (ms, text) in [
+            (0, "1970-01-01T00:00:00.000Z"),
+            (951_782_400_000, "2000-02-29T00:00:00.000Z"),
+            (4_107_542_399_999, "2100-02-28T23:59:59.999Z"),
+            (4_107_542_400_000, "2100-03-01T00:00:00.000Z"),
+            (1_795_604_400_250, "2026-11-25T11:00:00.250Z"),
+        ] {
+            assert_eq!(utc(UNIX_EPOCH + Duration::from_millis(ms)), text);
+            let read = time("t", text, 0.0).unwrap() * 1000.0;
+            assert!((read - ms as f64).abs() < 0.5, "{text}: {read}");
+        }
+    }
 
     #[test]
     fn times_are_read_as_they_are_written() {

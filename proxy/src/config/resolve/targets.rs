@@ -7,10 +7,12 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use toolgate_tools::gateway;
+
 use crate::config::file;
 use crate::config::reference::EnvText;
 use crate::config::resolved::{
-    Aws, Breaker, EnvValue, Retry, Target, TargetCredentials, TargetKind, Tool,
+    Aws, Breaker, EnvValue, Own, Retry, Target, TargetCredentials, TargetKind, Tool,
 };
 use crate::config::secret::Secret;
 
@@ -165,10 +167,32 @@ impl Resolver<'_, '_> {
     }
 }
 
-/// All rules about a target that exists, in the order of the file.
+/// All rules about a target that exists, in the order of the file; then those that are there without
+/// being written.
 pub(super) fn tools(file: &file::File, targets: &[Target]) -> Vec<Tool> {
     let rules = file.tools.0.iter();
-    rules.filter_map(|(name, written)| tool(name, written, targets)).collect()
+    let mut rules: Vec<Tool> =
+        rules.filter_map(|(name, written)| tool(name, written, targets)).collect();
+    for target in targets {
+        if matches!(target.kind, TargetKind::Builtin(Own::Gateway)) {
+            gateway::NAMES.iter().for_each(|own| observed(&target.name, own, targets, &mut rules));
+        }
+    }
+    rules
+}
+
+/// Whoever reads of everybody's calls needs the scope for it, whatever is written.
+fn observed(target: &str, own: &str, targets: &[Target], rules: &mut Vec<Tool>) {
+    let name = format!("{target}___{own}");
+    let written = rules.iter_mut().find(|rule| rule.name == name);
+    match written {
+        Some(rule) if rule.scopes.iter().any(|scope| scope == gateway::SCOPE) => {}
+        Some(rule) => rule.scopes.push(gateway::SCOPE.to_owned()),
+        None => rules.extend(
+            tool(&name, &file::Tool::default(), targets)
+                .map(|rule| Tool { scopes: vec![gateway::SCOPE.to_owned()], ..rule }),
+        ),
+    }
 }
 
 fn tool(name: &str, written: &file::Tool, targets: &[Target]) -> Option<Tool> {

@@ -117,6 +117,31 @@ fn a_tool_overrides_its_target_which_overrides_the_defaults() {
 }
 
 #[test]
+fn whoever_reads_of_everybodys_calls_needs_the_scope_for_it_whatever_is_written() {
+    let config = config(
+        "auth: { issuers: [{ name: a, profile: cognito, issuer: https://login.example.com, clients: [b] }] }\n\
+         targets:\n  me: { builtin: gateway, timeout: 4s }\n  c: { builtin: clock }\n\
+         tools:\n  me___top: { scopes: [oncall], timeout: 2s }\n",
+    );
+    let rules: Vec<_> =
+        config.tools.iter().map(|rule| (rule.name.as_str(), rule.scopes.as_slice())).collect();
+    let observe = || vec!["gateway/observe".to_owned()];
+    let top = ["oncall".to_owned(), "gateway/observe".to_owned()];
+    assert_eq!(
+        rules,
+        [
+            ("me___top", &top[..]),
+            ("me___find_calls", &observe()),
+            ("me___explain", &observe()),
+            ("me___slowest", &observe()),
+            ("me___errors", &observe()),
+        ]
+    );
+    assert_eq!(config.tools[0].timeout.as_secs(), 2);
+    assert_eq!(config.tools[1].timeout.as_secs(), 4);
+}
+
+#[test]
 fn a_secret_is_never_in_debug() {
     let shown = format!("{:?}", example("full.yaml"));
     for secret in ["ghp_from_the_environment", "token-from-a-file", "MDEyMzQ1"] {

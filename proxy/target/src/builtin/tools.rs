@@ -9,11 +9,13 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use serde_json::{Map, Value, json};
-use toolgate_call::{Answer, Era, Listed, Op, Outbound, Permitted, Phase, RawJson, Refusal, Reply};
+use serde_json::{Map, Value};
+use toolgate_call::{
+    Answer, Era, Listed, Op, Outbound, Permitted, Phase, Plan, RawJson, Refusal, Reply,
+};
 
 use super::arguments::Arguments;
-use super::{LIST_TTL_MS, discovery, error, raw, wrong};
+use super::{discovery, error, list, raw, unknown, wrong};
 
 /// What a call of a tool came to, some time.
 pub type Coming = Pin<Box<dyn Future<Output = ToolResult> + Send>>;
@@ -56,13 +58,8 @@ pub struct ToolsTarget {
 /// Tools as a target.
 #[must_use]
 pub fn tools(target: Arc<str>, tools: Arc<dyn Tools>) -> ToolsTarget {
-    let list = json!({
-        "resultType": "complete",
-        "tools": tools.definitions(),
-        "ttlMs": LIST_TTL_MS,
-        "cacheScope": "public",
-    });
-    ToolsTarget { target, tools, list: raw(&list) }
+    let list = list(&Value::Array(tools.definitions()));
+    ToolsTarget { target, tools, list }
 }
 
 // === impl ToolsTarget ===
@@ -91,20 +88,35 @@ impl ToolsTarget {
             return Err(Refusal::internal("a call of no tool was sent to a target"));
         };
         let arguments = match Arguments::of(permitted.call()) {
-            Ok(arguments) => arguments.into_members(),
+            Ok(arguments) => arguments,
             Err(text) => return Ok(wrong(&text)),
         };
-        let asked = Asked {
-            deadline: outbound.deadline.instant(),
-            request_id: Arc::clone(&outbound.request_id),
-        };
-        let Some(coming) = self.tools.call(&plan.name, arguments, asked) else {
-            let message =
-                format!("`{}` has no tool `{}`; ask for its list", self.target, plan.name);
-            return Ok(error(&message));
-        };
-        let ToolResult { result, is_error } = coming.await;
-        Ok(Answer::Result { raw: raw(&result), is_error })
+        let named = (&*self.target, &**plan);
+        Ok(carry_out(&*self.tools, named, arguments, Asked::of(outbound)).await)
+    }
+}
+
+// === impl Asked ===
+
+impl Asked {
+    pub(super) fn of(outbound: &Outbound) -> Self {
+        Self { deadline: outbound.deadline.instant(), request_id: Arc::clone(&outbound.request_id) }
+    }
+}
+
+/// Carries out a call by whoever has the tools.
+pub(super) async fn carry_out(
+    tools: &dyn Tools,
+    (target, plan): (&str, &Plan),
+    arguments: Arguments,
+    asked: Asked,
+) -> Answer {
+    match tools.call(&plan.name, arguments.into_members(), asked) {
+        Some(coming) => {
+            let ToolResult { result, is_error } = coming.await;
+            Answer::Result { raw: raw(&result), is_error }
+        }
+        None => unknown(target, &plan.name),
     }
 }
 

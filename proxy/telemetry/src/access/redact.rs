@@ -15,7 +15,8 @@ const JWT: &[u8] = b"eyJ";
 const BEARER: &[u8] = b"bearer ";
 
 /// Replaces every credential in the text, in one pass over it.
-pub(crate) fn redact(text: &str) -> Cow<'_, str> {
+#[must_use]
+pub fn redact(text: &str) -> Cow<'_, str> {
     let (mut clean, mut kept, mut at) = (String::new(), 0, 0);
     while let Some(rest) = text.as_bytes().get(at..).filter(|rest| !rest.is_empty()) {
         let start = at + if begins_bearer(rest) { BEARER.len() } else { 0 };

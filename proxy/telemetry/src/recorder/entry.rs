@@ -34,41 +34,41 @@ pub(super) struct Entry {
     pub(super) phases: Phases,
     pub(super) plan: Option<Arc<Plan>>,
     pub(super) request_id: String,
-    method: Method,
-    version: Option<Version>,
-    status: u16,
-    attempts: u32,
-    bytes: (u64, u64),
-    trace: Option<SpanContext>,
-    sampled: bool,
+    pub(super) method: Method,
+    pub(super) version: Option<Version>,
+    pub(super) status: u16,
+    pub(super) attempts: u32,
+    pub(super) bytes: (u64, u64),
+    pub(super) trace: Option<SpanContext>,
+    pub(super) sampled: bool,
     session: bool,
     streamed: bool,
     peer: Option<IpAddr>,
-    caller: Option<Caller>,
-    server: Option<Arc<str>>,
-    detail: String,
-    course: Vec<(Phase, Duration)>,
-    tries: Vec<Try>,
+    pub(super) caller: Option<Caller>,
+    pub(super) server: Option<Arc<str>>,
+    pub(super) detail: String,
+    pub(super) course: Vec<(Phase, Duration)>,
+    pub(super) tries: Vec<Try>,
     /// Bytes, as of when it was filled.
     weight: usize,
 }
 
 /// Who called. The subject leaves as a hash, which is made for whoever reads the record.
 #[derive(Clone, Debug)]
-struct Caller {
-    issuer: Arc<str>,
+pub(super) struct Caller {
+    pub(super) issuer: Arc<str>,
     subject: Arc<str>,
-    client: Option<Arc<str>>,
+    pub(super) client: Option<Arc<str>>,
 }
 
 /// One attempt at the target.
 #[derive(Clone, Debug)]
-struct Try {
-    reason: Option<Reason>,
-    began: Duration,
-    took: Duration,
+pub(super) struct Try {
+    pub(super) reason: Option<Reason>,
+    pub(super) began: Duration,
+    pub(super) took: Duration,
     span: Option<SpanId>,
-    detail: Option<Box<str>>,
+    pub(super) detail: Option<Box<str>>,
 }
 
 /// A JSON object being made.
@@ -141,6 +141,11 @@ impl Entry {
             });
         });
         self.weight = self.weighed();
+    }
+
+    /// The hash of who called, as the access log writes it.
+    pub(super) fn caller_hash(&self) -> Option<u64> {
+        self.caller.as_ref().map(Caller::hash)
     }
 
     /// How many bytes it takes, what it shares with others included.
@@ -255,6 +260,10 @@ impl Caller {
         }
     }
 
+    pub(super) fn hash(&self) -> u64 {
+        subject_hash(&self.issuer, &self.subject)
+    }
+
     fn weight(&self) -> usize {
         self.subject.len() + self.client.as_ref().map_or(0, |client| client.len())
     }
@@ -263,8 +272,7 @@ impl Caller {
         object.put(fields::ISSUER, &*self.issuer);
         let client = self.client.as_deref().map(|client| redact(client).into_owned());
         object.put_some(fields::CLIENT, client);
-        let hash = subject_hash(&self.issuer, &self.subject);
-        object.put(fields::SUBJECT_HASH, format!("{hash:016x}"));
+        object.put(fields::SUBJECT_HASH, format!("{:016x}", self.hash()));
     }
 }
 

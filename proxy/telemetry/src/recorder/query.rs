@@ -1,9 +1,9 @@
 //! Which records are asked for.
 //!
 //! Enters: the query of a URL. Leaves: a filter, or a sentence that says what may be asked. Never:
-//! more records than [`MOST`] for one question; a parameter that is passed over.
+//! more records than [`MOST`] for a question from outside; a parameter that is passed over.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use toolgate_call::{Blame, Plan, Reason};
 
@@ -16,16 +16,27 @@ const MOST: usize = 500;
 /// What may be asked for.
 const KNOWN: &str = "tool, target, reason, blame, slower_ms, limit";
 
-/// A filter. A record has to match all of it.
+/// A filter of records. A record has to match all of it.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Query {
-    request_id: Option<String>,
-    tool: Option<String>,
-    target: Option<String>,
-    reason: Option<Reason>,
-    blame: Option<Blame>,
-    slower: Option<Duration>,
-    limit: Option<usize>,
+pub struct Query {
+    /// The id that the caller was given: a caller may choose its ids, so several may have one.
+    pub request_id: Option<String>,
+    /// The tool, by its full name or by its name at its target.
+    pub tool: Option<String>,
+    /// The configured target.
+    pub target: Option<String>,
+    /// How it failed.
+    pub reason: Option<Reason>,
+    /// Whom it counts against.
+    pub blame: Option<Blame>,
+    /// Who called: the hash of the subject, as the access log writes it.
+    pub caller: Option<u64>,
+    /// It took longer.
+    pub slower: Option<Duration>,
+    /// It ended then or later.
+    pub since: Option<SystemTime>,
+    /// So many at most; `None`: 50.
+    pub limit: Option<usize>,
 }
 
 // === impl Query ===
@@ -83,6 +94,9 @@ impl Query {
             && self.reason.is_none_or(|reason| entry.outcome.reason == Some(reason))
             && self.blame.is_none_or(|blame| entry.outcome.blame() == Some(blame))
             && self.slower.is_none_or(|than| entry.phases.total() > than)
+            && self.since.is_none_or(|since| entry.ended >= since)
+            // Last, since a hash has to be made for it.
+            && self.caller.is_none_or(|hash| entry.caller_hash() == Some(hash))
     }
 
     fn take(&mut self, name: &str, value: String) -> Result<(), String> {

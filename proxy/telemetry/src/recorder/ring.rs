@@ -24,13 +24,15 @@ pub(super) struct Ring {
     limit: Limit,
     bytes: usize,
     fell_out: u64,
+    /// When the last call ended that is not here any more.
+    lost: Option<SystemTime>,
 }
 
 // === impl Ring ===
 
 impl Ring {
     pub(super) const fn new(limit: Limit) -> Self {
-        Self { entries: VecDeque::new(), limit, bytes: 0, fell_out: 0 }
+        Self { entries: VecDeque::new(), limit, bytes: 0, fell_out: 0, lost: None }
     }
 
     pub(super) fn push(&mut self, record: &CallRecord<'_>, why: Option<Why>, now: SystemTime) {
@@ -54,6 +56,10 @@ impl Ring {
         self.fell_out
     }
 
+    pub(super) const fn lost(&self) -> Option<SystemTime> {
+        self.lost
+    }
+
     #[cfg(test)]
     pub(super) const fn bytes(&self) -> usize {
         self.bytes
@@ -63,6 +69,7 @@ impl Ring {
         let oldest = self.entries.pop_front()?;
         self.bytes -= oldest.weight();
         self.fell_out += 1;
+        self.lost = self.lost.max(Some(oldest.ended));
         Some(oldest)
     }
 }

@@ -279,6 +279,36 @@ fn a_question_is_understood_whole_or_refused() {
 }
 
 #[test]
+fn what_is_read_within_the_program_says_the_same_and_since_when_it_is_all() {
+    let (recorder, tool) = (recorder(), ledger(&plan("alpha", "echo")));
+    let (alice, bob) = (principal("alice"), principal("bob"));
+    let by = |who, id| CallRecord {
+        request_id: id,
+        principal: Some(who),
+        detail: Some("token eyJc4n4ry.e.f refused"),
+        ..record(&tool, Method::ToolsCall, failed(Reason::Dns))
+    };
+    let at = |seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+    recorder.record(&by(&alice, "1"), Mark::default(), at(1));
+    recorder.record(&by(&bob, "2"), Mark::default(), at(2));
+    let found = |query: &Query| recorder.recorded(query);
+    let all = found(&Query::default());
+    let (issuer, hash) = all[0].caller().unwrap();
+    assert_eq!((issuer, all[0].request_id().as_ref()), ("main", "2"));
+    assert_eq!(all[0].detail().as_deref(), Some("token [redacted] refused"));
+    assert_eq!(all[0].client().as_deref(), Some("Bearer [redacted]"));
+    let bobs = found(&Query { caller: Some(hash), ..Query::default() });
+    assert_eq!(bobs.iter().map(|one| one.request_id().into_owned()).collect::<Vec<_>>(), ["2"]);
+    assert_eq!(found(&Query { since: Some(at(2)), ..Query::default() }).len(), 1);
+    assert_eq!(found(&Query { since: Some(at(3)), ..Query::default() }).len(), 0);
+    assert_eq!(recorder.lost_until(), None);
+    for n in 0..KEPT.records as u64 {
+        recorder.record(&by(&bob, "later"), Mark::default(), at(10 + n));
+    }
+    assert_eq!(recorder.lost_until(), Some(at(2)));
+}
+
+#[test]
 fn a_dump_has_every_record_and_does_not_wait_for_one_that_is_being_written() {
     let (folder, log) = folder("recorder-busy");
     let recorder = Recorder::new(&log, SLOW);

@@ -84,6 +84,18 @@ pub(super) struct Otlp {
     signer: Option<Arc<dyn Signer>>,
 }
 
+/// Sends an export without spans to a collector, as one with spans would go.
+///
+/// # Errors
+/// Why it was not taken, for the operator.
+pub async fn try_otlp(config: &OtlpConfig) -> Result<(), String> {
+    let otlp = Otlp::new(config, env!("CARGO_PKG_VERSION"))?;
+    let nothing = ExportTraceServiceRequest { resource_spans: Vec::new() };
+    let sent = otlp.post(otlp.body(&nothing), 0).await;
+    let taken = sent.again.is_none() && sent.lost.is_empty() && sent.detail.is_empty();
+    if taken { Ok(()) } else { Err(sent.detail) }
+}
+
 // === impl Otlp ===
 
 impl Otlp {

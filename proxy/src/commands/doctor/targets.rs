@@ -1,0 +1,224 @@
+//! Targets: asked as the gateway asks them.
+//!
+//! Enters: a configuration. Leaves: a probe for each target, over the very services that calls take.
+//! Never: a child process or a session that is left behind; a tool called that changes anything.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{Method, Uri};
+use serde_json::{Map, Value};
+use tokio::time::Instant;
+use toolgate_call::{Reason, Refusal};
+use toolgate_mcp::{Watches, offered, probed};
+use toolgate_target::{Api, Asked, Tools as _};
+
+use super::Surgery;
+use super::finding::{Probe, Said};
+use crate::assembly::{self, Backend, Showing};
+use crate::client;
+use crate::commands::inherited;
+use crate::config::{Aws, SearchEngine, Target, TargetKind, Tools};
+use crate::facts::Facts;
+
+/// How long a child may take to start is not known; the rest is left to the deadline of all.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// How long an upstream of a built-in tool may take.
+const KNOCK: Duration = Duration::from_secs(10);
+
+/// All of them, put together.
+pub(super) struct Targets<'a>(Vec<(&'a Target, Result<Backend, String>)>);
+
+// === impl Targets ===
+
+impl<'a> Targets<'a> {
+    pub(super) fn new(surgery: &Surgery<'a>, showing: &mut Showing<'_>) -> Self {
+        let (facts, watches) = (Facts::new(inherited()), Arc::<Watches>::default());
+        let made = surgery.config.targets.iter().map(|target| {
+            let backend = Backend::new(target, surgery.telemetry, &facts, &watches, showing);
+            (target, backend.map_err(|error| format!("{error:#}")))
+        });
+        Self(made.collect())
+    }
+
+    pub(super) fn probes(&self, surgery: &Surgery<'_>) -> Vec<Probe<'_>> {
+        let until = surgery.until;
+        let probes = self.0.iter().map(|(target, backend)| {
+            Probe::new("target", target.name.clone(), async move {
+                match backend {
+                    Ok(backend) => tried(target, backend, until).await,
+                    Err(why) => Said::fail(why, format!("look at `targets.{}`", target.name)),
+                }
+            })
+        });
+        probes.collect()
+    }
+
+    /// Ends children and sessions.
+    pub(super) async fn end(self) {
+        for far in self.0.into_iter().filter_map(|(_, backend)| backend.ok()?.far) {
+            far.shutdown().await;
+        }
+    }
+}
+
+/// One for each kind of target: a new kind has to say here how it is tried.
+async fn tried(target: &Target, backend: &Backend, until: Instant) -> Said {
+    match &target.kind {
+        TargetKind::Builtin(_) => listed(target, backend).await,
+        TargetKind::Mcp { .. } | TargetKind::Stdio { .. } => {
+            listed(target, backend).await.sent("server/discover or initialize, and its lists")
+        }
+        TargetKind::OpenApi { api, .. } => an_api(target, api, backend).await,
+        TargetKind::Tools(tools) => upstream(target, tools, until).await,
+    }
+}
+
+/// Asks for the tools.
+async fn listed(target: &Target, backend: &Backend) -> Said {
+    match offered(&backend.spec, PATIENCE).await {
+        Ok(tools) if tools.is_empty() => Said::warn(
+            "it answers, and lists no tools",
+            "that is right only where it has prompts or resources alone",
+        ),
+        Ok(tools) => Said::ok(format!("{} tools", tools.len())),
+        Err(refusal) => refused(target, &refusal),
+    }
+}
+
+async fn an_api(target: &Target, api: &Api, backend: &Backend) -> Said {
+    let sent = "a connection, and nothing over it";
+    if let Err(refusal) = probed(&backend.spec, PATIENCE).await {
+        return refused(target, &refusal).sent(sent);
+    }
+    let (tools, left) = (api.definitions().count(), api.left_out().len());
+    let found = format!("it can be connected to; {tools} operations of its document are tools");
+    match (tools, left) {
+        (0, _) => Said::warn(found, "`include` and `exclude` choose operations; look at both"),
+        (_, 0) => Said::ok(found),
+        (_, left) => Said::warn(
+            format!("{found}, {left} cannot be"),
+            "toolgate serve names each with the reason when it starts",
+        ),
+    }
+    .sent(sent)
+}
+
+/// Whether whom a built-in tool asks is there.
+async fn upstream(target: &Target, tools: &Tools, until: Instant) -> Said {
+    match tools {
+        Tools::Prometheus { .. } => {
+            let sent = "what its tool `server_info` asks: build, flags and state";
+            called(&target.name, tools, "server_info", until).await.sent(sent)
+        }
+        Tools::WebSearch { engine, url, .. } => {
+            let home = match engine {
+                SearchEngine::Duckduckgo => Uri::from_static("https://html.duckduckgo.com/html"),
+                SearchEngine::Brave => Uri::from_static("https://api.search.brave.com/res/v1"),
+                SearchEngine::Searxng => Uri::from_static("http://127.0.0.1:8888"),
+            };
+            answers(
+                target,
+                url.as_ref().unwrap_or(&home),
+                "a search was not made: engines count them",
+            )
+            .await
+        }
+        Tools::AwsDocs { url, .. } => {
+            let home = Uri::from_static("https://docs.aws.amazon.com/");
+            answers(target, url.as_ref().unwrap_or(&home), "no page was read").await
+        }
+        Tools::Amp { aws, .. } => {
+            known_at_aws(&target.name, aws, "whether it may use `aps` was not tried", until).await
+        }
+        Tools::CloudWatch { aws } => {
+            known_at_aws(&target.name, aws, "whether it may read CloudWatch was not tried", until)
+                .await
+        }
+        Tools::AwsCore { aws } => known_at_aws(&target.name, aws, "", until).await,
+    }
+}
+
+/// Calls one of its tools, which reads.
+async fn called(place: &str, tools: &Tools, tool: &str, until: Instant) -> Said {
+    let fix = match tools {
+        Tools::Amp { .. } | Tools::CloudWatch { .. } | Tools::AwsCore { .. } => {
+            "give the process credentials of AWS that are good; `aws sts get-caller-identity` shows what \
+             it has"
+                .to_owned()
+        }
+        Tools::Prometheus { .. } | Tools::WebSearch { .. } | Tools::AwsDocs { .. } => {
+            format!("look whether `targets.{place}` says the right place and credentials")
+        }
+    };
+    let set = match assembly::toolset(tools) {
+        Ok(set) => set,
+        Err(error) => return Said::fail(format!("{error:#}"), fix),
+    };
+    let asked = Asked {
+        deadline: (Instant::now() + KNOCK).min(until).into_std(),
+        request_id: "doctor".into(),
+    };
+    let Some(coming) = set.call(tool, Map::new(), asked) else {
+        return Said::untried(format!("there is no tool `{tool}` to try it with"));
+    };
+    let answered = coming.await;
+    let text = answered.result.pointer("/content/0/text").and_then(Value::as_str);
+    let text = text.and_then(|text| text.lines().next()).unwrap_or_default();
+    if answered.is_error { Said::fail(text, fix) } else { Said::ok(text) }
+}
+
+/// Asks STS, which needs no permission, who this is.
+pub(super) async fn known_at_aws(place: &str, aws: &Aws, untried: &str, until: Instant) -> Said {
+    let sts = Tools::AwsCore { aws: aws.clone() };
+    let said = called(place, &sts, "aws_context", until).await;
+    let found = if untried.is_empty() { said.found } else { format!("{}; {untried}", said.found) };
+    Said { found, ..said }.sent("sts:GetCallerIdentity")
+}
+
+/// Whether anybody answers there, whatever the answer is.
+async fn answers(target: &Target, url: &Uri, untried: &str) -> Said {
+    let sent = "HEAD, without any credential";
+    match client::admin(Method::HEAD, &url.to_string(), KNOCK).await {
+        Ok((status, _)) => Said::ok(format!("{url} answers HTTP {status}; {untried}")).sent(sent),
+        Err(failure) => {
+            let fix = format!(
+                "look whether `targets.{}` says the right place, and whether this \
+                               machine may go there",
+                target.name
+            );
+            Said::fail(failure.to_string(), fix).sent(sent)
+        }
+    }
+}
+
+/// Why it could not be asked, whose fault that is, and what to do.
+fn refused(target: &Target, refusal: &Refusal) -> Said {
+    let (reason, name) = (refusal.reason(), &target.name);
+    let detail = refusal.operator_detail().unwrap_or(refusal.message());
+    let found = format!("{}, blame {}: {detail}", reason.as_str(), reason.blame().as_str());
+    let fix = match (reason, &target.kind) {
+        (_, TargetKind::Stdio { command, .. }) => format!(
+            "run `{}` by hand: it must speak MCP on its standard output, and nothing else",
+            command.first().map_or("", String::as_str)
+        ),
+        (Reason::ConnectRefused, _) => {
+            format!("start it, or mend the port in `targets.{name}`")
+        }
+        (Reason::Dns, _) => {
+            format!("mend the name in `targets.{name}`, or this machine's resolver")
+        }
+        (Reason::Tls, _) => {
+            "look at its certificate: name, end and authority; SSL_CERT_FILE adds authorities"
+                .to_owned()
+        }
+        (Reason::TimeoutConnect | Reason::TimeoutFirstByte | Reason::TimeoutTotal, _) => {
+            "look whether a firewall drops what is sent, or it is overloaded".to_owned()
+        }
+        (Reason::Upstream4xx | Reason::Unauthenticated | Reason::Forbidden, _) => {
+            format!("look at the path of the URL, and at the credentials of `targets.{name}`")
+        }
+        _ => format!("look at its own log, and whether `targets.{name}` means the right server"),
+    };
+    Said::fail(found, fix)
+}
