@@ -8,6 +8,7 @@ pub(crate) mod cloudwatch;
 mod credentials;
 pub(crate) mod pins;
 mod rates;
+mod search;
 mod servers;
 mod target;
 mod tools;
@@ -22,7 +23,7 @@ use toolgate_admit::{OriginConfig, RpcConfig, Servers};
 use toolgate_call::{Policy, Principal, RetryPlan};
 use toolgate_fetch::{Fetcher, Ground};
 use toolgate_mcp::{
-    McpConfig, Prefix, Registry, Router, SessionConfig, Sessions, ToolRule, Watches,
+    McpConfig, Prefix, Registry, Router, SessionConfig, Sessions, ToolRule, Views, Watches,
 };
 use toolgate_telemetry::audit::{AuditConfig, Fsync, Rotation};
 use toolgate_telemetry::{AccessLogTo, OtlpConfig, Protocol, SpansTo, Telemetry, TraceConfig};
@@ -175,7 +176,7 @@ pub fn assemble(
         backends.push(Backend::new(target, telemetry, &facts, &watches, &mut showing)?);
     }
     let specs = backends.iter().map(|backend| backend.spec.clone()).collect();
-    let views = views(config);
+    let views = Views { finder: search::finder(config)?, ..views(config) };
     let servers: Servers = views.servers.iter().map(|spec| Arc::clone(&spec.server)).collect();
     let registry = Registry::new(specs, rules(config), views, watches, Arc::clone(telemetry));
     registry.hold_to(&pins::contracts(config.pins.as_ref(), None));

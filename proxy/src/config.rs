@@ -35,7 +35,7 @@ mod words;
 
 pub use self::choice::{
     Algorithm, Builtin, ClientAuth, CloudDimension, CloudMode, Era, LogLevel, OnFailure,
-    OtlpProtocol, PinAction, Prefix, Profile, SearchEngine, XrayMode,
+    OtlpProtocol, PinAction, Prefix, Profile, Search, SearchEngine, XrayMode,
 };
 pub use self::keys::{KeyEntry, KeyFile};
 pub use self::pins::{BadPins, PinFile};

@@ -14,8 +14,8 @@ use toolgate_admit::{
 };
 use toolgate_call::{Lifecycle, Policy};
 use toolgate_guard::{
-    AuditLayer, Buckets, ConcurrencyLayer, Explain, LoopLayer, LoopRule, RateLayer, RateRule,
-    ScopeLayer,
+    AuditLayer, Buckets, ConcurrencyLayer, Explain, LoopLayer, LoopRule, MeantLayer, RateLayer,
+    RateRule, ScopeLayer,
 };
 use toolgate_mcp::{Registry, Router};
 use toolgate_telemetry::Telemetry;
@@ -92,6 +92,8 @@ pub fn stack(
             lifecycle,
             negotiated,
         })
+        // A call that only names another, as those do who found it by a search, becomes that other.
+        .layer(MeantLayer(Arc::clone(&directory) as _))
         // What is refused from here on is written down.
         .layer(audit.clone())
         // May this principal use the gateway, and this tool? Call → Permitted.

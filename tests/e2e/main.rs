@@ -77,6 +77,8 @@ mod replicas;
 #[cfg(test)]
 mod resume;
 #[cfg(test)]
+mod search;
+#[cfg(test)]
 mod secrets;
 #[cfg(test)]
 mod servers;

@@ -169,6 +169,43 @@ impl Frame {
         self.parts.state.is_some() || self.parts.responses.is_some()
     }
 
+    /// The call of something that this one names in its arguments: what is at `name` and at `arguments`,
+    /// places within this body (`None`: an empty object), takes the place of its own name and arguments.
+    /// All else is as sent. `None`: this is no call with a name and arguments.
+    #[must_use]
+    pub fn meant(&self, name: Span, arguments: Option<Span>) -> Option<Self> {
+        let (own_name, own_arguments) = (self.parts.name?, self.parts.arguments?);
+        let arguments = match arguments {
+            Some(at) => self.slice(at)?,
+            None => b"{}",
+        };
+        let mut edits = [(own_name, self.slice(name)?), (own_arguments, arguments)];
+        edits.sort_by_key(|(at, _)| at.start);
+        let moved = |place: Span| {
+            let before = edits.iter().filter(|(at, _)| at.end <= place.start);
+            let (cut, put) = before
+                .fold((0, 0), |(cut, put), (at, text)| (cut + at.end - at.start, put + text.len()));
+            let own = edits.iter().find(|(at, _)| *at == place).map(|(_, text)| text.len());
+            let start = (place.start + put).saturating_sub(cut);
+            Span { start, end: start + own.unwrap_or(place.end - place.start) }
+        };
+        let FrameParts { id, method, name, member, meta, .. } = self.parts;
+        let FrameParts { traceparent, arguments, state, responses, .. } = self.parts;
+        let parts = FrameParts {
+            id: id.map(moved),
+            method: method.map(moved),
+            name: name.map(moved),
+            member: member.map(moved),
+            meta: meta.map(moved),
+            traceparent: traceparent.map(moved),
+            arguments: arguments.map(moved),
+            state: state.map(moved),
+            responses: responses.map(moved),
+        };
+        let edits = edits.map(|(at, text)| Some(Edit::new(at, [text, b"", b""])));
+        Some(Self { bytes: self.apply(&edits), parts })
+    }
+
     /// The body for a target.
     #[must_use]
     pub fn rewrite(&self, change: &Rewrite<'_>) -> Bytes {

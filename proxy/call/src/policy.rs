@@ -64,6 +64,11 @@ pub trait Directory: Send + Sync + std::fmt::Debug {
         exposed: &'a str,
     ) -> Resolving<'a>;
 
+    /// The call that is meant by one that only names it, if it is such a one.
+    fn meant(&self, _: &Call) -> Option<Call> {
+        None
+    }
+
     /// The task that a call is about, as what may be done with it.
     ///
     /// # Errors

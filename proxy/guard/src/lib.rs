@@ -7,12 +7,14 @@ mod audit;
 pub mod cedar;
 mod concurrency;
 mod loops;
+mod meant;
 mod rate;
 mod scope;
 
 pub use audit::{Audit, AuditLayer, Explain, Plainly};
 pub use concurrency::{Concurrency, ConcurrencyLayer};
 pub use loops::{LoopLayer, LoopRule, Loops};
+pub use meant::{Meant, MeantLayer};
 pub use rate::{
     Buckets, LocalBuckets, NoToken, Rate, RateLayer, RateLimit, RateRule, Take, Taken, Taking, Wait,
 };

@@ -21,6 +21,8 @@ mod watches;
 mod discover;
 mod local;
 
+mod search;
+
 mod ask;
 mod bridge;
 mod park;
@@ -39,6 +41,7 @@ pub use naming::Prefix;
 pub use offered::{OfferedTool, offered, probed};
 pub use registry::{Registry, Said, TargetSpec, Terms, ToolRule, Views};
 pub use router::{McpConfig, Router};
+pub use search::{CALL, Findable, Finder, Finding, Found, SEARCH, Search};
 pub use selection::{Pattern, Selection, ServerSpec, Sieve, Unfit};
 pub use watches::Watches;
 

@@ -62,7 +62,7 @@ impl Inner {
             return Err(unknown_reference(permitted.call()));
         };
         let Some(target) = self.registry.target(&plan.target) else {
-            return Err(Refusal::internal("a plan without a target"));
+            return Box::pin(self.own(&permitted, &plan)).await;
         };
         let call = permitted.call();
         if call.frame.state().is_some()

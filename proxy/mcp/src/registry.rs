@@ -31,7 +31,7 @@ use crate::contract::{Contract, Contracts};
 use crate::list::Standing;
 use crate::mirror::Mirror;
 use crate::selection::ServerSpec;
-use crate::{Prefix, TargetSvc, Watches};
+use crate::{Finder, Prefix, TargetSvc, Watches, search};
 
 /// How long a list waits for a target whose own list has grown old.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -56,6 +56,7 @@ pub struct Registry {
     views: view::All,
     building: Mutex<()>,
     watches: Arc<Watches>,
+    pub(crate) finder: Option<Arc<dyn Finder>>,
     telemetry: Arc<Telemetry>,
 }
 
@@ -73,10 +74,12 @@ impl Registry {
         telemetry: Arc<Telemetry>,
     ) -> Arc<Self> {
         let entries = targets.into_iter().map(|spec| Arc::new(Entry::new(spec))).collect();
+        let mut views = views.into();
         Arc::new(Self {
             entries,
             rules,
-            views: view::All::new(views.into()),
+            finder: views.finder.take(),
+            views: view::All::new(views),
             building: Mutex::default(),
             watches,
             telemetry,
@@ -285,9 +288,12 @@ impl Registry {
             let plan = |entry: &Entry, kind, item: Option<&_>| self.plan(&entry.spec, kind, item);
             let catalog = view.rebuild(&self.entries, plan);
             // Series begin at 0 when the tool becomes known, so that its first call is an increase.
-            for tool in &catalog.list(Listed::Tools).items {
+            for tool in catalog.list(Listed::Tools).items.iter().chain(catalog.found()) {
                 self.telemetry.calls.listed(&tool.plan);
             }
+        }
+        if let Some(finder) = &self.finder {
+            finder.know(search::findable(&self.view(None).catalog()));
         }
     }
 

@@ -228,7 +228,7 @@ impl Inner {
     }
 
     /// As whom the gateway introduces itself at that server.
-    fn identity(&self, server: Option<&Server>) -> &Identity {
+    pub(crate) fn identity(&self, server: Option<&Server>) -> &Identity {
         let own = server.and_then(|server| self.identities.get(server.number));
         own.unwrap_or(&self.identity)
     }

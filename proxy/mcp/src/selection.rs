@@ -14,7 +14,7 @@ use toolgate_call::{Kind, Plan, Server};
 
 pub use pattern::{Pattern, Unfit};
 
-use crate::Prefix;
+use crate::{Prefix, Search};
 
 /// A server, as the registry needs to know it.
 #[derive(Clone, Debug)]
@@ -25,6 +25,8 @@ pub struct ServerSpec {
     pub selection: Arc<Selection>,
     /// When names carry their target's at this server.
     pub prefix: Prefix,
+    /// Whether its tools can be searched.
+    pub search: Search,
     /// What models are told before what its targets say.
     pub instructions: Option<String>,
 }

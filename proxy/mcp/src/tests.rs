@@ -9,6 +9,7 @@ mod pins;
 mod rounds;
 mod routing;
 mod same;
+mod search;
 mod servers;
 mod sessions;
 mod streams;

@@ -1,11 +1,13 @@
 //! The labelled set: tools, and questions that some of them answer.
 //!
-//! In: the two files beside this one. Out: what they say. Never: a question whose answer is no tool.
+//! In: the files beside this one. Out: what they say. Never: a question whose answer is no tool.
 
 use super::Entry;
 
 const TOOLS: &str = include_str!("tools.txt");
 const QUESTIONS: &str = include_str!("questions.txt");
+/// Questions of another author, who had not read the others.
+const OTHERS: &str = include_str!("others.txt");
 
 /// A tool, as a server lists it.
 #[derive(Clone, Debug)]
@@ -21,7 +23,7 @@ pub(crate) struct Tool {
 /// `own`, `words`.
 #[derive(Clone, Debug)]
 pub(crate) struct Question {
-    /// `tune`, `held`, `fresh` or `own`.
+    /// `tune`, `held`, `fresh`, `other` or `own`.
     pub(crate) split: &'static str,
     /// `para` or `words`.
     pub(crate) kind: &'static str,
@@ -47,7 +49,7 @@ pub(crate) fn tools() -> Vec<Tool> {
 }
 
 pub(crate) fn questions() -> Vec<Question> {
-    let asked = lines(QUESTIONS).map(parts::<4>);
+    let asked = lines(QUESTIONS).chain(lines(OTHERS)).map(parts::<4>);
     let own = lines(TOOLS).map(parts::<3>).filter(|[_, _, parameters]| !parameters.is_empty());
     let own = own.map(|[name, _, parameters]| ["own", "words", parameters, name]);
     asked.chain(own).map(question).collect()

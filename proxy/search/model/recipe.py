@@ -170,7 +170,8 @@ def full(weights, tokenizer):
     cut = cutter(tokenizer)
     tools = [[part.strip() for part in line.split("|")] for line in labelled("tools.txt")]
     texts = [f"{name.replace('_', ' ')}: {description}" for name, description, _ in tools]
-    texts += [line.split("|")[2].strip() for line in labelled("questions.txt")]
+    asked = labelled("questions.txt") + labelled("others.txt")
+    texts += [line.split("|")[2].strip() for line in asked]
     texts += [parameters for _, _, parameters in tools if parameters]
     out = []
     for text in texts:

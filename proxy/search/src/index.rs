@@ -227,13 +227,30 @@ impl Index {
         ranking: Ranking,
         prior: impl Fn(&str) -> f32,
     ) -> Vec<Hit> {
+        self.search_where(question, most, ranking, |key| Some(prior(key)))
+    }
+
+    /// The same among some of the entries: those for which `prior` is `None` are not looked at, and the
+    /// hits and their order are those of an index that has none of them.
+    #[must_use]
+    pub fn search_where(
+        &self,
+        question: &str,
+        most: usize,
+        ranking: Ranking,
+        prior: impl Fn(&str) -> Option<f32>,
+    ) -> Vec<Hit> {
         let (question, _) = question.split_at(question.floor_char_boundary(self.limits.question));
         let embedder = self.embedder.as_ref().filter(|_| ranking != Ranking::Words);
         let asked = embedder.map(|embedder| embedder.question(question));
         let mut hits = Vec::with_capacity(self.len());
-        let (said, everyday) = (self.postings.shares(question), self.everyday.shares(question));
-        for (slot, (said, everyday)) in self.slots.iter().zip(said.into_iter().zip(everyday)) {
-            let Some(slot) = slot else { continue };
+        let priors = self.slots.iter().map(|slot| prior(&slot.as_ref()?.key)).collect::<Vec<_>>();
+        let seen = priors.iter().map(Option::is_some).collect::<Vec<_>>();
+        let said = self.postings.shares(question, &seen);
+        let everyday = self.everyday.shares(question, &seen);
+        let slots = self.slots.iter().zip(priors);
+        for ((slot, prior), (said, everyday)) in slots.zip(said.into_iter().zip(everyday)) {
+            let Some((slot, prior)) = slot.as_ref().zip(prior) else { continue };
             let like = slot.likeness(asked.as_deref());
             let covered = COVERED * said.covered * said.covered;
             let by_words = WORDS * said.score + covered + EVERYDAY * everyday.score;
@@ -245,7 +262,7 @@ impl Index {
                 }
             };
             if found {
-                let score = score + prior(&slot.key);
+                let score = score + prior;
                 hits.push(Scored { hit: Hit { key: Arc::clone(&slot.key), score }, said });
             }
         }

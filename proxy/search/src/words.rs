@@ -174,7 +174,6 @@ pub(crate) struct Postings {
     of: HashMap<String, Vec<(usize, f32)>>,
     /// The lengths of entries, by slot.
     lengths: Vec<f32>,
-    entries: usize,
 }
 
 impl Postings {
@@ -190,7 +189,6 @@ impl Postings {
         if let Some(length) = self.lengths.get_mut(slot) {
             *length = counts.values().sum();
         }
-        self.entries += 1;
         for (word, count) in counts {
             self.of.entry(word).or_default().push((slot, count));
         }
@@ -205,22 +203,26 @@ impl Postings {
         if let Some(length) = self.lengths.get_mut(slot) {
             *length = 0.0;
         }
-        self.entries = self.entries.saturating_sub(1);
     }
 
-    /// For each slot, how much of a question its entry says.
-    pub(crate) fn shares(&self, question: &str) -> Vec<Share> {
+    /// For each slot, how much of a question its entry says. What is not `seen` counts for nothing:
+    /// how rare a word is, and how long an entry, is told by the others alone.
+    pub(crate) fn shares(&self, question: &str, seen: &[bool]) -> Vec<Share> {
+        let is_seen = |slot: usize| seen.get(slot).copied().unwrap_or_default();
         let mut shares = vec![Share::default(); self.lengths.len()];
-        let mean = self.lengths.iter().sum::<f32>() / self.entries.max(1) as f32;
+        let lengths = self.lengths.iter().enumerate().filter(|(slot, _)| is_seen(*slot));
+        let entries = seen.iter().filter(|seen| **seen).count();
+        let mean = lengths.map(|(_, length)| length).sum::<f32>() / entries.max(1) as f32;
         let mut asked = words(question).collect::<Vec<_>>();
         asked.sort_unstable();
         asked.dedup();
         let mut ideal = 0.0;
         for word in &asked {
-            let at = self.of.get(word).map(Vec::as_slice).unwrap_or_default();
-            let weight = rarity(self.entries, at.len());
+            let all = self.of.get(word).map(Vec::as_slice).unwrap_or_default();
+            let at = || all.iter().filter(|(slot, _)| is_seen(*slot));
+            let weight = rarity(entries, at().count());
             ideal += weight;
-            for (slot, count) in at {
+            for (slot, count) in at() {
                 let length = self.lengths.get(*slot).copied().unwrap_or_default();
                 let dampened = count / (count + K1 * (1.0 - B + B * length / mean));
                 if let Some(share) = shares.get_mut(*slot) {

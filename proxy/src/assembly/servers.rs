@@ -9,12 +9,18 @@ use toolgate_admit::authn::ServerAuth;
 use toolgate_call::Server;
 use toolgate_mcp::{Selection, ServerSpec, Views};
 
+use super::search;
 use crate::config::{self, Config};
 
 /// What the registry is told.
 pub(crate) fn views(config: &Config) -> Views {
     let servers = config.servers.iter().enumerate().map(|(number, server)| spec(number, server));
-    Views { prefix: super::prefix(config.prefix), servers: servers.collect() }
+    Views {
+        prefix: super::prefix(config.prefix),
+        search: search::published(config.search),
+        finder: None,
+        servers: servers.collect(),
+    }
 }
 
 fn spec(number: usize, server: &config::Server) -> ServerSpec {
@@ -31,6 +37,7 @@ fn spec(number: usize, server: &config::Server) -> ServerSpec {
             resources: server.resources.clone(),
         }),
         prefix: super::prefix(server.prefix),
+        search: search::published(server.search),
         instructions: server.instructions.clone(),
     }
 }

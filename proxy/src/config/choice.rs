@@ -18,6 +18,19 @@ pub enum Prefix {
     Never,
 }
 
+/// Whether callers can search tools, and what the list of tools is then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Search {
+    /// They cannot.
+    #[default]
+    Off,
+    /// The tool `x_amz_bedrock_agentcore_search` is on the list with the others.
+    Beside,
+    /// Nothing is on the list but that tool and `toolgate_call_tool`, which calls what was found.
+    Only,
+}
+
 /// Which rules an issuer's tokens follow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]

@@ -30,7 +30,7 @@ pub(crate) use self::server::{Names, Server};
 pub(crate) use self::tls::{Certificate, Tls};
 use super::address::{Address, Admin, Host, HttpUrl, Origin};
 use super::choice::{
-    Algorithm, Builtin, CloudDimension, CloudMode, LogLevel, OtlpProtocol, Prefix, Profile,
+    Algorithm, Builtin, CloudDimension, CloudMode, LogLevel, OtlpProtocol, Prefix, Profile, Search,
     SearchEngine, XrayMode,
 };
 use super::ordered::Ordered;
@@ -65,6 +65,8 @@ pub(crate) struct File {
     pub(crate) fetch: Fetch,
     /// How tool names of different targets are kept apart. Default `always`.
     pub(crate) prefix: Option<Prefix>,
+    /// Whether callers can search tools by what they are for, and what the list of tools is then. Default `off`.
+    pub(crate) search: Option<Search>,
     /// Bounds on what callers can make the gateway hold.
     pub(crate) limits: Limits,
     /// Sessions of MCP 2025-11-25 and earlier.

@@ -105,6 +105,7 @@ pub(crate) fn resolve<'a>(
         policy: resolver.policies(file.policy.as_ref()),
         fetch_allow: file.fetch.allow.iter().map(|host| host.0.0.clone()).collect(),
         prefix: file.prefix.unwrap_or_default(),
+        search: file.search.unwrap_or_default(),
         limits: Limits {
             shared: resolver.shared(file.limits.shared.as_ref()),
             ..limits(&file.limits)
@@ -112,7 +113,7 @@ pub(crate) fn resolve<'a>(
         sessions: resolver.sessions(&file.sessions),
         tools: targets::tools(file, &targets),
         pins: resolver.pins(file),
-        servers: servers::servers(file, &targets, file.prefix.unwrap_or_default()),
+        servers: servers::servers(file, &targets),
         targets,
         log: Log {
             access: resolver.access_log(&file.log),

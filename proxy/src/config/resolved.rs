@@ -29,7 +29,8 @@ pub use self::shared::SharedRates;
 pub use self::tls::{Tls, TlsFiles};
 pub use self::tools::Tools;
 use super::choice::{
-    Algorithm, CloudDimension, CloudMode, Era, LogLevel, OtlpProtocol, Prefix, Profile, XrayMode,
+    Algorithm, CloudDimension, CloudMode, Era, LogLevel, OtlpProtocol, Prefix, Profile, Search,
+    XrayMode,
 };
 use super::keys::KeyFile;
 use super::pins::PinFile;
@@ -61,6 +62,8 @@ pub struct Config {
     pub fetch_allow: Vec<String>,
     /// How tool names are kept apart.
     pub prefix: Prefix,
+    /// Whether callers can search tools.
+    pub search: Search,
     /// Bounds on what callers can make the gateway hold.
     pub limits: Limits,
     /// Sessions of MCP 2025-11-25 and earlier.
@@ -366,6 +369,8 @@ pub struct Server {
     pub resources: Sieve,
     /// How names are kept apart here.
     pub prefix: Prefix,
+    /// Whether the tools here can be searched.
+    pub search: Search,
     /// Scopes every call here needs, besides [`Auth::scopes`].
     pub scopes: Vec<String>,
     /// What models are told, before what the targets say of themselves.

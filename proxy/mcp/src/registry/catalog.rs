@@ -14,10 +14,11 @@ use super::view::full;
 use crate::list::{About, Item, Standing, Tasks};
 use crate::mirror::Mirror;
 use crate::naming::{self, Prefix, Shared, fnv1a};
+use crate::search::{Own, is_own};
 use crate::selection::Selection;
 
 /// Something on offer.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Offered {
     pub(crate) raw: RawJson,
     /// What callers of the older era are shown, where it is something else.
@@ -37,7 +38,10 @@ pub(crate) struct Offers {
 /// Everything on offer.
 #[derive(Debug, Default)]
 pub(crate) struct Catalog {
+    /// Those on the list.
     tools: Offers,
+    /// Those of the targets, where the list has but the gateway's own.
+    unlisted: Offers,
     prompts: Offers,
     resources: Offers,
     templates: Offers,
@@ -59,6 +63,10 @@ pub(crate) struct Catalog {
 /// How the targets' lists are looked at.
 pub(super) struct Sight {
     pub(super) prefix: Prefix,
+    /// The gateway's own tools.
+    pub(super) own: Vec<Own>,
+    /// Whether nothing else is on the list.
+    pub(super) only: bool,
     /// What is seen of them; `None`: everything.
     pub(super) selection: Option<Arc<Selection>>,
     pub(super) salt: u64,
@@ -98,7 +106,7 @@ impl Catalog {
     ) -> Self {
         let targets: HashSet<_> =
             entries.iter().map(|entry| Arc::clone(&entry.spec.name)).collect();
-        let named = |what, kind| {
+        let named = |what, kind, own: &[Own]| {
             let planned = |entry: &Arc<Entry>| {
                 let items = sight.of(entry, (what, kind));
                 let plans = items.iter().map(|item| Arc::new(plan(entry, kind, Some(item))));
@@ -106,11 +114,13 @@ impl Catalog {
                 (items, plans)
             };
             let all: Vec<Planned> = entries.iter().map(planned).collect();
-            Naming::of(&sight, &targets).all(&all)
+            Naming::of(&sight, &targets).all(own, &all)
         };
-        let (tools, by_name) = named(Listed::Tools, Kind::Tool);
-        let (prompts, prompts_named) = named(Listed::Prompts, Kind::Prompt);
-        let mut catalog = Self { tools, prompts, named: by_name, prompts_named, ..Self::default() };
+        let (offered, by_name) = named(Listed::Tools, Kind::Tool, &sight.own);
+        let (prompts, prompts_named) = named(Listed::Prompts, Kind::Prompt, &[]);
+        let (tools, unlisted) = offered.parted(|tool| !sight.only || is_own(&tool.plan));
+        let mut catalog =
+            Self { tools, unlisted, prompts, named: by_name, prompts_named, ..Self::default() };
         for entry in entries {
             catalog.mirror(entry);
             let about = entry.about();
@@ -137,6 +147,12 @@ impl Catalog {
             Listed::Resources => &self.resources,
             Listed::Templates => &self.templates,
         }
+    }
+
+    /// The tools of targets, whether or not they are on the list.
+    pub(crate) fn found(&self) -> impl Iterator<Item = &Offered> {
+        let all = self.tools.items.iter().chain(&self.unlisted.items);
+        all.filter(|tool| !is_own(&tool.plan))
     }
 
     /// What goes by that name, or whose URI that is.
@@ -249,8 +265,21 @@ impl Sight {
 impl Offers {
     fn add(&mut self, raw: RawJson, for_legacy: Option<RawJson>, plan: Arc<Plan>) {
         let digest = fnv1a(raw.as_bytes());
-        self.generation = mixed(self.generation, digest);
-        self.items.push(Offered { raw, for_legacy, plan, digest });
+        self.take(Offered { raw, for_legacy, plan, digest });
+    }
+
+    fn take(&mut self, offered: Offered) {
+        self.generation = mixed(self.generation, offered.digest);
+        self.items.push(offered);
+    }
+
+    /// Those of which it is so, and the others.
+    fn parted(self, is_so: impl Fn(&Offered) -> bool) -> (Self, Self) {
+        let (mut these, mut others) = (Self::default(), Self::default());
+        for offered in self.items {
+            if is_so(&offered) { these.take(offered) } else { others.take(offered) }
+        }
+        (these, others)
     }
 }
 
@@ -265,7 +294,12 @@ impl<'a> Naming<'a> {
         Self { sight, targets, named: Named::new(), offers: Offers::default() }
     }
 
-    fn all(mut self, all: &[Planned]) -> (Offers, Named) {
+    fn all(mut self, own: &[Own], all: &[Planned]) -> (Offers, Named) {
+        // The gateway's own first: a target's tool of that name is called by its full one.
+        for Own { name, raw, plan } in own {
+            self.named.insert((*name).to_owned(), Arc::clone(plan));
+            self.offers.add(raw.clone(), None, Arc::clone(plan));
+        }
         let mut owners: HashMap<Arc<str>, (usize, usize)> = HashMap::new();
         for (at, (items, _)) in all.iter().enumerate() {
             for item in items.iter().filter(|item| item.standing != Standing::Stranger) {
@@ -302,7 +336,10 @@ impl<'a> Naming<'a> {
         let name = |shared| naming::expose(self.sight.prefix, &plan.target, &plan.name, shared);
         let is_free = |name: &String| self.is_free(name, plan);
         let later = || name(Shared::Later).filter(is_free);
-        name(shared).filter(is_free).or_else(later)
+        // Who has the name of the gateway's own is not lost to it, even where names have no prefix.
+        let is_own = || self.named.get(&*plan.name).is_some_and(|owner| is_own(owner));
+        let full = || is_own().then(|| plan.full.to_string());
+        name(shared).filter(is_free).or_else(later).or_else(full)
     }
 
     /// Whether a name is its own to take: not one that another has, or that reads like the full

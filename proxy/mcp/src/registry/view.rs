@@ -14,16 +14,21 @@ use toolgate_call::{Kind, Listed, Plan, Scopes, Server, name};
 
 use super::catalog::{Catalog, Generations, Sight};
 use super::entry::Entry;
-use crate::Prefix;
 use crate::list::Item;
 use crate::naming::fnv1a;
+use crate::search::Own;
 use crate::selection::{Pattern, Selection, ServerSpec};
+use crate::{Finder, Prefix, Search};
 
 /// How the gateway is seen: as a whole, and as the servers that are parts of it.
 #[derive(Debug)]
 pub struct Views {
     /// When names carry their target's at the gateway as a whole.
     pub prefix: Prefix,
+    /// Whether tools can be searched at the gateway as a whole.
+    pub search: Search,
+    /// By whom tools are found, if they can be searched anywhere.
+    pub finder: Option<Arc<dyn Finder>>,
     /// The servers, each at the place that its number names.
     pub servers: Vec<ServerSpec>,
 }
@@ -43,6 +48,7 @@ pub(crate) struct View {
     /// `None`: the gateway as a whole.
     pub(crate) spec: Option<ServerSpec>,
     pub(super) prefix: Prefix,
+    search: Search,
     catalog: ArcSwap<Catalog>,
     changes: watch::Sender<Generations>,
     changed: Mutex<Changed>,
@@ -61,7 +67,7 @@ struct Changed {
 impl From<Prefix> for Views {
     /// The gateway as a whole only.
     fn from(prefix: Prefix) -> Self {
-        Self { prefix, servers: Vec::new() }
+        Self { prefix, search: Search::Off, finder: None, servers: Vec::new() }
     }
 }
 
@@ -77,10 +83,11 @@ impl All {
             }),
             selection: Arc::default(),
             prefix: Prefix::Always,
+            search: Search::Off,
             instructions: None,
         };
         Self {
-            whole: View::new(views.prefix, None),
+            whole: View::new((views.prefix, views.search), None),
             servers: views.servers.into_iter().map(View::of).collect(),
             nothing: View::of(nothing),
         }
@@ -103,14 +110,15 @@ impl All {
 
 impl View {
     fn of(spec: ServerSpec) -> Self {
-        Self::new(spec.prefix, Some(spec))
+        Self::new((spec.prefix, spec.search), Some(spec))
     }
 
-    fn new(prefix: Prefix, spec: Option<ServerSpec>) -> Self {
+    fn new((prefix, search): (Prefix, Search), spec: Option<ServerSpec>) -> Self {
         let (changes, _) = watch::channel(Generations::default());
         Self {
             spec,
             prefix,
+            search,
             catalog: ArcSwap::default(),
             changes,
             changed: Mutex::default(),
@@ -127,6 +135,11 @@ impl View {
     pub(super) fn has_tool(&self, target: &str, full: &str) -> bool {
         self.has_target(target)
             && self.selection().is_none_or(|selection| selection.has(Kind::Tool, full))
+    }
+
+    /// Whether tools can be searched here.
+    pub(crate) const fn search(&self) -> Search {
+        self.search
     }
 
     pub(crate) fn catalog(&self) -> arc_swap::Guard<Arc<Catalog>> {
@@ -171,6 +184,8 @@ impl View {
         let name = self.spec.as_ref().map(|spec| Arc::clone(&spec.server.name));
         let sight = Sight {
             prefix: self.prefix,
+            own: Own::of(self.search, self.spec.as_ref().map(|spec| &*spec.server)),
+            only: self.search == Search::Only,
             server: name.unwrap_or_default(),
             selection: self.spec.as_ref().map(|spec| Arc::clone(&spec.selection)),
             salt: self.spec.as_ref().map_or(0, |spec| fnv1a(spec.server.name.as_bytes())),

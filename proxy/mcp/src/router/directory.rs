@@ -26,6 +26,10 @@ impl Directory for Router {
         self.inner().registry.resolve(server, kind, exposed)
     }
 
+    fn meant(&self, call: &Call) -> Option<Call> {
+        self.inner().meant(call)
+    }
+
     fn task(&self, call: &Call) -> Result<Arc<Plan>, Refusal> {
         let inner = self.inner();
         let plan = call.name.as_deref().and_then(|id| inner.task_of(id, call));

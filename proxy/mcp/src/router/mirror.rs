@@ -7,7 +7,8 @@
 use std::sync::Arc;
 
 use toolgate_call::{
-    Abilities, Answer, Body, Directory as _, Era, Permitted, Plan, Reason, Refusal, Reply,
+    Abilities, Answer, Body, Directory as _, Era, Frame, Mirrored, Permitted, Plan, Reason,
+    Refusal, Reply,
 };
 use tower::ServiceExt as _;
 
@@ -33,6 +34,13 @@ impl Inner {
         let found = mirror::mirrored(mirrors, &call.frame, &call.mirrored, bound)?;
         permitted.set_mirrored(found);
         Ok(())
+    }
+
+    /// What would stand beside the arguments, if a caller had called that by its name.
+    pub(crate) fn beside(&self, plan: &Plan, frame: &Frame) -> Vec<Mirrored> {
+        let mirrors = self.registry.mirrors(plan);
+        let found = mirrors.map(|mirrors| mirror::mirrored(&mirrors, frame, &[], false));
+        found.and_then(Result::ok).unwrap_or_default()
     }
 
     /// The same call by a list that is fetched again, since its target takes the headers for wrong;

@@ -17,7 +17,8 @@ use tower::ServiceExt as _;
 use super::offers::{Said, target};
 use super::routing::{call, router_over, value};
 use crate::{
-    Pattern, Prefix, Registry, Router, Selection, ServerSpec, Sieve, TargetSpec, Views, Watches,
+    Pattern, Prefix, Registry, Router, Search, Selection, ServerSpec, Sieve, TargetSpec, Views,
+    Watches,
 };
 
 /// `narrow` has some of `a`, `wide` has all of `a` and `b`; nobody has `c`.
@@ -40,6 +41,7 @@ fn server(number: usize, name: &str, selection: Selection, prefix: Prefix) -> Se
         server: Arc::new(Server { name: name.into(), number, scopes }),
         selection: Arc::new(selection),
         prefix,
+        search: Search::Off,
         instructions: (number == 0).then(|| "mind the gap".to_owned()),
     }
 }
@@ -87,7 +89,7 @@ impl Rig {
             drop(watches.of(&spec.name));
         }
         let named = [0, 1].map(|n: usize| Arc::clone(&servers[n].server));
-        let views = Views { prefix: Prefix::Always, servers };
+        let views = Views { servers, ..Views::from(Prefix::Always) };
         let telemetry = Telemetry::for_tests();
         let registry = Registry::new(specs, HashMap::new(), views, watches, telemetry);
         registry.load().await;

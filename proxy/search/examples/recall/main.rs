@@ -21,10 +21,11 @@ use ways::Order;
 const MOST: usize = 10;
 
 /// The parts of the set, as the columns of the table.
-const PARTS: [(&str, &str); 6] = [
+const PARTS: [(&str, &str); 7] = [
     ("tune", "para"),
     ("held", "para"),
     ("fresh", "para"),
+    ("other", "para"),
     ("tune", "words"),
     ("held", "words"),
     ("own", "words"),

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use crate::rank::{Scored, best};
 use crate::words::Share;
-use crate::{Entry, Full, Hit, Index, Limits};
+use crate::{Entry, Full, Hit, Index, Limits, Ranking};
 
 fn limits(entries: usize) -> Limits {
     Limits { entries, ..Limits::default() }
@@ -165,5 +165,29 @@ proptest! {
         let entry = Entry { key: "a".into(), title, text, terms: vec![], technical: true };
         let index = Index::build(None, limits, [entry]).expect("it fits");
         prop_assert!(index.search(&question, 3).len() <= 1);
+    }
+}
+
+/// A few words, so that entries share many.
+fn text() -> impl Strategy<Value = String> {
+    let word = prop::sample::select(vec!["purge", "queue", "cache", "pod", "node", "alarm"]);
+    prop::collection::vec(word, 1..8).prop_map(|words| words.join(" "))
+}
+
+proptest! {
+    /// Not even the order of the others tells of what is not to be seen.
+    #[test]
+    fn what_is_not_looked_at_might_as_well_not_be_there(
+        notes in prop::collection::vec((text(), any::<bool>()), 1..12),
+        question in text(),
+    ) {
+        let note = |at: usize, text: &str| Entry::note(&format!("{at:02}"), text);
+        let all = notes.iter().enumerate().map(|(at, (text, _))| note(at, text));
+        let seen = notes.iter().enumerate().filter(|(_, (_, seen))| *seen);
+        let alone = Index::build(None, limits(20), seen.map(|(at, (text, _))| note(at, text)));
+        let all = Index::build(None, limits(20), all).expect("they fit");
+        let may = |key: &str| notes.get(key.parse::<usize>().ok()?)?.1.then_some(0.0);
+        let found = all.search_where(&question, 3, Ranking::Both, may);
+        prop_assert_eq!(found, alone.expect("they fit").search(&question, 3));
     }
 }

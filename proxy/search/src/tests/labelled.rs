@@ -34,6 +34,7 @@ fn the_set_is_what_it_says() {
         questions.iter().filter(|question| (question.split, question.kind) == (split, kind)).count()
     };
     assert!(count("held", "para") + count("fresh", "para") >= 100);
+    assert!(count("other", "para") >= 120);
     assert!(count("held", "words") >= 40);
     for question in questions.iter().filter(|question| question.split != "own") {
         let asked = words(question.asked).collect::<HashSet<_>>();

@@ -37,16 +37,16 @@ fn a_share_is_what_part_of_the_question_is_said() {
     postings.add(0, [("purge queue", 1.0)]);
     postings.add(1, [("purge cache", 1.0)]);
     postings.add(2, [("invoke function", 1.0)]);
-    let shares = postings.shares("purge the queue");
+    let shares = postings.shares("purge the queue", &[true; 3]);
     let scores = shares.iter().map(|share| share.score).collect::<Vec<_>>();
     assert!(scores[0] > scores[1] && scores[1] > scores[2], "{shares:?}");
     assert_eq!((shares[0].covered, shares[2]), (1.0, Share::default()));
     assert!(shares[1].covered < 0.5, "the rarer word is the other one");
-    let repeated = postings.shares("queue queue nonsense");
+    let repeated = postings.shares("queue queue nonsense", &[true; 3]);
     assert!(repeated[0].covered < 0.5, "words that nobody says are part of the question");
     postings.remove(0);
-    assert_eq!(postings.shares("queue"), [Share::default(); 3]);
-    assert_eq!(postings.shares("the of"), [Share::default(); 3]);
+    assert_eq!(postings.shares("queue", &[true; 3]), [Share::default(); 3]);
+    assert_eq!(postings.shares("the of", &[true; 3]), [Share::default(); 3]);
 }
 
 #[test]
@@ -75,7 +75,7 @@ proptest! {
         for (slot, text) in texts.iter().enumerate() {
             postings.add(slot, [(text.as_str(), 2.0)]);
         }
-        let shares = postings.shares(&question);
+        let shares = postings.shares(&question, &[true; 6]);
         prop_assert_eq!(shares.len(), texts.len());
         prop_assert!(shares.iter().all(|s| s.score >= 0.0 && s.score <= s.covered && s.covered < 1.001), "{:?}", shares);
     }

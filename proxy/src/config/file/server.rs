@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use toolgate_mcp::Pattern;
 
-use crate::config::choice::Prefix;
+use crate::config::choice::{Prefix, Search};
 use crate::config::text::Text;
 use crate::config::words::Scope;
 
@@ -27,6 +27,8 @@ pub(crate) struct Server {
     pub(crate) resources: Option<Names>,
     /// How names of different targets are kept apart here. Absent: as for the gateway.
     pub(crate) prefix: Option<Prefix>,
+    /// Whether the tools here can be searched. Absent: as for the gateway.
+    pub(crate) search: Option<Search>,
     /// Scopes every call here needs, besides `auth.scopes`.
     pub(crate) scopes: Vec<Text<Scope>>,
     /// What models are told, before what the targets say of themselves.

@@ -6,11 +6,10 @@
 use toolgate_mcp::Sieve;
 
 use super::scopes;
-use crate::config::choice::Prefix;
 use crate::config::file::{self, File};
 use crate::config::resolved::{Server, Target};
 
-pub(super) fn servers(file: &File, targets: &[Target], prefix: Prefix) -> Vec<Server> {
+pub(super) fn servers(file: &File, targets: &[Target]) -> Vec<Server> {
     let server = |(name, written): &(String, file::Server)| Server {
         name: name.clone(),
         targets: targets
@@ -21,7 +20,8 @@ pub(super) fn servers(file: &File, targets: &[Target], prefix: Prefix) -> Vec<Se
         tools: sieve(written.tools.as_ref()),
         prompts: sieve(written.prompts.as_ref()),
         resources: sieve(written.resources.as_ref()),
-        prefix: written.prefix.unwrap_or(prefix),
+        prefix: written.prefix.or(file.prefix).unwrap_or_default(),
+        search: written.search.or(file.search).unwrap_or_default(),
         scopes: scopes(&written.scopes),
         instructions: written.instructions.clone(),
     };
