@@ -46,7 +46,8 @@ fn definition(tool: &Value) -> Result<Value, String> {
             "`{name}` is no name: letters, digits, `_`, `-` and `.`, at most 64, and no `___`"
         ));
     }
-    let schema = members.get("inputSchema").ok_or_else(|| format!("`{name}` has no inputSchema"))?;
+    let schema =
+        members.get("inputSchema").ok_or_else(|| format!("`{name}` has no inputSchema"))?;
     if schema.get("type") != Some(&json!("object")) {
         return Err(format!("the inputSchema of `{name}` is not of the type `object`"));
     }
