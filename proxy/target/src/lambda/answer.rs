@@ -91,10 +91,8 @@ fn result(mut members: Map<String, Value>) -> Told {
 
 /// `{ statusCode, body }`, where the body is text, as a rule JSON.
 fn wrapped(status: u64, body: &Value) -> Told {
-    let inner = match body {
-        Value::String(text) => serde_json::from_str(text).unwrap_or_else(|_| body.clone()),
-        other => other.clone(),
-    };
+    let inner = body.as_str().and_then(|text| serde_json::from_str(text).ok());
+    let inner = inner.unwrap_or_else(|| body.clone());
     if status < 400 {
         return data(inner);
     }
@@ -110,7 +108,7 @@ fn data(value: Value) -> Told {
         Value::Object(_) => Some(value),
         // Older clients know objects only; a plain text is no data.
         Value::String(_) | Value::Null => None,
-        other => Some(json!({ "result": other })),
+        Value::Bool(_) | Value::Number(_) | Value::Array(_) => Some(json!({ "result": value })),
     };
     if let (Some(structured), Some(members)) = (structured, result.as_object_mut()) {
         members.insert("structuredContent".to_owned(), structured);

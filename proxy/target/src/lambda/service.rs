@@ -103,7 +103,7 @@ impl FunctionTarget {
     /// A URL that cannot be connected to.
     pub fn new(
         config: FunctionConfig,
-        tools: FunctionTools,
+        tools: &FunctionTools,
         telemetry: &Arc<Telemetry>,
     ) -> Result<Self, UrlError> {
         let metrics = telemetry.target(&config.target);
