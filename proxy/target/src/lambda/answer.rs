@@ -9,6 +9,9 @@ use serde_json::{Map, Value, json};
 /// The most of a function's own words that is passed on, in characters.
 const MOST_WORDS: usize = 4000;
 
+/// The type of the error when Lambda itself ended the function (Lambda, "timeouts").
+const TIMED_OUT: &str = "Sandbox.Timedout";
+
 /// An answer, whole.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Answered<'a> {
@@ -27,6 +30,8 @@ pub(super) enum Told {
     Result(Value, bool),
     /// The function ran and broke; how, for the operator.
     Crashed(String),
+    /// Lambda ended the function, which had taken all its time; how, for the operator.
+    TimedOut(String),
     /// The function was not reached: Lambda had no room for the call.
     Throttled(String),
     /// Lambda itself says no or fails; the function may or may not have run.
@@ -55,7 +60,8 @@ pub(super) fn told(answered: Answered<'_>) -> Told {
         let crash: Crash = serde_json::from_slice(answered.payload).unwrap_or_default();
         let Crash { error_type, error_message } = crash;
         let words: String = error_message.chars().take(MOST_WORDS).collect();
-        return Told::Crashed(format!("{how}: {error_type} {words}"));
+        let said = format!("{how}: {error_type} {words}");
+        return if error_type == TIMED_OUT { Told::TimedOut(said) } else { Told::Crashed(said) };
     }
     match serde_json::from_slice::<Value>(answered.payload) {
         Ok(value) => returned(value),

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use toolgate_call::{
     Answer, Era, Listed, Op, Outbound, Permitted, RawJson, Reason, Refusal, Reply, SpanContext,
 };
-use toolgate_telemetry::Telemetry;
+use toolgate_telemetry::{TargetMetrics, Telemetry};
 use tower::{Service, service_fn};
 
 use super::answer::{Answered, Told, told};
@@ -67,6 +67,7 @@ pub struct FunctionTarget(Arc<Inner>);
 struct Inner {
     config: FunctionConfig,
     site: Site,
+    metrics: Arc<TargetMetrics>,
     base: HeaderMap,
     url: Uri,
     names: HashSet<String>,
@@ -86,6 +87,11 @@ impl FunctionTools {
             FunctionError(said.lines().next().unwrap_or_default().to_owned())
         })?;
         tools::read(&list).map(Self).map_err(FunctionError)
+    }
+
+    /// The definitions, as `tools/list` has them.
+    pub fn definitions(&self) -> impl Iterator<Item = &Value> {
+        self.0.iter()
     }
 
     /// Their names.
@@ -108,7 +114,7 @@ impl FunctionTarget {
     ) -> Result<Self, UrlError> {
         let metrics = telemetry.target(&config.target);
         let (connect, credentials) = (config.connect_timeout, config.credentials.clone());
-        let site = Site::new(&config.endpoint, connect, credentials, metrics)?;
+        let site = Site::new(&config.endpoint, connect, credentials, Arc::clone(&metrics))?;
         let mut base = site.headers("application/json");
         let fixed = [
             (header::CONTENT_TYPE, "application/json"),
@@ -127,6 +133,7 @@ impl FunctionTarget {
             names: tools.names().map(str::to_owned).collect(),
             config,
             site,
+            metrics,
             base,
             list: raw(&list),
         })))
@@ -231,8 +238,8 @@ impl Inner {
         let text =
             |name: &HeaderName| whole.headers.get(name).and_then(|value| value.to_str().ok());
         if let Some(run) = text(&LOG_RESULT).and_then(report::read) {
-            let target = &self.config.target;
-            tracing::debug!(%target, duration = ?run.duration, init = ?run.init, "a function ran");
+            outbound.ledger.note_run(run);
+            self.metrics.function_ran(run.duration, run.init);
         }
         let answered = Answered {
             status: whole.status.as_u16(),
@@ -250,10 +257,19 @@ impl Inner {
                 let refusal = refused(Reason::Upstream5xx, "broke while it worked on this", how);
                 Err(Failure::Refused(Box::new(refusal.after_send())))
             }
+            Told::TimedOut(how) => {
+                let refusal = refused(Reason::TimeoutTotal, "took all the time it may take", how);
+                Err(Failure::Refused(Box::new(refusal.after_send())))
+            }
             // Lambda had no room, and so the function has not seen the call.
             Told::Throttled(how) => {
                 let refusal = refused(Reason::Upstream429, "has no room for another call", how);
-                Err(Failure::Refused(Box::new(refusal.before_send())))
+                let refusal = refusal.before_send();
+                let wait = text(&header::RETRY_AFTER).and_then(|text| text.trim().parse().ok());
+                Err(Failure::Refused(Box::new(match wait {
+                    Some(wait) => refusal.retry_after(Duration::from_secs(wait)),
+                    None => refusal,
+                })))
             }
             Told::Failed(status, how) => {
                 tracing::debug!(%target, status, how, "Lambda says no");

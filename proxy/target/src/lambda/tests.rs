@@ -5,11 +5,12 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
+use toolgate_call::Run;
 
 use super::FunctionTools;
 use super::answer::{Answered, Told, told};
 use super::context::{About, MOST, client_context};
-use super::report::{self, Report};
+use super::report;
 
 const ABOUT: About<'_> = About {
     request: "01a2",
@@ -35,14 +36,17 @@ fn the_client_context_is_that_of_agentcore() {
         "bedrockAgentCoreToolName": "search___web",
     });
     assert_eq!(context, json!({ "custom": custom }));
-    let text = decoded(&client_context(About { message: "\"a-1\"", ..ABOUT }).unwrap());
-    assert_eq!(text["custom"]["bedrockAgentCoreMcpMessageId"], "a-1");
+    for (id, said) in [(r#""a-1""#, "a-1"), (r#""say \"hi\"""#, r#"say "hi""#), ("", "")] {
+        let text = decoded(&client_context(About { message: id, ..ABOUT }).unwrap());
+        assert_eq!(text["custom"]["bedrockAgentCoreMcpMessageId"], said);
+    }
 }
 
 #[test]
 fn the_client_context_is_never_longer_than_lambda_takes() {
     let long = "m".repeat(10_000);
-    let context = client_context(About { message: &long, ..ABOUT }).unwrap();
+    let id = format!("\"{long}\"");
+    let context = client_context(About { message: &id, ..ABOUT }).unwrap();
     assert_eq!(
         decoded(&context)["custom"]["bedrockAgentCoreMcpMessageId"],
         "",
@@ -106,6 +110,10 @@ fn a_function_that_broke_has_said_nothing() {
         Answered { status: 200, function_error: Some("Unhandled"), error_type: None, payload };
     let how = "Unhandled: ZeroDivisionError division by zero".to_owned();
     assert_eq!(told(broke), Told::Crashed(how));
+    let payload =
+        br#"{"errorType":"Sandbox.Timedout","errorMessage":"Task timed out after 3.00 seconds"}"#;
+    let late = told(Answered { payload, ..broke });
+    assert!(matches!(&late, Told::TimedOut(how) if how.contains("3.00 seconds")), "{late:?}");
     let silent = Answered { payload: b"", ..broke };
     assert!(matches!(told(silent), Told::Crashed(_)));
     assert!(matches!(answered("<html>"), Told::Garbled(_)));
@@ -128,7 +136,7 @@ fn the_report_is_lambdas_own_line() {
         REPORT RequestId: 8f5\tDuration: 102.25 ms\tBilled Duration: 103 ms\tMemory Size: 128 MB\t\
         Max Memory Used: 51 MB\tInit Duration: 250.50 ms\t\n";
     let read = report::read(&STANDARD.encode(log)).unwrap();
-    let due = Report {
+    let due = Run {
         duration: Duration::from_micros(102_250),
         init: Some(Duration::from_micros(250_500)),
     };

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use proptest::prelude::{any, prop, prop_assert, prop_assert_eq, proptest};
 use serde_json::Value;
 use toolgate_call::{
-    Hint, Kind, Ledger, Method, Outcome, Phase, Plan, Principal, Reason, RetryPlan, Scopes,
+    Hint, Kind, Ledger, Method, Outcome, Phase, Plan, Principal, Reason, RetryPlan, Run, Scopes,
     SpanContext, SpanId, Trace, TraceId, Version,
 };
 use toolgate_telemetry_catalog::fields;
@@ -95,6 +95,21 @@ fn principal(subject: &str, client: &str) -> Principal {
         claims: toolgate_call::Claims::default(),
         expires: None,
     }
+}
+
+#[test]
+fn how_a_function_ran_is_said() {
+    let ledger = ledger_with_tool("echo");
+    assert!(parsed(&record(&ledger)).get(fields::FUNCTION_MS).is_none());
+    let warm = Run { duration: Duration::from_micros(102_250), init: None };
+    ledger.note_run(Run { init: Some(Duration::from_millis(250)), ..warm });
+    let line = parsed(&record(&ledger));
+    assert_eq!(
+        (&line[fields::FUNCTION_MS], &line[fields::FUNCTION_INIT_MS]),
+        (&102.25.into(), &250.into())
+    );
+    ledger.note_run(warm);
+    assert!(parsed(&record(&ledger)).get(fields::FUNCTION_INIT_MS).is_none());
 }
 
 #[test]
