@@ -104,6 +104,18 @@ impl Process {
         Ok(())
     }
 
+    /// The memory that it has in use, in KiB (proc(5), `VmRSS`).
+    ///
+    /// # Errors
+    /// When it has ended.
+    pub fn resident_kib(&self) -> Result<u64> {
+        let id = self.child.id().with_context(|| format!("{} has ended", self.name))?;
+        let status = fs::read_to_string(format!("/proc/{id}/status"))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let number = line.and_then(|line| line.split_whitespace().next()).context("no VmRSS")?;
+        Ok(number.parse()?)
+    }
+
     /// Waits for its end.
     ///
     /// # Errors
