@@ -77,7 +77,7 @@ impl Resolver<'_, '_> {
         });
         read.map_err(|problem| {
             let at = self.review.at(&["targets", name, "lambda", "tools"]);
-            let message = format!("the definitions {} {problem}", quote(written));
+            let message = format!("{} {problem}", quote(written));
             self.review.add(Mistake::new(code::FUNCTION_TOOLS, at, message).help(
                 "put a list there: `[{ \"name\": …, \"description\": …, \"inputSchema\": { \"type\": \"object\" } }]`",
             ));
