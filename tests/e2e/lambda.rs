@@ -89,11 +89,11 @@ async fn a_function_is_told_what_agentcore_tells_it_and_its_start_is_in_the_book
         "bedrockAgentCoreTargetId": "fn",
         "bedrockAgentCoreToolName": "fn___web_search",
     });
-    ensure!(seen.context.to_string() == json!({ "custom": told }).to_string(), "{}", seen.context);
+    ensure!(seen.context == json!({ "custom": told }), "{}", seen.context);
     let (trace, own) = (seen.trace.clone().context("no trace")?, line["trace_id"].as_str());
-    let own = own.context("no trace id")?;
-    let root = format!("Root=1-{}-{};Parent=", &own[..8], &own[8..]);
-    ensure!(trace.starts_with(&root) && trace.contains(";Sampled="), "{trace} {own}");
+    let (time, rest) = own.and_then(|own| own.split_at_checked(8)).context("no trace id")?;
+    let root = format!("Root=1-{time}-{rest};Parent=");
+    ensure!(trace.starts_with(&root) && trace.contains(";Sampled="), "{trace} {root}");
 
     let (ran, init) = (line["function_ms"].as_f64(), line["function_init_ms"].as_f64());
     ensure!(ran.is_some_and(|ms| ms < 20_000.0) && init.is_some_and(|ms| ms > 0.0), "{line}");

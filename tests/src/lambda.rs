@@ -229,7 +229,7 @@ impl Said {
 
     fn of(ran: Ran) -> Self {
         let log = ran.log.as_bytes();
-        let tail = &log[log.len().saturating_sub(TAIL)..];
+        let tail = log.get(log.len().saturating_sub(TAIL)..).unwrap_or_default();
         let mut headers = vec![
             ("x-amz-executed-version", "$LATEST".to_owned()),
             ("x-amz-log-result", STANDARD.encode(tail)),
