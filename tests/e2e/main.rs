@@ -49,6 +49,8 @@ mod input;
 #[cfg(test)]
 mod keys;
 #[cfg(test)]
+mod lambda;
+#[cfg(test)]
 mod ledger;
 #[cfg(test)]
 mod list;

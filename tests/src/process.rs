@@ -104,16 +104,28 @@ impl Process {
         Ok(())
     }
 
-    /// The most memory that it has had so far, in bytes (`VmHWM` of proc(5)).
+    /// The most memory that it has had so far, in bytes (proc(5), `VmHWM`).
     ///
     /// # Errors
     /// When it has ended, or the system does not tell.
     pub fn peak(&self) -> Result<u64> {
-        let path = format!("/proc/{}/status", self.child.id().context("it has ended")?);
-        let status = fs::read_to_string(&path).with_context(|| format!("reading {path}"))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        let kilobytes = line.and_then(|line| line.trim().strip_suffix("kB")).context("no VmHWM")?;
-        Ok(kilobytes.trim().parse::<u64>()? * 1024)
+        Ok(self.kilobytes("VmHWM:")? * 1024)
+    }
+
+    /// The memory that it has in use, in KiB (proc(5), `VmRSS`).
+    ///
+    /// # Errors
+    /// When it has ended.
+    pub fn resident_kib(&self) -> Result<u64> {
+        self.kilobytes("VmRSS:")
+    }
+
+    fn kilobytes(&self, what: &str) -> Result<u64> {
+        let id = self.child.id().with_context(|| format!("{} has ended", self.name))?;
+        let status = fs::read_to_string(format!("/proc/{id}/status"))?;
+        let line = status.lines().find_map(|line| line.strip_prefix(what));
+        let number = line.and_then(|line| line.split_whitespace().next());
+        Ok(number.with_context(|| format!("no {what}"))?.parse()?)
     }
 
     /// Waits for its end.

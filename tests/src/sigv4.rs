@@ -67,13 +67,14 @@ pub fn verify(head: &Parts, body: &[u8], secret: &str) -> Result<Signed> {
 /// Method, path, query, headers, their names, and the digest of the body, each on lines of its own.
 fn canonical(head: &Parts, body: &[u8], names: &[&str]) -> Result<String> {
     let path = head.uri.path();
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte);
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/%".contains(&byte);
     ensure!(path.bytes().all(plain), "a path that would have to be escaped: {path}");
     let mut pairs: Vec<&str> = head.uri.query().unwrap_or_default().split('&').collect();
     let written = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~%=".contains(&byte);
     ensure!(pairs.iter().all(|pair| pair.bytes().all(written)), "an odd query: {pairs:?}");
     pairs.sort_unstable_by_key(|pair| pair.split_once('='));
-    let mut lines = vec![head.method.to_string(), path.to_owned(), pairs.join("&")];
+    // What is escaped is escaped once more, for all services but S3.
+    let mut lines = vec![head.method.to_string(), path.replace('%', "%25"), pairs.join("&")];
     for name in names {
         lines.push(format!("{name}:{}", text(head, name)?.trim()));
     }

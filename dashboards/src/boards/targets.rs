@@ -138,7 +138,11 @@ fn connections() -> Vec<Panel> {
     let restarts = Panel::lines("Restarts", Shown::PerSecond, "By what ended the process.")
         .ask("", rate(of(&target::PROCESS_RESTARTS), &[Key::Target, Key::Reason]))
         .wide(6);
-    vec![steps, pool, running, restarts]
+    let runs = Panel::lines("Functions, p95", Shown::Seconds, "Runs of Lambda functions.")
+        .ask("", quantile(0.95, of(&target::FUNCTION_DURATION), &[Key::Target]))
+        .ask("cold start", quantile(0.95, of(&target::FUNCTION_INIT), &[Key::Target]))
+        .wide(6);
+    vec![steps, pool, running, restarts, runs]
 }
 
 fn credentials() -> Vec<Panel> {

@@ -85,6 +85,16 @@ pub struct Ledger {
     bytes_out: AtomicU64,
     /// What the audit log says of the call: see [`Ruling`].
     ruling: AtomicU8,
+    run: Mutex<Option<Run>>,
+}
+
+/// One run of a function of Lambda, as Lambda itself measures it (Lambda, "REPORT" lines).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Run {
+    /// How long the function worked.
+    pub duration: Duration,
+    /// How long it took to start; `None`: it was there already.
+    pub init: Option<Duration>,
 }
 
 /// What stands in the audit log of a call.
@@ -205,6 +215,7 @@ impl Ledger {
             bytes_in: AtomicU64::new(0),
             bytes_out: AtomicU64::new(0),
             ruling: AtomicU8::new(0),
+            run: Mutex::default(),
         }
     }
 
@@ -308,6 +319,17 @@ impl Ledger {
     /// Counts bytes written to the caller.
     pub fn add_bytes_out(&self, bytes: usize) {
         self.bytes_out.fetch_add(bytes as u64, Relaxed);
+    }
+
+    /// Notes how a function ran for the call; the last word counts.
+    pub fn note_run(&self, run: Run) {
+        *self.run.lock().unwrap_or_else(PoisonError::into_inner) = Some(run);
+    }
+
+    /// How a function ran for the call, if one did and Lambda has said so.
+    #[must_use]
+    pub fn run(&self) -> Option<Run> {
+        *self.run.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The audit log has that of the call. The first word counts.

@@ -46,7 +46,7 @@ pub use deadline::Deadline;
 pub use ends::id_at_ends;
 pub use explanation::{Asks, Explanation, Rule, What, Who};
 pub use frame::{Frame, FrameParts, MetaEdit, Rewrite, Span};
-pub use ledger::{AttemptNote, Ledger, Phase, Phases, Ruling};
+pub use ledger::{AttemptNote, Ledger, Phase, Phases, Ruling, Run};
 pub use level::LogLevel;
 pub use lifecycle::Lifecycle;
 pub use members::{Members, member, object};

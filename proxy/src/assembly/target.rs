@@ -12,8 +12,9 @@ use tokio::sync::Notify;
 use toolgate_mcp::{TargetSpec, TargetSvc, Watches};
 use toolgate_reach::{BreakerConfig, Health, ReachConfig, reach};
 use toolgate_target::{
-    Api, ApiConfig, ApiTarget, Builtin, Credentials, EraChoice, HttpConfig, HttpTarget, LeftOut,
-    NoticeSink, StdioConfig, StdioTarget, TargetNotice, builtin, stdio,
+    Api, ApiConfig, ApiTarget, Builtin, Credentials, EraChoice, FunctionConfig, FunctionTarget,
+    HttpConfig, HttpTarget, LeftOut, NoticeSink, StdioConfig, StdioTarget, TargetNotice, builtin,
+    stdio,
 };
 use toolgate_telemetry::{Shed, Telemetry};
 
@@ -151,6 +152,10 @@ fn far_side(
             let credentials = showing.of(name, credentials.as_ref())?;
             Ok((an_api(target, name, (url, api, credentials), telemetry)?, None))
         }
+        TargetKind::Lambda(lambda) => {
+            let credentials = showing.of(name, Some(&lambda.credentials))?;
+            Ok((a_function(target, name, (lambda, credentials), telemetry)?, None))
+        }
         TargetKind::Stdio { command, env, cwd } => {
             let config = StdioConfig {
                 target: Arc::clone(name),
@@ -189,6 +194,26 @@ fn an_api(
     };
     let api = ApiTarget::new(config, api.clone(), telemetry);
     Ok(TargetSvc::new(api.with_context(|| format!("target `{name}`"))?.service()))
+}
+
+fn a_function(
+    target: &Target,
+    name: &Arc<str>,
+    (lambda, credentials): (&config::Lambda, Credentials),
+    telemetry: &Arc<Telemetry>,
+) -> anyhow::Result<TargetSvc> {
+    let config = FunctionConfig {
+        target: Arc::clone(name),
+        endpoint: lambda.endpoint.clone(),
+        function: lambda.function.clone(),
+        qualifier: lambda.qualifier.clone(),
+        connect_timeout: target.connect_timeout,
+        idle_timeout: target.idle_timeout,
+        max_response: target.max_response,
+        credentials,
+    };
+    let function = FunctionTarget::new(config, &lambda.tools, telemetry);
+    Ok(TargetSvc::new(function.with_context(|| format!("target `{name}`"))?.service()))
 }
 
 /// What becomes of a target's own words: changed lists are asked for, changed resources told of.

@@ -10,6 +10,7 @@ mod aws;
 mod builtin;
 mod cloudwatch;
 mod credentials;
+mod lambda;
 mod log;
 mod pins;
 mod policy;

@@ -69,6 +69,10 @@ pub const TLS: &str = "TG1033";
 pub const CERTIFICATES: &str = "TG1034";
 /// An OpenAPI document that cannot be used.
 pub const OPENAPI: &str = "TG1035";
+/// Definitions of a function's tools that cannot be used.
+pub const FUNCTION_TOOLS: &str = "TG1040";
+/// A function that cannot be named, or in no region.
+pub const FUNCTION: &str = "TG1041";
 /// The configuration cannot be read, or the gateway cannot start.
 pub const START: &str = "TG2000";
 /// The schema and the reader disagree: a fault of this program.
@@ -109,5 +113,7 @@ pub const ALL: &[(&str, &str)] = &[
     (TLS, "files of TLS that cannot be used"),
     (CERTIFICATES, "an entry about certificates that does not say which"),
     (OPENAPI, "an OpenAPI document that cannot be used"),
+    (FUNCTION_TOOLS, "definitions of a function's tools that cannot be used"),
+    (FUNCTION, "a function that cannot be named, or is in no region"),
     (INTERNAL, "a fault of this program, not of the file"),
 ];

@@ -23,7 +23,7 @@ use std::time::Duration;
 pub(crate) use self::audit::Audit;
 pub(crate) use self::claims::{ClaimRule, Claims, Fetch};
 pub(crate) use self::credentials::{Credentials, OAuthClient, Secrets, TargetCredentials};
-pub(crate) use self::kinds::{Http, OpenApi, Stdio};
+pub(crate) use self::kinds::{Http, Lambda, OpenApi, Stdio};
 pub(crate) use self::policy::{ClaimType, Policy, Unspoken};
 pub(crate) use self::rate::{LoopLimit, RateRule, SharedRates};
 pub(crate) use self::server::{Names, Server};
@@ -217,9 +217,9 @@ pub(crate) struct Sessions {
 pub(crate) struct Settings {
     /// Longest time for a call, all attempts together; at most `15m`. Default `30s`.
     pub(crate) timeout: Option<Text<Duration>>,
-    /// Longest time to connect; `mcp` and `openapi` targets. Default `5s`.
+    /// Longest time to connect; `mcp`, `openapi` and `lambda` targets. Default `5s`.
     pub(crate) connect_timeout: Option<Text<Duration>>,
-    /// Longest silence within a reply; `mcp` and `openapi` targets. Default `60s`.
+    /// Longest silence within a reply; `mcp`, `openapi` and `lambda` targets. Default `60s`.
     pub(crate) idle_timeout: Option<Text<Duration>>,
     /// Calls in progress at one target. Default `100`.
     #[schemars(range(min = 1, max = 1_000_000))]
@@ -281,6 +281,8 @@ pub(crate) struct Target {
     pub(crate) stdio: Option<Stdio>,
     /// An HTTP API that has an OpenAPI document.
     pub(crate) openapi: Option<OpenApi>,
+    /// A Lambda function; requests are signed with AWS's own credentials.
+    pub(crate) lambda: Option<Lambda>,
     /// Where what a built-in target asks is: Prometheus, or a search engine or documentation that is not where it always is.
     pub(crate) url: Option<Text<HttpUrl>>,
     /// Which search engine; `builtin: web_search`. Default `duckduckgo`.

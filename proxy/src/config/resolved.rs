@@ -19,7 +19,7 @@ use toolgate_admit::authn::{CertificateRule, ClaimRules};
 use toolgate_guard::LoopRule;
 use toolgate_mcp::Sieve;
 use toolgate_mcp::contract::Actions;
-use toolgate_target::Api;
+use toolgate_target::{Api, FunctionTools};
 use toolgate_telemetry::RateScope;
 
 pub use self::audit::{Audit, AuditCopy, Durable};
@@ -252,6 +252,8 @@ pub enum TargetKind {
         /// What the gateway shows it.
         credentials: Option<TargetCredentials>,
     },
+    /// A Lambda function.
+    Lambda(Box<Lambda>),
     /// An MCP server run as a child process.
     Stdio {
         /// Program and arguments, at least one word.
@@ -273,9 +275,25 @@ impl TargetKind {
             Self::Mcp { credentials, .. } | Self::OpenApi { credentials, .. } => {
                 credentials.as_ref()
             }
+            Self::Lambda(lambda) => Some(&lambda.credentials),
             Self::Builtin(_) | Self::Tools(_) | Self::Stdio { .. } => None,
         }
     }
+}
+
+/// A Lambda function.
+#[derive(Debug, Clone)]
+pub struct Lambda {
+    /// Where Lambda is, absolute.
+    pub endpoint: Uri,
+    /// Its name or ARN.
+    pub function: String,
+    /// Its version or alias; `None` is the latest.
+    pub qualifier: Option<String>,
+    /// Its tools.
+    pub tools: FunctionTools,
+    /// What signs the requests.
+    pub credentials: TargetCredentials,
 }
 
 /// What the gateway itself can be asked.

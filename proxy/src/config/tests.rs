@@ -57,6 +57,9 @@ fn read(path: &Path) -> io::Result<String> {
         Some("/etc/toolgate/inventory.openapi.yaml") => {
             Ok(include_str!("../../examples/inventory.openapi.yaml").to_owned())
         }
+        Some("/etc/toolgate/orders.tools.json") => {
+            Ok(include_str!("../../examples/orders.tools.json").to_owned())
+        }
         Some("/etc/toolgate/swagger.json") => Ok(r#"{ "swagger": "2.0" }"#.to_owned()),
         Some("/etc/toolgate/typo.cedar") => Ok("permit(principal, action resource);".to_owned()),
         Some("/etc/toolgate/wrong.keys.json") => {
@@ -76,6 +79,9 @@ fn outside() -> Outside<'static> {
         remote: &|_, secret| match secret {
             RemoteSecret::SecretsManager { id, key: Some(_) } if id == "toolgate/orders" => {
                 Ok("from-aws".to_owned())
+            }
+            RemoteSecret::Ssm(name) if name == "/toolgate/orders" => {
+                Ok(include_str!("../../examples/orders.tools.json").to_owned())
             }
             RemoteSecret::Ssm(_) | RemoteSecret::SecretsManager { .. } => {
                 Err("is not there (ParameterNotFound)".to_owned())

@@ -1,4 +1,4 @@
-//! The far side: MCP servers over HTTP and as child processes, APIs, and tools that are compiled in.
+//! The far side: MCP servers over HTTP and as child processes, APIs, functions, and tools that are compiled in.
 //!
 //! Enters: an `Outbound`, one attempt at a time. Leaves: a `Reply` with the target's own bytes, or a
 //! `Refusal` that says whether anything was sent. Never: decides policy, repeats an attempt, or
@@ -7,6 +7,7 @@
 mod builtin;
 mod credentials;
 mod http;
+mod lambda;
 mod openapi;
 mod stdio;
 
@@ -29,6 +30,7 @@ pub use credentials::{
     HeaderSecret, Kept, Place, Show, Shown, Subject, TokenExchange, Unsigned, Vault, Whose,
 };
 pub use http::{HttpConfig, HttpTarget, UrlError};
+pub use lambda::{FunctionConfig, FunctionError, FunctionTarget, FunctionTools};
 pub use openapi::{
     Api, ApiConfig, ApiTarget, Candidate, Choice, DocumentError, LeftOut, MOST_OPERATIONS,
 };

@@ -19,6 +19,7 @@ use serde_json::Value;
 
 pub use choice::Choice;
 use operation::{At, Operation};
+pub(crate) use parameter::encoded;
 use schema::Document;
 pub use service::{ApiConfig, ApiTarget};
 

@@ -62,6 +62,7 @@ struct Told {
     process_up: OnceLock<Gauge>,
     restarts: OnceLock<Counters<Restart>>,
     credentials: OnceLock<CredentialMetrics>,
+    function: OnceLock<[Histogram; 2]>,
 }
 
 /// The breaker, as last told.
@@ -193,6 +194,17 @@ impl TargetMetrics {
         let [idle_gauge, in_use_gauge] = self.told.pool.get_or_init(both);
         idle_gauge.set(count(idle));
         in_use_gauge.set(count(in_use));
+    }
+
+    /// A function of Lambda ran; and had to be started first, if there is a second time.
+    pub fn function_ran(&self, took: Duration, init: Option<Duration>) {
+        let make = |metric| self.registry.histogram(metric, &[&*self.name]);
+        let both = || [make(&family::FUNCTION_DURATION), make(&family::FUNCTION_INIT)];
+        let [runs, starts] = self.told.function.get_or_init(both);
+        runs.record(took.as_secs_f64());
+        if let Some(init) = init {
+            starts.record(init.as_secs_f64());
+        }
     }
 
     /// Body bytes went to the target.
@@ -375,6 +387,7 @@ impl Told {
             process_up: OnceLock::new(),
             restarts: OnceLock::new(),
             credentials: OnceLock::new(),
+            function: OnceLock::new(),
         }
     }
 }

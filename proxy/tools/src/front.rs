@@ -6,6 +6,7 @@
 
 mod handler;
 mod http;
+mod lambda;
 
 use std::net::SocketAddr;
 
@@ -14,6 +15,7 @@ use rmcp::ServiceExt as _;
 
 use crate::sets::Sets;
 use handler::Handler;
+pub use lambda::{RUNTIME_API, lambda};
 
 /// Serves on standard input and output until the input ends.
 ///

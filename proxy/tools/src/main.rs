@@ -1,17 +1,20 @@
 //! The `toolgate-tools` binary.
 //!
-//! Enters: the command line, and secrets from the environment. Leaves: an MCP server; with `--http`
-//! one line `listening http://…/mcp`. Never: a secret as an argument, where every process reads it.
+//! Enters: the command line or the environment, and secrets from the environment. Leaves: an MCP server, with
+//! `--http` one line `listening http://…/mcp`; or a Lambda function, where Lambda starts it. Never: a secret as an argument, where every process reads it.
 
 #[cfg(feature = "aws")]
 #[path = "main/aws.rs"]
 mod aws;
+#[path = "main/functions.rs"]
+mod functions;
 
+use std::ffi::OsString;
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use http::HeaderValue;
 use http::header::{AUTHORIZATION, HeaderName};
@@ -34,6 +37,10 @@ struct Cli {
 enum Command {
     /// Serve the tools that are set up below.
     Serve(Serve),
+    /// Be a Lambda function. Lambda starts it without a word; what it serves then stands in its environment.
+    Lambda(Wanted),
+    /// Print the functions that the tools are made for: memory, time, environment and definitions.
+    Manifest(Manifest),
 }
 
 #[derive(Debug, Args)]
@@ -47,21 +54,30 @@ struct Serve {
     /// A host that callers may name; needed where others can reach the address.
     #[arg(long, value_name = "NAME", requires = "http")]
     allowed_host: Vec<String>,
+    #[command(flatten)]
+    tools: Wanted,
+}
+
+#[derive(Debug, Args)]
+struct Wanted {
+    /// Serve these tools alone, by `set___tool`.
+    #[arg(long, value_name = "NAME", env = "TOOLGATE_TOOLS", value_delimiter = ',')]
+    tool: Vec<String>,
     /// Search the web, by this engine. `TOOLGATE_SEARCH_KEY` holds Brave's key.
-    #[arg(long, value_name = "ENGINE")]
+    #[arg(long, value_name = "ENGINE", env = "TOOLGATE_WEB_SEARCH")]
     web_search: Option<Engine>,
     /// Where the engine is, if not where it always is.
-    #[arg(long, value_name = "URL", requires = "web_search")]
+    #[arg(long, value_name = "URL", env = "TOOLGATE_WEB_SEARCH_URL", requires = "web_search")]
     web_search_url: Option<String>,
     /// Ask this Prometheus. `TOOLGATE_PROMETHEUS_AUTHORIZATION` holds what it is shown, such as
     /// `Bearer …`.
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", env = "TOOLGATE_PROMETHEUS")]
     prometheus: Option<String>,
     /// Read the documentation of AWS.
-    #[arg(long)]
+    #[arg(long, env = "TOOLGATE_AWS_DOCS")]
     aws_docs: bool,
     /// What stands in for the documentation, such as a mirror.
-    #[arg(long, value_name = "URL", requires = "aws_docs")]
+    #[arg(long, value_name = "URL", env = "TOOLGATE_AWS_DOCS_URL", requires = "aws_docs")]
     aws_docs_url: Option<String>,
     #[cfg(feature = "aws")]
     #[command(flatten)]
@@ -75,10 +91,22 @@ enum Engine {
     Brave,
 }
 
+#[derive(Debug, Args)]
+struct Manifest {
+    /// As text or as JSON.
+    #[arg(long, value_enum, default_value_t = Output::Text)]
+    output: Output,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Output {
+    Text,
+    Json,
+}
+
 #[tokio::main]
 async fn main() -> ExitCode {
-    let Command::Serve(serve) = Cli::parse().command;
-    match Box::pin(run(serve)).await {
+    match Box::pin(run(cli().command)).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             let _nobody_reads = writeln!(std::io::stderr().lock(), "toolgate-tools: {error:#}");
@@ -87,8 +115,36 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run(serve: Serve) -> anyhow::Result<()> {
-    let sets = sets(&serve)?;
+/// Lambda starts a function without arguments.
+fn cli() -> Cli {
+    let mut words: Vec<OsString> = std::env::args_os().collect();
+    if words.len() < 2 && std::env::var_os(front::RUNTIME_API).is_some() {
+        words = vec!["toolgate-tools".into(), "lambda".into()];
+    }
+    Cli::parse_from(words)
+}
+
+async fn run(command: Command) -> anyhow::Result<()> {
+    match command {
+        Command::Serve(serve) => serve_mcp(serve).await,
+        Command::Lambda(wanted) => {
+            let api = std::env::var(front::RUNTIME_API);
+            let api = api.with_context(|| format!("{} is not set", front::RUNTIME_API))?;
+            front::lambda(&api, sets(&wanted)).await
+        }
+        Command::Manifest(manifest) => {
+            let functions = functions::all()?;
+            let text = match manifest.output {
+                Output::Text => functions::text(&functions),
+                Output::Json => serde_json::to_string_pretty(&functions)?,
+            };
+            Ok(writeln!(std::io::stdout().lock(), "{text}")?)
+        }
+    }
+}
+
+async fn serve_mcp(serve: Serve) -> anyhow::Result<()> {
+    let sets = sets(&serve.tools)?;
     let Some(address) = serve.http else { return front::stdio(sets).await };
     let listening = front::Listening::at(address, &serve.allowed_host, sets).await?;
     writeln!(std::io::stdout().lock(), "listening {}", listening.url()?)?;
@@ -101,7 +157,7 @@ async fn run(serve: Serve) -> anyhow::Result<()> {
 }
 
 /// The sets that were asked for.
-fn sets(serve: &Serve) -> anyhow::Result<Sets> {
+fn sets(serve: &Wanted) -> anyhow::Result<Sets> {
     let mut sets = Sets::default();
     if let Some(engine) = serve.web_search {
         let header = match engine {
@@ -129,7 +185,10 @@ fn sets(serve: &Serve) -> anyhow::Result<Sets> {
     if sets.is_empty() {
         bail!("there is nothing to serve; give for example `--prometheus http://127.0.0.1:9090`");
     }
-    Ok(sets)
+    if serve.tool.is_empty() {
+        return Ok(sets);
+    }
+    sets.only(&serve.tool).map_err(|name| anyhow!("there is no tool `{name}` in what is served"))
 }
 
 /// A header with the secret that a variable holds.

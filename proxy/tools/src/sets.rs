@@ -4,6 +4,7 @@
 //! too. Never: two tools of one name.
 
 use std::future::Future;
+use std::time::Duration;
 
 use serde_json::{Map, Value};
 
@@ -34,13 +35,39 @@ impl Sets {
         self.0.is_empty()
     }
 
+    /// With those tools alone, by `set___tool`.
+    ///
+    /// # Errors
+    /// The first name that none has.
+    pub fn only(mut self, names: &[String]) -> Result<Self, String> {
+        let known: Vec<String> = self.names().collect();
+        if let Some(stranger) = names.iter().find(|name| !known.contains(name)) {
+            return Err(stranger.clone());
+        }
+        for (set, tools) in &mut self.0 {
+            tools.retain(|tool| names.contains(&full(set, tool)));
+        }
+        self.0.retain(|(_, tools)| tools.names().next().is_some());
+        Ok(self)
+    }
+
+    /// The longest that a call of any tool takes.
+    #[must_use]
+    pub fn longest(&self) -> Duration {
+        self.0.iter().map(|(_, tools)| tools.longest()).max().unwrap_or_default()
+    }
+
+    /// The names of all tools, as `set___tool`.
+    pub fn names(&self) -> impl Iterator<Item = String> {
+        self.0.iter().flat_map(|(set, tools)| tools.names().map(move |tool| full(set, tool)))
+    }
+
     /// The definitions of all tools, as `tools/list` has them.
     #[must_use]
     pub fn definitions(&self) -> Vec<Value> {
         let named = |set: &str, mut definition: Value| {
             if let Some(name) = definition.get_mut("name") {
-                let full = format!("{set}{SEPARATOR}{}", name.as_str().unwrap_or_default());
-                *name = full.into();
+                *name = full(set, name.as_str().unwrap_or_default()).into();
             }
             definition
         };
@@ -67,4 +94,8 @@ impl Sets {
         };
         tools.call(tool, arguments, context)
     }
+}
+
+fn full(set: &str, tool: &str) -> String {
+    format!("{set}{SEPARATOR}{tool}")
 }

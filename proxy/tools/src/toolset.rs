@@ -8,6 +8,7 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 use tokio::time::timeout_at;
@@ -41,6 +42,7 @@ pub(crate) type Running = Pin<Box<dyn Future<Output = Reply> + Send>>;
 trait AnyTool: Send + Sync {
     fn name(&self) -> &'static str;
     fn definition(&self) -> &Value;
+    fn limit(&self) -> Duration;
     fn call(self: Arc<Self>, arguments: Map<String, Value>, context: Context) -> Running;
 }
 
@@ -58,6 +60,17 @@ impl Toolset {
     pub(crate) fn with(mut self, tool: impl Tool) -> Self {
         self.tools.push(Arc::new(Typed::new(tool)));
         self
+    }
+
+    /// The longest that a call of any of them takes.
+    #[must_use]
+    pub fn longest(&self) -> Duration {
+        self.tools.iter().map(|tool| tool.limit()).max().unwrap_or_default()
+    }
+
+    /// Keeps those tools alone.
+    pub(crate) fn retain(&mut self, mut keep: impl FnMut(&str) -> bool) {
+        self.tools.retain(|tool| keep(tool.name()));
     }
 
     /// The definitions, as `tools/list` has them.
@@ -101,6 +114,16 @@ impl Reply {
                 text: error.text(),
                 is_error: true,
             },
+        }
+    }
+
+    /// A call that no tool has taken.
+    #[cfg(feature = "serve")]
+    pub(crate) fn failed(error: &ToolError, context: &Context) -> Self {
+        Self {
+            structured: error.envelope(context.correlation()),
+            text: error.text(),
+            is_error: true,
         }
     }
 
@@ -186,6 +209,10 @@ impl<T: Tool> AnyTool for Typed<T> {
 
     fn definition(&self) -> &Value {
         &self.definition
+    }
+
+    fn limit(&self) -> Duration {
+        self.about.limit
     }
 
     fn call(self: Arc<Self>, arguments: Map<String, Value>, context: Context) -> Running {

@@ -46,6 +46,12 @@ paths:
     post: { operationId: makeItem }
 "#;
 
+/// Where there is AWS.
+const FUNCTION: &str = r#"
+  orders: { lambda: { function: "arn:aws:lambda:eu-west-1:1:function:orders", tools: orders.json } }
+tools:
+"#;
+
 struct Folder(PathBuf);
 
 impl Drop for Folder {
@@ -59,7 +65,10 @@ fn explain(words: &[&str]) -> (Exit, String) {
     let folder = Folder(std::env::temp_dir().join(format!("explain-{}", fastrand::u64(..))));
     fs::create_dir(&folder.0).unwrap();
     let config = folder.0.join("toolgate.yaml");
-    fs::write(&config, CONFIG).unwrap();
+    let with_function = CONFIG.replace("\ntools:\n", FUNCTION);
+    fs::write(&config, if cfg!(feature = "aws") { &with_function } else { CONFIG }).unwrap();
+    let functions = include_str!("../../../examples/orders.tools.json");
+    fs::write(folder.0.join("orders.json"), functions).unwrap();
     fs::write(folder.0.join("token"), "s3cr3t-of-the-cluster").unwrap();
     fs::write(folder.0.join("p.cedar"), POLICIES).unwrap();
     fs::write(folder.0.join("api.yaml"), API).unwrap();
@@ -122,6 +131,18 @@ fn what_a_document_says_of_an_operation_is_known() {
     assert!(exit == Exit::Identity && said.contains("refused by policy:default"), "{said}");
     let (exit, said) = explain(&[&["shop___dropItem"], &bob[..]].concat());
     assert!(exit == Exit::Usage && said.contains("no operation `dropItem`"), "{said}");
+}
+
+#[cfg(feature = "aws")]
+#[test]
+fn what_a_function_is_said_to_have_is_known_and_not_believed() {
+    let bob = ["--as", "bob", "--scope", "gateway/invoke"];
+    let (exit, said) = explain(&[&["orders___find_order"], &bob[..]].concat());
+    let why = "a function says that it only reads, and nobody has said that it is believed";
+    assert!(exit == Exit::Identity && said.contains("refused by policy:default"), "{why}: {said}");
+    assert!(said.contains("function arn:aws:lambda:eu-west-1:1:function:orders"), "{said}");
+    let (exit, said) = explain(&[&["orders___dropItem"], &bob[..]].concat());
+    assert!(exit == Exit::Usage && said.contains("have no tool `dropItem`"), "{said}");
 }
 
 #[test]

@@ -56,14 +56,26 @@ pub(in crate::commands) fn plan(
     at_server(server, config, plan)
 }
 
-/// What an API's document says of a tool, where nothing else was said: the gateway believes it, too.
+/// What an API's document, or the definitions of a function, say of a tool, where nothing else was said: the gateway believes it, too.
 fn in_document(target: &Target, tool: &str, said: Said) -> Result<Said, Failed> {
-    let TargetKind::OpenApi { api, .. } = &target.kind else { return Ok(said) };
     let is_it = |known: &&Value| known.get("name").and_then(Value::as_str) == Some(tool);
-    let Some(known) = api.definitions().find(is_it) else {
-        let message = format!("the document of `{}` has no operation `{tool}`", target.name);
-        return Err(Failed::usage(message, "`include` and `exclude` choose operations, too"));
+    let (known, message, help) = match &target.kind {
+        TargetKind::OpenApi { api, .. } => (
+            api.definitions().find(is_it),
+            format!("the document of `{}` has no operation `{tool}`", target.name),
+            "`include` and `exclude` choose operations, too",
+        ),
+        TargetKind::Lambda(lambda) => (
+            lambda.tools.definitions().find(is_it),
+            format!("the definitions of `{}` have no tool `{tool}`", target.name),
+            "`tools` of `lambda` says where they are",
+        ),
+        TargetKind::Builtin(_)
+        | TargetKind::Tools(_)
+        | TargetKind::Mcp { .. }
+        | TargetKind::Stdio { .. } => return Ok(said),
     };
+    let Some(known) = known else { return Err(Failed::usage(message, help)) };
     if !target.trust_annotations {
         return Ok(said);
     }
@@ -146,6 +158,10 @@ fn reached(target: &Target) -> (String, Option<String>) {
         ) => {
             let region = aws.region.as_deref().unwrap_or("the region that is found");
             (format!("this program, which asks AWS in {region}"), None)
+        }
+        TargetKind::Lambda(lambda) => {
+            let to = format!("the function {} at {}", lambda.function, lambda.endpoint);
+            (to, Some(shown(&lambda.credentials)))
         }
         TargetKind::Stdio { command, .. } => {
             let program = command.first().map_or("", String::as_str);

@@ -34,6 +34,8 @@ pub(super) fn check(file: &File, review: &mut Review<'_>) {
         | Builtin::WebSearch
         | Builtin::AwsDocs => None,
     }));
+    let functions = file.targets.0.iter().filter(|(_, target)| target.lambda.is_some());
+    used.extend(functions.map(|(name, _)| vec!["targets", name.as_str(), "lambda"]));
     let kept = review.tree.any(&is_remote);
     let signed = signed(file);
     if file.aws.is_some() && used.is_empty() && !kept && signed.is_none() {

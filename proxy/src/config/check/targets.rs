@@ -2,7 +2,7 @@
 //!
 //! In: `targets`. Out: mistakes. It never contacts a target.
 
-use super::{builtin, credentials};
+use super::{builtin, credentials, lambda};
 use crate::config::code;
 use crate::config::file::{File, Target};
 use crate::config::report::{Mistake, quote};
@@ -30,6 +30,7 @@ pub(super) fn check(file: &File, review: &mut Review<'_>) {
         check_command(name, target, review);
         credentials::check(name, target, file, review);
         builtin::check(name, target, review);
+        lambda::check(name, target, review);
     }
 }
 
@@ -71,12 +72,12 @@ fn check_kind(name: &str, target: &Target, review: &mut Review<'_>) {
     match kinds.as_slice() {
         [_] => {}
         [] => {
-            let refused = ["builtin", "mcp", "stdio", "openapi"];
+            let refused = ["builtin", "mcp", "stdio", "openapi", "lambda"];
             if refused.iter().all(|kind| review.tree.lacks(&path(kind))) {
                 let message = format!("target {} does not say how it is reached", quote(name));
                 review.add(
                     Mistake::new(code::TARGET_KIND, review.key_at(&["targets", name]), message)
-                        .help("add one of `mcp: { url: … }`, `stdio: { command: […] }`, `openapi: { document: …, url: … }`, `builtin: clock`"),
+                        .help("add one of `mcp: { url: … }`, `stdio: { command: […] }`, `openapi: { document: …, url: … }`, `lambda: { function: …, tools: … }`, `builtin: clock`"),
                 );
             }
         }
@@ -97,7 +98,7 @@ fn check_kind(name: &str, target: &Target, review: &mut Review<'_>) {
 fn check_effects(name: &str, target: &Target, review: &mut Review<'_>) {
     let kinds = kinds(target);
     let [kind] = kinds.as_slice() else { return };
-    let only_http = "has no effect: only `mcp` and `openapi` targets have one";
+    let only_http = "has no effect: only `mcp`, `openapi` and `lambda` targets have one";
     let only_builtin = "has no effect: only a built-in target has one";
     let mut useless = match *kind {
         "builtin" => vec![
@@ -118,6 +119,17 @@ fn check_effects(name: &str, target: &Target, review: &mut Review<'_>) {
         "openapi" => vec![
             ("url", "has no effect here: the URL of an API stands in `openapi`"),
             ("engine", only_builtin),
+            ("hosts", only_builtin),
+            ("workspace", only_builtin),
+            ("region", only_builtin),
+        ],
+        "lambda" => vec![
+            ("credentials", "has no effect: calls of a function are signed with AWS's own"),
+            ("url", "has no effect here: where Lambda is stands in `lambda`, as `endpoint`"),
+            ("engine", only_builtin),
+            ("hosts", only_builtin),
+            ("workspace", only_builtin),
+            ("region", "has no effect here: the region of a function stands in `lambda`"),
         ],
         _ => vec![
             ("url", "has no effect here: the URL of an MCP server stands in `mcp`"),
@@ -183,6 +195,7 @@ fn kinds(target: &Target) -> Vec<&'static str> {
         ("mcp", target.mcp.is_some()),
         ("stdio", target.stdio.is_some()),
         ("openapi", target.openapi.is_some()),
+        ("lambda", target.lambda.is_some()),
     ];
     written.iter().filter(|(_, is_written)| *is_written).map(|(kind, _)| *kind).collect()
 }

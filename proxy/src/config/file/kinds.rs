@@ -52,3 +52,24 @@ pub(crate) struct OpenApi {
     /// Operations that do not, whatever `include` says.
     pub(crate) exclude: Vec<String>,
 }
+
+/// A Lambda function, called as AgentCore Gateway calls one.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schemars(title = "`lambda`", extend("required" = ["function", "tools"]))]
+pub(crate) struct Lambda {
+    /// Its name or ARN.
+    #[schemars(length(min = 1, max = 170))]
+    pub(crate) function: Option<String>,
+    /// The definitions of its tools (AgentCore's `inlinePayload`), in JSON or YAML: a path beside this file, or `ssm:NAME` of a parameter.
+    #[schemars(length(min = 1))]
+    pub(crate) tools: Option<String>,
+    /// Its version or alias. Absent: the latest.
+    #[schemars(length(min = 1, max = 128))]
+    pub(crate) qualifier: Option<String>,
+    /// Its region. Absent: that of the ARN, of `aws.region`, or of `AWS_REGION`.
+    #[schemars(length(min = 1, max = 64))]
+    pub(crate) region: Option<String>,
+    /// Where Lambda is. Absent: `aws.endpoint`, or AWS's own for the region.
+    pub(crate) endpoint: Option<Text<HttpUrl>>,
+}

@@ -117,6 +117,9 @@ impl Resolver<'_, '_> {
         if let Some(openapi) = &written.openapi {
             return self.openapi(name, openapi, credentials);
         }
+        if let Some(lambda) = &written.lambda {
+            return self.lambda(name, lambda);
+        }
         let stdio = written.stdio.as_ref()?;
         Some(TargetKind::Stdio {
             command: self.command(&stdio.command),

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::super::{
-    AccessLog, Config, EmfFile, EnvValue, Era, Own, Prefix, Profile, SearchEngine, TargetKind,
-    Tools, schema,
+    AccessLog, Config, EmfFile, EnvValue, Era, Own, Prefix, Profile, SearchEngine,
+    TargetCredentials, TargetKind, Tools, schema,
 };
 use super::{config, mistakes};
 
@@ -326,6 +326,57 @@ fn a_builtin_is_told_whom_it_asks_and_shows_them_what_they_expect() {
         panic!("{own:?}")
     };
     assert_eq!(shown.header, "authorization");
+}
+
+#[cfg(feature = "aws")]
+#[test]
+fn a_function_is_in_the_region_that_is_named_first() {
+    for (lambda, aws, region, endpoint) in [
+        (
+            "function: \"arn:aws:lambda:eu-west-1:1:function:f\"",
+            "region: us-east-2",
+            "eu-west-1",
+            "https://lambda.eu-west-1.amazonaws.com/",
+        ),
+        (
+            "function: f, region: cn-north-1",
+            "region: us-east-2",
+            "cn-north-1",
+            "https://lambda.cn-north-1.amazonaws.com.cn/",
+        ),
+        (
+            "function: f",
+            "region: us-east-2",
+            "us-east-2",
+            "https://lambda.us-east-2.amazonaws.com/",
+        ),
+        (
+            "function: f",
+            "region: us-east-2, endpoint: \"http://127.0.0.1:4566\"",
+            "us-east-2",
+            "http://127.0.0.1:4566/",
+        ),
+        (
+            "function: f, endpoint: \"https://vpce.example.com\"",
+            "region: us-east-2, endpoint: \"http://127.0.0.1:4566\"",
+            "us-east-2",
+            "https://vpce.example.com/",
+        ),
+    ] {
+        let config = config(&format!(
+            "auth: {{ anonymous: true }}\naws: {{ {aws} }}\ntargets:\n  \
+             f: {{ lambda: {{ {lambda}, tools: \"ssm:/toolgate/orders\" }} }}\n"
+        ));
+        let [target] = config.targets.as_slice() else { panic!("{config:?}") };
+        let TargetKind::Lambda(lambda) = &target.kind else { panic!("{target:?}") };
+        assert_eq!(lambda.endpoint.to_string(), endpoint);
+        let TargetCredentials::SigV4 { service, region: signed } = &lambda.credentials else {
+            panic!("{lambda:?}")
+        };
+        assert_eq!((service.as_str(), signed.as_deref()), ("lambda", Some(region)));
+        assert_eq!(lambda.tools.names().collect::<Vec<_>>(), ["find_order", "cancel_order"]);
+        assert!(!target.trust_annotations, "what a function says of itself is not believed");
+    }
 }
 
 #[test]

@@ -195,7 +195,7 @@ fn tls() -> Result<TlsConnector, UrlError> {
 // === impl UrlError ===
 
 impl UrlError {
-    fn new(what: &str) -> Self {
+    pub(crate) fn new(what: &str) -> Self {
         Self(what.to_owned())
     }
 }

@@ -9,6 +9,9 @@ use serde_json::{Map, Value, json};
 /// The most of a function's own words that is passed on, in characters.
 const MOST_WORDS: usize = 4000;
 
+/// The type of the error when Lambda itself ended the function (Lambda, "timeouts").
+const TIMED_OUT: &str = "Sandbox.Timedout";
+
 /// An answer, whole.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Answered<'a> {
@@ -27,6 +30,8 @@ pub(super) enum Told {
     Result(Value, bool),
     /// The function ran and broke; how, for the operator.
     Crashed(String),
+    /// Lambda ended the function, which had taken all its time; how, for the operator.
+    TimedOut(String),
     /// The function was not reached: Lambda had no room for the call.
     Throttled(String),
     /// Lambda itself says no or fails; the function may or may not have run.
@@ -55,7 +60,8 @@ pub(super) fn told(answered: Answered<'_>) -> Told {
         let crash: Crash = serde_json::from_slice(answered.payload).unwrap_or_default();
         let Crash { error_type, error_message } = crash;
         let words: String = error_message.chars().take(MOST_WORDS).collect();
-        return Told::Crashed(format!("{how}: {error_type} {words}"));
+        let said = format!("{how}: {error_type} {words}");
+        return if error_type == TIMED_OUT { Told::TimedOut(said) } else { Told::Crashed(said) };
     }
     match serde_json::from_slice::<Value>(answered.payload) {
         Ok(value) => returned(value),
@@ -91,10 +97,8 @@ fn result(mut members: Map<String, Value>) -> Told {
 
 /// `{ statusCode, body }`, where the body is text, as a rule JSON.
 fn wrapped(status: u64, body: &Value) -> Told {
-    let inner = match body {
-        Value::String(text) => serde_json::from_str(text).unwrap_or_else(|_| body.clone()),
-        other => other.clone(),
-    };
+    let inner = body.as_str().and_then(|text| serde_json::from_str(text).ok());
+    let inner = inner.unwrap_or_else(|| body.clone());
     if status < 400 {
         return data(inner);
     }
@@ -110,7 +114,7 @@ fn data(value: Value) -> Told {
         Value::Object(_) => Some(value),
         // Older clients know objects only; a plain text is no data.
         Value::String(_) | Value::Null => None,
-        other => Some(json!({ "result": other })),
+        Value::Bool(_) | Value::Number(_) | Value::Array(_) => Some(json!({ "result": value })),
     };
     if let (Some(structured), Some(members)) = (structured, result.as_object_mut()) {
         members.insert("structuredContent".to_owned(), structured);

@@ -5,7 +5,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// The most bytes of base64 that Lambda takes (Lambda API, `Invoke`, `X-Amz-Client-Context`).
 pub(super) const MOST: usize = 3583;
@@ -29,8 +29,13 @@ pub(super) struct About<'a> {
 
 /// The client context; `None`: it would be too long.
 pub(super) fn client_context(about: About<'_>) -> Option<String> {
-    let message = about.message.trim_matches('"');
-    let message = if message.len() <= LONGEST_ID { message } else { "" };
+    // An id is a text or a number (JSON-RPC 2.0, 4); the context holds texts only.
+    let message = match serde_json::from_str(about.message) {
+        Ok(Value::String(text)) => text,
+        Ok(Value::Number(number)) => number.to_string(),
+        _ => String::new(),
+    };
+    let message = if message.len() <= LONGEST_ID { message } else { String::new() };
     let context = json!({ "custom": {
         "bedrockAgentCoreMessageVersion": "1.0",
         "bedrockAgentCoreAwsRequestId": about.request,

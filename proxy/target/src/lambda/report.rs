@@ -7,21 +7,13 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use toolgate_call::Run;
 
 /// How the line begins that Lambda writes itself.
 const REPORT: &str = "REPORT RequestId: ";
 
-/// One run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Report {
-    /// How long the function ran.
-    pub(super) duration: Duration,
-    /// How long it took to start; `None`: it was there already.
-    pub(super) init: Option<Duration>,
-}
-
 /// Reads the report; `None`: there is none.
-pub(super) fn read(log: &str) -> Option<Report> {
+pub(super) fn read(log: &str) -> Option<Run> {
     let text = STANDARD.decode(log).ok()?;
     let text = String::from_utf8_lossy(&text);
     // A function may write such a line, too: Lambda's comes last.
@@ -31,5 +23,5 @@ pub(super) fn read(log: &str) -> Option<Report> {
         let ms: f64 = said.strip_suffix(" ms")?.trim().parse().ok()?;
         Duration::try_from_secs_f64(ms / 1000.0).ok()
     };
-    Some(Report { duration: field("Duration: ")?, init: field("Init Duration: ") })
+    Some(Run { duration: field("Duration: ")?, init: field("Init Duration: ") })
 }

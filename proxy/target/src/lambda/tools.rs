@@ -28,8 +28,9 @@ pub(super) fn read(list: &Value) -> Result<Vec<Value>, String> {
     let mut tools = Vec::with_capacity(list.len());
     for (n, tool) in list.iter().enumerate() {
         let tool = definition(tool).map_err(|why| format!("tool {}: {why}", n + 1))?;
-        if !names.insert(tool["name"].to_string()) {
-            return Err(format!("two tools are called {}", tool["name"]));
+        let name = tool.get("name").and_then(Value::as_str).unwrap_or_default();
+        if !names.insert(name.to_owned()) {
+            return Err(format!("two tools are called `{name}`"));
         }
         tools.push(tool);
     }
@@ -46,7 +47,8 @@ fn definition(tool: &Value) -> Result<Value, String> {
             "`{name}` is no name: letters, digits, `_`, `-` and `.`, at most 64, and no `___`"
         ));
     }
-    let schema = members.get("inputSchema").ok_or_else(|| format!("`{name}` has no inputSchema"))?;
+    let schema =
+        members.get("inputSchema").ok_or_else(|| format!("`{name}` has no inputSchema"))?;
     if schema.get("type") != Some(&json!("object")) {
         return Err(format!("the inputSchema of `{name}` is not of the type `object`"));
     }

@@ -278,7 +278,7 @@ fn pair(out: &mut String, name: &str, value: &str) -> Result<(), String> {
 }
 
 /// Every byte but RFC 3986's unreserved ones by its number.
-pub(super) fn encoded(text: &str) -> String {
+pub(crate) fn encoded(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {

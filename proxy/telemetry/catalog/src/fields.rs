@@ -28,6 +28,8 @@ named! {
     ATTEMPTS = "attempts", "Attempts at the target.";
     DURATION_MS = "duration_ms", "Wall time in milliseconds, to the microsecond.";
     PHASES = "phases", "Where it went: `<phase>_ms`, only phases that took time.";
+    FUNCTION_MS = "function_ms", "How long the Lambda function worked, as Lambda says; of the last attempt that ran.";
+    FUNCTION_INIT_MS = "function_init_ms", "How long that function took to start; absent when it was there already.";
     BYTES_IN = "bytes_in", "Body bytes read from the caller.";
     BYTES_OUT = "bytes_out", "Body bytes written to the caller.";
     ISSUER = "issuer", "The configured name of the token's issuer.";

@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
 use aws_lc_rs::digest::{Context, SHA256};
-use toolgate_call::{Blame, Kind, Phases, Principal};
+use toolgate_call::{Blame, Kind, Phases, Principal, Run};
 use toolgate_telemetry_catalog::fields;
 
 use super::redact;
@@ -38,6 +38,9 @@ pub(super) fn write(
     line.what(record);
     line.ending(record);
     line.time(record.phases, record.ledger.attempts());
+    if let Some(run) = record.ledger.run() {
+        line.run(run);
+    }
     let (read, written) = record.ledger.bytes();
     line.number(fields::BYTES_IN, read);
     line.number(fields::BYTES_OUT, written);
@@ -128,6 +131,15 @@ impl Line<'_> {
             first = false;
         }
         self.0.push(b'}');
+    }
+
+    fn run(&mut self, run: Run) {
+        self.key(fields::FUNCTION_MS);
+        push_millis(self.0, micros(run.duration));
+        if let Some(init) = run.init {
+            self.key(fields::FUNCTION_INIT_MS);
+            push_millis(self.0, micros(init));
+        }
     }
 
     fn caller(&mut self, principal: &Principal) {

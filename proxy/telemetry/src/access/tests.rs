@@ -8,7 +8,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use proptest::prelude::{any, prop, prop_assert, prop_assert_eq, proptest};
 use serde_json::Value;
 use toolgate_call::{
-    Hint, Kind, Ledger, Method, Outcome, Phase, Plan, Principal, Reason, RetryPlan, Scopes,
+    Hint, Kind, Ledger, Method, Outcome, Phase, Plan, Principal, Reason, RetryPlan, Run, Scopes,
     SpanContext, SpanId, Trace, TraceId, Version,
 };
 use toolgate_telemetry_catalog::fields;
@@ -98,6 +98,19 @@ fn principal(subject: &str, client: &str) -> Principal {
 }
 
 #[test]
+fn how_a_function_ran_is_said() {
+    let ledger = ledger_with_tool("echo");
+    assert!(parsed(&record(&ledger)).get(fields::FUNCTION_MS).is_none());
+    let warm = Run { duration: Duration::from_micros(102_250), init: None };
+    ledger.note_run(Run { init: Some(Duration::from_millis(250)), ..warm });
+    let line = parsed(&record(&ledger));
+    let said = [fields::FUNCTION_MS, fields::FUNCTION_INIT_MS].map(|field| line[field].as_f64());
+    assert_eq!(said, [Some(102.25), Some(250.0)]);
+    ledger.note_run(warm);
+    assert!(parsed(&record(&ledger)).get(fields::FUNCTION_INIT_MS).is_none());
+}
+
+#[test]
 fn a_good_call_is_this_line() {
     let start = Instant::now();
     let ledger = ledger_with_tool("echo");
@@ -144,6 +157,8 @@ fn a_failure_says_why_whose_and_whether_to_repeat() {
 #[test]
 fn only_fields_of_the_catalogue_are_written_and_in_its_order() {
     let ledger = ledger_with_tool("echo");
+    let ms = Duration::from_millis(1);
+    ledger.note_run(Run { duration: ms, init: Some(ms) });
     let caller = principal("alice", "cli");
     let trace = Trace::unrecorded();
     let server = "oncall".into();

@@ -11,7 +11,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Map, Number, Value};
 use toolgate_call::{
-    Kind, Method, Outcome, Phase, Phases, Plan, Principal, Reason, SpanContext, SpanId, Version,
+    Kind, Method, Outcome, Phase, Phases, Plan, Principal, Reason, Run, SpanContext, SpanId,
+    Version,
 };
 use toolgate_telemetry_catalog::{fields, records};
 
@@ -39,6 +40,7 @@ pub(super) struct Entry {
     pub(super) status: u16,
     pub(super) attempts: u32,
     pub(super) bytes: (u64, u64),
+    pub(super) run: Option<Run>,
     pub(super) trace: Option<SpanContext>,
     pub(super) sampled: bool,
     session: bool,
@@ -90,6 +92,7 @@ impl Default for Entry {
             status: 0,
             attempts: 0,
             bytes: (0, 0),
+            run: None,
             trace: None,
             sampled: false,
             session: false,
@@ -120,6 +123,7 @@ impl Entry {
         self.status = record.status;
         self.attempts = ledger.attempts();
         self.bytes = ledger.bytes();
+        self.run = ledger.run();
         self.trace = record.trace.map(|trace| trace.own);
         self.sampled = record.kept;
         self.session = record.session;
@@ -169,6 +173,9 @@ impl Entry {
         self.head(&mut object);
         self.ending(&mut object);
         self.time(&mut object);
+        object.put_some(fields::FUNCTION_MS, self.run.map(|run| millis(run.duration)));
+        let init = self.run.and_then(|run| run.init);
+        object.put_some(fields::FUNCTION_INIT_MS, init.map(millis));
         object.put(fields::BYTES_IN, self.bytes.0);
         object.put(fields::BYTES_OUT, self.bytes.1);
         if let Some(caller) = &self.caller {

@@ -177,6 +177,7 @@ fn target(target: &TargetMetrics) {
     target.contracts_forgotten(1);
     target.process_up(true);
     target.process_restarted(Restart::Hang);
+    target.function_ran(MS, Some(MS));
     target.reestablished();
     target.tool_left_out();
     target.credentials().fetched(TokenFetch::Refused);

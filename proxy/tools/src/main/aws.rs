@@ -12,19 +12,19 @@ use toolgate_tools::{Sets, aws, aws_core, cloudwatch};
 #[derive(Debug, Args)]
 pub(crate) struct Asked {
     /// Ask Amazon Managed Service for Prometheus.
-    #[arg(long)]
+    #[arg(long, env = "TOOLGATE_AMP")]
     amp: bool,
     /// The workspace that every call is about, by id or alias; without it each call names one.
-    #[arg(long, value_name = "NAME", requires = "amp")]
+    #[arg(long, value_name = "NAME", env = "TOOLGATE_AMP_WORKSPACE", requires = "amp")]
     amp_workspace: Option<String>,
     /// Ask CloudWatch for logs, metrics and alarms.
-    #[arg(long)]
+    #[arg(long, env = "TOOLGATE_CLOUDWATCH")]
     cloudwatch: bool,
     /// Tell which AWS account this is, and how AWS is.
-    #[arg(long)]
+    #[arg(long, env = "TOOLGATE_AWS_CORE")]
     aws_core: bool,
     /// The region, if not the one of the environment, the profile or the machine.
-    #[arg(long, value_name = "REGION")]
+    #[arg(long, value_name = "REGION", env = "TOOLGATE_AWS_REGION")]
     aws_region: Option<String>,
 }
 

@@ -144,6 +144,24 @@ families! {
     )
     .by(&[Label::TARGET, Label::of(Key::Reason, Restart::TEXTS)]);
 
+    /// Runs of a function.
+    FUNCTION_DURATION = Metric::histogram(
+        "toolgate_target_function_duration_seconds",
+        Unit::Seconds,
+        buckets::OPERATION,
+        "Duration of runs of the target's Lambda function, as Lambda says at the end of its log.",
+    )
+    .by(&[Label::TARGET]);
+
+    /// Cold starts of a function.
+    FUNCTION_INIT = Metric::histogram(
+        "toolgate_target_function_init_duration_seconds",
+        Unit::Seconds,
+        buckets::OPERATION,
+        "Duration of cold starts of the target's Lambda function; their number is that of the runs that had to wait for one.",
+    )
+    .by(&[Label::TARGET]);
+
     /// Sessions made again.
     REESTABLISHED = Metric::counter(
         "toolgate_target_sessions_reestablished_total",
