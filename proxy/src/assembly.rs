@@ -18,8 +18,9 @@ use std::time::Duration;
 
 use toolgate_admit::authn::{ApiKeys, AuthConfig, Authenticator, IssuerConfig, Profile};
 use toolgate_admit::{OriginConfig, RpcConfig, Servers};
-use toolgate_call::{Policy, Principal, RetryPlan};
+use toolgate_call::{Policy, Principal, RetryPlan, Rules};
 use toolgate_fetch::{Fetcher, Ground};
+use toolgate_guard::cedar::Standing;
 use toolgate_mcp::{
     McpConfig, Prefix, Registry, Router, SessionConfig, Sessions, ToolRule, Watches,
 };
@@ -34,6 +35,7 @@ use crate::buckets::SharedBuckets;
 use crate::cloud::Cloud;
 use crate::config::{self, Config};
 use crate::facts::Facts;
+use crate::policies::Rulebook;
 use crate::secrets::Keeper;
 use crate::stack::Parts;
 
@@ -59,6 +61,8 @@ pub struct Assembly {
     pub facts: Arc<Facts>,
     /// The rate buckets that it shares with others, if it does; they are to be kept.
     pub shared: Option<SharedBuckets>,
+    /// Who looks for new policies, if there are any.
+    pub rulebook: Option<Arc<Rulebook>>,
     /// Who looks for new secrets.
     pub secrets: Vec<Arc<Keeper>>,
 }
@@ -159,7 +163,9 @@ pub fn assemble(
     let facts = Facts::new(inherited);
     let fetcher = fetcher(config);
     let auth = authenticator(config, callers, telemetry, &fetcher)?;
-    let policy = Arc::new(policy(config, callers, telemetry));
+    let standing = standing(config, telemetry);
+    let rules = standing.clone().map(|rules| rules as Arc<dyn Rules>);
+    let policy = Arc::new(scoped(config, callers).with(rules));
     let watches: Arc<Watches> = Arc::default();
     let mut showing = Showing::new(cloud, &fetcher, telemetry);
     let mut backends = Vec::with_capacity(config.targets.len());
@@ -187,6 +193,7 @@ pub fn assemble(
         Arc::clone(telemetry),
     );
     let (buckets, shared) = rates::buckets(config, telemetry)?;
+    let rulebook = rulebook(config, standing.as_ref(), &registry, telemetry);
     let parts = Parts {
         telemetry: Arc::clone(telemetry),
         origin: Arc::new(origin(config, callers)),
@@ -211,7 +218,7 @@ pub fn assemble(
         router,
         lifecycle: Arc::default(),
     };
-    Ok(Assembly { parts, backends, facts, shared, secrets: showing.keepers() })
+    Ok(Assembly { parts, backends, facts, shared, rulebook, secrets: showing.keepers() })
 }
 
 fn show_at_scrape(facts: &Arc<Facts>, telemetry: &Telemetry) {
@@ -302,9 +309,23 @@ fn issuer(issuer: &config::Issuer) -> IssuerConfig {
 
 /// Scopes first; what they allow, the policies may still refuse.
 pub(crate) fn policy(config: &Config, callers: &Callers, telemetry: &Arc<Telemetry>) -> Policy {
-    let scopes = scoped(config, callers);
-    let rules = config.policy.as_ref();
-    scopes.with(rules.map(|policy| Arc::clone(&policy.rules).counted(Arc::clone(telemetry))))
+    let rules = standing(config, telemetry).map(|rules| rules as Arc<dyn Rules>);
+    scoped(config, callers).with(rules)
+}
+
+fn standing(config: &Config, telemetry: &Arc<Telemetry>) -> Option<Arc<Standing>> {
+    let policies = config.policy.as_ref()?;
+    Some(Arc::clone(&policies.rules).counted(Arc::clone(telemetry)))
+}
+
+fn rulebook(
+    config: &Config,
+    standing: Option<&Arc<Standing>>,
+    registry: &Arc<Registry>,
+    telemetry: &Arc<Telemetry>,
+) -> Option<Arc<Rulebook>> {
+    let (policies, standing) = config.policy.as_ref().zip(standing)?;
+    Some(Arc::new(Rulebook::new(policies, standing, registry, telemetry)))
 }
 
 fn scoped(config: &Config, callers: &Callers) -> Policy {

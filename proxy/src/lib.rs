@@ -17,6 +17,7 @@ pub mod facts;
 pub mod keys;
 mod mark;
 pub mod pins;
+pub mod policies;
 pub mod run;
 pub mod secrets;
 pub mod tls;

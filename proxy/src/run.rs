@@ -25,6 +25,7 @@ use crate::config::Config;
 use crate::facts::Facts;
 use crate::keys::Keyring;
 use crate::pins::Pinning;
+use crate::policies::Rulebook;
 use crate::secrets::Keeper;
 use crate::stack::{Parts, stack};
 use crate::tls::Certificates;
@@ -62,6 +63,8 @@ pub struct Gateway {
     pub telemetry: Arc<Telemetry>,
     /// The pins file, if there is one.
     pub pins: Option<Arc<Pinning>>,
+    /// The policies, if there are any.
+    pub policies: Option<Arc<Rulebook>>,
     /// The key file, if there is one.
     pub keys: Option<Arc<Keyring>>,
     /// The files of TLS, if callers come over it.
@@ -116,14 +119,14 @@ impl Gateway {
         let cloud = Cloud::find(config).await?;
         let telemetry = assembly::telemetry(config, &cloud).context("a log cannot be opened")?;
         let known = (&telemetry, &cloud);
-        let Assembly { parts, backends, facts, shared, secrets } =
+        let Assembly { parts, backends, facts, shared, rulebook, secrets } =
             assembly::assemble(config, &callers, known, given.inherited)?;
         let exporter = telemetry.exporter().map_err(anyhow::Error::msg)?;
         let exporting = exporter.map(|task| toolgate_telemetry::spawn("export", task));
         let (cloudwatch, publishing) = publish(config, &cloud, &telemetry)?.unzip();
         let copying = copy(config, &cloud, &telemetry)?;
         let mut background = background(&parts, &backends);
-        keep(config, (secrets, shared), &mut background);
+        keep(config, (secrets, shared, rulebook.clone()), &mut background);
         cloud.start(&telemetry, &mut background);
         let (stop_admin, stopped) = oneshot::channel();
         let checks = checks(&facts, &parts.auth);
@@ -153,6 +156,7 @@ impl Gateway {
             facts,
             telemetry,
             pins,
+            policies: rulebook,
             keys,
             certificates,
             cloudwatch,
@@ -243,10 +247,10 @@ fn copy(
     Ok(task.map(|task| toolgate_telemetry::spawn("audit", task)))
 }
 
-/// Starts what keeps secrets fresh, and the connection to shared buckets.
+/// Starts what keeps secrets and policies fresh, and the connection to shared buckets.
 fn keep(
     config: &Config,
-    (secrets, shared): (Vec<Arc<Keeper>>, Option<SharedBuckets>),
+    (secrets, shared, rulebook): (Vec<Arc<Keeper>>, Option<SharedBuckets>, Option<Arc<Rulebook>>),
     background: &mut JoinSet<()>,
 ) {
     for keeper in secrets {
@@ -254,6 +258,9 @@ fn keep(
     }
     if let Some(shared) = shared {
         background.spawn(shared.keep());
+    }
+    if let Some(rulebook) = rulebook {
+        background.spawn(rulebook.watch());
     }
 }
 

@@ -68,6 +68,7 @@ fn keys() -> Vec<Panel> {
         Panel::lines("Refreshes", Shown::PerSecond, "By what they came to, and why made.")
             .ask("", refresh)
             .ask("file of API keys", rate(Series::of(&gateway::KEYS_RELOADS), &[Key::Outcome]))
+            .ask("policies", rate(Series::of(&gateway::POLICY_RELOADS), &[Key::Outcome]))
             .wide(6);
     let times = Series::of(&auth::JWKS_REFRESH_DURATION).chosen(Key::Issuer);
     let times = Panel::lines("Duration of refreshes, p95", Shown::Seconds, "By issuer.")

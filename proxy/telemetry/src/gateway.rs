@@ -36,6 +36,7 @@ pub struct GatewayMetrics {
     questions: Pairs<AskKind, QuestionEnd>,
     parked: Gauge,
     pins_reloads: Counters<Refresh>,
+    policy_reloads: Counters<Refresh>,
     keys_reloads: Counters<Refresh>,
     secret_reads: Pairs<SecretSource, SecretRead>,
 }
@@ -87,6 +88,7 @@ impl GatewayMetrics {
             questions: Pairs::new(registry, &family::QUESTIONS, &[]),
             parked: registry.gauge(&family::PARKED, &[]),
             pins_reloads: Counters::new(registry, &family::PINS_RELOADS, &[]),
+            policy_reloads: Counters::new(registry, &family::POLICY_RELOADS, &[]),
             keys_reloads: Counters::new(registry, &family::KEYS_RELOADS, &[]),
             secret_reads: Pairs::new(registry, &family::SECRET_READS, &[]),
         }
@@ -134,6 +136,11 @@ impl GatewayMetrics {
     /// The pins file was read again.
     pub fn pins_reloaded(&self, ok: bool) {
         self.pins_reloads.add(if ok { Refresh::Ok } else { Refresh::Failed });
+    }
+
+    /// The files of policies were read again, and can be used or not.
+    pub fn policies_reloaded(&self, ok: bool) {
+        self.policy_reloads.add(if ok { Refresh::Ok } else { Refresh::Failed });
     }
 
     /// The file of API keys was read again, or could not be.

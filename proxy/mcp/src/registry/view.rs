@@ -193,6 +193,11 @@ impl View {
         catalog
     }
 
+    /// Lets whoever listens look whether its lists are others now, though no target's is.
+    pub(super) fn stir(&self) {
+        self.changes.send_modify(|_| ());
+    }
+
     /// Remembers which lists have changed just now.
     fn note(&self, before: Generations, after: Generations) {
         let mut changed = self.changed();

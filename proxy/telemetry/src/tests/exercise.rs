@@ -122,6 +122,7 @@ fn gateway(telemetry: &Telemetry) {
     gateway.bucket_evicted();
     gateway.pins_reloaded(true);
     gateway.keys_reloaded(true);
+    gateway.policies_reloaded(true);
     gateway.secret_read(SecretSource::File, SecretRead::Rotated);
     gateway.session(SessionEvent::Created);
     gateway.question(AskKind::Form, QuestionEnd::Answered);

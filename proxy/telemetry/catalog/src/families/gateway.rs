@@ -254,6 +254,13 @@ families! {
     )
     .by(&[Label::of(Key::Outcome, Refresh::TEXTS)]);
 
+    /// Reading the policies again.
+    POLICY_RELOADS = Metric::counter(
+        "toolgate_policy_reloads_total",
+        "Times that the files of policies were read again; what is wrong in one changes nothing.",
+    )
+    .by(&[Label::of(Key::Outcome, Refresh::TEXTS)]);
+
     /// Reading the key file again.
     KEYS_RELOADS = Metric::counter(
         "toolgate_key_file_reloads_total",
