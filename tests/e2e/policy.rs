@@ -203,7 +203,7 @@ async fn other_policies_count_when_their_file_changes_and_a_wrong_one_changes_no
     };
 
     fs::write(&file, POLICIES.replace("principal.claims.team", "principal.claims.taem"))?;
-    reloads("failure", 1.0).await?;
+    reloads("failed", 1.0).await?;
     let said = ruled.gateway.stderr();
     ensure!(said.contains("the policies cannot be used") && said.contains("taem"), "{said}");
     on_call.tool("sick___write", json!({})).await?.result()?;
