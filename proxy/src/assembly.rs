@@ -164,8 +164,7 @@ pub fn assemble(
     let fetcher = fetcher(config);
     let auth = authenticator(config, callers, telemetry, &fetcher)?;
     let standing = standing(config, telemetry);
-    let rules = standing.clone().map(|rules| rules as Arc<dyn Rules>);
-    let policy = Arc::new(scoped(config, callers).with(rules));
+    let policy = Arc::new(scoped(config, callers).with(ruling(standing.as_ref())));
     let watches: Arc<Watches> = Arc::default();
     let mut showing = Showing::new(cloud, &fetcher, telemetry);
     let mut backends = Vec::with_capacity(config.targets.len());
@@ -309,8 +308,11 @@ fn issuer(issuer: &config::Issuer) -> IssuerConfig {
 
 /// Scopes first; what they allow, the policies may still refuse.
 pub(crate) fn policy(config: &Config, callers: &Callers, telemetry: &Arc<Telemetry>) -> Policy {
-    let rules = standing(config, telemetry).map(|rules| rules as Arc<dyn Rules>);
-    scoped(config, callers).with(rules)
+    scoped(config, callers).with(ruling(standing(config, telemetry).as_ref()))
+}
+
+fn ruling(standing: Option<&Arc<Standing>>) -> Option<Arc<dyn Rules>> {
+    standing.map(|standing| Arc::<Standing>::clone(standing) as Arc<dyn Rules>)
 }
 
 fn standing(config: &Config, telemetry: &Arc<Telemetry>) -> Option<Arc<Standing>> {

@@ -5,7 +5,7 @@
 //! the disk on the way of a call.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use toolgate_guard::cedar::{Cedar, CedarConfig, Flaw, Source, Standing};
 use toolgate_mcp::Registry;
@@ -20,6 +20,8 @@ pub struct Rulebook {
     standing: Arc<Standing>,
     registry: Arc<Registry>,
     telemetry: Arc<Telemetry>,
+    /// One reads at a time: what was read earlier never takes the place of what was read later.
+    turn: Mutex<()>,
 }
 
 // === impl Rulebook ===
@@ -33,11 +35,13 @@ impl Rulebook {
     ) -> Self {
         let (standing, registry) = (Arc::clone(standing), Arc::clone(registry));
         let telemetry = Arc::clone(telemetry);
-        Self { policies: policies.clone(), standing, registry, telemetry }
+        let turn = Mutex::default();
+        Self { policies: policies.clone(), standing, registry, telemetry, turn }
     }
 
     /// Reads the files again. Waits for the disk.
     pub fn read_again(&self) {
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         let read = self.read();
         self.telemetry.gateway.policies_reloaded(read.is_ok());
         match read {
