@@ -14,6 +14,7 @@ pub mod stack;
 pub mod assembly;
 pub mod buckets;
 pub mod facts;
+mod grants;
 pub mod keys;
 mod mark;
 pub mod pins;

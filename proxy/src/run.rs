@@ -23,6 +23,7 @@ use crate::buckets::SharedBuckets;
 use crate::cloud::Cloud;
 use crate::config::Config;
 use crate::facts::Facts;
+use crate::grants::Keeping;
 use crate::keys::Keyring;
 use crate::pins::Pinning;
 use crate::policies::Rulebook;
@@ -71,6 +72,8 @@ pub struct Gateway {
     pub certificates: Option<Arc<Certificates>>,
     /// What goes to CloudWatch and what it may cost, in words; `None` when nothing does.
     pub cloudwatch: Option<String>,
+    /// What users let the gateway do, if it is kept.
+    keeping: Option<Arc<Keeping>>,
     drain: Drain,
     lanes: Arc<Lanes>,
     far: Vec<Far>,
@@ -119,14 +122,15 @@ impl Gateway {
         let cloud = Cloud::find(config).await?;
         let telemetry = assembly::telemetry(config, &cloud).context("a log cannot be opened")?;
         let known = (&telemetry, &cloud);
-        let Assembly { parts, backends, facts, shared, rulebook, secrets } =
+        let Assembly { parts, backends, facts, shared, rulebook, keeping, secrets } =
             assembly::assemble(config, &callers, known, given.inherited)?;
         let exporter = telemetry.exporter().map_err(anyhow::Error::msg)?;
         let exporting = exporter.map(|task| toolgate_telemetry::spawn("export", task));
         let (cloudwatch, publishing) = publish(config, &cloud, &telemetry)?.unzip();
         let copying = copy(config, &cloud, &telemetry)?;
         let mut background = background(&parts, &backends);
-        keep(config, (secrets, shared, rulebook.clone()), &mut background);
+        let kept = Kept { secrets, shared, rulebook: rulebook.clone(), keeping: keeping.clone() };
+        kept.start(config, &mut background);
         cloud.start(&telemetry, &mut background);
         let (stop_admin, stopped) = oneshot::channel();
         let checks = checks(&facts, &parts.auth);
@@ -157,6 +161,7 @@ impl Gateway {
             telemetry,
             pins,
             policies: rulebook,
+            keeping,
             keys,
             certificates,
             cloudwatch,
@@ -200,6 +205,12 @@ impl Gateway {
         // What is left on the lanes ends here, and with it the last records are written.
         let lanes = self.lanes;
         let ended = within("the lanes", move || drop(lanes)).await;
+        if let Some(keeping) = self.keeping {
+            within("the file of grants", move || {
+                let _saved = keeping.save();
+            })
+            .await;
+        }
         let mut ending = JoinSet::new();
         for far in self.far {
             ending.spawn(async move { far.shutdown().await });
@@ -247,20 +258,30 @@ fn copy(
     Ok(task.map(|task| toolgate_telemetry::spawn("audit", task)))
 }
 
-/// Starts what keeps secrets and policies fresh, and the connection to shared buckets.
-fn keep(
-    config: &Config,
-    (secrets, shared, rulebook): (Vec<Arc<Keeper>>, Option<SharedBuckets>, Option<Arc<Rulebook>>),
-    background: &mut JoinSet<()>,
-) {
-    for keeper in secrets {
-        background.spawn(keeper.watch(config.secrets_every));
-    }
-    if let Some(shared) = shared {
-        background.spawn(shared.keep());
-    }
-    if let Some(rulebook) = rulebook {
-        background.spawn(rulebook.watch());
+/// What is kept up to date as long as the gateway runs.
+struct Kept {
+    secrets: Vec<Arc<Keeper>>,
+    shared: Option<SharedBuckets>,
+    rulebook: Option<Arc<Rulebook>>,
+    keeping: Option<Arc<Keeping>>,
+}
+
+// === impl Kept ===
+
+impl Kept {
+    fn start(self, config: &Config, background: &mut JoinSet<()>) {
+        for keeper in self.secrets {
+            background.spawn(keeper.watch(config.secrets_every));
+        }
+        if let Some(shared) = self.shared {
+            background.spawn(shared.keep());
+        }
+        if let Some(rulebook) = self.rulebook {
+            background.spawn(rulebook.watch());
+        }
+        if let Some(keeping) = self.keeping {
+            background.spawn(keeping.keep());
+        }
     }
 }
 

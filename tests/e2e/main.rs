@@ -39,6 +39,8 @@ mod flood;
 #[cfg(test)]
 mod front_stdio;
 #[cfg(test)]
+mod grants;
+#[cfg(test)]
 mod headers;
 #[cfg(test)]
 mod input;

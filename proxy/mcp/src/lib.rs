@@ -23,6 +23,7 @@ mod local;
 
 mod ask;
 mod bridge;
+mod connect;
 mod park;
 mod script;
 mod tasks;

@@ -69,6 +69,8 @@ pub const TLS: &str = "TG1033";
 pub const CERTIFICATES: &str = "TG1034";
 /// An OpenAPI document that cannot be used.
 pub const OPENAPI: &str = "TG1035";
+/// Grants of users where there are no users.
+pub const GRANTS: &str = "TG1036";
 /// The configuration cannot be read, or the gateway cannot start.
 pub const START: &str = "TG2000";
 /// The schema and the reader disagree: a fault of this program.
@@ -109,5 +111,6 @@ pub const ALL: &[(&str, &str)] = &[
     (TLS, "files of TLS that cannot be used"),
     (CERTIFICATES, "an entry about certificates that does not say which"),
     (OPENAPI, "an OpenAPI document that cannot be used"),
+    (GRANTS, "grants of users where no caller is known"),
     (INTERNAL, "a fault of this program, not of the file"),
 ];

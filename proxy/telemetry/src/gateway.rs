@@ -9,8 +9,8 @@ use std::time::Instant;
 use metrics::Gauge;
 use toolgate_call::{AskKind, Version};
 use toolgate_telemetry_catalog::{
-    ConnectionRejected, Direction, LoopEnd, QuestionEnd, RateScope, Refresh, SecretRead,
-    SecretSource, SessionEvent, Shed, StreamEnd, gateway as family,
+    ConnectionRejected, Direction, GrantEvent, LoopEnd, QuestionEnd, RateScope, Refresh,
+    SecretRead, SecretSource, SessionEvent, Shed, StreamEnd, gateway as family,
 };
 
 use crate::cells::Counter;
@@ -35,6 +35,9 @@ pub struct GatewayMetrics {
     sessions: Counters<SessionEvent>,
     questions: Pairs<AskKind, QuestionEnd>,
     parked: Gauge,
+    grant_events: Counters<GrantEvent>,
+    grants: Gauge,
+    grants_pending: Gauge,
     pins_reloads: Counters<Refresh>,
     policy_reloads: Counters<Refresh>,
     keys_reloads: Counters<Refresh>,
@@ -87,6 +90,9 @@ impl GatewayMetrics {
             sessions: Counters::new(registry, &family::SESSIONS, &[]),
             questions: Pairs::new(registry, &family::QUESTIONS, &[]),
             parked: registry.gauge(&family::PARKED, &[]),
+            grant_events: Counters::new(registry, &family::GRANT_EVENTS, &[]),
+            grants: registry.gauge(&family::GRANTS, &[]),
+            grants_pending: registry.gauge(&family::GRANTS_PENDING, &[]),
             pins_reloads: Counters::new(registry, &family::PINS_RELOADS, &[]),
             policy_reloads: Counters::new(registry, &family::POLICY_RELOADS, &[]),
             keys_reloads: Counters::new(registry, &family::KEYS_RELOADS, &[]),
@@ -182,6 +188,18 @@ impl GatewayMetrics {
     pub fn parked(&self) -> ParkedCall {
         self.parked.increment(1.0);
         ParkedCall(self.parked.clone())
+    }
+
+    /// Something became of what users are asked.
+    pub fn grant(&self, event: GrantEvent) {
+        self.grant_events.add(event);
+    }
+
+    /// So many grants are held, and so many users have not answered.
+    pub fn grants(&self, held: usize, pending: usize) {
+        let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        self.grants.set(number(held));
+        self.grants_pending.set(number(pending));
     }
 
     /// Something became of a session of the older era.
