@@ -176,8 +176,8 @@ fn leads(page: &Answer) -> Result<String> {
 }
 
 fn page_in(text: &str) -> Result<String> {
-    let at = text.find("http://").with_context(|| format!("no page in {text}"))?;
-    Ok(text[at..].split_whitespace().next().unwrap_or_default().to_owned())
+    let page = text.split_whitespace().find(|word| word.starts_with("http://"));
+    page.map(str::to_owned).with_context(|| format!("no page in {text}"))
 }
 
 /// A modern call by a client that can open pages.
