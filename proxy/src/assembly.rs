@@ -1,13 +1,16 @@
 //! Configuration becomes parts.
 //!
 //! Enters: a resolved `Config` and the address that was bound. Leaves: the parts of the stack and
-//! what must be kept alive for them. Never: reads a file or the environment.
+//! what must be kept alive for them. Never: reads the
+//! environment, or a file but that of the grants.
 
 mod calls;
 pub(crate) mod cloudwatch;
 mod credentials;
+mod grants;
 pub(crate) mod pins;
 mod rates;
+mod ruling;
 mod search;
 mod servers;
 mod target;
@@ -20,7 +23,7 @@ use std::time::Duration;
 
 use toolgate_admit::authn::{ApiKeys, AuthConfig, Authenticator, IssuerConfig, Profile};
 use toolgate_admit::{OriginConfig, RpcConfig, Servers};
-use toolgate_call::{Policy, Principal, RetryPlan};
+use toolgate_call::{Principal, RetryPlan};
 use toolgate_fetch::{Fetcher, Ground};
 use toolgate_mcp::{
     McpConfig, Prefix, Registry, Router, SessionConfig, Sessions, ToolRule, Views, Watches,
@@ -29,6 +32,7 @@ use toolgate_telemetry::audit::{AuditConfig, Fsync, Rotation};
 use toolgate_telemetry::{AccessLogTo, OtlpConfig, Protocol, SpansTo, Telemetry, TraceConfig};
 
 pub(crate) use credentials::Showing;
+pub(crate) use ruling::policy;
 pub(crate) use servers::views;
 pub use target::{Backend, Far};
 pub(crate) use tools::toolset;
@@ -37,6 +41,8 @@ use crate::buckets::SharedBuckets;
 use crate::cloud::Cloud;
 use crate::config::{self, Config};
 use crate::facts::Facts;
+use crate::grants::Keeping;
+use crate::policies::Rulebook;
 use crate::secrets::Keeper;
 use crate::stack::Parts;
 
@@ -62,6 +68,10 @@ pub struct Assembly {
     pub facts: Arc<Facts>,
     /// The rate buckets that it shares with others, if it does; they are to be kept.
     pub shared: Option<SharedBuckets>,
+    /// Who looks for new policies, if there are any.
+    pub rulebook: Option<Arc<Rulebook>>,
+    /// Who writes down what users let the gateway do, if it is kept.
+    pub(crate) keeping: Option<Arc<Keeping>>,
     /// Who looks for new secrets.
     pub secrets: Vec<Arc<Keeper>>,
 }
@@ -168,9 +178,11 @@ pub fn assemble(
     let facts = Facts::new(inherited);
     let fetcher = fetcher(config);
     let auth = authenticator(config, callers, telemetry, &fetcher)?;
-    let policy = Arc::new(policy(config, callers, telemetry));
+    let standing = ruling::standing(config, telemetry);
+    let policy = Arc::new(ruling::ruled(config, callers, standing.as_ref()));
     let watches: Arc<Watches> = Arc::default();
-    let mut showing = Showing::new(cloud, &fetcher, telemetry);
+    let granting = grants::granting(config, callers, telemetry)?;
+    let mut showing = Showing::new(cloud, &fetcher, telemetry).with(&granting.grants);
     let mut backends = Vec::with_capacity(config.targets.len());
     for target in &config.targets {
         backends.push(Backend::new(target, telemetry, &facts, &watches, &mut showing)?);
@@ -196,19 +208,14 @@ pub fn assemble(
         Arc::clone(telemetry),
     );
     let (buckets, shared) = rates::buckets(config, telemetry)?;
+    let rulebook = ruling::rulebook(config, standing.as_ref(), &registry, telemetry);
     let parts = Parts {
         telemetry: Arc::clone(telemetry),
         origin: Arc::new(origin(config, callers)),
         auth,
         servers,
-        rpc: RpcConfig {
-            body: config.limits.body,
-            bodies: config.limits.bodies,
-            depth: config.limits.depth,
-            read_timeout: READ_TIMEOUT,
-            ceiling: config::LONGEST_CALL,
-            keep_alive: KEEP_ALIVE,
-        },
+        pages: granting.pages,
+        rpc: rpc(config),
         policy,
         explain: Arc::new(toolgate_guard::Plainly),
         registry,
@@ -220,7 +227,19 @@ pub fn assemble(
         router,
         lifecycle: Arc::default(),
     };
-    Ok(Assembly { parts, backends, facts, shared, secrets: showing.keepers() })
+    let (keeping, secrets) = (granting.keeping, showing.keepers());
+    Ok(Assembly { parts, backends, facts, shared, rulebook, keeping, secrets })
+}
+
+fn rpc(config: &Config) -> RpcConfig {
+    RpcConfig {
+        body: config.limits.body,
+        bodies: config.limits.bodies,
+        depth: config.limits.depth,
+        read_timeout: READ_TIMEOUT,
+        ceiling: config::LONGEST_CALL,
+        keep_alive: KEEP_ALIVE,
+    }
 }
 
 fn show_at_scrape(facts: &Arc<Facts>, telemetry: &Telemetry) {
@@ -306,23 +325,6 @@ fn issuer(issuer: &config::Issuer) -> IssuerConfig {
         leeway: issuer.leeway,
         algorithms: issuer.algorithms.iter().map(|alg| alg.as_str().to_owned()).collect(),
         claims: issuer.claims.clone(),
-    }
-}
-
-/// Scopes first; what they allow, the policies may still refuse.
-pub(crate) fn policy(config: &Config, callers: &Callers, telemetry: &Arc<Telemetry>) -> Policy {
-    let scopes = scoped(config, callers);
-    let rules = config.policy.as_ref();
-    scopes.with(rules.map(|policy| Arc::clone(&policy.rules).counted(Arc::clone(telemetry))))
-}
-
-fn scoped(config: &Config, callers: &Callers) -> Policy {
-    match callers {
-        Callers::Process(_) => Policy::local(),
-        Callers::Network(_) if config.auth.anonymous => Policy::open(),
-        Callers::Network(_) => {
-            Policy::scoped(config.auth.scopes.iter().map(String::as_str).collect())
-        }
     }
 }
 

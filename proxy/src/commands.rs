@@ -17,7 +17,7 @@ pub mod serve;
 pub mod stdio;
 pub mod token;
 pub mod what_if;
-mod whole;
+pub(crate) mod whole;
 
 use std::io::Write;
 

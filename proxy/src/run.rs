@@ -23,8 +23,10 @@ use crate::buckets::SharedBuckets;
 use crate::cloud::Cloud;
 use crate::config::Config;
 use crate::facts::Facts;
+use crate::grants::Keeping;
 use crate::keys::Keyring;
 use crate::pins::Pinning;
+use crate::policies::Rulebook;
 use crate::secrets::Keeper;
 use crate::stack::{Parts, stack};
 use crate::tls::Certificates;
@@ -62,12 +64,16 @@ pub struct Gateway {
     pub telemetry: Arc<Telemetry>,
     /// The pins file, if there is one.
     pub pins: Option<Arc<Pinning>>,
+    /// The policies, if there are any.
+    pub policies: Option<Arc<Rulebook>>,
     /// The key file, if there is one.
     pub keys: Option<Arc<Keyring>>,
     /// The files of TLS, if callers come over it.
     pub certificates: Option<Arc<Certificates>>,
     /// What goes to CloudWatch and what it may cost, in words; `None` when nothing does.
     pub cloudwatch: Option<String>,
+    /// What users let the gateway do, if it is kept.
+    keeping: Option<Arc<Keeping>>,
     drain: Drain,
     lanes: Arc<Lanes>,
     far: Vec<Far>,
@@ -116,14 +122,15 @@ impl Gateway {
         let cloud = Cloud::find(config).await?;
         let telemetry = assembly::telemetry(config, &cloud).context("a log cannot be opened")?;
         let known = (&telemetry, &cloud);
-        let Assembly { parts, backends, facts, shared, secrets } =
+        let Assembly { parts, backends, facts, shared, rulebook, keeping, secrets } =
             assembly::assemble(config, &callers, known, given.inherited)?;
         let exporter = telemetry.exporter().map_err(anyhow::Error::msg)?;
         let exporting = exporter.map(|task| toolgate_telemetry::spawn("export", task));
         let (cloudwatch, publishing) = publish(config, &cloud, &telemetry)?.unzip();
         let copying = copy(config, &cloud, &telemetry)?;
         let mut background = background(&parts, &backends);
-        keep(config, (secrets, shared), &mut background);
+        let kept = Kept { secrets, shared, rulebook: rulebook.clone(), keeping: keeping.clone() };
+        kept.start(config, &mut background);
         cloud.start(&telemetry, &mut background);
         let (stop_admin, stopped) = oneshot::channel();
         let checks = checks(&facts, &parts.auth);
@@ -153,6 +160,8 @@ impl Gateway {
             facts,
             telemetry,
             pins,
+            policies: rulebook,
+            keeping,
             keys,
             certificates,
             cloudwatch,
@@ -196,6 +205,12 @@ impl Gateway {
         // What is left on the lanes ends here, and with it the last records are written.
         let lanes = self.lanes;
         let ended = within("the lanes", move || drop(lanes)).await;
+        if let Some(keeping) = self.keeping {
+            within("the file of grants", move || {
+                let _saved = keeping.save();
+            })
+            .await;
+        }
         let mut ending = JoinSet::new();
         for far in self.far {
             ending.spawn(async move { far.shutdown().await });
@@ -243,17 +258,30 @@ fn copy(
     Ok(task.map(|task| toolgate_telemetry::spawn("audit", task)))
 }
 
-/// Starts what keeps secrets fresh, and the connection to shared buckets.
-fn keep(
-    config: &Config,
-    (secrets, shared): (Vec<Arc<Keeper>>, Option<SharedBuckets>),
-    background: &mut JoinSet<()>,
-) {
-    for keeper in secrets {
-        background.spawn(keeper.watch(config.secrets_every));
-    }
-    if let Some(shared) = shared {
-        background.spawn(shared.keep());
+/// What is kept up to date as long as the gateway runs.
+struct Kept {
+    secrets: Vec<Arc<Keeper>>,
+    shared: Option<SharedBuckets>,
+    rulebook: Option<Arc<Rulebook>>,
+    keeping: Option<Arc<Keeping>>,
+}
+
+// === impl Kept ===
+
+impl Kept {
+    fn start(self, config: &Config, background: &mut JoinSet<()>) {
+        for keeper in self.secrets {
+            background.spawn(keeper.watch(config.secrets_every));
+        }
+        if let Some(shared) = self.shared {
+            background.spawn(shared.keep());
+        }
+        if let Some(rulebook) = self.rulebook {
+            background.spawn(rulebook.watch());
+        }
+        if let Some(keeping) = self.keeping {
+            background.spawn(keeping.keep());
+        }
     }
 }
 

@@ -9,8 +9,8 @@ use http::{Request, Response};
 use hyper::body::Incoming;
 use toolgate_admit::authn::Authenticator;
 use toolgate_admit::{
-    Body, FrontLayer, IdentifyLayer, Negotiated, OriginConfig, RecordLayer, RpcConfig, RpcLayer,
-    Servers,
+    Body, FrontLayer, IdentifyLayer, Negotiated, OriginConfig, Pages, RecordLayer, RpcConfig,
+    RpcLayer, Servers,
 };
 use toolgate_call::{Lifecycle, Policy};
 use toolgate_guard::{
@@ -33,6 +33,8 @@ pub struct Parts {
     pub origin: Arc<OriginConfig>,
     /// The servers below `/mcp`.
     pub servers: Servers,
+    /// Pages for browsers, if there are any.
+    pub pages: Option<Arc<dyn Pages>>,
     /// Verifies tokens.
     pub auth: Arc<Authenticator>,
     /// Limits of a request.
@@ -72,7 +74,7 @@ pub fn stack(
 + Sync
 + 'static {
     let Parts { telemetry, origin, auth, rpc, policy, router, lifecycle, .. } = parts;
-    let Parts { concurrency, streams, servers, explain, rates, buckets, loops, .. } = parts;
+    let Parts { concurrency, streams, servers, pages, explain, rates, buckets, loops, .. } = parts;
     let (sessions, directory) = (router.clone(), Arc::new(router.clone()));
     let negotiated = Negotiated::new(move |id, caller| sessions.negotiated(id, caller));
     let audit = AuditLayer::new(Arc::clone(&telemetry), explain);
@@ -80,8 +82,8 @@ pub fn stack(
         // Names the request, starts its ledger; writes its record when the last byte is out.
         .layer(RecordLayer { telemetry: Arc::clone(&telemetry), lifecycle: Arc::clone(&lifecycle) })
         // Only /mcp and the servers below it, only from a Host and an Origin that are ours; serves
-        // the RFC 9728 documents.
-        .layer(FrontLayer { origin, auth: Arc::clone(&auth), servers })
+        // the RFC 9728 documents, and the pages on which users connect their accounts.
+        .layer(FrontLayer { origin, auth: Arc::clone(&auth), servers, pages })
         // The bearer token becomes a principal, and goes no further.
         .layer(IdentifyLayer(Arc::clone(&auth)))
         // The line: Request → Call on the way in, Reply or Refusal → Response on the way out.

@@ -43,6 +43,8 @@ mod front_stdio;
 #[cfg(test)]
 mod gateway_tools;
 #[cfg(test)]
+mod grants;
+#[cfg(test)]
 mod headers;
 #[cfg(test)]
 mod input;

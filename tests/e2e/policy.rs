@@ -7,11 +7,12 @@ use std::fs;
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use tokio::process::Command;
-use toolgate_tests::client::Client;
+use toolgate_tests::client::{Ask, Client, with_meta};
 use toolgate_tests::gateway::{Gateway, parse_log};
 use toolgate_tests::issuer::{CLIENT_ID, Issuer};
 use toolgate_tests::process::{Scratch, binary};
 use toolgate_tests::sick::{Era, Sick};
+use toolgate_tests::wait::until;
 
 use crate::expect::Refused;
 
@@ -173,6 +174,51 @@ async fn a_claim_of_another_type_than_the_policies_think_opens_nothing() -> Resu
         let answer = ruled.of(&team).tool("sick___write", json!({})).await?;
         ensure!(answer.status == 401, "{team}: {} {}", answer.status, answer.text());
     }
+    ruled.gateway.stop().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn other_policies_count_when_their_file_changes_and_a_wrong_one_changes_nothing() -> Result<()>
+{
+    let ruled = Ruled::start().await?;
+    let (on_call, sales) = (ruled.of(&json!("oncall")), ruled.of(&json!("sales")));
+    on_call.until_listed(&["sick___read", "sick___write"]).await?;
+    let asked = with_meta(json!({ "notifications": { "toolsListChanged": true } }));
+    let mut streams = Vec::new();
+    for client in [&on_call, &sales] {
+        let mut stream = client.open(Ask::modern_raw("1", "subscriptions/listen", &asked)).await?;
+        let first = stream.next_message().await?;
+        ensure!(first["method"] == "notifications/subscriptions/acknowledged", "{first}");
+        streams.push(stream);
+    }
+    let file = ruled.scratch.path().join("p.cedar");
+    let reloads = async |outcome: &str, times: f64| {
+        until(format!("{times} × {outcome}"), async || {
+            let metrics = ruled.gateway.metrics().await?;
+            let sum = metrics.sum("toolgate_policy_reloads_total", &[("outcome", outcome)]);
+            Ok((sum >= times).then_some(()))
+        })
+        .await
+    };
+
+    fs::write(&file, POLICIES.replace("principal.claims.team", "principal.claims.taem"))?;
+    reloads("failed", 1.0).await?;
+    let said = ruled.gateway.stderr();
+    ensure!(said.contains("the policies cannot be used") && said.contains("taem"), "{said}");
+    on_call.tool("sick___write", json!({})).await?.result()?;
+    ensure!(sales.tool("sick___write", json!({})).await?.result().is_err());
+
+    fs::write(&file, POLICIES.replace("oncall", "sales"))?;
+    // Both lists are others now, and neither target has said anything.
+    for stream in &mut streams {
+        let told = stream.next_message().await?;
+        ensure!(told["method"] == "notifications/tools/list_changed", "{told}");
+    }
+    ensure!(!on_call.tools().await?.contains(&"sick___write".to_owned()));
+    ensure!(sales.tools().await?.contains(&"sick___write".to_owned()));
+    sales.tool("sick___write", json!({})).await?.result()?;
+    ensure!(on_call.tool("sick___write", json!({})).await?.result().is_err());
     ruled.gateway.stop().await?;
     Ok(())
 }

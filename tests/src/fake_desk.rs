@@ -1,4 +1,5 @@
-//! A fake authorization server: the token endpoint and the metadata of one issuer, and no more.
+//! A fake authorization server: the endpoints and the metadata of one issuer, and no more. Whoever is said to
+//! sit in front of the browser agrees to everything, or to nothing.
 //!
 //! In: how it is to behave, and the secret that its client has. Out: tokens of random text, a record of all
 //! it was asked, and whether a token is good. It checks the client and its grant as RFC 6749 and RFC
@@ -11,8 +12,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
+use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use bytes::Bytes;
 use http::request::Parts;
 use http::{Request, Response};
@@ -30,6 +32,12 @@ pub const CLIENT: &str = "gateway";
 /// What begins each of its tokens.
 pub const TOKEN: &str = "canary4711-token-";
 
+/// What begins each of its refresh tokens.
+pub const REFRESH: &str = "canary4711-refresh-";
+/// What begins each of its codes.
+pub const CODE: &str = "canary4711-code-";
+
+const AUTHORIZE: &str = "/authorize";
 const METADATA: &str = "/.well-known/oauth-authorization-server";
 const EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
 
@@ -68,6 +76,21 @@ struct State {
     /// Tokens with their ends, and whose they are.
     given: BTreeMap<String, (Instant, Option<String>)>,
     count: usize,
+    /// Who sits in front of the browser; `None`: somebody who says no.
+    user: Option<String>,
+    /// Whether it gives refresh tokens.
+    renews: bool,
+    codes: BTreeMap<String, Agreed>,
+    /// Refresh tokens that are good, and whose they are.
+    renewals: BTreeMap<String, String>,
+}
+
+/// What a user has agreed to.
+#[derive(Debug)]
+struct Agreed {
+    user: String,
+    challenge: String,
+    redirect: String,
 }
 
 // === impl FakeDesk ===
@@ -87,6 +110,10 @@ impl FakeDesk {
             asked: Vec::new(),
             given: BTreeMap::new(),
             count: 0,
+            user: Some("alice".to_owned()),
+            renews: true,
+            codes: BTreeMap::new(),
+            renewals: BTreeMap::new(),
         }));
         let server = tokio::spawn(serve(listener, address, Arc::clone(&state)));
         Ok(Self { state, address, server })
@@ -102,6 +129,35 @@ impl FakeDesk {
     #[must_use]
     pub fn token_url(&self) -> String {
         format!("http://{}/oauth2/token", self.address)
+    }
+
+    /// Its authorization endpoint.
+    #[must_use]
+    pub fn authorize_url(&self) -> String {
+        format!("http://{}{AUTHORIZE}?prompt=consent", self.address)
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Who sits in front of the browser from now on; `None`: somebody who says no.
+    pub fn user(&self, user: Option<&str>) {
+        lock(&self.state).user = user.map(str::to_owned);
+    }
+
+    /// Gives no refresh tokens from now on.
+    pub fn renews_nothing(&self) {
+        lock(&self.state).renews = false;
+    }
+
+    /// Takes back what all users have agreed to.
+    pub fn take_back(&self) {
+        let mut state = lock(&self.state);
+        state.given.clear();
+        state.renewals.clear();
     }
 
     /// How it behaves from now on.
@@ -164,6 +220,17 @@ impl State {
         }
         let whose = match form.get("grant_type").map(String::as_str) {
             Some("client_credentials") => None,
+            Some("authorization_code") => match self.redeemed(&form) {
+                Some(user) => Some(user),
+                None => return (400, json!({ "error": "invalid_grant" })),
+            },
+            // A refresh token is good once.
+            Some("refresh_token") => {
+                match form.get("refresh_token").and_then(|token| self.renewals.remove(token)) {
+                    Some(user) => Some(user),
+                    None => return (400, json!({ "error": "invalid_grant" })),
+                }
+            }
             Some(EXCHANGE) => match form.get("subject_token") {
                 Some(token) => Some(token.clone()),
                 None => return (400, json!({ "error": "invalid_request" })),
@@ -172,15 +239,53 @@ impl State {
         };
         self.count += 1;
         let token = format!("{TOKEN}{}", self.count);
+        let user = whose.clone();
         if self.mood != Mood::Lie {
             self.given.insert(token.clone(), (Instant::now() + self.life, whose));
         }
         let life = self.life.as_secs();
-        (
-            200,
-            json!({ "access_token": token, "token_type": "Bearer", "expires_in": life,
-                      "issued_token_type": "urn:ietf:params:oauth:token-type:access_token" }),
-        )
+        let mut answer = json!({ "access_token": token, "token_type": "Bearer", "expires_in": life,
+                      "issued_token_type": "urn:ietf:params:oauth:token-type:access_token" });
+        let by_user = !form.contains_key("subject_token");
+        if let Some(user) = user.filter(|_| by_user && self.renews) {
+            let refresh = format!("{REFRESH}{}", self.count);
+            if let Some(members) = answer.as_object_mut() {
+                members.insert("refresh_token".to_owned(), refresh.clone().into());
+            }
+            self.renewals.insert(refresh, user);
+        }
+        (200, answer)
+    }
+
+    /// Whose code it is, which is good once, and for who can show what the challenge was made of.
+    fn redeemed(&mut self, form: &Asked) -> Option<String> {
+        let agreed = self.codes.remove(form.get("code")?)?;
+        let hash = digest(&SHA256, form.get("code_verifier")?.as_bytes());
+        let shown = URL_SAFE_NO_PAD.encode(hash) == agreed.challenge;
+        (shown && *form.get("redirect_uri")? == agreed.redirect).then_some(agreed.user)
+    }
+
+    /// The user agrees, or does not: where the browser goes.
+    fn agree(&mut self, query: &str) -> Option<String> {
+        let asked = form(query);
+        let is = |name: &str, value: &str| asked.get(name).is_some_and(|said| said == value);
+        let good = is("response_type", "code")
+            && is("client_id", CLIENT)
+            && is("code_challenge_method", "S256")
+            && is("prompt", "consent");
+        if !good {
+            return None;
+        }
+        let (redirect, state) = (asked.get("redirect_uri")?.clone(), asked.get("state")?);
+        let Some(user) = self.user.clone() else {
+            return Some(format!("{redirect}?error=access_denied&state={state}"));
+        };
+        self.count += 1;
+        let code = format!("{CODE}{}", self.count);
+        let challenge = asked.get("code_challenge")?.clone();
+        let back = format!("{redirect}?code={code}&state={state}");
+        self.codes.insert(code, Agreed { user, challenge, redirect });
+        Some(back)
     }
 
     fn knows(&self, head: &Parts, form: &Asked) -> bool {
@@ -223,6 +328,16 @@ async fn answer(
             let issuer = format!("http://{address}");
             let endpoint = format!("{issuer}/oauth2/token");
             (200, json!({ "issuer": issuer, "token_endpoint": endpoint }).to_string())
+        }
+        Mood::Well | Mood::Lie if head.uri.path() == AUTHORIZE => {
+            let back = lock(&state).agree(head.uri.query().unwrap_or_default());
+            let mut response = Response::new(Full::default());
+            *response.status_mut() =
+                back.as_ref().map_or(400, |_| 302).try_into().unwrap_or_default();
+            if let Some(Ok(back)) = back.map(TryInto::try_into) {
+                response.headers_mut().insert("location", back);
+            }
+            return Ok(response);
         }
         Mood::Well | Mood::Lie => {
             let (status, answer) = lock(&state).grant(&head, &body);

@@ -22,6 +22,7 @@ pub(super) fn board() -> Board {
             Row { title: "Tokens", panels: tokens() },
             Row { title: "Keys", panels: keys() },
             Row { title: "Certificates", panels: certificates() },
+            Row { title: "Grants of users", panels: grants() },
         ],
     }
 }
@@ -68,6 +69,7 @@ fn keys() -> Vec<Panel> {
         Panel::lines("Refreshes", Shown::PerSecond, "By what they came to, and why made.")
             .ask("", refresh)
             .ask("file of API keys", rate(Series::of(&gateway::KEYS_RELOADS), &[Key::Outcome]))
+            .ask("policies", rate(Series::of(&gateway::POLICY_RELOADS), &[Key::Outcome]))
             .wide(6);
     let times = Series::of(&auth::JWKS_REFRESH_DURATION).chosen(Key::Issuer);
     let times = Panel::lines("Duration of refreshes, p95", Shown::Seconds, "By issuer.")
@@ -75,6 +77,22 @@ fn keys() -> Vec<Panel> {
         .exemplars()
         .wide(6);
     vec![age, count, refresh, times]
+}
+
+fn grants() -> Vec<Panel> {
+    let events = rate(Series::of(&gateway::GRANT_EVENTS), &[Key::Event]);
+    let events = Panel::stacked(
+        "Grants of users",
+        Shown::PerSecond,
+        "What became of what users were asked to let the gateway do for them.",
+    )
+    .ask("", events)
+    .wide(12);
+    let held = Panel::lines("Grants", Shown::Count, "Held, and waited for, over all gateways.")
+        .ask("held", level(Series::of(&gateway::GRANTS), &[]))
+        .ask("waited for", level(Series::of(&gateway::GRANTS_PENDING), &[]))
+        .wide(12);
+    vec![events, held]
 }
 
 fn certificates() -> Vec<Panel> {

@@ -16,7 +16,7 @@ use crate::authn::Authenticator;
 use crate::exchange::{Ending, Exchange};
 use crate::origin::{OriginConfig, printable};
 use crate::servers::{Place, Servers};
-use crate::{Answering, Body, cors, discard, refuse};
+use crate::{Answering, Body, Pages, cors, discard, pages, refuse};
 
 /// Makes [`Front`].
 #[derive(Clone, Debug)]
@@ -27,6 +27,8 @@ pub struct FrontLayer {
     pub auth: Arc<Authenticator>,
     /// The servers below `/mcp`.
     pub servers: Servers,
+    /// Pages that browsers open beside it.
+    pub pages: Option<Arc<dyn Pages>>,
 }
 
 /// See the module.
@@ -66,6 +68,13 @@ where
     }
 
     fn call(&mut self, request: Request<Incoming>) -> Answering {
+        if let Some(pages) = self.pages(&request) {
+            // They look at the origin themselves: it is their own, or none.
+            return match self.layer.origin.check_host(&request) {
+                Ok(()) => pages::answer(pages, request),
+                Err(refusal) => refused(&refusal, request, None),
+            };
+        }
         if let Err(refusal) = self.layer.origin.check(&request) {
             return refused(&refusal, request, None);
         }
@@ -89,6 +98,11 @@ where
             Future = Answering,
         >,
 {
+    /// Who makes the page that it is for, if it is for one.
+    fn pages(&self, request: &Request<Incoming>) -> Option<Arc<dyn Pages>> {
+        self.layer.pages.clone().filter(|pages| pages.serves(request.uri().path()))
+    }
+
     fn served(&mut self, request: Request<Incoming>) -> Answering {
         let path = request.uri().path();
         let place = self.layer.servers.at(path);

@@ -8,6 +8,7 @@ mod record;
 mod cors;
 mod front;
 mod origin;
+mod pages;
 mod servers;
 
 pub mod authn;
@@ -30,6 +31,7 @@ pub use body::Body;
 pub use front::{Front, FrontLayer};
 pub use identify::{Identify, IdentifyLayer};
 pub use origin::OriginConfig;
+pub use pages::{Making, Pages};
 pub use record::{REQUEST_ID, Record, RecordLayer};
 pub use refuse::table as refusal_table;
 pub use rpc::{Negotiated, Rpc, RpcConfig, RpcLayer};

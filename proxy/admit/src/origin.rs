@@ -30,7 +30,7 @@ impl OriginConfig {
         self.check_origin(request.headers())
     }
 
-    fn check_host<B>(&self, request: &Request<B>) -> Result<(), Refusal> {
+    pub(crate) fn check_host<B>(&self, request: &Request<B>) -> Result<(), Refusal> {
         let header = single(request.headers(), &header::HOST);
         let authority = request.uri().authority().map(http::uri::Authority::as_str);
         let host = authority.or(header).unwrap_or_default();

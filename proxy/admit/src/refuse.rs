@@ -4,12 +4,14 @@
 //! JSON-RPC error with what the caller may know. Never: operator detail; never another place that
 //! maps a case to a status.
 
+use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use toolgate_call::{Case, Era, RawJson, Reason, Refusal, Version};
 
 use crate::Body;
+use crate::encode;
 use crate::exchange::{Ending, Exchange};
 use crate::front::UNREAD;
 
@@ -97,6 +99,8 @@ pub(crate) fn wire(case: Case, era: Era) -> (StatusCode, i64) {
         Case::ScopeMissing | Case::PolicyDenied | Case::SubjectMissing => {
             (StatusCode::FORBIDDEN, 403)
         }
+        // 403 would make clients ask their issuer for more, which does not help.
+        Case::GrantMissing => (StatusCode::OK, 403),
         Case::RateLimited | Case::Looping => (StatusCode::TOO_MANY_REQUESTS, 429),
         Case::Overloaded
         | Case::ShuttingDown
@@ -148,6 +152,18 @@ pub(crate) fn error_object(refusal: &Refusal, era: Era, exchange: Option<&Exchan
     RawJson::of(&object).unwrap_or(fallback)
 }
 
+/// The whole message that a refusal is told in.
+pub(crate) fn message(
+    refusal: &Refusal,
+    (id, era): (Option<&RawJson>, Era),
+    exchange: Option<&Exchange>,
+) -> Bytes {
+    match refusal.instead() {
+        Some(answer) => encode::message(id, answer),
+        None => encode::error_message(id, &error_object(refusal, era, exchange)),
+    }
+}
+
 /// The response of a refusal.
 pub(crate) fn respond(
     refusal: &Refusal,
@@ -157,7 +173,7 @@ pub(crate) fn respond(
     challenge: Option<HeaderValue>,
 ) -> Response<Body> {
     let (status, _) = wire(refusal.case(), era);
-    let body = crate::encode::error_message(id, &error_object(refusal, era, exchange));
+    let body = message(refusal, (id, era), exchange);
     if let Some(exchange) = exchange {
         exchange.end(Ending::refused(refusal, status.as_u16(), false));
     }
@@ -212,7 +228,7 @@ pub fn table() -> String {
 }
 
 /// Every case that is not a target's.
-const CASES: [Case; 38] = [
+const CASES: [Case; 39] = [
     Case::Path,
     Case::HttpMethod,
     Case::Host,
@@ -242,6 +258,7 @@ const CASES: [Case; 38] = [
     Case::ScopeMissing,
     Case::PolicyDenied,
     Case::SubjectMissing,
+    Case::GrantMissing,
     Case::KeysUnavailable,
     Case::RateLimited,
     Case::RatesUnavailable,

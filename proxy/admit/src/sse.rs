@@ -182,9 +182,9 @@ impl SseBody {
                 (ending, message(self.cx.id.as_ref(), noted.as_ref().unwrap_or(answer)))
             }
             Err(refusal) => {
-                let object = refuse::error_object(refusal, self.cx.era, Some(exchange));
+                let asked = (self.cx.id.as_ref(), self.cx.era);
                 let ending = Ending::refused(refusal, 200, true);
-                (ending, encode::error_message(self.cx.id.as_ref(), &object))
+                (ending, refuse::message(refusal, asked, Some(exchange)))
             }
         };
         exchange.ledger.enter(Phase::Write);

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::{Abilities, Explanation, Kind, Reason, Scopes};
+use crate::{Abilities, Answer, Explanation, Kind, Reason, Scopes, Secret};
 
 /// What exactly went wrong; each case has one [`Reason`] and one answer on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -71,6 +71,8 @@ pub enum Case {
     PolicyDenied,
     /// The target is called on behalf of whoever asks, and they have shown no token to do that with.
     SubjectMissing,
+    /// The target is called with what its user has agreed to, and this one has agreed to nothing yet.
+    GrantMissing,
     /// The issuer's keys cannot be had.
     KeysUnavailable,
     /// The caller asks too often.
@@ -107,6 +109,8 @@ struct Inner {
     abilities: Option<Abilities>,
     requested: Option<String>,
     explanation: Option<Box<Explanation>>,
+    page: Option<Box<Secret>>,
+    instead: Option<Box<Answer>>,
     retry_after: Option<Duration>,
     sent: bool,
     unsent: bool,
@@ -147,7 +151,8 @@ impl Case {
             | Self::Origin
             | Self::ScopeMissing
             | Self::PolicyDenied
-            | Self::SubjectMissing => Reason::Forbidden,
+            | Self::SubjectMissing
+            | Self::GrantMissing => Reason::Forbidden,
             Self::RateLimited | Self::Looping => Reason::RateLimited,
             Self::Cancelled => Reason::ClientCancelled,
             Self::KeysUnavailable | Self::RatesUnavailable | Self::Internal => Reason::Internal,
@@ -174,6 +179,8 @@ impl Refusal {
             abilities: None,
             requested: None,
             explanation: None,
+            page: None,
+            instead: None,
             retry_after: None,
             sent: false,
             unsent: false,
@@ -280,6 +287,20 @@ impl Refusal {
         self
     }
 
+    /// Names the page that the user has to open first.
+    #[must_use]
+    pub fn open_first(mut self, page: Secret) -> Self {
+        self.0.page = Some(Box::new(page));
+        self
+    }
+
+    /// What the caller is answered with in its stead; all records say what it was all the same.
+    #[must_use]
+    pub fn answered_by(mut self, answer: Answer) -> Self {
+        self.0.instead = Some(Box::new(answer));
+        self
+    }
+
     /// Says when another try may succeed.
     #[must_use]
     pub fn retry_after(mut self, wait: Duration) -> Self {
@@ -354,6 +375,18 @@ impl Refusal {
     #[must_use]
     pub fn explanation(&self) -> Option<&Explanation> {
         self.0.explanation.as_deref()
+    }
+
+    /// The page that the user has to open first. Whoever has it can agree in their place.
+    #[must_use]
+    pub fn page(&self) -> Option<&Secret> {
+        self.0.page.as_deref()
+    }
+
+    /// What the caller is answered with in its stead.
+    #[must_use]
+    pub fn instead(&self) -> Option<&Answer> {
+        self.0.instead.as_deref()
     }
 
     /// When another try may succeed.

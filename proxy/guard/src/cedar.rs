@@ -17,6 +17,7 @@ use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use cedar_policy::{
     AuthorizationError, Authorizer, Effect as Says, Entities, PolicyId, Request, Response,
 };
@@ -54,12 +55,19 @@ pub struct Cedar {
     names: HashMap<PolicyId, (Effect, String)>,
 }
 
-/// Policies of a gateway: what they said is remembered, and what cannot be judged is counted.
+/// Policies of a gateway: what they said is remembered, what cannot be judged is counted, and others may
+/// take their place.
 #[derive(Debug)]
-struct Counted {
+pub struct Standing {
+    now: ArcSwap<Remembered>,
+    telemetry: Arc<Telemetry>,
+}
+
+/// Policies, and what they said: of others nothing is remembered.
+#[derive(Debug)]
+struct Remembered {
     cedar: Arc<Cedar>,
     memo: Memo,
-    telemetry: Arc<Telemetry>,
 }
 
 /// A decision under way.
@@ -86,8 +94,8 @@ impl Cedar {
 
     /// These rules for a gateway.
     #[must_use]
-    pub fn counted(self: Arc<Self>, telemetry: Arc<Telemetry>) -> Arc<dyn Rules> {
-        Arc::new(Counted { cedar: self, memo: Memo::new(), telemetry })
+    pub fn counted(self: Arc<Self>, telemetry: Arc<Telemetry>) -> Arc<Standing> {
+        Arc::new(Standing { now: ArcSwap::from_pointee(Remembered::of(self)), telemetry })
     }
 
     /// Whether a policy speaks of arguments: only then are they read.
@@ -220,23 +228,26 @@ impl Deciding<'_> {
     }
 }
 
-// === impl Counted ===
+// === impl Remembered ===
 
-impl Counted {
-    fn remembered(&self, asked: &Asked<'_>) -> Verdict {
+impl Remembered {
+    fn of(cedar: Arc<Cedar>) -> Self {
+        Self { cedar, memo: Memo::new() }
+    }
+
+    fn judge(&self, asked: &Asked<'_>, told: impl Fn(CacheEvent)) -> Verdict {
         let Some(mut deciding) = self.cedar.deciding(asked) else { return Verdict::Failed };
         let question = memo::question(asked);
-        let cache = |event| self.telemetry.auth.policy_cache(event);
         if let Some(sum) = self.memo.get(&question) {
-            cache(CacheEvent::Hit);
+            told(CacheEvent::Hit);
             deciding.sum = sum;
         } else {
-            cache(CacheEvent::Miss);
+            told(CacheEvent::Miss);
             if deciding.quiet(None).is_none() {
                 return Verdict::Failed;
             }
             if self.memo.put(question, deciding.sum) {
-                cache(CacheEvent::Evicted);
+                told(CacheEvent::Evicted);
             }
         }
         match deciding.speaking(None) {
@@ -246,11 +257,21 @@ impl Counted {
     }
 }
 
-impl Rules for Counted {
+// === impl Standing ===
+
+impl Standing {
+    /// From now on these count, and what the others said does not.
+    pub fn take(&self, cedar: Arc<Cedar>) {
+        self.now.store(Arc::new(Remembered::of(cedar)));
+    }
+}
+
+impl Rules for Standing {
     fn judge(&self, asked: &Asked<'_>, applied: Option<&mut Vec<Applied>>) -> Verdict {
+        let now = self.now.load();
         let verdict = match applied {
-            Some(applied) => self.cedar.judge(asked, Some(applied)),
-            None => self.remembered(asked),
+            Some(applied) => now.cedar.judge(asked, Some(applied)),
+            None => now.judge(asked, |event| self.telemetry.auth.policy_cache(event)),
         };
         if verdict == Verdict::Failed {
             self.telemetry.auth.policy_failed();

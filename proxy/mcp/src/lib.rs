@@ -25,6 +25,7 @@ mod search;
 
 mod ask;
 mod bridge;
+mod connect;
 mod park;
 mod script;
 mod tasks;

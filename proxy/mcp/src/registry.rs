@@ -103,6 +103,11 @@ impl Registry {
         }
     }
 
+    /// What callers may see is another matter now: those who listen are told if their lists are others.
+    pub fn rules_changed(&self) {
+        self.views.iter().for_each(View::stir);
+    }
+
     /// Asks every target for its list, for the first time.
     pub async fn load(self: &Arc<Self>) {
         join_all(self.entries.iter().map(|entry| self.refresh(entry, ListCause::Startup))).await;

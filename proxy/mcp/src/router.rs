@@ -22,6 +22,7 @@ use toolgate_call::{
 use toolgate_telemetry::{SessionEvent, Telemetry};
 use tower::Service;
 
+use crate::connect::Asker;
 use crate::discover::Identity;
 use crate::legacy::{self, Asks, Cancels, Sessions, Table};
 use crate::local::ModernFields;
@@ -135,7 +136,11 @@ impl Service<Permitted> for Router {
         // and it is moved into its box as a whole.
         match call.version.era() {
             Era::Modern if call.method == Method::ToolsCall => {
-                Box::pin(async move { inner.one(permitted, Client::Modern).await })
+                let asker = Asker::of(Client::Modern, call);
+                Box::pin(async move {
+                    let reply = inner.one(permitted, Client::Modern).await;
+                    reply.map_err(|refusal| asker.asks(refusal))
+                })
             }
             Era::Modern => Box::pin(async move { inner.modern(permitted).await }),
             Era::Legacy => Box::pin(async move { inner.legacy(permitted).await }),
@@ -157,10 +162,11 @@ impl Inner {
         }
         match call.method {
             Method::ToolsCall | Method::PromptsGet | Method::ResourcesRead | Method::Complete => {
-                self.one(permitted, Client::Modern).await
+                let asker = Asker::of(Client::Modern, call);
+                self.one(permitted, Client::Modern).await.map_err(|refusal| asker.asks(refusal))
             }
             method if method.is_of_task() && permitted.plan().is_some() => {
-                Box::pin(self.task(permitted, Client::Modern)).await
+                Box::pin(self.to_one(permitted, Client::Modern)).await
             }
             Method::Listen => Box::pin(self.listen(call)).await,
             Method::Discover => {
@@ -270,10 +276,13 @@ impl Inner {
 
     /// To one target: something of it, or a task of its.
     async fn to_one(&self, permitted: Permitted, client: Client<'_>) -> Result<Reply, Refusal> {
-        if permitted.call().method.is_of_task() {
-            return Box::pin(self.task(permitted, client)).await;
-        }
-        self.one(permitted, client).await
+        let asker = Asker::of(client, permitted.call());
+        let reply = if permitted.call().method.is_of_task() {
+            Box::pin(self.task(permitted, client)).await
+        } else {
+            self.one(permitted, client).await
+        };
+        reply.map_err(|refusal| asker.asks(refusal))
     }
 
     /// What all targets offer, as far as this caller may use it.

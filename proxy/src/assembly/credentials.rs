@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use toolgate_fetch::Fetcher;
+use toolgate_target::grants::{Grants, UserGrant};
 use toolgate_target::{
     ClientAuth, ClientCredentials, Credentials, Endpoint, EndpointConfig, HeaderSecret, Place,
     TokenExchange, Vault,
@@ -22,6 +23,7 @@ pub(crate) struct Showing<'a> {
     cloud: &'a Cloud,
     fetcher: Arc<Fetcher>,
     telemetry: Arc<Telemetry>,
+    grants: Arc<Grants>,
     /// Those that the next target may share.
     clients: Vec<(OAuthClient, Arc<ClientCredentials>)>,
     keepers: Vec<(SecretRef, Arc<Keeper>)>,
@@ -35,8 +37,14 @@ impl<'a> Showing<'a> {
         fetcher: &Arc<Fetcher>,
         telemetry: &Arc<Telemetry>,
     ) -> Self {
+        let grants = Grants::new(None, Vec::new(), telemetry);
         let (fetcher, telemetry) = (Arc::clone(fetcher), Arc::clone(telemetry));
-        Self { cloud, fetcher, telemetry, clients: Vec::new(), keepers: Vec::new() }
+        Self { cloud, fetcher, telemetry, grants, clients: Vec::new(), keepers: Vec::new() }
+    }
+
+    /// The same, where users have a door to agree by.
+    pub(super) fn with(self, grants: &Arc<Grants>) -> Self {
+        Self { grants: Arc::clone(grants), ..self }
     }
 
     /// Those of that target.
@@ -65,6 +73,17 @@ impl<'a> Showing<'a> {
             }
             Some(TargetCredentials::Exchange(client)) => {
                 Credentials::Live(Arc::new(TokenExchange::new(self.endpoint(target, client)?)))
+            }
+            Some(TargetCredentials::User(grant)) => {
+                let endpoint = self.endpoint(target, &grant.client)?;
+                let desk = (grant.authorize_url.clone(), endpoint);
+                let target = Arc::from(target);
+                Credentials::Live(Arc::new(UserGrant::new(
+                    &self.grants,
+                    &target,
+                    desk,
+                    grant.own_lists,
+                )))
             }
             Some(TargetCredentials::SigV4 { service, region }) => {
                 Credentials::Live(self.cloud.signed(service, region.as_deref())?)

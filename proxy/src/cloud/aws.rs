@@ -216,6 +216,7 @@ fn uses_aws(target: &Target) -> bool {
         TargetCredentials::Client(client) | TargetCredentials::Exchange(client) => {
             matches!(client.kept, SecretRef::Remote(_))
         }
+        TargetCredentials::User(grant) => matches!(grant.client.kept, SecretRef::Remote(_)),
         TargetCredentials::SigV4 { .. } => true,
     }
 }

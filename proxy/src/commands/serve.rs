@@ -135,6 +135,9 @@ async fn again(gateway: &Gateway) {
     if let Some(pins) = gateway.pins.clone() {
         let _read = tokio::task::spawn_blocking(move || pins.read_again()).await;
     }
+    if let Some(policies) = gateway.policies.clone() {
+        let _read = tokio::task::spawn_blocking(move || policies.read_again()).await;
+    }
     if let Some(certificates) = gateway.certificates.clone() {
         let _read = tokio::task::spawn_blocking(move || certificates.read_again()).await;
     }

@@ -14,7 +14,7 @@ pub(super) fn whole(path: &Path, text: &str) -> io::Result<()> {
 }
 
 /// The same of a file that is new for its owner's eyes only.
-pub(super) fn private(path: &Path, text: &str) -> io::Result<()> {
+pub(crate) fn private(path: &Path, text: &str) -> io::Result<()> {
     placed(path, text, 0o600)
 }
 

@@ -10,6 +10,7 @@ mod aws;
 mod builtin;
 mod cloudwatch;
 mod credentials;
+mod grants;
 mod lambda;
 mod log;
 mod pins;
@@ -50,6 +51,7 @@ pub(crate) fn check(file: &File, review: &mut Review<'_>) {
     traces::check(file, review);
     aws::check(file, review);
     secrets::check(file, review);
+    grants::check(file, listen, review);
     cloudwatch::check(file, review);
 }
 

@@ -73,6 +73,8 @@ pub const OPENAPI: &str = "TG1035";
 pub const FUNCTION_TOOLS: &str = "TG1040";
 /// A function that cannot be named, or in no region.
 pub const FUNCTION: &str = "TG1041";
+/// Grants of users where there are no users.
+pub const GRANTS: &str = "TG1036";
 /// The configuration cannot be read, or the gateway cannot start.
 pub const START: &str = "TG2000";
 /// The schema and the reader disagree: a fault of this program.
@@ -115,5 +117,6 @@ pub const ALL: &[(&str, &str)] = &[
     (OPENAPI, "an OpenAPI document that cannot be used"),
     (FUNCTION_TOOLS, "definitions of a function's tools that cannot be used"),
     (FUNCTION, "a function that cannot be named, or is in no region"),
+    (GRANTS, "grants of users where no caller is known"),
     (INTERNAL, "a fault of this program, not of the file"),
 ];

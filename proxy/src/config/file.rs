@@ -22,7 +22,9 @@ use std::time::Duration;
 
 pub(crate) use self::audit::Audit;
 pub(crate) use self::claims::{ClaimRule, Claims, Fetch};
-pub(crate) use self::credentials::{Credentials, OAuthClient, Secrets, TargetCredentials};
+pub(crate) use self::credentials::{
+    Credentials, Grants, OAuthClient, Secrets, TargetCredentials, UserGrant,
+};
 pub(crate) use self::kinds::{Http, Lambda, OpenApi, Stdio};
 pub(crate) use self::policy::{ClaimType, Policy, Unspoken};
 pub(crate) use self::rate::{LoopLimit, RateRule, SharedRates};
@@ -100,6 +102,8 @@ pub(crate) struct File {
     pub(crate) aws: Option<Aws>,
     /// Secrets that are read again while the gateway runs.
     pub(crate) secrets: Secrets,
+    /// Grants of users (`user_grant` of targets). Absent: in memory.
+    pub(crate) grants: Option<Grants>,
     /// How the gateway stops.
     pub(crate) shutdown: Shutdown,
 }

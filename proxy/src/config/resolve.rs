@@ -126,6 +126,7 @@ pub(crate) fn resolve<'a>(
         cloudwatch: resolver.cloudwatch(file.cloudwatch.as_ref()),
         aws: aws(file),
         secrets_every: time(&file.secrets.every, Duration::from_secs(300)),
+        grants: resolver.grants(file.grants.as_ref()),
         shutdown: Shutdown { grace: time(&file.shutdown.grace, Duration::from_secs(10)) },
         public_url,
         resource,

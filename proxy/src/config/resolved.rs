@@ -23,7 +23,9 @@ use toolgate_target::{Api, FunctionTools};
 use toolgate_telemetry::RateScope;
 
 pub use self::audit::{Audit, AuditCopy, Durable};
-pub use self::credentials::{Credentials, OAuthClient, TargetCredentials, TokenEndpoint};
+pub use self::credentials::{
+    Credentials, Grants, OAuthClient, TargetCredentials, TokenEndpoint, UserGrant,
+};
 pub use self::policy::Policies;
 pub use self::shared::SharedRates;
 pub use self::tls::{Tls, TlsFiles};
@@ -88,6 +90,8 @@ pub struct Config {
     pub aws: Aws,
     /// How often secrets in AWS are read again.
     pub secrets_every: Duration,
+    /// Where grants of users are kept; `None`: in memory.
+    pub grants: Option<Grants>,
     /// How the gateway stops.
     pub shutdown: Shutdown,
 }

@@ -17,9 +17,16 @@ fn env(name: &str) -> Option<String> {
     let value = match name {
         "COGNITO_POOL" => "us-east-1_AbCdEfGhI",
         "COGNITO_CLIENT" => "1h57kf5cpq17m0eml12example",
-        "GH_TOKEN" | "GITHUB_TOKEN" | "OTLP_KEY" | "REDIS_PASSWORD" | "BRAVE_KEY"
-        | "MAIL_CLIENT_SECRET" => "ghp_from_the_environment",
-        "SESSION_KEY" | "KEY_PEPPER" => "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=",
+        "GH_TOKEN"
+        | "GITHUB_TOKEN"
+        | "OTLP_KEY"
+        | "REDIS_PASSWORD"
+        | "BRAVE_KEY"
+        | "MAIL_CLIENT_SECRET"
+        | "NOTES_CLIENT_SECRET" => "ghp_from_the_environment",
+        "SESSION_KEY" | "KEY_PEPPER" | "GRANTS_KEY" => {
+            "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
+        }
         "SHORT_KEY" => "too short",
         "BLANK" => "\n",
         "FORGOTTEN" => "changeme",

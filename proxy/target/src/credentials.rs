@@ -9,6 +9,7 @@ mod caller;
 mod client;
 mod endpoint;
 mod form;
+pub mod grants;
 mod outage;
 mod place;
 mod secret;
@@ -22,7 +23,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
-use toolgate_call::SubjectToken;
+use toolgate_call::{Principal, Secret, SubjectToken};
 
 pub use caller::TokenExchange;
 pub use client::ClientCredentials;
@@ -77,7 +78,7 @@ pub enum Whose {
     #[default]
     Gateway,
     /// A caller; with the token that they have shown, if it is one of an issuer's and is kept.
-    Caller(Option<Subject>),
+    Caller(Arc<Principal>, Option<Subject>),
 }
 
 /// The verified token of a caller.
@@ -103,6 +104,11 @@ pub struct Shown {
 pub enum Denied {
     /// The target is asked on behalf of a caller, who has shown no token to do that with.
     NoSubject,
+    /// The caller has not let the gateway do anything there yet.
+    NoGrant {
+        /// The page where they can. Whoever has it can agree in their place.
+        page: Secret,
+    },
     /// Whoever issues them, or keeps the secret, does not give any.
     Unavailable {
         /// Why.

@@ -25,6 +25,7 @@ pub use builtin::{
     Asked, Builtin, BuiltinTarget, Coming, GatewayFacts, TargetFact, ToolResult, Tools,
     ToolsTarget, builtin, tools,
 };
+pub use credentials::grants;
 pub use credentials::{
     Boxed, ClientAuth, ClientCredentials, Credentials, Denied, Endpoint, EndpointConfig,
     HeaderSecret, Kept, Place, Show, Shown, Subject, TokenExchange, Unsigned, Vault, Whose,

@@ -9,8 +9,8 @@ use std::time::Instant;
 use metrics::Gauge;
 use toolgate_call::{AskKind, Version};
 use toolgate_telemetry_catalog::{
-    ConnectionRejected, Direction, LoopEnd, QuestionEnd, RateScope, Refresh, SecretRead,
-    SecretSource, SessionEvent, Shed, StreamEnd, gateway as family,
+    ConnectionRejected, Direction, GrantEvent, LoopEnd, QuestionEnd, RateScope, Refresh,
+    SecretRead, SecretSource, SessionEvent, Shed, StreamEnd, gateway as family,
 };
 
 use crate::cells::Counter;
@@ -35,7 +35,11 @@ pub struct GatewayMetrics {
     sessions: Counters<SessionEvent>,
     questions: Pairs<AskKind, QuestionEnd>,
     parked: Gauge,
+    grant_events: Counters<GrantEvent>,
+    grants: Gauge,
+    grants_pending: Gauge,
     pins_reloads: Counters<Refresh>,
+    policy_reloads: Counters<Refresh>,
     keys_reloads: Counters<Refresh>,
     secret_reads: Pairs<SecretSource, SecretRead>,
 }
@@ -86,7 +90,11 @@ impl GatewayMetrics {
             sessions: Counters::new(registry, &family::SESSIONS, &[]),
             questions: Pairs::new(registry, &family::QUESTIONS, &[]),
             parked: registry.gauge(&family::PARKED, &[]),
+            grant_events: Counters::new(registry, &family::GRANT_EVENTS, &[]),
+            grants: registry.gauge(&family::GRANTS, &[]),
+            grants_pending: registry.gauge(&family::GRANTS_PENDING, &[]),
             pins_reloads: Counters::new(registry, &family::PINS_RELOADS, &[]),
+            policy_reloads: Counters::new(registry, &family::POLICY_RELOADS, &[]),
             keys_reloads: Counters::new(registry, &family::KEYS_RELOADS, &[]),
             secret_reads: Pairs::new(registry, &family::SECRET_READS, &[]),
         }
@@ -136,6 +144,11 @@ impl GatewayMetrics {
         self.pins_reloads.add(if ok { Refresh::Ok } else { Refresh::Failed });
     }
 
+    /// The files of policies were read again, and can be used or not.
+    pub fn policies_reloaded(&self, ok: bool) {
+        self.policy_reloads.add(if ok { Refresh::Ok } else { Refresh::Failed });
+    }
+
     /// The file of API keys was read again, or could not be.
     pub fn keys_reloaded(&self, ok: bool) {
         self.keys_reloads.add(if ok { Refresh::Ok } else { Refresh::Failed });
@@ -175,6 +188,18 @@ impl GatewayMetrics {
     pub fn parked(&self) -> ParkedCall {
         self.parked.increment(1.0);
         ParkedCall(self.parked.clone())
+    }
+
+    /// Something became of what users are asked.
+    pub fn grant(&self, event: GrantEvent) {
+        self.grant_events.add(event);
+    }
+
+    /// So many grants are held, and so many users have not answered.
+    pub fn grants(&self, held: usize, pending: usize) {
+        let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        self.grants.set(number(held));
+        self.grants_pending.set(number(pending));
     }
 
     /// Something became of a session of the older era.

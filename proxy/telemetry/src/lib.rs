@@ -45,9 +45,10 @@ pub use tls::TlsMetrics;
 pub use toolgate_telemetry_catalog as catalog;
 pub use toolgate_telemetry_catalog::{
     AuditLoss, AuthResult, CacheEvent, CertificateOf, Circuit, ConnectPhase, ConnectionRejected,
-    ContractAction, ContractChange, Direction, Export, ListCause, LoopEnd, QuestionEnd, RateScope,
-    RefreshCause, RefreshOutcome, Restart, RulesAsked, SampleSource, SchemaChange, SecretRead,
-    SecretSource, SessionEvent, Shed, StoreTake, StreamEnd, Suppressed, TlsEnd, TokenFetch, Word,
+    ContractAction, ContractChange, Direction, Export, GrantEvent, ListCause, LoopEnd, QuestionEnd,
+    RateScope, RefreshCause, RefreshOutcome, Restart, RulesAsked, SampleSource, SchemaChange,
+    SecretRead, SecretSource, SessionEvent, Shed, StoreTake, StreamEnd, Suppressed, TlsEnd,
+    TokenFetch, Word,
 };
 pub use trace::{
     Again, Beginning, Boxed, Decided, OtlpConfig, Packed, Parcel, Protocol, Refreshes, Sampler,

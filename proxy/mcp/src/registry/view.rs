@@ -208,6 +208,14 @@ impl View {
         catalog
     }
 
+    /// Lets whoever listens look whether its lists are others now, though no target's is. Whoever begins
+    /// to listen later, and has seen them before, is told of all.
+    pub(super) fn stir(&self) {
+        let now = Some(SystemTime::now());
+        *self.changed() = Changed { tools: now, prompts: now, resources: now };
+        self.changes.send_modify(|_| ());
+    }
+
     /// Remembers which lists have changed just now.
     fn note(&self, before: Generations, after: Generations) {
         let mut changed = self.changed();

@@ -180,6 +180,10 @@ fn shown(credentials: &TargetCredentials) -> String {
             "authorization: Bearer (what the caller's token was exchanged for at {})",
             client.endpoint
         ),
+        TargetCredentials::User(grant) => format!(
+            "authorization: Bearer (the caller's own, once they have connected their account at {})",
+            grant.client.endpoint
+        ),
         TargetCredentials::SigV4 { service, .. } => {
             format!("authorization: (a signature for the AWS service {service})")
         }

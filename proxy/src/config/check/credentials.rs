@@ -10,7 +10,7 @@ use crate::config::review::Review;
 use crate::config::text::Text;
 
 /// The ways to show something.
-const WAYS: [&str; 4] = ["secret", "client_credentials", "token_exchange", "sigv4"];
+const WAYS: [&str; 5] = ["secret", "client_credentials", "token_exchange", "user_grant", "sigv4"];
 
 pub(super) fn check(name: &str, target: &Target, file: &File, review: &mut Review<'_>) {
     let Some(credentials) = &target.credentials else { return };
@@ -58,7 +58,8 @@ fn one_way(name: &str, target: &Target, review: &mut Review<'_>) {
         let at = review.key_at(&["targets", name, "credentials"]);
         review.add(
             Mistake::new(code::MISSING_KEY, at, "`credentials` does not say what is shown").help(
-                "add `secret: env:NAME`, or one of `client_credentials`, `token_exchange`, `sigv4`",
+                "add `secret: env:NAME`, or one of `client_credentials`, `token_exchange`, \
+                 `user_grant`, `sigv4`",
             ),
         );
         return;

@@ -3,13 +3,17 @@
 //! In: a `credentials` block. Out: the same complete, and a mistake for a secret that cannot be had or
 //! used. It never asks a token endpoint.
 
+use std::path::Path;
+
 use http::HeaderValue;
 use http::header::AUTHORIZATION;
 
-use super::{Resolver, scopes};
+use super::{KEY_CHARACTERS, Resolver, scopes};
 use crate::config::file;
 use crate::config::reference::SecretRef;
-use crate::config::resolved::{Credentials, OAuthClient, TargetCredentials, TokenEndpoint};
+use crate::config::resolved::{
+    Credentials, Grants, OAuthClient, TargetCredentials, TokenEndpoint, UserGrant,
+};
 
 impl Resolver<'_, '_> {
     /// `None` after reporting why the secret cannot be used.
@@ -49,6 +53,13 @@ impl Resolver<'_, '_> {
             let client = self.oauth_client(name, "token_exchange", client)?;
             return Some(TargetCredentials::Exchange(client));
         }
+        if let Some(grant) = &written.user_grant {
+            let client = self.oauth_client(name, "user_grant", &grant.client())?;
+            let authorize_url = grant.authorize_url.as_ref()?.0.text.clone();
+            let own_lists = grant.own_lists.unwrap_or_default();
+            let grant = UserGrant { client, authorize_url, own_lists };
+            return Some(TargetCredentials::User(Box::new(grant)));
+        }
         if let Some(sigv4) = &written.sigv4 {
             let (service, region) = (sigv4.service.clone()?, sigv4.region.clone());
             return Some(TargetCredentials::SigV4 { service, region });
@@ -56,6 +67,17 @@ impl Resolver<'_, '_> {
         let credentials = self.credentials(&["targets", name], &written.in_header())?;
         let kept = self.kept(&written.secret.as_ref()?.0);
         Some(TargetCredentials::Header(credentials, kept.may_change().then_some(kept)))
+    }
+
+    /// `None` where there is none, or after reporting what is wrong with its key.
+    pub(super) fn grants(&mut self, written: Option<&file::Grants>) -> Option<Grants> {
+        let (written, path) = (written?, ["grants", "key"]);
+        let key = self.secret(&written.key.as_ref()?.0, &path)?;
+        if key.expose().chars().count() < KEY_CHARACTERS {
+            let help = "make one with `openssl rand -base64 32`";
+            self.unusable(&path, "is shorter than 32 characters", help);
+        }
+        Some(Grants { file: self.path(Path::new(written.file.as_ref()?)), key })
     }
 
     fn oauth_client(
@@ -86,6 +108,27 @@ impl Resolver<'_, '_> {
         match reference {
             SecretRef::File(path) => SecretRef::File(self.path(path)),
             SecretRef::Env(_) | SecretRef::Remote(_) => reference.clone(),
+        }
+    }
+}
+
+// === impl UserGrant ===
+
+impl file::UserGrant {
+    /// What of it is about the token endpoint.
+    fn client(&self) -> file::OAuthClient {
+        let Self { token_url, client_id, client_secret, auth, scopes, audience, resource, .. } =
+            self.clone();
+        let issuer = None;
+        file::OAuthClient {
+            token_url,
+            issuer,
+            client_id,
+            client_secret,
+            auth,
+            scopes,
+            audience,
+            resource,
         }
     }
 }

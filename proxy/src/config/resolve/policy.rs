@@ -30,7 +30,12 @@ impl Resolver<'_, '_> {
             allow: written.default? == Unspoken::Allow,
         };
         match Cedar::load(&config) {
-            Ok(cedar) => Some(Policies { rules: Arc::new(cedar), claims: config.claims }),
+            Ok(cedar) => Some(Policies {
+                rules: Arc::new(cedar),
+                files: written.files.iter().cloned().zip(files).collect(),
+                allow: config.allow,
+                claims: config.claims,
+            }),
             Err(flaws) => {
                 for flaw in flaws {
                     self.flaw(&written.files, flaw);

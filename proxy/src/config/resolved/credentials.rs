@@ -3,6 +3,8 @@
 //! In: nothing; `resolve` fills it. Out: secrets, and for those that may change where they are kept. It
 //! never holds a value that still needs checking.
 
+use std::path::PathBuf;
+
 use http::{HeaderName, Uri};
 
 use crate::config::choice::ClientAuth;
@@ -29,6 +31,8 @@ pub enum TargetCredentials {
     Client(OAuthClient),
     /// What its caller's token was exchanged for.
     Exchange(OAuthClient),
+    /// A token of its caller's own account.
+    User(Box<UserGrant>),
     /// A signature for AWS.
     SigV4 {
         /// The service.
@@ -36,6 +40,26 @@ pub enum TargetCredentials {
         /// The region; `None` is that of `aws`.
         region: Option<String>,
     },
+}
+
+/// Where users connect their accounts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UserGrant {
+    /// Where their tokens come from.
+    pub client: OAuthClient,
+    /// The authorization endpoint, as written.
+    pub authorize_url: String,
+    /// Whether lists go by a token of the gateway's own.
+    pub own_lists: bool,
+}
+
+/// Where grants of users are kept.
+#[derive(Debug, Clone)]
+pub struct Grants {
+    /// The file, absolute.
+    pub file: PathBuf,
+    /// What seals it.
+    pub key: Secret,
 }
 
 /// The gateway as a client of a token endpoint.
@@ -76,7 +100,7 @@ impl TargetCredentials {
     pub fn in_header(self) -> Option<Credentials> {
         match self {
             Self::Header(credentials, _) => Some(credentials),
-            Self::Client(_) | Self::Exchange(_) | Self::SigV4 { .. } => None,
+            Self::Client(_) | Self::Exchange(_) | Self::User(_) | Self::SigV4 { .. } => None,
         }
     }
 }

@@ -52,7 +52,7 @@ impl TokenExchange {
     fn place(&self, whose: &Whose) -> Result<(Arc<Slot>, Arc<dyn Issue>), Denied> {
         let subject = match whose {
             Whose::Gateway => return Ok((Arc::clone(&self.own_slot), Arc::new(self.own.clone()))),
-            Whose::Caller(subject) => subject.as_ref().ok_or(Denied::NoSubject)?,
+            Whose::Caller(_, subject) => subject.as_ref().ok_or(Denied::NoSubject)?,
         };
         let (slot, new) = self.callers.of(&hash(subject));
         let endpoint = Arc::clone(&self.own.0);

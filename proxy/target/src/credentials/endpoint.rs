@@ -8,8 +8,9 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use aws_lc_rs::digest;
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
@@ -80,6 +81,17 @@ pub(super) enum Grant<'a> {
     Client,
     /// One in exchange for a caller's.
     Exchange(&'a SubjectToken),
+    /// A user's, for the code that their browser has brought (RFC 6749 section 4.1.3, RFC 7636).
+    Code {
+        /// The code.
+        code: &'a str,
+        /// What only the gateway knows, and has shown the hash of.
+        verifier: &'a Secret,
+        /// Where the browser was sent back to.
+        redirect: &'a str,
+    },
+    /// A user's next one (RFC 6749 section 6).
+    Refresh(&'a Secret),
 }
 
 #[derive(Deserialize)]
@@ -87,6 +99,7 @@ struct Said200 {
     access_token: Secret200,
     token_type: String,
     expires_in: Option<Life>,
+    refresh_token: Option<Secret200>,
 }
 
 /// A token on its way through the reader.
@@ -113,6 +126,43 @@ impl Endpoint {
     #[must_use]
     pub fn new(config: EndpointConfig, fetcher: Arc<Fetcher>, metrics: Arc<TargetMetrics>) -> Self {
         Self { config, found: Mutex::default(), outage: Outage::default(), fetcher, metrics }
+    }
+
+    pub(super) fn scopes(&self) -> &[String] {
+        &self.config.scopes
+    }
+
+    /// Another text for each client and each place where users agree.
+    pub(super) fn mark(&self, url: &str) -> String {
+        let text = format!("{url}\n{:?}\n{}", self.config.place, self.config.client_id);
+        URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, text.as_bytes()))
+    }
+
+    /// Where a user agrees (RFC 6749 section 4.1.1): `url` with what is asked added to its query.
+    pub(super) fn authorize(
+        &self,
+        url: &str,
+        redirect: &str,
+        (state, challenge): (&Secret, &str),
+    ) -> String {
+        let config = &self.config;
+        let mut form = Form::new();
+        form.pair("response_type", "code");
+        form.pair("client_id", &config.client_id);
+        form.pair("redirect_uri", redirect);
+        form.pair("state", state.expose());
+        form.pair("code_challenge", challenge);
+        form.pair("code_challenge_method", "S256");
+        if !config.scopes.is_empty() {
+            form.pair("scope", &config.scopes.join(" "));
+        }
+        for (name, value) in [("audience", &config.audience), ("resource", &config.resource)] {
+            if let Some(value) = value {
+                form.pair(name, value);
+            }
+        }
+        let joint = if url.contains('?') { '&' } else { '?' };
+        format!("{url}{joint}{}", form.text())
     }
 
     pub(super) fn metrics(&self) -> &CredentialMetrics {
@@ -163,8 +213,9 @@ impl Endpoint {
         let ask = self.request(grant, secret, (url, said))?;
         let answer = self.fetcher.ask(ask, LIMIT).await.map_err(|error| unfetched(&error));
         let granted = answer.and_then(|answer| read(&place, &answer));
+        let granted = granted.map_err(|failed| grant.judged(failed));
         // It may have moved.
-        if granted.as_ref().is_err_and(|failed| failed.outcome != TokenFetch::Refused) {
+        if granted.as_ref().is_err_and(|failed| !failed.is_refusal()) {
             *self.found() = None;
         }
         granted
@@ -195,8 +246,20 @@ impl Endpoint {
                 form.pair("subject_token_type", ACCESS_TOKEN);
                 form.pair("requested_token_type", ACCESS_TOKEN);
             }
+            Grant::Code { code, verifier, redirect } => {
+                form.pair("grant_type", "authorization_code");
+                form.pair("code", code);
+                form.pair("redirect_uri", redirect);
+                form.pair("code_verifier", verifier.expose());
+            }
+            Grant::Refresh(refresh) => {
+                form.pair("grant_type", "refresh_token");
+                form.pair("refresh_token", refresh.expose());
+            }
         }
-        if !self.config.scopes.is_empty() {
+        // What a user has agreed to says by itself for what it is.
+        let is_own = matches!(grant, Grant::Client | Grant::Exchange(_));
+        if is_own && !self.config.scopes.is_empty() {
             form.pair("scope", &self.config.scopes.join(" "));
         }
         for (name, value) in
@@ -232,6 +295,32 @@ impl fmt::Debug for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Endpoint").field("config", &self.config).finish_non_exhaustive()
     }
+}
+
+// === impl Grant ===
+
+impl Grant<'_> {
+    /// A refresh token that is not good any more is no fault of the client's.
+    fn judged(&self, failed: Failed) -> Failed {
+        let is_over = matches!(self, Self::Refresh(_))
+            && failed.outcome == TokenFetch::Refused
+            && failed.why.ends_with("invalid_grant");
+        if is_over { Failed { outcome: TokenFetch::Revoked, ..failed } } else { failed }
+    }
+}
+
+// === impl Failed ===
+
+impl Failed {
+    /// The endpoint is there, and says no.
+    fn is_refusal(&self) -> bool {
+        matches!(self.outcome, TokenFetch::Refused | TokenFetch::Revoked)
+    }
+}
+
+/// What is shown of a verifier (RFC 7636 section 4.2, `S256`).
+pub(super) fn challenge(verifier: &Secret) -> String {
+    URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, verifier.expose().as_bytes()))
 }
 
 /// Name and secret are encoded before they are put together: either may have a colon in it.
@@ -272,7 +361,8 @@ fn read(place: &str, answer: &Answer) -> Result<Granted, Failed> {
 
 fn granted(body: &[u8]) -> Result<Granted, Cow<'static, str>> {
     let said: Said200 = serde_json::from_slice(body).map_err(|_| "not a token in JSON")?;
-    let Said200 { access_token: Secret200(token), token_type, expires_in } = said;
+    let Said200 { access_token: Secret200(token), token_type, expires_in, refresh_token } = said;
+    let refresh = refresh_token.map(|Secret200(token)| Secret::new(token));
     let token = Secret::new(token);
     if !token_type.eq_ignore_ascii_case("bearer") {
         return Err("its token is of a type other than Bearer".into());
@@ -280,13 +370,16 @@ fn granted(body: &[u8]) -> Result<Granted, Cow<'static, str>> {
     if token.expose().is_empty() || token.expose().len() > LARGEST {
         return Err("its token is empty or longer than 16 KiB".into());
     }
+    if refresh.as_ref().is_some_and(|refresh| refresh.expose().len() > LARGEST) {
+        return Err("its refresh token is longer than 16 KiB".into());
+    }
     let life = match expires_in {
         None => UNSAID,
         Some(life) => life.read().ok_or("its expires_in is no number of seconds above zero")?,
     };
     let header = sensitive(format!("Bearer {}", token.expose()));
     let header = header.map_err(|_| "its token cannot stand in a header")?;
-    Ok(Granted { header, life: life.min(LONGEST) })
+    Ok(Granted { header, life: life.min(LONGEST), refresh })
 }
 
 /// An error code as RFC 6749 has them; what else an issuer writes there is not for a log.

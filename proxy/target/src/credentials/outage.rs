@@ -49,7 +49,7 @@ impl Outage {
             *last = None;
             return;
         };
-        if failed.outcome == TokenFetch::Refused {
+        if matches!(failed.outcome, TokenFetch::Refused | TokenFetch::Revoked) {
             return;
         }
         let now = Instant::now();
@@ -95,6 +95,7 @@ mod tests {
     async fn one_failure_stops_those_of_all_callers_and_one_refusal_stops_none() {
         let outage = Outage::default();
         outage.note(&failed(TokenFetch::Refused));
+        outage.note(&failed(TokenFetch::Revoked));
         assert!(outage.enter().await.is_ok());
         for _ in 0..1000 {
             outage.note(&failed(TokenFetch::Unreachable));

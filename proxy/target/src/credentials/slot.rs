@@ -11,6 +11,7 @@ use std::time::Duration;
 use http::HeaderValue;
 use tokio::sync::watch;
 use tokio::time::Instant;
+use toolgate_call::Secret;
 use toolgate_telemetry::TokenFetch;
 
 use super::{Boxed, Denied};
@@ -42,6 +43,8 @@ pub(super) struct Granted {
     pub(super) header: HeaderValue,
     /// For how long it is good.
     pub(super) life: Duration,
+    /// What is shown for the next one, if the issuer has given that.
+    pub(super) refresh: Option<Secret>,
 }
 
 /// Why there is none.
@@ -97,6 +100,12 @@ enum Found {
 // === impl Slot ===
 
 impl Slot {
+    /// One with a token in it.
+    pub(super) fn with(granted: Granted) -> Self {
+        let held = Held::new(granted, 1, Instant::now());
+        Self(Mutex::new(State { held: Some(held), stamp: 1, ..State::default() }))
+    }
+
     /// The token; waits for one if there is none.
     pub(super) async fn get(this: &Arc<Self>, issue: &Arc<dyn Issue>) -> Result<Held, Denied> {
         let mut coming = match Self::find(this, issue) {
@@ -202,7 +211,7 @@ impl State {
 
 impl Held {
     fn new(granted: Granted, stamp: u64, now: Instant) -> Self {
-        let Granted { header, life } = granted;
+        let Granted { header, life, .. } = granted;
         let renew = now + (life - RENEW.min(life / 10));
         let end = now + (life - MARGIN.min(life / 20));
         Self { header, stamp, renew, end }
@@ -221,7 +230,7 @@ impl Failed {
 
     /// Whether it needs somebody who does something about it.
     fn is_lasting(&self) -> bool {
-        matches!(self.outcome, TokenFetch::Refused | TokenFetch::Forbidden)
+        matches!(self.outcome, TokenFetch::Refused | TokenFetch::Revoked | TokenFetch::Forbidden)
     }
 
     fn denied(&self, pause: Option<Duration>) -> Denied {

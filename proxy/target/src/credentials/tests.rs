@@ -71,7 +71,7 @@ impl Issue for Issuer {
             let mut given = self.given.lock().unwrap();
             let header = HeaderValue::try_from(format!("Bearer t{}", given.len())).unwrap();
             given.push(Instant::now() + self.life);
-            Ok(Granted { header, life: self.life })
+            Ok(Granted { header, life: self.life, refresh: None })
         })
     }
 }

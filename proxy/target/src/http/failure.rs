@@ -148,6 +148,12 @@ fn without(target: &Arc<str>, denied: Denied) -> Refusal {
             );
             return Refusal::new(Case::SubjectMissing, message).before_send();
         }
+        Denied::NoGrant { page } => {
+            let message = format!(
+                "`{target}` is called with its user's own account, and this user has not connected one yet"
+            );
+            return Refusal::new(Case::GrantMissing, message).open_first(page).before_send();
+        }
         Denied::Unavailable { why, again } => (why, again),
     };
     let advice = if again.is_some() {

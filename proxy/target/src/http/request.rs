@@ -3,6 +3,8 @@
 //! Enters: `Outbound`, and what the gateway itself has to say. Leaves: headers and a body. Never: a
 //! header of the caller's; the body is the caller's, with id, name and `_meta` as they must be.
 
+use std::sync::Arc;
+
 use std::borrow::Cow;
 
 use base64::Engine as _;
@@ -244,7 +246,7 @@ pub(crate) fn whose(outbound: &Outbound) -> Whose {
         .subject
         .as_ref()
         .map(|token| Subject { token: token.clone(), ends: call.principal.expires });
-    Whose::Caller(subject)
+    Whose::Caller(Arc::clone(&call.principal), subject)
 }
 
 fn list(id: u64, what: Listed, (cursor, era): (Option<&RawJson>, Era)) -> Bytes {

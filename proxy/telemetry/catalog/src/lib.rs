@@ -30,10 +30,10 @@ pub use metric::{Kind, Metric, Slo, Stability, Unit};
 pub use words::{
     AuditKind, AuditLoss, AuthCheck, AuthResult, CacheEvent, CertificateOf, Circuit, ConnectPhase,
     ConnectionRejected, ContractAction, ContractChange, Decision, Delivery, Direction, Export,
-    Flow, Health, Kept, ListCause, LoopEnd, OverheadPhase, PoolState, QuestionEnd, RateScope,
-    Refresh, RefreshCause, RefreshOutcome, Restart, RetryResult, RulesAsked, SampleSource, Sampled,
-    SchemaChange, SecretRead, SecretSource, SessionEvent, Shed, StoreTake, StreamEnd, Suppressed,
-    TimeoutPhase, TlsEnd, TokenFetch, Verdict, Word,
+    Flow, GrantEvent, Health, Kept, ListCause, LoopEnd, OverheadPhase, PoolState, QuestionEnd,
+    RateScope, Refresh, RefreshCause, RefreshOutcome, Restart, RetryResult, RulesAsked,
+    SampleSource, Sampled, SchemaChange, SecretRead, SecretSource, SessionEvent, Shed, StoreTake,
+    StreamEnd, Suppressed, TimeoutPhase, TlsEnd, TokenFetch, Verdict, Word,
 };
 
 #[cfg(test)]

@@ -59,7 +59,7 @@ pub use contract::{ContractAction, ContractChange};
 
 mod credentials;
 
-pub use credentials::{SecretRead, SecretSource, TokenFetch};
+pub use credentials::{GrantEvent, SecretRead, SecretSource, TokenFetch};
 
 mod door;
 

@@ -9,10 +9,10 @@ use toolgate_call::{
 
 use crate::{
     AuthResult, CacheEvent, CallRecord, CertificateOf, Circuit, ConnectPhase, ConnectionRejected,
-    ContractAction, ContractChange, Direction, ListCause, OtlpConfig, Protocol, QuestionEnd,
-    RefreshCause, RefreshOutcome, Restart, RulesAsked, SchemaChange, SecretRead, SecretSource,
-    SessionEvent, Shed, SpansTo, StoreTake, StreamEnd, Suppressed, TargetMetrics, Telemetry,
-    TlsEnd, TokenFetch, TraceConfig,
+    ContractAction, ContractChange, Direction, GrantEvent, ListCause, OtlpConfig, Protocol,
+    QuestionEnd, RefreshCause, RefreshOutcome, Restart, RulesAsked, SchemaChange, SecretRead,
+    SecretSource, SessionEvent, Shed, SpansTo, StoreTake, StreamEnd, Suppressed, TargetMetrics,
+    Telemetry, TlsEnd, TokenFetch, TraceConfig,
 };
 
 const MS: Duration = Duration::from_millis(1);
@@ -122,6 +122,9 @@ fn gateway(telemetry: &Telemetry) {
     gateway.bucket_evicted();
     gateway.pins_reloaded(true);
     gateway.keys_reloaded(true);
+    gateway.policies_reloaded(true);
+    gateway.grant(GrantEvent::Granted);
+    gateway.grants(1, 1);
     gateway.secret_read(SecretSource::File, SecretRead::Rotated);
     gateway.session(SessionEvent::Created);
     gateway.question(AskKind::Form, QuestionEnd::Answered);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use toolgate_call::{Asked, Claim, Hint, Kind, Plan, Principal, Scopes, Verdict};
+use toolgate_call::{Asked, Claim, Hint, Kind, Plan, Principal, Rules as _, Scopes, Verdict};
 use toolgate_telemetry::Telemetry;
 
 use super::super::anchored::Part;
@@ -160,4 +160,16 @@ fn no_more_is_remembered_than_there_is_room_for() {
     assert!(memo.put(other, Sum::default()), "another one had to go");
     assert!(memo.get(&other).is_some());
     assert!(memo.get(&[0; 32]).is_none());
+}
+
+#[test]
+fn what_other_policies_said_is_forgotten_with_them() {
+    let yes = Arc::new(cedar("permit(principal, action, resource);"));
+    let no = Arc::new(cedar("forbid(principal, action, resource);"));
+    let rules = yes.counted(Telemetry::for_tests());
+    let (principal, plan) = (alice(), tool("get"));
+    let asked = Asked { principal: &principal, plan: &plan, arguments: None };
+    assert_eq!(rules.judge(&asked, None), Verdict::Allow);
+    rules.take(no);
+    assert_eq!(rules.judge(&asked, None), Verdict::Deny);
 }

@@ -7,7 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use http::{HeaderMap, Method, Uri};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
-use toolgate_call::{Secret, SubjectToken};
+use toolgate_call::{Principal, Secret, SubjectToken};
 use toolgate_fetch::{Fetcher, Ground};
 use toolgate_telemetry::Telemetry;
 
@@ -109,10 +109,18 @@ fn text(shown: &Shown) -> &str {
     value.to_str().unwrap()
 }
 
+fn alice() -> Arc<Principal> {
+    Arc::new(Principal { subject: Arc::from("alice"), ..Principal::anonymous() })
+}
+
+fn caller_without() -> Whose {
+    Whose::Caller(alice(), None)
+}
+
 fn caller(token: &str, left: u64) -> Whose {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
     let token = SubjectToken::new(token.to_owned());
-    Whose::Caller(Some(Subject { token, ends: Some(now + left) }))
+    Whose::Caller(alice(), Some(Subject { token, ends: Some(now + left) }))
 }
 
 #[tokio::test]
@@ -121,7 +129,7 @@ async fn a_client_shows_itself_in_the_header_or_in_the_form() {
     for auth in [ClientAuth::Basic, ClientAuth::Post] {
         let client = ClientCredentials::new(server.endpoint(auth));
         assert_eq!(text(&show(&client, &Whose::Gateway).await.unwrap()), "Bearer abc");
-        show(&client, &Whose::Caller(None)).await.unwrap();
+        show(&client, &caller_without()).await.unwrap();
     }
     let heard = server.heard();
     let [basic, post] = heard.as_slice() else { panic!("{heard:?}") };
@@ -183,7 +191,7 @@ async fn a_callers_token_is_exchanged_once_and_only_for_that_caller() {
         assert_eq!(text(&show(&exchange, &two).await.unwrap()), "Bearer two");
         assert_eq!(text(&show(&exchange, &Whose::Gateway).await.unwrap()), "Bearer own");
     }
-    assert_eq!(show(&exchange, &Whose::Caller(None)).await.unwrap_err(), Denied::NoSubject);
+    assert_eq!(show(&exchange, &caller_without()).await.unwrap_err(), Denied::NoSubject);
     let heard = server.heard();
     let [first, _, own] = heard.as_slice() else { panic!("{} requests", heard.len()) };
     let grant = "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Atoken-exchange&subject_token=token-of-one&subject_token_type=urn%3Aietf%3Aparams%3Aoauth%3Atoken-type%3Aaccess_token";

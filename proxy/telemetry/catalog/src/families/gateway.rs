@@ -5,8 +5,8 @@
 use toolgate_call::AskKind;
 
 use crate::words::{
-    CertificateOf, ConnectionRejected, Direction, LoopEnd, OverheadPhase, QuestionEnd, RateScope,
-    Refresh, SecretRead, SecretSource, SessionEvent, Shed, StreamEnd, TlsEnd, Word,
+    CertificateOf, ConnectionRejected, Direction, GrantEvent, LoopEnd, OverheadPhase, QuestionEnd,
+    RateScope, Refresh, SecretRead, SecretSource, SessionEvent, Shed, StreamEnd, TlsEnd, Word,
 };
 use crate::{Dimension, Key, Label, Metric, Published, Slo, Unit, buckets};
 
@@ -238,6 +238,27 @@ families! {
         "Calls at older targets that wait for their modern callers to come back with an answer; each holds its permits at the target.",
     );
 
+    /// What becomes of users' grants.
+    GRANT_EVENTS = Metric::counter(
+        "toolgate_grant_events_total",
+        "What became of what users were asked to let the gateway do for them at targets.",
+    )
+    .by(&[Label::of(Key::Event, GrantEvent::TEXTS)]);
+
+    /// Grants that are held.
+    GRANTS = Metric::gauge(
+        "toolgate_grants",
+        Unit::One,
+        "Grants of users at targets that are held.",
+    );
+
+    /// Users who have not answered yet.
+    GRANTS_PENDING = Metric::gauge(
+        "toolgate_grants_pending",
+        Unit::One,
+        "Links that wait for their users, and browsers that are with an authorization server.",
+    );
+
     /// The program.
     BUILD_INFO = Metric::gauge(
         "toolgate_build_info",
@@ -251,6 +272,13 @@ families! {
     PINS_RELOADS = Metric::counter(
         "toolgate_pins_reloads_total",
         "Times that the pins file was read again; one that is wrong changes nothing.",
+    )
+    .by(&[Label::of(Key::Outcome, Refresh::TEXTS)]);
+
+    /// Reading the policies again.
+    POLICY_RELOADS = Metric::counter(
+        "toolgate_policy_reloads_total",
+        "Times that the files of policies were read again; what is wrong in one changes nothing.",
     )
     .by(&[Label::of(Key::Outcome, Refresh::TEXTS)]);
 

@@ -11,6 +11,8 @@ words! {
         Ok = "ok",
         /// The token endpoint said no (4xx).
         Refused = "refused",
+        /// A user's grant holds no more (`invalid_grant`).
+        Revoked = "revoked",
         /// The token endpoint failed (5xx), or redirected.
         Failed = "failed",
         /// No answer in time.
@@ -21,6 +23,30 @@ words! {
         Malformed = "malformed",
         /// It is at an address that may not be asked; nothing was sent.
         Forbidden = "forbidden",
+    }
+}
+
+words! {
+    /// What became of what users are asked to let the gateway do at a target.
+    GrantEvent {
+        /// A caller was told where to agree.
+        Asked = "asked",
+        /// A user has agreed, and a token is there.
+        Granted = "granted",
+        /// The user or the authorization server said no.
+        Declined = "declined",
+        /// The authorization server gave no token for the code.
+        Failed = "failed",
+        /// A link or a state that is not known, was used, is over, or is another browser's.
+        Unknown = "unknown",
+        /// A grant holds no more: it ended, or was taken back.
+        Revoked = "revoked",
+        /// The oldest grant had to go: there was no room.
+        Evicted = "evicted",
+        /// Nobody could be asked: there was no room.
+        Overloaded = "overloaded",
+        /// What is held could not be written to its file.
+        Unkept = "unkept",
     }
 }
 
