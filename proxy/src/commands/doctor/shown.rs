@@ -1,7 +1,7 @@
 //! What targets are shown: tokens, secrets, signatures.
 //!
 //! Enters: a configuration. Leaves: a probe for each target with credentials. Never: a credential in a
-//! finding; a token exchange, since that needs the token of a caller.
+//! finding; a token exchange or a user's grant, since those need the caller.
 
 use http::{HeaderMap, Method, Uri};
 use toolgate_fetch::{Ask, Fetcher, Said as Whose};
@@ -21,6 +21,7 @@ pub(super) fn probes<'a>(surgery: &Surgery<'a>, showing: &mut Showing<'_>) -> Ve
         let (url, written) = match &target.kind {
             TargetKind::Mcp { url, credentials, .. }
             | TargetKind::OpenApi { url, credentials, .. } => (url, credentials.as_ref()),
+            TargetKind::Lambda(lambda) => (&lambda.endpoint, Some(&lambda.credentials)),
             TargetKind::Builtin(_) | TargetKind::Tools(_) | TargetKind::Stdio { .. } => continue,
         };
         let Some(written) = written else { continue };
@@ -38,7 +39,13 @@ pub(super) fn probes<'a>(surgery: &Surgery<'a>, showing: &mut Showing<'_>) -> Ve
                     let sent = "a token request with the client's secret (RFC 6749, 4.4)";
                     tried(made, url, "a token was issued", &fix).await.sent(sent)
                 }
-                TargetCredentials::Exchange(client) => exchange(client, fetcher).await,
+                TargetCredentials::Exchange(client) => {
+                    exchange(client, "an exchange needs the token of a caller", fetcher).await
+                }
+                TargetCredentials::User(grant) => {
+                    let why = "tokens come when users connect their accounts in a browser";
+                    exchange(&grant.client, why, fetcher).await
+                }
                 TargetCredentials::SigV4 { service, .. } => {
                     let fix = "give the process credentials of AWS: environment, profile, container or \
                                machine; `aws sts get-caller-identity` shows what it has";
@@ -74,12 +81,14 @@ async fn tried(made: Result<Credentials, String>, url: &Uri, found: &str, fix: &
     match live.show(request).await {
         Ok(_) => Said::ok(found),
         Err(Denied::Unavailable { why, .. }) => Said::fail(why, fix),
-        Err(Denied::NoSubject) => Said::untried("it needs the token of a caller"),
+        Err(Denied::NoSubject | Denied::NoGrant { .. }) => {
+            Said::untried("it needs the token of a caller")
+        }
     }
 }
 
 /// Only whether somebody answers there.
-async fn exchange(client: &OAuthClient, fetcher: &Fetcher) -> Said {
+async fn exchange(client: &OAuthClient, why: &str, fetcher: &Fetcher) -> Said {
     let url = match &client.endpoint {
         TokenEndpoint::Url(url) => Some(url.clone()),
         TokenEndpoint::Issuer(issuer) => {
@@ -91,7 +100,7 @@ async fn exchange(client: &OAuthClient, fetcher: &Fetcher) -> Said {
     let sent = "GET, without any credential";
     match fetcher.ask(Ask::get(url, Whose::Operator), PATIENCE).await {
         Ok(answer) => Said::untried(format!(
-            "{} answers HTTP {}; an exchange needs the token of a caller, and was not tried",
+            "{} answers HTTP {}; a token was not asked for: {why}",
             client.endpoint,
             answer.status.as_u16()
         ))

@@ -70,6 +70,7 @@ async fn tried(target: &Target, backend: &Backend, until: Instant) -> Said {
             listed(target, backend).await.sent("server/discover or initialize, and its lists")
         }
         TargetKind::OpenApi { api, .. } => an_api(target, api, backend).await,
+        TargetKind::Lambda(_) => a_function(target, backend).await,
         TargetKind::Tools(tools) => upstream(target, tools, until).await,
     }
 }
@@ -102,6 +103,15 @@ async fn an_api(target: &Target, api: &Api, backend: &Backend) -> Said {
         ),
     }
     .sent(sent)
+}
+
+/// A function is not invoked: that may change something, and costs something.
+async fn a_function(target: &Target, backend: &Backend) -> Said {
+    let sent = "a connection to Lambda, and nothing over it";
+    match probed(&backend.spec, PATIENCE).await {
+        Ok(()) => Said::ok("Lambda can be connected to; the function was not invoked").sent(sent),
+        Err(refusal) => refused(target, &refusal).sent(sent),
+    }
 }
 
 /// Whether whom a built-in tool asks is there.
