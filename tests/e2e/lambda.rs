@@ -66,7 +66,7 @@ const LONG: Duration = Duration::from_secs(20);
 #[tokio::test]
 async fn a_function_is_told_what_agentcore_tells_it_and_its_start_is_in_the_books() -> Result<()> {
     let house = House::new(LONG, "", "").await?;
-    let arguments = json!({ "query": "a b", "limit": 3 });
+    let arguments = json!({ "query": "a b", "max_results": 3 });
     let answer = house.call(arguments.clone()).await?;
     let result = fine(&house.gateway, &answer).await?;
     ensure!(result["structuredContent"]["results"][0]["url"] == "https://example.com/", "{result}");
@@ -233,8 +233,9 @@ async fn no_room_is_tried_again_and_counted_and_in_the_end_said() -> Result<()> 
     ensure!(house.gateway.line_of(&answer).await?["attempts"] == 3);
     ensure!(house.lambda.seen().len() == 1, "it ran once");
     let metrics = house.gateway.metrics().await?;
-    let won = metrics.sum("toolgate_retries_total", &[("target", "fn"), ("cause", "upstream_429")]);
-    ensure!(won >= 1.0, "{won}");
+    let won =
+        metrics.sum("toolgate_retries_total", &[("target", "fn"), ("reason", "upstream_429")]);
+    ensure!(won == 2.0, "{won}");
     house.lambda.throttle(usize::MAX);
     let answer = house.call(json!({ "query": "a" })).await?;
     Refused::target("upstream_429", "target", true, "has no room for another call")

@@ -12,9 +12,11 @@ use tokio::time::timeout;
 
 use crate::client::Client;
 use crate::collector::Collector;
+use crate::emulator::CREDENTIALS;
 use crate::fake_desk::{CLIENT as DESK_CLIENT, FakeDesk};
 use crate::gateway::{Gateway, free_address};
 use crate::issuer::{CLIENT_ID, Issuer};
+use crate::lambda::{Function, Lambda, REGION};
 use crate::pki::{Authority, Hands, Says};
 use crate::process::Scratch;
 use crate::redis::Redis;
@@ -28,11 +30,15 @@ const DESK: &str = "secret-of-the-mix-at-its-desk";
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/sick_stdio.py");
 /// Calls at once at a target that takes two.
 const CROWD: usize = 4;
+/// Nothing is approved.
+const PINS: &str = r#"{ "toolgate_pins": 1, "targets": {} }"#;
+/// What the function has.
+const TOOLS: &str = r#"[{ "name": "echo", "inputSchema": { "type": "object" } }]"#;
 
-/// A gateway with TLS and limits in a Redis before six targets: `sick` does as it is told; `frail`, too, but
+/// A gateway with TLS and limits in a Redis before seven targets: `sick` does as it is told; `frail`, too, but
 /// has little patience, little room and a quick breaker; `child` is a program that is well, and `mortal` one
 /// that dies; `stranger` is `sick` once more, of which nothing was approved, and `lent` once more, called by
-/// what callers' tokens were exchanged for.
+/// what callers' tokens were exchanged for; `function` is one of Lambda's, which says how long it took to start.
 #[derive(Debug)]
 pub struct Mix {
     /// The gateway.
@@ -45,8 +51,10 @@ pub struct Mix {
     /// What an issuer is called whose keys cannot be had.
     gone: String,
     /// What has to be there for as long as the gateway is.
-    _kept: (FakeDesk, Redis, Scratch),
+    _kept: Kept,
 }
+
+type Kept = (FakeDesk, Redis, Lambda, Scratch);
 
 impl Mix {
     /// Starts everything.
@@ -56,25 +64,23 @@ impl Mix {
     pub async fn start() -> Result<Self> {
         let (issuer, collector) = (Issuer::start().await?, Collector::start().await?);
         let (sick, frail) = (Sick::start(Era::Modern).await?, Sick::start(Era::Legacy).await?);
-        let kept = (FakeDesk::start(DESK).await?, Redis::start().await?, Scratch::new()?);
-        let (desk, redis, scratch) = &kept;
+        let kept = kept().await?;
+        let (desk, redis, lambda, scratch) = &kept;
+        let (function, redis) = (function(lambda, scratch)?, redis.address());
         let record = scratch.path().join("record");
         let (pool, gone) = (issuer.url(), format!("http://{}", free_address()?));
         let (sick_url, frail_url, otlp) = (sick.url(), frail.url(), collector.url());
-        let well = stdio_command("both")?;
-        let pins = scratch.write("pins.json", r#"{ "toolgate_pins": 1, "targets": {} }"#)?;
+        let (well, pins) = (stdio_command("both")?, scratch.write("pins.json", PINS)?);
         let authority = Authority::new("mix")?;
         let own = authority.signs(Says::name("gateway"), "gateway", scratch)?;
-        let (certificate, key) = (&own.certificate, &own.key);
-        let (lender, store) = (desk.token_url(), redis.address());
+        let (certificate, key, lender) = (&own.certificate, &own.key, desk.token_url());
         let config = format!(
             "tls: {{ certificate: {certificate:?}, key: {key:?} }}
 auth:
   scopes: [{SCOPE}]
   issuers:
     - {{ name: pool, profile: cognito, issuer: \"{pool}\", clients: [{CLIENT_ID}] }}
-    - {{ name: gone, profile: cognito, issuer: \"{gone}\", clients: [{CLIENT_ID}],
-         jwks_url: \"{gone}/jwks.json\" }}
+    - {{ name: gone, profile: cognito, issuer: \"{gone}\", clients: [{CLIENT_ID}], jwks_url: \"{gone}/jwks.json\" }}
 targets:
   sick:
     mcp: {{ url: \"{sick_url}\" }}
@@ -98,9 +104,10 @@ targets:
     mcp: {{ url: \"{sick_url}\" }}
     credentials: {{ token_exchange: {{ token_url: \"{lender}\", client_id: {DESK_CLIENT},
                                      client_secret: \"env:DESK_SECRET\" }} }}
+  function: {{ lambda: {function} }}
 limits:
   rates: [{{ per: principal, calls: 100000, every: 1s }}]
-  shared: {{ redis: {{ url: \"redis://{store}\" }}, timeout: 1s }}
+  shared: {{ redis: {{ url: \"redis://{redis}\" }}, timeout: 1s }}
 pins: {{ file: {pins:?}, actions: {{ added: allow }} }}
 tools:
   sick___read: {{ read_only: true }}
@@ -109,8 +116,9 @@ tools:
 traces: {{ sample: 0.5, otlp: {{ endpoint: \"{otlp}\" }} }}
 "
         );
-        let gateway = Gateway::start_with(&config, &[("DESK_SECRET", DESK)]).await?;
-        let gateway = gateway.over(Hands::new(&authority, None)?);
+        let env = [&CREDENTIALS[..], &[("DESK_SECRET", DESK)]].concat();
+        let hands = Hands::new(&authority, None)?;
+        let gateway = Gateway::start_with(&config, &env).await?.over(hands);
         Ok(Self { gateway, collector, issuer, sick, frail, gone, _kept: kept })
     }
 
@@ -143,6 +151,7 @@ traces: {{ sample: 0.5, otlp: {{ endpoint: \"{otlp}\" }} }}
         self.good().await?;
         caller.tool("child___fail", json!({})).await?;
         caller.tool("no___such", json!({})).await?;
+        caller.tool("function___echo", json!({})).await?;
         caller.tool("child___ask", json!({})).await?;
         caller.tool("stranger___read", json!({})).await?;
         self.sick.then([Act::status("401 Unauthorized", "WWW-Authenticate: Bearer")]);
@@ -220,4 +229,17 @@ traces: {{ sample: 0.5, otlp: {{ endpoint: \"{otlp}\" }} }}
         ensure!(left.is_err(), "a target that hangs has answered");
         called
     }
+}
+
+/// What targets and limits stand on.
+async fn kept() -> Result<Kept> {
+    let (desk, redis) = (FakeDesk::start(DESK).await?, Redis::start().await?);
+    Ok((desk, redis, Lambda::start().await?, Scratch::new()?))
+}
+
+/// A function, and how a target says where it is.
+fn function(lambda: &Lambda, scratch: &Scratch) -> Result<String> {
+    lambda.deploy("echo", Function::canned("{}", None));
+    let (url, tools) = (lambda.url(), scratch.write("tools.json", TOOLS)?);
+    Ok(format!("{{ function: echo, tools: {tools:?}, region: {REGION}, endpoint: {url:?} }}"))
 }

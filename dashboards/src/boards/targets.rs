@@ -141,7 +141,7 @@ fn connections() -> Vec<Panel> {
     let runs = Panel::lines("Functions, p95", Shown::Seconds, "Runs of Lambda functions.")
         .ask("", quantile(0.95, of(&target::FUNCTION_DURATION), &[Key::Target]))
         .ask("cold start", quantile(0.95, of(&target::FUNCTION_INIT), &[Key::Target]))
-        .wide(6);
+        .wide(24);
     vec![steps, pool, running, restarts, runs]
 }
 

@@ -21,6 +21,9 @@ use crate::process::{Process, Scratch};
 /// What it may take to start (Lambda, "init phase").
 const INIT: Duration = Duration::from_secs(10);
 
+/// How long one that is no process is said to take, and to start.
+const CANNED: Duration = Duration::from_millis(20);
+
 /// A function.
 #[derive(Debug)]
 pub struct Function {
@@ -99,12 +102,8 @@ impl Function {
     pub async fn run(&self, seen: &Seen) -> Ran {
         let (program, env) = match &self.kind {
             Kind::Canned(payload, error) => {
-                return Ran {
-                    error: *error,
-                    payload: payload.clone(),
-                    log: report(None, INIT),
-                    init: None,
-                };
+                let log = report(Some(CANNED), CANNED);
+                return Ran { error: *error, payload: payload.clone(), log, init: None };
             }
             Kind::Program(program, env) => (program, env),
         };

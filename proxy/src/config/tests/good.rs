@@ -64,7 +64,7 @@ fn the_full_example_resolves_to_what_it_says() {
     assert_eq!(config.sessions.key.as_ref().unwrap().expose().len(), 44);
     let names: Vec<&str> = config.targets.iter().map(|target| target.name.as_str()).collect();
     let own = ["clock", "prom", "search", "docs", "metrics", "cloud", "account"];
-    let others = ["github", "orders", "mail", "notes", "agents", "inventory", "files"];
+    let others = ["github", "orders", "mail", "notes", "agents", "inventory", "returns", "files"];
     assert_eq!(names, [own.as_slice(), &others].concat());
     let [issue, search] = config.tools.as_slice() else { panic!("{config:?}") };
     assert_eq!((issue.target.as_str(), issue.tool.as_str()), ("github", "create_issue"));
