@@ -4,6 +4,7 @@
 //! lists, records and metrics.
 
 use std::fs;
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
@@ -12,10 +13,12 @@ use toolgate_tests::gateway::{Gateway, parse_log};
 use toolgate_tests::herald::{Era, Herald};
 use toolgate_tests::issuer::{CLIENT_ID, Issuer};
 use toolgate_tests::process::Scratch;
-use toolgate_tests::wait::until;
+use toolgate_tests::wait::{until, until_within};
 
 const SCOPE: &str = "gateway/invoke";
 const SECRET: &str = "ops/secret";
+/// The index is made by the least important thread of a busy machine.
+const LONG: Duration = Duration::from_secs(45);
 const SEARCH: &str = "x_amz_bedrock_agentcore_search";
 const CALL: &str = "toolgate_call_tool";
 
@@ -31,10 +34,15 @@ struct House {
 }
 
 impl House {
+    /// A few tools: what they mean is soon worked out.
     async fn start() -> Result<Self> {
+        Self::of(few().collect()).await
+    }
+
+    async fn of(tools: Vec<Value>) -> Result<Self> {
         let (issuer, herald) = (Issuer::start().await?, Herald::start(Era::Modern).await?);
         let scratch = Scratch::new()?;
-        herald.lists(json!(estate().collect::<Vec<_>>()));
+        herald.lists(json!(tools));
         let config = format!(
             "auth:
   issuers: [{{ name: pool, profile: cognito, issuer: \"{}\", clients: [{CLIENT_ID}] }}]
@@ -83,6 +91,13 @@ fn estate() -> impl Iterator<Item = Value> {
     })
 }
 
+fn few() -> impl Iterator<Item = Value> {
+    let some = ["cloudflare_", "linux_", "dns_"];
+    estate().filter(move |tool| {
+        tool["name"].as_str().is_some_and(|name| some.iter().any(|some| name.starts_with(some)))
+    })
+}
+
 fn names(found: &Value) -> Result<Vec<String>> {
     let tools = found["structuredContent"]["tools"].as_array().context("no tools")?.iter();
     Ok(tools.filter_map(|tool| Some(tool["name"].as_str()?.to_owned())).collect())
@@ -90,7 +105,7 @@ fn names(found: &Value) -> Result<Vec<String>> {
 
 /// Asks until what all tools mean is worked out.
 async fn found(client: &Client, question: &str) -> Result<Vec<String>> {
-    until("the meaning of all tools", async || {
+    until_within(LONG, "the meaning of all tools", async || {
         let found = client.tool(SEARCH, json!({ "query": question })).await?.result()?;
         let how = &found["_meta"]["toolgate/search"];
         let ready = how == &json!({ "by": "meaning", "waiting": 0 });
@@ -159,7 +174,7 @@ async fn what_is_called_by_another_tool_is_on_record_as_if_called_by_its_name() 
     ensure!(wrong["isError"] == true, "{wrong}");
 
     let metrics = house.gateway.metrics().await?;
-    let of_clock = [("target", "clock"), ("tool", "now")];
+    let of_clock = [("target", "clock"), ("gen_ai_tool_name", "now")];
     let calls = metrics.sum("toolgate_tool_calls_total", &of_clock);
     ensure!(calls == 2.0, "{calls} calls of the clock");
     let audited = house.audited()?;
@@ -180,7 +195,7 @@ async fn another_list_is_searched_without_a_restart() -> Result<()> {
         "description": "Boils water for hot drinks.",
         "inputSchema": { "type": "object" },
     });
-    house.herald.lists(json!(estate().chain([kettle]).collect::<Vec<_>>()));
+    house.herald.lists(json!(few().chain([kettle]).collect::<Vec<_>>()));
     house.herald.changed();
     until("the kettle to be found", async || {
         let found = found(&caller, "brew a pot of tea").await?;
@@ -192,7 +207,7 @@ async fn another_list_is_searched_without_a_restart() -> Result<()> {
 
 #[tokio::test]
 async fn two_tools_on_the_list_cost_a_tenth_of_all_of_them_at_most() -> Result<()> {
-    let house = House::start().await?;
+    let house = House::of(estate().collect()).await?;
     let caller = house.with(&[SCOPE]);
     let [all, few] = ["/mcp/plain", "/mcp/few"].map(|place| caller.at(place));
     until("all tools are listed", async || Ok((all.tools().await?.len() > 150).then_some(())))
