@@ -91,6 +91,9 @@ impl Service {
         target: "",
         json: "",
     };
+    /// The control plane of Kubernetes.
+    pub(crate) const EKS: Self =
+        Self { name: "Amazon EKS", host: "eks", signed: "eks", target: "", json: "" };
     /// Who the caller is.
     pub(crate) const STS: Self =
         Self { name: "AWS STS", host: "sts", signed: "sts", target: "", json: "" };

@@ -24,6 +24,8 @@ pub mod aws_core;
 pub mod aws_docs;
 #[cfg(feature = "aws")]
 pub mod cloudwatch;
+#[cfg(feature = "aws")]
+pub mod eks;
 #[cfg(feature = "serve")]
 pub mod front;
 pub mod prometheus;

@@ -6,6 +6,7 @@
 
 mod failure;
 mod transport;
+mod trust;
 
 use std::error::Error as _;
 use std::fmt;
@@ -24,6 +25,7 @@ use crate::error::{Code, Source, ToolError, words};
 use transport::Transport;
 
 pub(crate) use failure::causes;
+pub(crate) use trust::Trust;
 
 /// How this program names itself.
 const AGENT: &str = concat!("toolgate/", env!("CARGO_PKG_VERSION"));
@@ -64,6 +66,12 @@ impl Upstream {
     /// An upstream that errors call `service`, whose answers have at most `most_bytes`.
     pub(crate) fn new(service: &str, most_bytes: usize) -> Self {
         Self { service: Arc::from(service), transport: Arc::default(), most_bytes }
+    }
+
+    /// The same with a TLS of its own.
+    pub(crate) fn trusting(service: &str, most_bytes: usize, trust: Trust) -> Self {
+        let transport = Arc::new(Transport::trusting(trust));
+        Self { service: Arc::from(service), transport, most_bytes }
     }
 
     /// Sends, and reads the whole answer, whatever its status.
