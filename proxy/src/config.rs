@@ -43,8 +43,8 @@ pub use self::reference::{RemoteSecret, SecretRef};
 pub use self::report::{Mistake, Position, Report};
 pub use self::resolved::{
     Audit, AuditCopy, Auth, Aws, Breaker, CloudWatch, Config, Credentials, Durable, EnvValue,
-    Issuer, Keys, Limits, Log, OAuthClient, Otlp, Own, Pins, Policies, Rate, Retry, Server,
-    Sessions, SharedRates, Shutdown, Target, TargetCredentials, TargetKind, Tls, TlsFiles,
+    Issuer, Keys, Kubernetes, Limits, Log, OAuthClient, Otlp, Own, Pins, Policies, Rate, Retry,
+    Server, Sessions, SharedRates, Shutdown, Target, TargetCredentials, TargetKind, Tls, TlsFiles,
     TokenEndpoint, Tool, Tools, Traces, Xray,
 };
 pub use self::schema::schema;

@@ -4,6 +4,7 @@
 //! them; ministack; nobody at all. Out: what a caller reads. No tool answers for somebody who did not.
 
 mod aws;
+mod kube;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};

@@ -69,6 +69,10 @@ pub const TLS: &str = "TG1033";
 pub const CERTIFICATES: &str = "TG1034";
 /// An OpenAPI document that cannot be used.
 pub const OPENAPI: &str = "TG1035";
+/// A kubeconfig that cannot be used.
+pub const KUBECONFIG: &str = "TG1045";
+/// Changes that anybody could make.
+pub const MUTATIONS: &str = "TG1046";
 /// The configuration cannot be read, or the gateway cannot start.
 pub const START: &str = "TG2000";
 /// The schema and the reader disagree: a fault of this program.
@@ -109,5 +113,7 @@ pub const ALL: &[(&str, &str)] = &[
     (TLS, "files of TLS that cannot be used"),
     (CERTIFICATES, "an entry about certificates that does not say which"),
     (OPENAPI, "an OpenAPI document that cannot be used"),
+    (KUBECONFIG, "a kubeconfig that cannot be used"),
+    (MUTATIONS, "changes that anybody could make"),
     (INTERNAL, "a fault of this program, not of the file"),
 ];

@@ -10,6 +10,7 @@ mod claims;
 mod cloudwatch;
 mod credentials;
 mod keys;
+mod kubernetes;
 mod openapi;
 mod pins;
 mod policy;

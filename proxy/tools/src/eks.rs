@@ -16,6 +16,8 @@ use crate::toolset::Toolset;
 use crate::upstream::SetupError;
 use api::Eks;
 
+pub(crate) use api::Eks as ControlPlane;
+
 /// The tools of EKS.
 ///
 /// # Errors

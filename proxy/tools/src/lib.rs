@@ -28,6 +28,7 @@ pub mod cloudwatch;
 pub mod eks;
 #[cfg(feature = "serve")]
 pub mod front;
+pub mod k8s;
 pub mod prometheus;
 pub mod web_search;
 

@@ -6,6 +6,8 @@
 #[cfg(feature = "aws")]
 #[path = "main/aws.rs"]
 mod aws;
+#[path = "main/k8s.rs"]
+mod k8s;
 
 use std::io::Write as _;
 use std::net::SocketAddr;
@@ -63,6 +65,8 @@ struct Serve {
     /// What stands in for the documentation, such as a mirror.
     #[arg(long, value_name = "URL", requires = "aws_docs")]
     aws_docs_url: Option<String>,
+    #[command(flatten)]
+    k8s: k8s::Asked,
     #[cfg(feature = "aws")]
     #[command(flatten)]
     aws: aws::Asked,
@@ -125,7 +129,10 @@ fn sets(serve: &Serve) -> anyhow::Result<Sets> {
         sets = sets.with("aws_docs", aws_docs::toolset(config).context("--aws-docs")?);
     }
     #[cfg(feature = "aws")]
-    let sets = serve.aws.sets(sets)?;
+    let (sets, region) = (serve.aws.sets(sets)?, serve.aws.region());
+    #[cfg(not(feature = "aws"))]
+    let region = None;
+    let sets = serve.k8s.sets(sets, region)?;
     if sets.is_empty() {
         bail!("there is nothing to serve; give for example `--prometheus http://127.0.0.1:9090`");
     }

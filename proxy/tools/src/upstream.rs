@@ -25,7 +25,7 @@ use crate::error::{Code, Source, ToolError, words};
 use transport::Transport;
 
 pub(crate) use failure::causes;
-pub(crate) use trust::Trust;
+pub(crate) use trust::{Shown, Trust};
 
 /// How this program names itself.
 const AGENT: &str = concat!("toolgate/", env!("CARGO_PKG_VERSION"));
@@ -69,7 +69,7 @@ impl Upstream {
     }
 
     /// The same with a TLS of its own.
-    pub(crate) fn trusting(service: &str, most_bytes: usize, trust: Trust) -> Self {
+    pub(crate) fn trusting(service: &str, most_bytes: usize, trust: &Trust) -> Self {
         let transport = Arc::new(Transport::trusting(trust));
         Self { service: Arc::from(service), transport, most_bytes }
     }

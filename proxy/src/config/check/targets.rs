@@ -31,6 +31,7 @@ pub(super) fn check(file: &File, review: &mut Review<'_>) {
         credentials::check(name, target, file, review);
         builtin::check(name, target, review);
     }
+    builtin::check_mutations(file, review);
 }
 
 /// `^[A-Za-z0-9](-?[A-Za-z0-9])*$`, 1 to 48 characters.
@@ -114,10 +115,21 @@ fn check_effects(name: &str, target: &Target, review: &mut Review<'_>) {
             ("hosts", only_builtin),
             ("workspace", only_builtin),
             ("region", only_builtin),
+            ("cluster", only_builtin),
+            ("kubeconfig", only_builtin),
+            ("context", only_builtin),
+            ("allow_mutations", only_builtin),
         ],
         "openapi" => vec![
             ("url", "has no effect here: the URL of an API stands in `openapi`"),
             ("engine", only_builtin),
+            ("hosts", only_builtin),
+            ("workspace", only_builtin),
+            ("region", only_builtin),
+            ("cluster", only_builtin),
+            ("kubeconfig", only_builtin),
+            ("context", only_builtin),
+            ("allow_mutations", only_builtin),
         ],
         _ => vec![
             ("url", "has no effect here: the URL of an MCP server stands in `mcp`"),
@@ -125,6 +137,10 @@ fn check_effects(name: &str, target: &Target, review: &mut Review<'_>) {
             ("hosts", only_builtin),
             ("workspace", only_builtin),
             ("region", only_builtin),
+            ("cluster", only_builtin),
+            ("kubeconfig", only_builtin),
+            ("context", only_builtin),
+            ("allow_mutations", only_builtin),
         ],
     };
     useless.extend(target.builtin.map(|kind| builtin::useless(kind, target)).unwrap_or_default());

@@ -103,7 +103,8 @@ impl Resolver<'_, '_> {
         if let Some(builtin) = written.builtin {
             // Another way than a secret in a header has been reported.
             let credentials = credentials.and_then(TargetCredentials::in_header);
-            return super::builtin::kind(builtin, written, credentials, aws.clone());
+            let cluster = self.kubernetes(name, written);
+            return super::builtin::kind(builtin, written, credentials, aws.clone(), cluster);
         }
         if let Some(mcp) = &written.mcp {
             return Some(TargetKind::Mcp {
@@ -168,10 +169,13 @@ impl Resolver<'_, '_> {
 /// All rules about a target that exists, in the order of the file.
 pub(super) fn tools(file: &file::File, targets: &[Target]) -> Vec<Tool> {
     let rules = file.tools.0.iter();
-    rules.filter_map(|(name, written)| tool(name, written, targets)).collect()
+    let mut rules: Vec<Tool> =
+        rules.filter_map(|(name, written)| tool(name, written, targets)).collect();
+    super::kubernetes::guard(&mut rules, targets);
+    rules
 }
 
-fn tool(name: &str, written: &file::Tool, targets: &[Target]) -> Option<Tool> {
+pub(super) fn tool(name: &str, written: &file::Tool, targets: &[Target]) -> Option<Tool> {
     let (target, tool) = name.split_once("___")?;
     let target = targets.iter().find(|candidate| candidate.name == target)?;
     Some(Tool {

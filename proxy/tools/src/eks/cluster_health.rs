@@ -68,7 +68,7 @@ impl Tool for ClusterHealth {
     }
 
     async fn run<'a>(&'a self, input: Input, context: &'a Context) -> Result<Output, ToolError> {
-        let whole = self.0.whole(&input.cluster, context).await?;
+        let whole = Box::pin(self.0.whole(&input.cluster, context)).await?;
         let probe = probe(&whole.cluster, &context.within(PATIENCE)).await;
         let (score, reasons) = score(&whole, &probe);
         Ok(Output {
@@ -101,7 +101,7 @@ async fn ask(cluster: &Cluster, context: &Context) -> Result<(), String> {
     let url = url.ok_or("EKS does not say where it is")?;
     let authority = cluster.certificate_authority.clone().unwrap_or_default();
     let trust = Trust::of_base64(&authority.data).map_err(|error| error.to_string())?;
-    let api = Upstream::trusting("its API", MOST_BYTES, trust);
+    let api = Upstream::trusting("its API", MOST_BYTES, &trust);
     let request = Request::get(format!("{url}/readyz"));
     let request = upstream::request(request, "").map_err(|error| error.message().to_owned())?;
     let answer = api.send(request, context).await.map_err(|error| error.message().to_owned())?;

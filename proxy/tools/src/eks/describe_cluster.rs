@@ -136,7 +136,7 @@ impl Tool for DescribeCluster {
     }
 
     async fn run<'a>(&'a self, input: Input, context: &'a Context) -> Result<Output, ToolError> {
-        Ok(Output::from(self.0.whole(&input.cluster, context).await?))
+        Ok(Output::from(Box::pin(self.0.whole(&input.cluster, context)).await?))
     }
 }
 

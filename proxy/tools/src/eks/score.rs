@@ -129,9 +129,11 @@ fn hold(reasons: &mut Vec<Reason>, part: &str, at: u8, status: &str, health: &He
         reasons.push(Reason { part: part.to_owned(), caps_at: at, reason });
     }
     let held = issues(health).into_iter();
-    reasons.extend(
-        held.map(|reason| Reason { part: part.to_owned(), caps_at: at.min(50), reason }),
-    );
+    reasons.extend(held.map(|reason| Reason {
+        part: part.to_owned(),
+        caps_at: at.min(50),
+        reason,
+    }));
 }
 
 /// `30` of `1.30`.

@@ -40,7 +40,7 @@ pub(super) struct Transport {
 
 impl Transport {
     /// With a TLS of its own.
-    pub(super) fn trusting(trust: Trust) -> Self {
+    pub(super) fn trusting(trust: &Trust) -> Self {
         let https = over_tls((*trust.0).clone());
         Self { plain: client(tcp()), tls: OnceLock::from(Ok(https)) }
     }
