@@ -43,9 +43,9 @@ pub use self::reference::{RemoteSecret, SecretRef};
 pub use self::report::{Mistake, Position, Report};
 pub use self::resolved::{
     Audit, AuditCopy, Auth, Aws, Breaker, CloudWatch, Config, Credentials, Durable, EnvValue,
-    Grants, Issuer, Keys, Lambda, Limits, Log, OAuthClient, Otlp, Own, Pins, Policies, Rate, Retry,
-    Server, Sessions, SharedRates, Shutdown, Target, TargetCredentials, TargetKind, Tls, TlsFiles,
-    TokenEndpoint, Tool, Tools, Traces, UserGrant, Xray,
+    Grants, Issuer, Keys, Kubernetes, Lambda, Limits, Log, OAuthClient, Otlp, Own, Pins, Policies,
+    Rate, Retry, Server, Sessions, SharedRates, Shutdown, Target, TargetCredentials, TargetKind,
+    Tls, TlsFiles, TokenEndpoint, Tool, Tools, Traces, UserGrant, Xray,
 };
 pub use self::schema::schema;
 pub use self::secret::Secret;

@@ -6,6 +6,7 @@
 mod agents;
 mod aws;
 mod contract;
+mod kube;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};

@@ -15,6 +15,7 @@ pub mod gateway;
 pub mod herald;
 pub mod hook;
 pub mod issuer;
+pub mod kube_stub;
 pub mod lambda;
 pub mod mix;
 pub mod page;

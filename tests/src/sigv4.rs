@@ -64,6 +64,51 @@ pub fn verify(head: &Parts, body: &[u8], secret: &str) -> Result<Signed> {
     })
 }
 
+/// Checks a URL that was signed in advance, for whoever sends it with those headers besides its host.
+///
+/// # Errors
+/// When it is not signed, or not with that secret.
+pub fn verify_presigned(url: &str, headers: &[(&str, &str)], secret: &str) -> Result<Signed> {
+    let (whole, signature) = url.split_once("&X-Amz-Signature=").context("no signature")?;
+    let (_, query) = whole.split_once('?').context("no query")?;
+    let field = |name: &str| {
+        let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+        let found = pairs.find(|(key, _)| *key == name).map(|(_, value)| value);
+        found.map(|value| value.replace("%2F", "/").replace("%3B", ";")).context(name.to_owned())
+    };
+    ensure!(field("X-Amz-Algorithm")? == ALGORITHM, "another algorithm");
+    let uri: http::Uri = whole.parse()?;
+    let host = uri.host().context("no host")?;
+    let mut request = http::Request::get(whole).header("host", host);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let head = request.body(())?.into_parts().0;
+    let credential = field("X-Amz-Credential")?;
+    let [key, day, region, service, "aws4_request"] = credential.split('/').collect::<Vec<_>>()[..]
+    else {
+        bail!("an odd scope: {credential}");
+    };
+    let (date, names) = (field("X-Amz-Date")?, field("X-Amz-SignedHeaders")?);
+    let names: Vec<&str> = names.split(';').collect();
+    ensure!(names.is_sorted() && date.starts_with(day), "odd headers or days: {names:?} {date}");
+    let scope = format!("{day}/{region}/{service}/aws4_request");
+    let request = hex(digest(&SHA256, canonical(&head, b"", &names)?.as_bytes()).as_ref());
+    let to_sign = format!("{ALGORITHM}\n{date}\n{scope}\n{request}");
+    let mut derived = format!("AWS4{secret}").into_bytes();
+    for part in [day, region, service, "aws4_request"] {
+        derived = mac(&derived, part);
+    }
+    let wanted = hex(&mac(&derived, &to_sign));
+    ensure!(wanted == signature, "the signature is {signature}, and should be {wanted}");
+    Ok(Signed {
+        key: key.to_owned(),
+        region: region.to_owned(),
+        service: service.to_owned(),
+        headers: names.into_iter().map(str::to_owned).collect(),
+    })
+}
+
 /// Method, path, query, headers, their names, and the digest of the body, each on lines of its own.
 fn canonical(head: &Parts, body: &[u8], names: &[&str]) -> Result<String> {
     let path = head.uri.path();

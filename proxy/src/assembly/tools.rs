@@ -10,11 +10,11 @@ use serde_json::{Map, Value};
 use tokio::time::Instant;
 use toolgate_target::{Asked, Coming, ToolResult, Tools};
 use toolgate_telemetry::Telemetry;
-use toolgate_tools::{Context, Toolset, aws_docs, gateway, prometheus, web_search};
+use toolgate_tools::{Context, Toolset, aws_docs, gateway, k8s, prometheus, web_search};
 
 use super::calls::Records;
 use super::target::credential;
-use crate::config::{self, SearchEngine};
+use crate::config::{self, Kubernetes, SearchEngine};
 
 /// A set of tools behind the seam of `target`.
 #[derive(Debug)]
@@ -48,9 +48,21 @@ pub(crate) fn toolset(tools: &config::Tools) -> anyhow::Result<Arc<Handed>> {
             url: url.as_ref().map(ToString::to_string),
             hosts: hosts.clone(),
         }),
+        config::Tools::K8s { cluster, aws, allow_mutations } => k8s::toolset(&k8s::Config {
+            cluster: match cluster.clone() {
+                Kubernetes::Kubeconfig { file, context } => {
+                    k8s::Cluster::Kubeconfig { file, context }
+                }
+                Kubernetes::Eks(name) => k8s::Cluster::Eks(name),
+            },
+            region: aws.region.clone(),
+            endpoint: aws.endpoint.as_ref().map(ToString::to_string),
+            allow_mutations: *allow_mutations,
+        }),
         config::Tools::Amp { .. }
         | config::Tools::CloudWatch { .. }
-        | config::Tools::AwsCore { .. } => return of_aws(tools),
+        | config::Tools::AwsCore { .. }
+        | config::Tools::Eks { .. } => return of_aws(tools),
     };
     Ok(Arc::new(Handed(set.context("built-in tools")?)))
 }
@@ -64,7 +76,7 @@ pub(super) fn of_calls(telemetry: &Telemetry) -> Arc<Handed> {
 /// The tools that ask AWS.
 #[cfg(feature = "aws")]
 fn of_aws(tools: &config::Tools) -> anyhow::Result<Arc<Handed>> {
-    use toolgate_tools::{aws, aws_core, cloudwatch};
+    use toolgate_tools::{aws, aws_core, cloudwatch, eks};
 
     let place = |aws: &config::Aws| aws::Config {
         region: aws.region.clone(),
@@ -77,9 +89,11 @@ fn of_aws(tools: &config::Tools) -> anyhow::Result<Arc<Handed>> {
         }),
         config::Tools::CloudWatch { aws } => cloudwatch::toolset(place(aws)),
         config::Tools::AwsCore { aws } => aws_core::toolset(place(aws)),
+        config::Tools::Eks { aws } => eks::toolset(place(aws)),
         config::Tools::Prometheus { .. }
         | config::Tools::WebSearch { .. }
-        | config::Tools::AwsDocs { .. } => anyhow::bail!("these tools do not ask AWS"),
+        | config::Tools::AwsDocs { .. }
+        | config::Tools::K8s { .. } => anyhow::bail!("these tools do not ask AWS"),
     };
     Ok(Arc::new(Handed(set.context("built-in tools")?)))
 }

@@ -203,6 +203,10 @@ pub enum Builtin {
     Cloudwatch,
     /// Tells which AWS account this is, and how AWS is.
     AwsCore,
+    /// Asks EKS about the clusters of a region.
+    Eks,
+    /// Asks a Kubernetes cluster.
+    K8s,
 }
 
 /// The search engines of `web_search`.

@@ -75,6 +75,10 @@ pub const FUNCTION_TOOLS: &str = "TG1040";
 pub const FUNCTION: &str = "TG1041";
 /// Grants of users where there are no users.
 pub const GRANTS: &str = "TG1036";
+/// A kubeconfig that cannot be used.
+pub const KUBECONFIG: &str = "TG1045";
+/// Changes that anybody could make.
+pub const MUTATIONS: &str = "TG1046";
 /// The configuration cannot be read, or the gateway cannot start.
 pub const START: &str = "TG2000";
 /// The schema and the reader disagree: a fault of this program.
@@ -118,5 +122,7 @@ pub const ALL: &[(&str, &str)] = &[
     (FUNCTION_TOOLS, "definitions of a function's tools that cannot be used"),
     (FUNCTION, "a function that cannot be named, or is in no region"),
     (GRANTS, "grants of users where no caller is known"),
+    (KUBECONFIG, "a kubeconfig that cannot be used"),
+    (MUTATIONS, "changes that anybody could make"),
     (INTERNAL, "a fault of this program, not of the file"),
 ];

@@ -296,7 +296,18 @@ pub(crate) struct Target {
     /// The workspace that every call is about, by id or alias; `builtin: amp`. Absent: each call names one.
     #[schemars(length(min = 1, max = 128))]
     pub(crate) workspace: Option<String>,
-    /// The AWS region that is asked; `amp`, `cloudwatch` and `aws_core`. Absent: `aws.region`.
+    /// The cluster, by its name in EKS; `builtin: k8s`.
+    #[schemars(length(min = 1, max = 100))]
+    pub(crate) cluster: Option<String>,
+    /// The kubeconfig that says where the cluster is, a relative one beside this file; `builtin: k8s`.
+    #[schemars(length(min = 1))]
+    pub(crate) kubeconfig: Option<String>,
+    /// Which context of the kubeconfig; `builtin: k8s`. Absent: its current one.
+    #[schemars(length(min = 1))]
+    pub(crate) context: Option<String>,
+    /// Offer the tools that change the cluster, to callers with the scope `k8s/write` unless `tools` names others; `builtin: k8s`. Default `false`.
+    pub(crate) allow_mutations: Option<bool>,
+    /// The AWS region that is asked; `amp`, `cloudwatch`, `aws_core`, `eks` and `k8s`. Absent: `aws.region`.
     #[schemars(length(min = 1, max = 64))]
     pub(crate) region: Option<String>,
     /// What the gateway shows the target; `mcp` and `openapi` targets, and what a built-in one asks.

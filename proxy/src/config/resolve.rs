@@ -10,6 +10,7 @@ mod claims;
 mod cloudwatch;
 mod credentials;
 mod keys;
+mod kubernetes;
 pub(super) mod lambda;
 mod openapi;
 mod pins;

@@ -29,7 +29,7 @@ pub use self::credentials::{
 pub use self::policy::Policies;
 pub use self::shared::SharedRates;
 pub use self::tls::{Tls, TlsFiles};
-pub use self::tools::Tools;
+pub use self::tools::{Kubernetes, Tools};
 use super::choice::{
     Algorithm, CloudDimension, CloudMode, Era, LogLevel, OtlpProtocol, Prefix, Profile, Search,
     XrayMode,

@@ -67,6 +67,13 @@ fn read(path: &Path) -> io::Result<String> {
         Some("/etc/toolgate/orders.tools.json") => {
             Ok(include_str!("../../examples/orders.tools.json").to_owned())
         }
+        Some("/etc/toolgate/lab.kubeconfig.yaml") => {
+            Ok(include_str!("../../examples/lab.kubeconfig.yaml").to_owned())
+        }
+        Some("/etc/toolgate/exec.kubeconfig.yaml") => {
+            Ok(include_str!("../../examples/lab.kubeconfig.yaml")
+                .replace("tokenFile: /run/secrets/lab-token", "exec: { command: /bin/cloud-login }"))
+        }
         Some("/etc/toolgate/swagger.json") => Ok(r#"{ "swagger": "2.0" }"#.to_owned()),
         Some("/etc/toolgate/typo.cedar") => Ok("permit(principal, action resource);".to_owned()),
         Some("/etc/toolgate/wrong.keys.json") => {

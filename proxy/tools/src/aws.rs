@@ -91,6 +91,9 @@ impl Service {
         target: "",
         json: "",
     };
+    /// The control plane of Kubernetes.
+    pub(crate) const EKS: Self =
+        Self { name: "Amazon EKS", host: "eks", signed: "eks", target: "", json: "" };
     /// Who the caller is.
     pub(crate) const STS: Self =
         Self { name: "AWS STS", host: "sts", signed: "sts", target: "", json: "" };
@@ -141,6 +144,32 @@ impl Aws {
         self.chain.region(context).await
     }
 
+    /// The key that credentials are known by.
+    ///
+    /// # Errors
+    /// No credentials, or such as have ended.
+    pub(crate) async fn access_key(&self, context: &Context) -> Result<String, ToolError> {
+        Ok(self.chain.credentials(context).await?.access_key_id().to_owned())
+    }
+
+    /// A URL at which AWS tells who this is, for the cluster of that name and for nobody else. It is of
+    /// AWS itself whatever stands in for it: clusters ask no one else.
+    ///
+    /// # Errors
+    /// No credentials, or such as have ended.
+    pub(crate) async fn presigned_identity(
+        &self,
+        cluster: &str,
+        context: &Context,
+    ) -> Result<String, ToolError> {
+        let credentials = self.chain.credentials(context).await?;
+        let region = self.region(context).await?;
+        let host = format!("sts.{region}.{}", domain(region));
+        let url = format!("https://{host}/?Action=GetCallerIdentity&Version=2011-06-15");
+        let request = Request::get(url).header("x-k8s-aws-id", cluster);
+        sign::presigned(request, (region, Service::STS.signed), credentials)
+    }
+
     /// Where a service is.
     async fn url(&self, service: Service, context: &Context) -> Result<String, ToolError> {
         let set = self.chain.endpoint(context).await?;
@@ -148,8 +177,7 @@ impl Aws {
             return Ok(endpoint.trim_end_matches('/').to_owned());
         }
         let region = self.region(context).await?;
-        let domain = if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
-        Ok(format!("https://{}.{region}.{domain}", service.host))
+        Ok(format!("https://{}.{region}.{}", service.host, domain(region)))
     }
 
     /// A request with its signature.
@@ -168,6 +196,11 @@ impl Aws {
         let request = sign::signed(request, &body, (region, signed), credentials)?;
         upstream::request(request, body)
     }
+}
+
+/// Where the hosts of a region are.
+fn domain(region: &str) -> &'static str {
+    if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" }
 }
 
 // === impl Client ===

@@ -24,9 +24,12 @@ pub mod aws_core;
 pub mod aws_docs;
 #[cfg(feature = "aws")]
 pub mod cloudwatch;
+#[cfg(feature = "aws")]
+pub mod eks;
 #[cfg(feature = "serve")]
 pub mod front;
 pub mod gateway;
+pub mod k8s;
 pub mod prometheus;
 pub mod web_search;
 

@@ -8,6 +8,8 @@
 mod aws;
 #[path = "main/functions.rs"]
 mod functions;
+#[path = "main/k8s.rs"]
+mod k8s;
 
 use std::ffi::OsString;
 use std::io::Write as _;
@@ -79,6 +81,8 @@ struct Wanted {
     /// What stands in for the documentation, such as a mirror.
     #[arg(long, value_name = "URL", env = "TOOLGATE_AWS_DOCS_URL", requires = "aws_docs")]
     aws_docs_url: Option<String>,
+    #[command(flatten)]
+    k8s: k8s::Asked,
     #[cfg(feature = "aws")]
     #[command(flatten)]
     aws: aws::Asked,
@@ -181,7 +185,10 @@ fn sets(serve: &Wanted) -> anyhow::Result<Sets> {
         sets = sets.with("aws_docs", aws_docs::toolset(config).context("--aws-docs")?);
     }
     #[cfg(feature = "aws")]
-    let sets = serve.aws.sets(sets)?;
+    let (sets, region) = (serve.aws.sets(sets)?, serve.aws.region());
+    #[cfg(not(feature = "aws"))]
+    let region = None;
+    let sets = serve.k8s.sets(sets, region)?;
     if sets.is_empty() {
         bail!("there is nothing to serve; give for example `--prometheus http://127.0.0.1:9090`");
     }

@@ -39,6 +39,11 @@ pub(crate) enum Effect {
     ReadsTheWorld,
     /// Nothing; and what it reads belongs to the operator.
     Reads,
+    /// What belongs to the operator, and not only by adding to it.
+    Changes {
+        /// Whether a second call like the first changes nothing more.
+        idempotent: bool,
+    },
 }
 
 /// A tool.

@@ -225,11 +225,12 @@ impl<T: Tool> AnyTool for Typed<T> {
 
 /// What a client may assume (MCP `ToolAnnotations`).
 fn annotations(about: &About) -> Value {
+    let changes = matches!(about.effect, Effect::Changes { .. });
     json!({
         "title": about.title,
-        "readOnlyHint": true,
-        "destructiveHint": false,
-        "idempotentHint": true,
+        "readOnlyHint": !changes,
+        "destructiveHint": changes,
+        "idempotentHint": about.effect != Effect::Changes { idempotent: false },
         "openWorldHint": about.effect == Effect::ReadsTheWorld,
     })
 }

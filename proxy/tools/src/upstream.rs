@@ -7,6 +7,7 @@
 mod failure;
 mod pieces;
 mod transport;
+mod trust;
 
 use std::error::Error as _;
 use std::fmt;
@@ -26,6 +27,7 @@ use pieces::Pieces;
 use transport::Transport;
 
 pub(crate) use failure::causes;
+pub(crate) use trust::{Shown, Trust};
 
 /// How this program names itself.
 const AGENT: &str = concat!("toolgate/", env!("CARGO_PKG_VERSION"));
@@ -66,6 +68,12 @@ impl Upstream {
     /// An upstream that errors call `service`, whose answers have at most `most_bytes`.
     pub(crate) fn new(service: &str, most_bytes: usize) -> Self {
         Self { service: Arc::from(service), transport: Arc::default(), most_bytes }
+    }
+
+    /// The same with a TLS of its own.
+    pub(crate) fn trusting(service: &str, most_bytes: usize, trust: &Trust) -> Self {
+        let transport = Arc::new(Transport::trusting(trust));
+        Self { service: Arc::from(service), transport, most_bytes }
     }
 
     /// Sends, and reads the whole answer, whatever its status.

@@ -14,7 +14,9 @@ use toolgate_telemetry::{ContractAction, ContractChange, Word as _};
 use super::report::Way;
 use super::{ExplainArgs, Failed, arc};
 use crate::assembly;
-use crate::config::{Config, Credentials, Target, TargetCredentials, TargetKind, Tools};
+use crate::config::{
+    Config, Credentials, Kubernetes, Target, TargetCredentials, TargetKind, Tools,
+};
 
 /// Checks that it is an object.
 pub(super) fn arguments(text: &str) -> Result<&[u8], Failed> {
@@ -153,8 +155,18 @@ fn reached(target: &Target) -> (String, Option<String>) {
         TargetKind::Tools(Tools::AwsDocs { .. }) => {
             ("this program, which asks the AWS documentation".to_owned(), None)
         }
+        TargetKind::Tools(Tools::K8s { cluster: Kubernetes::Kubeconfig { file, .. }, .. }) => {
+            let file = file.display();
+            (format!("this program, which asks the Kubernetes cluster of {file}"), None)
+        }
+        TargetKind::Tools(Tools::K8s { cluster: Kubernetes::Eks(name), .. }) => {
+            (format!("this program, which asks the Kubernetes cluster {name} of EKS"), None)
+        }
         TargetKind::Tools(
-            Tools::Amp { aws, .. } | Tools::CloudWatch { aws } | Tools::AwsCore { aws },
+            Tools::Amp { aws, .. }
+            | Tools::CloudWatch { aws }
+            | Tools::AwsCore { aws }
+            | Tools::Eks { aws },
         ) => {
             let region = aws.region.as_deref().unwrap_or("the region that is found");
             (format!("this program, which asks AWS in {region}"), None)

@@ -25,20 +25,24 @@ pub(super) fn check(file: &File, review: &mut Review<'_>) {
     .map(<[&str]>::to_vec)
     .collect();
     used.extend(file.targets.0.iter().filter_map(|(name, target)| match target.builtin? {
-        Builtin::Amp | Builtin::Cloudwatch | Builtin::AwsCore => {
+        Builtin::Amp | Builtin::Cloudwatch | Builtin::AwsCore | Builtin::Eks => {
             Some(vec!["targets", name.as_str(), "builtin"])
         }
+        Builtin::K8s if target.cluster.is_some() => Some(vec!["targets", name.as_str(), "cluster"]),
         Builtin::Clock
         | Builtin::Gateway
         | Builtin::Prometheus
         | Builtin::WebSearch
-        | Builtin::AwsDocs => None,
+        | Builtin::AwsDocs
+        | Builtin::K8s => None,
     }));
     let functions = file.targets.0.iter().filter(|(_, target)| target.lambda.is_some());
     used.extend(functions.map(|(name, _)| vec!["targets", name.as_str(), "lambda"]));
     let kept = review.tree.any(&is_remote);
     let signed = signed(file);
-    if file.aws.is_some() && used.is_empty() && !kept && signed.is_none() {
+    // A kubeconfig may say that its user is AWS's.
+    let perhaps = file.targets.0.iter().any(|(_, target)| target.builtin == Some(Builtin::K8s));
+    if file.aws.is_some() && !perhaps && used.is_empty() && !kept && signed.is_none() {
         review.add(
             Mistake::new(code::NO_EFFECT, review.key_at(&["aws"]), "`aws` has no effect")
                 .label("nothing is asked or sent there")

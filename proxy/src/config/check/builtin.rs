@@ -4,17 +4,21 @@
 
 use crate::config::choice::{Builtin, SearchEngine};
 use crate::config::code;
-use crate::config::file::Target;
+use crate::config::file::{File, Target};
 use crate::config::report::Mistake;
 use crate::config::review::Review;
 
 /// Keys that say whom a built-in target asks, each with why it does nothing at another one.
-const WHOM: [(&str, &str); 6] = [
+const WHOM: [(&str, &str); 10] = [
     ("url", "has no effect: where AWS is stands in `aws`"),
     ("engine", "has no effect: only `builtin: web_search` has one"),
     ("hosts", "has no effect: only `builtin: aws_docs` has some"),
     ("workspace", "has no effect: only `builtin: amp` has one"),
-    ("region", "has no effect: only `amp`, `cloudwatch` and `aws_core` have one"),
+    ("region", "has no effect: only `amp`, `cloudwatch`, `aws_core`, `eks` and `k8s` have one"),
+    ("cluster", "has no effect: only `builtin: k8s` has one"),
+    ("kubeconfig", "has no effect: only `builtin: k8s` has one"),
+    ("context", "has no effect: only `builtin: k8s` has one"),
+    ("allow_mutations", "has no effect: only `builtin: k8s` has tools that change something"),
     ("credentials", ""),
 ];
 
@@ -31,13 +35,23 @@ pub(super) fn useless(builtin: Builtin, target: &Target) -> Vec<(&'static str, &
         Builtin::WebSearch => (&["url", "engine", "credentials"], ""),
         Builtin::AwsDocs => (&["url", "hosts"], "has no effect: the documentation takes none"),
         Builtin::Amp => (&["workspace", "region"], aws),
-        Builtin::Cloudwatch | Builtin::AwsCore => (&["region"], aws),
+        Builtin::Cloudwatch | Builtin::AwsCore | Builtin::Eks => (&["region"], aws),
+        Builtin::K8s if target.cluster.is_some() => {
+            (&["cluster", "allow_mutations", "region"], aws)
+        }
+        Builtin::K8s => (
+            &["kubeconfig", "context", "allow_mutations", "region"],
+            "has no effect: a cluster's stand in its kubeconfig",
+        ),
     };
     let asks_nobody = takes.is_empty();
     let others = WHOM.into_iter().filter(|(key, _)| !takes.contains(key));
     let reasoned = others.map(|(key, why)| match key {
         _ if asks_nobody => (key, "has no effect: this target asks nobody"),
         "credentials" => (key, shown),
+        "kubeconfig" | "context" if builtin == Builtin::K8s => {
+            (key, "has no effect: `cluster` says already which one")
+        }
         _ => (key, why),
     });
     reasoned.collect()
@@ -57,7 +71,9 @@ pub(super) fn check(name: &str, target: &Target, review: &mut Review<'_>) {
         | Builtin::AwsDocs
         | Builtin::Amp
         | Builtin::Cloudwatch
-        | Builtin::AwsCore => None,
+        | Builtin::AwsCore
+        | Builtin::Eks
+        | Builtin::K8s => None,
     };
     if let Some(example) = needs_url.filter(|_| review.tree.lacks(&path("url"))) {
         let at = review.key_at(&["targets", name]);
@@ -72,6 +88,15 @@ pub(super) fn check(name: &str, target: &Target, review: &mut Review<'_>) {
         review.add(
             Mistake::new(code::MISSING_KEY, at, "Brave is asked with a key, and none is given")
                 .help("add `credentials: { secret: env:BRAVE_KEY }`"),
+        );
+    }
+    let is_nowhere = builtin == Builtin::K8s
+        && ["cluster", "kubeconfig"].into_iter().all(|key| review.tree.lacks(&path(key)));
+    if is_nowhere {
+        let at = review.key_at(&["targets", name]);
+        review.add(
+            Mistake::new(code::MISSING_KEY, at, "this target does not say which cluster it asks")
+                .help("add for example `kubeconfig: kubeconfig.yaml`, or `cluster: shop` for one of EKS"),
         );
     }
     check_url(name, target, review);
@@ -91,12 +116,39 @@ fn check_aws(name: &str, target: &Target, review: &mut Review<'_>) {
             );
         }
     }
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+    if target.cluster.as_ref().is_some_and(|cluster| !cluster.bytes().all(plain)) {
+        let at = review.at(&["targets", name, "cluster"]);
+        review.add(
+            Mistake::new(code::MALFORMED, at, "`cluster` is not the name of a cluster of EKS")
+                .help("write the name alone, not its ARN"),
+        );
+    }
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     if target.region.as_ref().is_some_and(|region| !region.bytes().all(plain)) {
         let at = review.at(&["targets", name, "region"]);
         review.add(
             Mistake::new(code::MALFORMED, at, "`region` is not the name of a region")
                 .help("write for example `us-east-1`"),
+        );
+    }
+}
+
+/// Tools that change something where nobody is known: there is no scope that could be asked for.
+pub(super) fn check_mutations(file: &File, review: &mut Review<'_>) {
+    if file.auth.anonymous != Some(true) {
+        return;
+    }
+    for (name, target) in &file.targets.0 {
+        if target.builtin != Some(Builtin::K8s) || target.allow_mutations != Some(true) {
+            continue;
+        }
+        let at = review.key_at(&["targets", name, "allow_mutations"]);
+        let message = "`allow_mutations` next to `auth: { anonymous: true }`";
+        review.add(
+            Mistake::new(code::MUTATIONS, at, message)
+                .label("whoever reaches the gateway could change the cluster")
+                .help("remove one of the two; callers that are known need the scope `k8s/write`"),
         );
     }
 }

@@ -32,6 +32,7 @@ pub(super) fn check(file: &File, review: &mut Review<'_>) {
         builtin::check(name, target, review);
         lambda::check(name, target, review);
     }
+    builtin::check_mutations(file, review);
 }
 
 /// `^[A-Za-z0-9](-?[A-Za-z0-9])*$`, 1 to 48 characters.
@@ -115,6 +116,10 @@ fn check_effects(name: &str, target: &Target, review: &mut Review<'_>) {
             ("hosts", only_builtin),
             ("workspace", only_builtin),
             ("region", only_builtin),
+            ("cluster", only_builtin),
+            ("kubeconfig", only_builtin),
+            ("context", only_builtin),
+            ("allow_mutations", only_builtin),
         ],
         "openapi" => vec![
             ("url", "has no effect here: the URL of an API stands in `openapi`"),
@@ -122,6 +127,10 @@ fn check_effects(name: &str, target: &Target, review: &mut Review<'_>) {
             ("hosts", only_builtin),
             ("workspace", only_builtin),
             ("region", only_builtin),
+            ("cluster", only_builtin),
+            ("kubeconfig", only_builtin),
+            ("context", only_builtin),
+            ("allow_mutations", only_builtin),
         ],
         "lambda" => vec![
             ("credentials", "has no effect: calls of a function are signed with AWS's own"),
@@ -130,6 +139,10 @@ fn check_effects(name: &str, target: &Target, review: &mut Review<'_>) {
             ("hosts", only_builtin),
             ("workspace", only_builtin),
             ("region", "has no effect here: the region of a function stands in `lambda`"),
+            ("cluster", only_builtin),
+            ("kubeconfig", only_builtin),
+            ("context", only_builtin),
+            ("allow_mutations", only_builtin),
         ],
         _ => vec![
             ("url", "has no effect here: the URL of an MCP server stands in `mcp`"),
@@ -137,6 +150,10 @@ fn check_effects(name: &str, target: &Target, review: &mut Review<'_>) {
             ("hosts", only_builtin),
             ("workspace", only_builtin),
             ("region", only_builtin),
+            ("cluster", only_builtin),
+            ("kubeconfig", only_builtin),
+            ("context", only_builtin),
+            ("allow_mutations", only_builtin),
         ],
     };
     useless.extend(target.builtin.map(|kind| builtin::useless(kind, target)).unwrap_or_default());

@@ -7,7 +7,7 @@ use http::HeaderName;
 
 use crate::config::choice::{Builtin, SearchEngine};
 use crate::config::file;
-use crate::config::resolved::{Aws, Credentials, Own, TargetKind, Tools};
+use crate::config::resolved::{Aws, Credentials, Kubernetes, Own, TargetKind, Tools};
 
 /// Where Brave expects its key.
 const BRAVE_KEY: HeaderName = HeaderName::from_static("x-subscription-token");
@@ -18,6 +18,7 @@ pub(super) fn kind(
     written: &file::Target,
     credentials: Option<Credentials>,
     aws: Aws,
+    cluster: Option<Kubernetes>,
 ) -> Option<TargetKind> {
     let aws = Aws { region: written.region.clone().or(aws.region), endpoint: aws.endpoint };
     let url = written.url.as_ref().map(|url| url.0.uri.clone());
@@ -34,6 +35,12 @@ pub(super) fn kind(
         Builtin::Amp => Tools::Amp { aws, workspace: written.workspace.clone() },
         Builtin::Cloudwatch => Tools::CloudWatch { aws },
         Builtin::AwsCore => Tools::AwsCore { aws },
+        Builtin::Eks => Tools::Eks { aws },
+        Builtin::K8s => Tools::K8s {
+            cluster: cluster?,
+            aws,
+            allow_mutations: written.allow_mutations.unwrap_or(false),
+        },
     }))
 }
 

@@ -105,7 +105,8 @@ impl Resolver<'_, '_> {
         if let Some(builtin) = written.builtin {
             // Another way than a secret in a header has been reported.
             let credentials = credentials.and_then(TargetCredentials::in_header);
-            return super::builtin::kind(builtin, written, credentials, aws.clone());
+            let cluster = self.kubernetes(name, written);
+            return super::builtin::kind(builtin, written, credentials, aws.clone(), cluster);
         }
         if let Some(mcp) = &written.mcp {
             return Some(TargetKind::Mcp {
@@ -181,6 +182,7 @@ pub(super) fn tools(file: &file::File, targets: &[Target]) -> Vec<Tool> {
             gateway::NAMES.iter().for_each(|own| observed(&target.name, own, targets, &mut rules));
         }
     }
+    super::kubernetes::guard(&mut rules, targets);
     rules
 }
 
@@ -198,7 +200,7 @@ fn observed(target: &str, own: &str, targets: &[Target], rules: &mut Vec<Tool>) 
     }
 }
 
-fn tool(name: &str, written: &file::Tool, targets: &[Target]) -> Option<Tool> {
+pub(super) fn tool(name: &str, written: &file::Tool, targets: &[Target]) -> Option<Tool> {
     let (target, tool) = name.split_once("___")?;
     let target = targets.iter().find(|candidate| candidate.name == target)?;
     Some(Tool {

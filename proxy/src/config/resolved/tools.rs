@@ -2,6 +2,8 @@
 //!
 //! In: nothing. Out: whom they ask. Never: a secret that is not in a [`Credentials`].
 
+use std::path::PathBuf;
+
 use http::Uri;
 
 use super::{Aws, Credentials};
@@ -50,4 +52,32 @@ pub enum Tools {
         /// Where AWS is.
         aws: Aws,
     },
+    /// Those of EKS.
+    Eks {
+        /// Where AWS is.
+        aws: Aws,
+    },
+    /// Those of a Kubernetes cluster.
+    K8s {
+        /// Which one.
+        cluster: Kubernetes,
+        /// Where AWS is, for clusters and users of AWS.
+        aws: Aws,
+        /// Whether those are there that change something.
+        allow_mutations: bool,
+    },
+}
+
+/// How a Kubernetes cluster is found.
+#[derive(Debug, Clone)]
+pub enum Kubernetes {
+    /// By a kubeconfig.
+    Kubeconfig {
+        /// The file, absolute.
+        file: PathBuf,
+        /// Which of its contexts; `None`: the current one.
+        context: Option<String>,
+    },
+    /// By its name in EKS.
+    Eks(String),
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::super::{
-    AccessLog, Config, EmfFile, EnvValue, Era, Own, Prefix, Profile, SearchEngine,
+    AccessLog, Config, EmfFile, EnvValue, Era, Kubernetes, Own, Prefix, Profile, SearchEngine,
     TargetCredentials, TargetKind, Tools, schema,
 };
 use super::{config, mistakes};
@@ -64,9 +64,11 @@ fn the_full_example_resolves_to_what_it_says() {
     assert_eq!(config.sessions.key.as_ref().unwrap().expose().len(), 44);
     let names: Vec<&str> = config.targets.iter().map(|target| target.name.as_str()).collect();
     let own = ["clock", "prom", "search", "docs", "metrics", "cloud", "account"];
+    let clusters = ["clusters", "shop", "lab"];
     let others = ["github", "orders", "mail", "notes", "agents", "inventory", "returns", "files"];
-    assert_eq!(names, [own.as_slice(), &others].concat());
-    let [issue, search] = config.tools.as_slice() else { panic!("{config:?}") };
+    assert_eq!(names, [own.as_slice(), &clusters, &others].concat());
+    let [issue, search, changes @ ..] = config.tools.as_slice() else { panic!("{config:?}") };
+    assert_eq!(changes.len(), 3, "each tool that changes the cluster has its scope");
     assert_eq!((issue.target.as_str(), issue.tool.as_str()), ("github", "create_issue"));
     assert_eq!((issue.read_only, search.read_only), (Some(false), Some(true)));
     assert_eq!((issue.timeout.as_secs(), search.timeout.as_secs()), (20, 60));
@@ -422,4 +424,35 @@ fn tools_of_aws_ask_the_region_of_the_file_unless_they_name_one() {
     );
     assert_eq!((here.region.as_deref(), here), (Some("us-east-1"), also_here));
     assert_eq!((there.region.as_deref(), &there.endpoint), (Some("eu-west-1"), &here.endpoint));
+}
+
+#[cfg(feature = "aws")]
+#[test]
+fn tools_that_change_a_cluster_need_a_scope_unless_a_rule_names_another() {
+    let config = super::config(
+        "auth: { keys: { file: keys.json, pepper: env:SESSION_KEY } }\naws: { region: us-east-1 }\n\
+         targets:\n  shop: { builtin: k8s, cluster: shop, allow_mutations: true }\n  \
+         lab: { builtin: k8s, kubeconfig: lab.kubeconfig.yaml }\n\
+         tools:\n  shop___scale: { scopes: [ops] }\n  shop___delete_pod: { timeout: 5s }\n  \
+         lab___top: { timeout: 5s }\n",
+    );
+    let scopes = |name: &str| {
+        let rule = config.tools.iter().find(|rule| rule.name == name);
+        rule.map(|rule| rule.scopes.join(" "))
+    };
+    for (name, wanted) in [
+        ("shop___scale", Some("ops")),
+        ("shop___delete_pod", Some("k8s/write")),
+        ("shop___restart_rollout", Some("k8s/write")),
+        ("shop___list_pods", None),
+        ("lab___top", Some("")),
+        ("lab___scale", None),
+    ] {
+        assert_eq!(scopes(name).as_deref(), wanted, "{name}");
+    }
+    let TargetKind::Tools(Tools::K8s { cluster, .. }) = &config.targets[1].kind else { panic!() };
+    let file = "/etc/toolgate/lab.kubeconfig.yaml";
+    assert!(
+        matches!(cluster, Kubernetes::Kubeconfig { file: found, .. } if found == Path::new(file))
+    );
 }

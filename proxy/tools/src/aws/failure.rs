@@ -71,6 +71,7 @@ fn meaning(kind: &str, status: u16) -> (Code, &'static str) {
         | "InternalServerError"
         | "InternalService"
         | "ServiceUnavailable"
+        | "Server"
         | "Internal" => (Code::UpstreamError, "AWS has failed"),
         _ if status == 429 => (Code::RateLimited, "AWS takes no more such requests for now"),
         _ if status == 403 || status == 401 => {

@@ -6,7 +6,7 @@
 use anyhow::Context as _;
 use clap::Args;
 use toolgate_tools::prometheus::{AmpConfig, amp_toolset};
-use toolgate_tools::{Sets, aws, aws_core, cloudwatch};
+use toolgate_tools::{Sets, aws, aws_core, cloudwatch, eks};
 
 /// What is asked of AWS.
 #[derive(Debug, Args)]
@@ -23,6 +23,9 @@ pub(crate) struct Asked {
     /// Tell which AWS account this is, and how AWS is.
     #[arg(long, env = "TOOLGATE_AWS_CORE")]
     aws_core: bool,
+    /// Ask EKS about the clusters of the region.
+    #[arg(long)]
+    eks: bool,
     /// The region, if not the one of the environment, the profile or the machine.
     #[arg(long, value_name = "REGION", env = "TOOLGATE_AWS_REGION")]
     aws_region: Option<String>,
@@ -31,6 +34,11 @@ pub(crate) struct Asked {
 // === impl Asked ===
 
 impl Asked {
+    /// The region, if one was named.
+    pub(crate) fn region(&self) -> Option<String> {
+        self.aws_region.clone()
+    }
+
     /// With the sets that were asked for.
     ///
     /// # Errors
@@ -46,6 +54,9 @@ impl Asked {
         }
         if self.aws_core {
             sets = sets.with("aws_core", aws_core::toolset(place()).context("--aws-core")?);
+        }
+        if self.eks {
+            sets = sets.with("eks", eks::toolset(place()).context("--eks")?);
         }
         Ok(sets)
     }

@@ -4,21 +4,21 @@
 //! process's default TLS provider.
 
 use std::error::Error as _;
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper_rustls::{ConfigBuilderExt as _, HttpsConnector, HttpsConnectorBuilder};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::{Connect, HttpConnector};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::ClientConfig;
-use rustls::crypto::aws_lc_rs::default_provider;
 
 use super::causes;
+use super::trust::{Trust, of_the_machine};
 
 /// How long connecting may take, all addresses of a name together.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -39,6 +39,12 @@ pub(super) struct Transport {
 // === impl Transport ===
 
 impl Transport {
+    /// With a TLS of its own.
+    pub(super) fn trusting(trust: &Trust) -> Self {
+        let https = over_tls((*trust.0).clone());
+        Self { plain: client(tcp()), tls: OnceLock::from(Ok(https)) }
+    }
+
     /// Sends, and waits for the head of the response.
     ///
     /// # Errors
@@ -78,14 +84,13 @@ fn client<C: Connect + Clone + Send + Sync + 'static>(connector: C) -> Http<C> {
 }
 
 fn tls_client() -> Result<Https, String> {
-    let config = ClientConfig::builder_with_provider(Arc::new(default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(|error| error.to_string())?
-        .with_native_roots()
-        .map_err(|error| format!("{error}; install ca-certificates or set SSL_CERT_FILE"))?
-        .with_no_client_auth();
+    let trust = of_the_machine().map_err(|error| error.to_string())?;
+    Ok(over_tls(trust.with_no_client_auth()))
+}
+
+fn over_tls(config: ClientConfig) -> Https {
     let mut tcp = tcp();
     tcp.enforce_http(false);
     let https = HttpsConnectorBuilder::new().with_tls_config(config).https_only().enable_http1();
-    Ok(client(https.wrap_connector(tcp)))
+    client(https.wrap_connector(tcp))
 }
