@@ -184,7 +184,7 @@ impl State {
         }
         let (path, query) = (head.uri.path(), head.uri.query().unwrap_or_default());
         let body: Value = serde_json::from_slice(body).unwrap_or_default();
-        let is_dry = query.contains("dryRun=All") || body["dryRun"] == json!(["All"]);
+        let is_dry = query.contains("dryRun=All") || body.get("dryRun") == Some(&json!(["All"]));
         if head.method != "GET" && !is_dry {
             lock(&self.changes).push(format!("{} {path}", head.method));
         }
@@ -215,7 +215,7 @@ impl State {
             [.., "pods", name] => json(pod(name)),
             ["apis", "apps", "v1", .., name] => json(json!({
                 "metadata": { "name": name, "resourceVersion": "1" },
-                "spec": { "replicas": body["spec"]["replicas"].as_u64().unwrap_or(2) },
+                "spec": { "replicas": body.pointer("/spec/replicas").and_then(Value::as_u64).unwrap_or(2) },
             })),
             _ => status(404, "NotFound"),
         }

@@ -146,18 +146,31 @@ async fn upstream(target: &Target, tools: &Tools, until: Instant) -> Said {
                 .await
         }
         Tools::AwsCore { aws } => known_at_aws(&target.name, aws, "", until).await,
+        Tools::Eks { .. } => {
+            called(&target.name, tools, "list_clusters", until).await.sent("eks:ListClusters")
+        }
+        Tools::K8s { .. } => {
+            let sent = "a list of the nodes; those who may not read it are told so";
+            called(&target.name, tools, "list_nodes", until).await.sent(sent)
+        }
     }
 }
 
 /// Calls one of its tools, which reads.
 async fn called(place: &str, tools: &Tools, tool: &str, until: Instant) -> Said {
     let fix = match tools {
-        Tools::Amp { .. } | Tools::CloudWatch { .. } | Tools::AwsCore { .. } => {
+        Tools::Amp { .. }
+        | Tools::CloudWatch { .. }
+        | Tools::AwsCore { .. }
+        | Tools::Eks { .. } => {
             "give the process credentials of AWS that are good; `aws sts get-caller-identity` shows what \
              it has"
                 .to_owned()
         }
-        Tools::Prometheus { .. } | Tools::WebSearch { .. } | Tools::AwsDocs { .. } => {
+        Tools::Prometheus { .. }
+        | Tools::WebSearch { .. }
+        | Tools::AwsDocs { .. }
+        | Tools::K8s { .. } => {
             format!("look whether `targets.{place}` says the right place and credentials")
         }
     };

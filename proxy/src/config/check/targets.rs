@@ -95,13 +95,24 @@ fn check_kind(name: &str, target: &Target, review: &mut Review<'_>) {
     }
 }
 
-/// Keys that only some kinds of target use.
-fn check_effects(name: &str, target: &Target, review: &mut Review<'_>) {
-    let kinds = kinds(target);
-    let [kind] = kinds.as_slice() else { return };
+/// What only built-in targets have.
+const OF_BUILTIN: [&str; 9] = [
+    "url",
+    "engine",
+    "hosts",
+    "workspace",
+    "region",
+    "cluster",
+    "kubeconfig",
+    "context",
+    "allow_mutations",
+];
+
+/// Keys that mean nothing for a kind of target, with why; those of [`OF_BUILTIN`] only where it is
+/// written elsewhere.
+fn useless(kind: &str) -> Vec<(&'static str, &'static str)> {
     let only_http = "has no effect: only `mcp`, `openapi` and `lambda` targets have one";
-    let only_builtin = "has no effect: only a built-in target has one";
-    let mut useless = match *kind {
+    match kind {
         "builtin" => vec![
             ("connect_timeout", only_http),
             ("idle_timeout", only_http),
@@ -111,51 +122,27 @@ fn check_effects(name: &str, target: &Target, review: &mut Review<'_>) {
             ("credentials", only_http),
             ("connect_timeout", only_http),
             ("idle_timeout", only_http),
-            ("url", only_builtin),
-            ("engine", only_builtin),
-            ("hosts", only_builtin),
-            ("workspace", only_builtin),
-            ("region", only_builtin),
-            ("cluster", only_builtin),
-            ("kubeconfig", only_builtin),
-            ("context", only_builtin),
-            ("allow_mutations", only_builtin),
         ],
-        "openapi" => vec![
-            ("url", "has no effect here: the URL of an API stands in `openapi`"),
-            ("engine", only_builtin),
-            ("hosts", only_builtin),
-            ("workspace", only_builtin),
-            ("region", only_builtin),
-            ("cluster", only_builtin),
-            ("kubeconfig", only_builtin),
-            ("context", only_builtin),
-            ("allow_mutations", only_builtin),
-        ],
+        "openapi" => vec![("url", "has no effect here: the URL of an API stands in `openapi`")],
         "lambda" => vec![
             ("credentials", "has no effect: calls of a function are signed with AWS's own"),
             ("url", "has no effect here: where Lambda is stands in `lambda`, as `endpoint`"),
-            ("engine", only_builtin),
-            ("hosts", only_builtin),
-            ("workspace", only_builtin),
             ("region", "has no effect here: the region of a function stands in `lambda`"),
-            ("cluster", only_builtin),
-            ("kubeconfig", only_builtin),
-            ("context", only_builtin),
-            ("allow_mutations", only_builtin),
         ],
-        _ => vec![
-            ("url", "has no effect here: the URL of an MCP server stands in `mcp`"),
-            ("engine", only_builtin),
-            ("hosts", only_builtin),
-            ("workspace", only_builtin),
-            ("region", only_builtin),
-            ("cluster", only_builtin),
-            ("kubeconfig", only_builtin),
-            ("context", only_builtin),
-            ("allow_mutations", only_builtin),
-        ],
-    };
+        _ => vec![("url", "has no effect here: the URL of an MCP server stands in `mcp`")],
+    }
+}
+
+/// Keys that only some kinds of target use.
+fn check_effects(name: &str, target: &Target, review: &mut Review<'_>) {
+    let kinds = kinds(target);
+    let [kind] = kinds.as_slice() else { return };
+    let mut useless = useless(kind);
+    if *kind != "builtin" {
+        let named: Vec<&str> = useless.iter().map(|(key, _)| *key).collect();
+        let others = OF_BUILTIN.iter().filter(|key| !named.contains(*key));
+        useless.extend(others.map(|key| (*key, "has no effect: only a built-in target has one")));
+    }
     useless.extend(target.builtin.map(|kind| builtin::useless(kind, target)).unwrap_or_default());
     for (key, why) in useless {
         let path = ["targets", name, key];

@@ -144,7 +144,7 @@ impl Ear {
                     }
                 }
                 Ending::Lost => {
-                    self.begin_anew().await;
+                    Box::pin(self.begin_anew()).await;
                     self.rest(pace.after(since.elapsed())).await;
                 }
                 Ending::Over(why) => {

@@ -4,7 +4,7 @@
 //! template of the pods, as `kubectl rollout restart` makes it.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -85,7 +85,7 @@ impl Tool for RestartRollout {
     async fn run<'a>(&'a self, input: Input, context: &'a Context) -> Result<Output, ToolError> {
         names::label("namespace", &input.namespace)?;
         names::subdomain("name", &input.name)?;
-        let mark = when::rfc3339_of(when::now());
+        let mark = when::utc(SystemTime::now());
         let change = json!({
             "spec": { "template": { "metadata": { "annotations": { MARK: mark } } } },
         });

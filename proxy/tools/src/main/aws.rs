@@ -24,7 +24,7 @@ pub(crate) struct Asked {
     #[arg(long, env = "TOOLGATE_AWS_CORE")]
     aws_core: bool,
     /// Ask EKS about the clusters of the region.
-    #[arg(long)]
+    #[arg(long, env = "TOOLGATE_EKS")]
     eks: bool,
     /// The region, if not the one of the environment, the profile or the machine.
     #[arg(long, value_name = "REGION", env = "TOOLGATE_AWS_REGION")]

@@ -16,6 +16,9 @@ use toolgate_tools::{SEPARATOR, Sets, aws_docs, prometheus, web_search};
 const MARGIN: Duration = Duration::from_secs(5);
 /// What an operator has to put in.
 const PROMETHEUS: &str = "https://prometheus.example.com";
+/// The same of a cluster.
+#[cfg(feature = "aws")]
+const CLUSTER: &str = "production";
 
 /// One function.
 #[derive(Debug, Serialize)]
@@ -65,17 +68,27 @@ pub(crate) fn all() -> anyhow::Result<Vec<Function>> {
 
 #[cfg(feature = "aws")]
 fn of_aws() -> anyhow::Result<Vec<Function>> {
-    use toolgate_tools::{aws, aws_core, cloudwatch};
+    use toolgate_tools::{aws, aws_core, cloudwatch, eks, k8s};
 
     let place = || aws::Config { region: None, endpoint: None };
     let amp = prometheus::AmpConfig { aws: place(), workspace: None };
     let amp = Sets::default().with("amp", prometheus::amp_toolset(amp)?);
     let logs = Sets::default().with("cloudwatch", cloudwatch::toolset(place())?);
     let core = Sets::default().with("aws_core", aws_core::toolset(place())?);
+    let clusters = Sets::default().with("eks", eks::toolset(place())?);
+    let cluster = k8s::Config {
+        cluster: k8s::Cluster::Eks(CLUSTER.to_owned()),
+        region: None,
+        endpoint: None,
+        allow_mutations: false,
+    };
+    let pods = Sets::default().with("k8s", k8s::toolset(&cluster)?);
     Ok(vec![
         function(("amp", &[], 512), &amp, ("TOOLGATE_AMP", "true"))?,
         function(("cloudwatch", &[], 512), &logs, ("TOOLGATE_CLOUDWATCH", "true"))?,
         function(("aws-core", &[], 256), &core, ("TOOLGATE_AWS_CORE", "true"))?,
+        function(("eks", &[], 256), &clusters, ("TOOLGATE_EKS", "true"))?,
+        function(("k8s", &[], 512), &pods, ("TOOLGATE_EKS_CLUSTER", CLUSTER))?,
     ])
 }
 

@@ -13,17 +13,17 @@ use toolgate_tools::{Sets, k8s};
 #[derive(Debug, Args)]
 pub(crate) struct Asked {
     /// Ask the Kubernetes cluster of this kubeconfig.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", env = "TOOLGATE_KUBECONFIG")]
     kubeconfig: Option<PathBuf>,
     /// Its context, if not the current one.
-    #[arg(long, value_name = "NAME", requires = "kubeconfig")]
+    #[arg(long, value_name = "NAME", env = "TOOLGATE_KUBE_CONTEXT", requires = "kubeconfig")]
     kube_context: Option<String>,
     /// Ask the Kubernetes cluster of this name in EKS.
     #[cfg(feature = "aws")]
-    #[arg(long, value_name = "NAME", conflicts_with = "kubeconfig")]
+    #[arg(long, value_name = "NAME", env = "TOOLGATE_EKS_CLUSTER", conflicts_with = "kubeconfig")]
     eks_cluster: Option<String>,
     /// Offer the tools that change the cluster too, to whoever calls.
-    #[arg(long)]
+    #[arg(long, env = "TOOLGATE_K8S_ALLOW_MUTATIONS")]
     k8s_allow_mutations: bool,
 }
 
