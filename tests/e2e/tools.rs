@@ -7,6 +7,7 @@ mod agents;
 mod aws;
 mod contract;
 mod kube;
+mod sickness;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};

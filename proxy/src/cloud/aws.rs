@@ -62,7 +62,9 @@ impl Cloud {
         if config.traces.xray.is_none() && !used {
             return Ok(Self { aws: None, xray: None });
         }
-        let aws = Box::pin(Aws::load(&known(&config.aws))).await?;
+        let whose =
+            if put || copied || config.traces.xray.is_some() { &[] } else { &*config.targets };
+        let aws = Box::pin(Aws::load(&known(&config.aws, whose))).await?;
         let xray = config.traces.xray.as_ref().map(|wanted| Traced::new(&aws, wanted));
         Ok(Self { xray: xray.transpose()?, aws: Some(aws) })
     }
@@ -73,7 +75,7 @@ impl Cloud {
     /// When no region is known.
     pub async fn for_targets(config: &Config) -> anyhow::Result<Self> {
         let aws = if config.targets.iter().any(uses_aws) {
-            Some(Box::pin(Aws::load(&known(&config.aws))).await?)
+            Some(Box::pin(Aws::load(&known(&config.aws, &config.targets))).await?)
         } else {
             None
         };
@@ -191,7 +193,7 @@ pub fn read_at_start(aws: &config::Aws, secret: &RemoteSecret) -> Result<String,
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| format!("cannot be read: {error}"))?;
         runtime.block_on(async {
-            let aws = Box::pin(Aws::load(&known(aws))).await;
+            let aws = Box::pin(Aws::load(&known(aws, &[]))).await;
             let aws = aws.map_err(|error| format!("cannot be read: {error}"))?;
             Reader(Secrets::new(&aws)).read(secret).await
         })
@@ -201,10 +203,24 @@ pub fn read_at_start(aws: &config::Aws, secret: &RemoteSecret) -> Result<String,
     read.unwrap_or_else(|_| Err("cannot be read".to_owned()))
 }
 
-fn known(aws: &config::Aws) -> AwsConfig {
+fn known(aws: &config::Aws, targets: &[Target]) -> AwsConfig {
+    // Where each target says which region it is in, nobody asks for another.
+    let regions = targets.iter().filter(|target| uses_aws(target)).map(own_region);
+    let own = regions.collect::<Option<Vec<&str>>>().and_then(|all| all.first().copied());
     AwsConfig {
-        region: aws.region.clone(),
+        region: aws.region.clone().or_else(|| own.map(str::to_owned)),
         endpoint: aws.endpoint.as_ref().map(ToString::to_string),
+    }
+}
+
+/// The region that a target names itself.
+fn own_region(target: &Target) -> Option<&str> {
+    match target.kind.credentials()? {
+        TargetCredentials::SigV4 { region, .. } => region.as_deref(),
+        TargetCredentials::Header(..)
+        | TargetCredentials::Client(_)
+        | TargetCredentials::Exchange(_)
+        | TargetCredentials::User(_) => None,
     }
 }
 

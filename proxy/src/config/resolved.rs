@@ -7,6 +7,7 @@ mod audit;
 mod credentials;
 mod policy;
 mod shared;
+mod telemetry;
 mod tls;
 mod tools;
 
@@ -28,16 +29,13 @@ pub use self::credentials::{
 };
 pub use self::policy::Policies;
 pub use self::shared::SharedRates;
+pub use self::telemetry::{CloudWatch, Log, Otlp, Traces, Xray};
 pub use self::tls::{Tls, TlsFiles};
 pub use self::tools::{Kubernetes, Tools};
-use super::choice::{
-    Algorithm, CloudDimension, CloudMode, Era, LogLevel, OtlpProtocol, Prefix, Profile, Search,
-    XrayMode,
-};
+use super::choice::{Algorithm, Era, Prefix, Profile, Search};
 use super::keys::KeyFile;
 use super::pins::PinFile;
 use super::secret::Secret;
-use super::words::{AccessLog, EmfFile};
 
 /// A configuration without mistakes.
 #[derive(Debug, Clone)]
@@ -399,58 +397,6 @@ pub struct Server {
     pub instructions: Option<String>,
 }
 
-/// Logs.
-#[derive(Debug, Clone)]
-pub struct Log {
-    /// Where the access log goes.
-    pub access: AccessLog,
-    /// Least important lines written.
-    pub level: LogLevel,
-    /// Share of the successful calls that get a line in the access log, from 0 to 1.
-    pub sample: f64,
-}
-
-/// Which calls are traced, and where their spans go.
-#[derive(Debug, Clone)]
-pub struct Traces {
-    /// Share of the calls recorded whose caller has not decided, from 0 to 1.
-    pub sample: f64,
-    /// Record what a caller says is recorded.
-    pub trust_callers: bool,
-    /// Calls that take longer are recorded in any case.
-    pub slow: Duration,
-    /// The collector.
-    pub otlp: Option<Otlp>,
-    /// X-Ray; never both, and with neither nothing is recorded.
-    pub xray: Option<Xray>,
-}
-
-/// AWS X-Ray.
-#[derive(Debug, Clone)]
-pub struct Xray {
-    /// How spans get there.
-    pub mode: XrayMode,
-    /// Its sampling rules decide.
-    pub rules: bool,
-    /// Name of this gateway in X-Ray.
-    pub service: String,
-}
-
-/// An OpenTelemetry collector.
-#[derive(Debug, Clone)]
-pub struct Otlp {
-    /// Its address, absolute.
-    pub endpoint: Uri,
-    /// How it is spoken to.
-    pub protocol: OtlpProtocol,
-    /// What the gateway shows it.
-    pub credentials: Option<Credentials>,
-    /// Longest time for one attempt.
-    pub timeout: Duration,
-    /// Name of this gateway in traces.
-    pub service: String,
-}
-
 /// Where AWS is.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Aws {
@@ -458,21 +404,6 @@ pub struct Aws {
     pub region: Option<String>,
     /// Where every service is asked; `None` is AWS.
     pub endpoint: Option<Uri>,
-}
-
-/// Metrics in CloudWatch.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CloudWatch {
-    /// How they get there; not [`CloudMode::Off`].
-    pub mode: CloudMode,
-    /// The namespace.
-    pub namespace: String,
-    /// The dimensions that metrics may have.
-    pub dimensions: Vec<CloudDimension>,
-    /// Tools that have series of their own.
-    pub tools: usize,
-    /// Where lines go in mode `emf`.
-    pub to: EmfFile,
 }
 
 /// How the gateway stops.

@@ -206,11 +206,12 @@ fn right(structured: &Value) -> Answer {
     })))
 }
 
-/// A result by which the tool says no.
+/// A result by which the tool says no to its arguments, in the form that the other tools' failures have.
 pub(crate) fn wrong(text: &str) -> Answer {
     let result = json!({
         "resultType": "complete",
         "content": [{ "type": "text", "text": text }],
+        "structuredContent": { "code": "invalid_arguments", "message": text, "retryable": false },
         "isError": true,
     });
     Answer::Result { raw: raw(&result), is_error: true }

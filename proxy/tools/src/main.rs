@@ -82,7 +82,7 @@ struct Wanted {
     #[arg(long, value_name = "URL", env = "TOOLGATE_AWS_DOCS_URL", requires = "aws_docs")]
     aws_docs_url: Option<String>,
     #[command(flatten)]
-    k8s: k8s::Asked,
+    k8s: k8s::Cluster,
     #[cfg(feature = "aws")]
     #[command(flatten)]
     aws: aws::Asked,
@@ -219,5 +219,17 @@ impl From<Engine> for web_search::Engine {
             Engine::Searxng => Self::SearXng,
             Engine::Brave => Self::Brave,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    //! That the options fit together.
+
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_options_fit_together() {
+        super::Cli::command().debug_assert();
     }
 }

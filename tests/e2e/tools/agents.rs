@@ -11,8 +11,9 @@ use toolgate_tests::api::{Api, SECRET};
 use toolgate_tests::emulator::{CREDENTIALS, Emulator};
 use toolgate_tests::gateway::Gateway;
 use toolgate_tests::issuer::{CLIENT_ID, Issuer};
+use toolgate_tests::kube_stub::{KubeStub, TOKEN};
 use toolgate_tests::page::Page;
-use toolgate_tests::process::binary;
+use toolgate_tests::process::{Scratch, binary};
 use toolgate_tests::prometheus::Prometheus;
 use toolgate_tests::wait::until;
 
@@ -21,7 +22,7 @@ use crate::expect::OPEN;
 use crate::peers::driver::{Driver, Era, Peer};
 
 /// One call of each family, and something that its answer must say.
-fn one_of_each() -> [(&'static str, Value, &'static str); 7] {
+fn one_of_each() -> [(&'static str, Value, &'static str); 10] {
     [
         ("search___web_search", json!({ "query": "an example" }), "https://example.com/"),
         ("prom___query", json!({ "query": "vector(42)" }), "42"),
@@ -30,18 +31,28 @@ fn one_of_each() -> [(&'static str, Value, &'static str); 7] {
         ("cloud___active_alarms", json!({}), "orders"),
         ("account___aws_context", json!({}), "000000000000"),
         ("inventory___listItems", json!({}), "["),
+        ("clusters___list_clusters", json!({}), "clusters"),
+        ("lab___list_pods", json!({}), "web-1"),
+        ("gateway___top", json!({ "by": "target" }), "lab"),
     ]
 }
 
-/// What changes something: the tools of the API that are not read with GET.
-const MUTATIONS: [&str; 4] =
-    ["inventory___deleteItem", "inventory___makeItem", "inventory___setCount", "inventory___logIn"];
+/// What changes something: the tools of the API that are not read with GET, and those of Kubernetes.
+const MUTATIONS: [&str; 7] = [
+    "inventory___deleteItem",
+    "inventory___makeItem",
+    "inventory___setCount",
+    "inventory___logIn",
+    "lab___delete_pod",
+    "lab___restart_rollout",
+    "lab___scale",
+];
 
 /// Everything that the gateway stands before, and the gateway.
 struct Hall {
     gateway: Gateway,
     issuer: Issuer,
-    _upstreams: (Gateway, Emulator, Prometheus, Amazon, Api, [Page; 2]),
+    _upstreams: (Gateway, Emulator, Prometheus, Amazon, Api, [Page; 2], KubeStub, Scratch),
 }
 
 // === impl Hall ===
@@ -56,7 +67,13 @@ impl Hall {
         let (issuer, tools) = (Issuer::start().await?, binary("toolgate-tools", "toolgate-tools")?);
         aws::furnish(&cloud).await?;
         let [key, secret, _] = CREDENTIALS;
-        let scopes = MUTATIONS.map(|name| format!("  {name}: {{ scopes: [items/write] }}\n"));
+        let scratch = Scratch::new()?;
+        let cluster = KubeStub::start(&scratch).await?;
+        let kubeconfig = cluster.kubeconfig(TOKEN, &scratch)?;
+        // Those of Kubernetes have one of their own.
+        let items = MUTATIONS.iter().filter(|name| name.starts_with("inventory"));
+        let scopes = items.map(|name| format!("  {name}: {{ scopes: [items/write] }}\n"));
+        let scopes: String = scopes.collect();
         let config = format!(
             "auth:\n  issuers: [{{ name: test, profile: cognito, issuer: \"{}\", clients: [\"{CLIENT_ID}\"] }}]\n\
              aws: {{ region: us-east-1, endpoint: \"{}\" }}\ntargets:\n  \
@@ -66,7 +83,9 @@ impl Hall {
              --aws-region, us-east-1], env: {{ AWS_ENDPOINT_URL: \"{}\", AWS_ACCESS_KEY_ID: {}, \
              AWS_SECRET_ACCESS_KEY: {} }} }} }}\n  \
              docs: {{ builtin: aws_docs, url: \"{}\" }}\n  cloud: {{ builtin: cloudwatch }}\n  \
-             account: {{ builtin: aws_core }}\n  \
+             account: {{ builtin: aws_core }}\n  clusters: {{ builtin: eks }}\n  \
+             lab: {{ builtin: k8s, kubeconfig: \"{}\", allow_mutations: true }}\n  \
+             gateway: {{ builtin: gateway }}\n  \
              inventory: {{ openapi: {{ document: \"{}\", url: \"{}\" }}, \
              credentials: {{ scheme: Bearer, secret: env:INVENTORY_TOKEN }} }}\ntools:\n{}",
             issuer.url(),
@@ -78,13 +97,14 @@ impl Hall {
             key.1,
             secret.1,
             docs.url(),
+            kubeconfig.display(),
             api.document()?,
             api.url(),
-            scopes.concat()
+            scopes
         );
         let env = [&CREDENTIALS[..], &[("INVENTORY_TOKEN", SECRET)]].concat();
         let gateway = Gateway::start_with(&config, &env).await?;
-        let upstreams = (watched, cloud, prometheus, amazon, api, [web, docs]);
+        let upstreams = (watched, cloud, prometheus, amazon, api, [web, docs], cluster, scratch);
         Ok(Self { gateway, issuer, _upstreams: upstreams })
     }
 
@@ -102,8 +122,9 @@ impl Hall {
 async fn agents_of_others_use_every_family_and_a_reader_sees_no_mutation() -> Result<()> {
     let hall = Box::pin(Hall::open()).await?;
     hall.until_whole().await?;
-    let reader = hall.issuer.token(&["gateway/invoke"]);
-    let writer = hall.issuer.token(&["gateway/invoke", "items/write"]);
+    let reads = ["gateway/invoke", "gateway/observe"];
+    let reader = hall.issuer.token(&reads);
+    let writer = hall.issuer.token(&[&reads[..], &["items/write", "k8s/write"]].concat());
     for (peer, era) in
         [(Peer::FastMcp, Era::Modern), (Peer::FastMcp, Era::Legacy), (Peer::Strands, Era::Modern)]
     {
@@ -122,9 +143,9 @@ async fn agents_of_others_use_every_family_and_a_reader_sees_no_mutation() -> Re
         }
         ensure!(report.calls.len() == one_of_each().len(), "{peer:?}: {:?}", report.calls);
         let seen = |tools: &[String]| MUTATIONS.map(|name| tools.iter().any(|tool| tool == name));
-        ensure!(seen(&report.tools) == [false; 4], "{peer:?}: {:?}", report.tools);
+        ensure!(seen(&report.tools) == [false; 7], "{peer:?}: {:?}", report.tools);
         let wide = driver.with_token(&writer).report(&["--tools".to_owned()]).await?;
-        ensure!(seen(&wide.tools) == [true; 4], "{peer:?}: {:?}", wide.tools);
+        ensure!(seen(&wide.tools) == [true; 7], "{peer:?}: {:?}", wide.tools);
     }
     hall.gateway.books_agree().await
 }

@@ -4,7 +4,7 @@
 //! fits as well, or a failure in the one form; for arguments that miss in one place, a refusal before
 //! anything was sent. What fits is said by a validator that nobody here wrote.
 
-mod made;
+pub(super) mod made;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -19,7 +19,9 @@ use toolgate_tests::amazon::Amazon;
 use toolgate_tests::client::{Answer, Client};
 use toolgate_tests::emulator::{CREDENTIALS, Emulator};
 use toolgate_tests::gateway::Gateway;
+use toolgate_tests::kube_stub::{KubeStub, TOKEN};
 use toolgate_tests::page::Page;
+use toolgate_tests::process::Scratch;
 use toolgate_tests::prometheus::Prometheus;
 
 use super::{FOUND, aws, failure};
@@ -95,8 +97,17 @@ async fn every_tool_keeps_what_its_schemas_say() -> Result<()> {
         writeln!(config, "  {name}: {{ builtin: {set}, url: \"{}\" }}", page.url())?;
     }
     let signed = format!("{}targets:\n  amp: {{ builtin: amp }}\n", aws::region(&amazon.url()));
+    let scratch = Scratch::new()?;
+    let stub = KubeStub::start(&scratch).await?;
+    let file = stub.kubeconfig(TOKEN, &scratch)?;
+    let clusters = format!(
+        "{}targets:\n  eks: {{ builtin: eks }}\n  gateway: {{ builtin: gateway }}\n  \
+         lab: {{ builtin: k8s, kubeconfig: \"{}\" }}\n",
+        aws::region(&stub.eks_url()),
+        file.display()
+    );
     let mut seen = Seen::default();
-    for config in [config, signed] {
+    for config in [config, signed, clusters] {
         let gateway = Gateway::start_with(&config, &CREDENTIALS).await?;
         let listed = gateway.client().modern("tools/list", json!({})).await?.result()?;
         ensure!(listed["nextCursor"].is_null(), "there is more than one page");

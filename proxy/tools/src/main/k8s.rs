@@ -11,7 +11,7 @@ use toolgate_tools::{Sets, k8s};
 
 /// What is asked of Kubernetes.
 #[derive(Debug, Args)]
-pub(crate) struct Asked {
+pub(crate) struct Cluster {
     /// Ask the Kubernetes cluster of this kubeconfig.
     #[arg(long, value_name = "FILE", env = "TOOLGATE_KUBECONFIG")]
     kubeconfig: Option<PathBuf>,
@@ -27,9 +27,9 @@ pub(crate) struct Asked {
     k8s_allow_mutations: bool,
 }
 
-// === impl Asked ===
+// === impl Cluster ===
 
-impl Asked {
+impl Cluster {
     /// With the set that was asked for.
     ///
     /// # Errors

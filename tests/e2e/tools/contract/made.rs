@@ -8,7 +8,7 @@ use proptest::sample::select;
 use serde_json::{Map, Value, json};
 
 /// What an argument of that name may well be, so that upstreams have something to answer.
-const PLAUSIBLE: [(&str, &[&str]); 16] = [
+const PLAUSIBLE: [(&str, &[&str]); 22] = [
     ("query", &["up", "sum(up)", "fields @message"]),
     ("time", &["now", "now-5m", "2026-01-01T00:00:00Z"]),
     ("start", &["now-1h", "now-30m", "now-1d"]),
@@ -22,9 +22,15 @@ const PLAUSIBLE: [(&str, &[&str]); 16] = [
     ("workspace", &["ws-0123", "shop"]),
     ("url", &["https://docs.aws.amazon.com/x/a.html"]),
     ("log_groups", &["/shop"]),
-    ("namespace", &["Shop", "default"]),
+    ("namespace", &["Shop", "shop"]),
     ("alarm", &["orders"]),
     ("region", &["us-en", "wt-wt"]),
+    ("cluster", &["shop"]),
+    ("pod", &["web-1"]),
+    ("since", &["5m", "1h"]),
+    ("tool", &["eks___list_clusters"]),
+    ("target", &["lab"]),
+    ("slower", &["1ms"]),
 ];
 /// The longest text that is made for its own sake.
 const MOST_TEXT: usize = 24;
@@ -33,7 +39,7 @@ const MOST_ITEMS: usize = 3;
 
 /// What an object has to have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Members {
+pub(crate) enum Members {
     /// All that it may have.
     All,
     /// What it must have, and of the others some.
@@ -41,7 +47,7 @@ pub(super) enum Members {
 }
 
 /// Values that fit.
-pub(super) fn fitting(schema: &Value, name: &str, members: Members) -> BoxedStrategy<Value> {
+pub(crate) fn fitting(schema: &Value, name: &str, members: Members) -> BoxedStrategy<Value> {
     if let Some(choices) = schema["enum"].as_array() {
         return select(choices.clone()).boxed();
     }
