@@ -148,12 +148,17 @@ impl Reply {
     /// As the result of `tools/call` (2026-07-28 `server/tools`, "Tool Result").
     #[must_use]
     pub fn into_result(self) -> Value {
-        json!({
-            "resultType": "complete",
-            "content": [{ "type": "text", "text": self.text }],
-            "structuredContent": self.structured,
-            "isError": self.is_error,
-        })
+        let Self { structured, text, is_error } = self;
+        let mut result = json!({ "resultType": "complete" });
+        if let Some(members) = result.as_object_mut() {
+            let mut said = json!({ "type": "text" });
+            // Moved, not copied as `json!` would.
+            said.as_object_mut().map(|said| said.insert("text".into(), text.into()));
+            members.insert("content".into(), vec![said].into());
+            members.insert("structuredContent".into(), structured);
+            members.insert("isError".into(), is_error.into());
+        }
+        result
     }
 }
 
@@ -189,7 +194,7 @@ impl<T: Tool> Typed<T> {
         let structured = serde_json::to_value(&output).map_err(|error| {
             ToolError::new(Code::Internal, format!("the result cannot be written: {error}"))
         })?;
-        let size = structured.to_string().len();
+        let size = written(&structured);
         if size > MOST_BYTES {
             let message = format!(
                 "the result has {} KiB, more than the {} KiB that are passed on; ask for less",
@@ -200,6 +205,23 @@ impl<T: Tool> Typed<T> {
         }
         Ok((structured, output.brief()))
     }
+}
+
+/// How many bytes of JSON that is, without writing them anywhere.
+fn written(value: &Value) -> usize {
+    struct Count(usize);
+    impl std::io::Write for Count {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0 += bytes.len();
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut count = Count(0);
+    serde_json::to_writer(&mut count, value).map_or(usize::MAX, |()| count.0)
 }
 
 impl<T: Tool> AnyTool for Typed<T> {
