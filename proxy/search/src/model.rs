@@ -106,8 +106,8 @@ impl Model {
         self.shape.width
     }
 
-    /// The vector of a text. Costs a quarter of a millisecond for each token of it, where the processor
-    /// multiplies 32 numbers at once, and two to three times as much where it multiplies 8.
+    /// The vector of a text. Costs about a quarter of a millisecond for each token of it where the
+    /// processor has AVX2 or better.
     #[must_use]
     pub fn embed(&self, text: &str) -> Vec<f32> {
         self.embed_at(text, Level::new())
