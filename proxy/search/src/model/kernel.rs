@@ -5,14 +5,11 @@
 //! Loops are written so that the compiler makes vector instructions of them on any processor: on
 //! x86-64 the inner one is a multiply-and-add of eight pairs of 16 bits.
 
+use fearless_simd::prelude::*;
+use fearless_simd::{Level, dispatch};
+
 use super::read::{Flaw, Reader};
-
-/// Rows of a matrix that are unpacked at once and meet every state before the next are.
-pub(crate) const TILE: usize = 4;
-
-/// Numbers of a row that are multiplied as one; every row is made of whole pieces. Measured: with 32,
-/// twice as fast as with 64 or a plain loop.
-pub(crate) const PIECE: usize = 32;
+use super::wide::{self, BLOCK, TILE};
 
 /// Largest value of a state in 16 bits. Weights go to 127.
 const MOST: f32 = 8191.0;
@@ -47,7 +44,6 @@ pub(crate) struct Norm {
 
 /// States in 16 bits, each with its scale.
 pub(crate) struct States {
-    width: usize,
     scales: Vec<f32>,
     numbers: Vec<i16>,
 }
@@ -74,25 +70,32 @@ impl Linear {
         Ok(Self { bias: reader.floats(rows)?, rows: Rows::read(reader, rows, width)? })
     }
 
-    /// Maps every state; the results lie one behind the other.
-    pub(crate) fn apply(&self, states: &States) -> Vec<f32> {
-        let height = self.bias.len();
-        let mut out = vec![0.0; states.scales.len() * height];
-        let mut tile = vec![0_i16; TILE * self.rows.width];
-        let packed = self.rows.numbers.chunks_exact(TILE * self.rows.width);
-        let scales = self.rows.scales.chunks_exact(TILE).zip(self.bias.chunks_exact(TILE));
-        for (at, (packed, (scales, bias))) in packed.zip(scales).enumerate() {
-            unpack(packed, &mut tile);
-            let rows = states.numbers.chunks_exact(states.width).zip(&states.scales);
-            for ((state, by), out) in rows.zip(out.chunks_exact_mut(height)) {
-                let Some(out) = out.get_mut(at * TILE..(at + 1) * TILE) else { continue };
-                let sums = products(state, &tile);
-                for (((out, sum), scale), bias) in out.iter_mut().zip(sums).zip(scales).zip(bias) {
-                    *out = sum as f32 * by * scale + bias;
+    /// Maps every state; the results lie one behind the other. The same numbers at every level.
+    pub(crate) fn apply(&self, states: &States, level: Level) -> Vec<f32> {
+        let mut out = vec![0.0; states.scales.len() * self.bias.len()];
+        dispatch!(level, simd => self.map(simd, states, &mut out));
+        out
+    }
+
+    #[inline(always)]
+    fn map<S: Simd>(&self, simd: S, states: &States, out: &mut [f32]) {
+        let (width, height) = (self.rows.width, self.bias.len());
+        let mut tile = vec![0_i16; TILE * width];
+        let packed = self.rows.numbers.chunks_exact(TILE * width);
+        let maps = self.rows.scales.as_chunks::<TILE>().0.iter().zip(self.bias.as_chunks().0);
+        for (at, (packed, map)) in packed.zip(maps).enumerate() {
+            wide::unpack(simd, packed, &mut tile);
+            let blocks = states.numbers.chunks(BLOCK * width).zip(states.scales.chunks(BLOCK));
+            for ((states, scales), out) in blocks.zip(out.chunks_mut(BLOCK * height)) {
+                let outs = out
+                    .chunks_exact_mut(height)
+                    .filter_map(|out| out.as_chunks_mut().0.get_mut(at));
+                let sums = wide::products::<S>(simd, &tile, states);
+                for ((out, sums), by) in outs.zip(sums).zip(scales) {
+                    *out = scaled(sums, *by, map);
                 }
             }
         }
-        out
     }
 }
 
@@ -126,7 +129,7 @@ impl States {
             numbers.extend(state.iter().map(|x| (x * by + 0.5_f32.copysign(*x)) as i16));
             scales.push(largest / MOST);
         }
-        Self { width, scales, numbers }
+        Self { scales, numbers }
     }
 }
 
@@ -183,26 +186,12 @@ impl MulBy for f32 {
     }
 }
 
-fn unpack(packed: &[u8], to: &mut [i16]) {
-    for (to, packed) in to.iter_mut().zip(packed) {
-        *to = i16::from(packed.cast_signed());
+/// What a tile makes of one state.
+#[inline(always)]
+fn scaled(sums: [i32; TILE], by: f32, (scales, bias): (&[f32; TILE], &[f32; TILE])) -> [f32; TILE] {
+    let mut out = *bias;
+    for ((out, sum), scale) in out.iter_mut().zip(sums).zip(scales) {
+        *out += sum as f32 * by * scale;
     }
-}
-
-/// The inner products of a state with the rows of a tile.
-fn products(state: &[i16], tile: &[i16]) -> [i32; TILE] {
-    let mut rows = tile.chunks_exact(state.len());
-    let rows: [&[i16]; TILE] = std::array::from_fn(|_| rows.next().unwrap_or_default());
-    rows.map(|row| product(state, row))
-}
-
-/// In pieces of [`PIECE`], which the compiler lays out as instructions without a loop.
-fn product(left: &[i16], right: &[i16]) -> i32 {
-    let (left, _) = left.as_chunks::<PIECE>();
-    let (right, _) = right.as_chunks::<PIECE>();
-    let pieces = left.iter().zip(right).map(|(left, right)| {
-        let products = left.iter().zip(right).map(|(l, r)| i32::from(*l) * i32::from(*r));
-        products.fold(0, i32::wrapping_add)
-    });
-    pieces.fold(0, i32::wrapping_add)
+    out
 }

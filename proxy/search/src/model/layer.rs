@@ -3,6 +3,8 @@
 //! In: the states of a text's tokens, one behind the other. Out: their new ones, in their place.
 //! Never: looks at another text.
 
+use fearless_simd::Level;
+
 use super::kernel::{Linear, Norm, States, dot, gelu, softmax};
 use super::read::{Flaw, Reader};
 use super::{Shape, add};
@@ -33,15 +35,15 @@ impl Layer {
     }
 
     /// Passes the states on.
-    pub(crate) fn pass(&self, states: &mut [f32], shape: Shape) {
+    pub(crate) fn pass(&self, states: &mut [f32], shape: Shape, level: Level) {
         let Shape { width, heads, inner } = shape;
-        let asked = self.asks.apply(&States::of(states, width));
+        let asked = self.asks.apply(&States::of(states, width), level);
         let seen = attend(&asked, width, heads);
-        add(states, &self.answers.apply(&States::of(&seen, width)));
+        add(states, &self.answers.apply(&States::of(&seen, width), level));
         states.chunks_exact_mut(width).for_each(|state| self.looked.apply(state));
-        let mut wide = self.widens.apply(&States::of(states, width));
+        let mut wide = self.widens.apply(&States::of(states, width), level);
         gelu(&mut wide);
-        add(states, &self.narrows.apply(&States::of(&wide, inner)));
+        add(states, &self.narrows.apply(&States::of(&wide, inner), level));
         states.chunks_exact_mut(width).for_each(|state| self.thought.apply(state));
     }
 }
