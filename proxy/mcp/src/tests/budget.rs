@@ -72,7 +72,7 @@ impl Rig {
         self.list((Method::ToolsList, None), scopes).await["_meta"]["toolgate/definitions"].clone()
     }
 
-    async fn over(&self) -> bool {
+    fn over(&self) -> bool {
         self.telemetry.render().contains("\ntoolgate_lists_over_budget 1")
     }
 }
@@ -102,24 +102,24 @@ async fn a_list_as_heavy_as_its_budget_is_within_it() {
     for budget in [None, Some(all)] {
         let rig = Rig::new(budget, None).await;
         assert_eq!(rig.told("secret").await, Value::Null);
-        assert!(!rig.over().await);
+        assert!(!rig.over());
     }
 }
 
 #[tokio::test]
 async fn a_list_that_is_lighter_again_does_not_count_any_more() {
     let rig = Rig::new(Some(100), None).await;
-    assert!(rig.over().await);
+    assert!(rig.over());
     rig.said.lock().unwrap()["tools"] = json!([tool("get", 4)]);
     rig.registry.changed("a").await;
-    assert!(!rig.over().await);
+    assert!(!rig.over());
     assert_eq!(rig.told("secret").await, Value::Null);
 }
 
 #[tokio::test]
 async fn where_two_tools_are_on_the_list_those_behind_them_weigh_nothing() {
     let rig = Rig::new(None, Some(1)).await;
-    assert!(rig.over().await);
+    assert!(rig.over());
     let place = (Method::ToolsList, Some(&rig.few));
     let before = rig.list(place, "secret").await["_meta"]["toolgate/definitions"].clone();
     assert!(before["tokens"].as_u64() > Some(1), "{before}");
