@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use toolgate_tests::client::Answer;
 use toolgate_tests::gateway::{Gateway, free_address};
+use toolgate_tests::herald::{Era as HeraldEra, Herald};
 use toolgate_tests::sick::{Act, Era, Sick};
 use toolgate_tests::upstream::{Upstream, stdio_command};
 use toolgate_tests::wait::until;
@@ -400,4 +401,60 @@ async fn the_progress_of_a_slow_tool_reaches_the_caller_under_its_own_token() ->
         }
     }
     Ok(())
+}
+
+#[tokio::test]
+async fn a_list_that_weighs_too_much_is_told_to_caller_operator_and_metrics() -> Result<()> {
+    const HEAVY: &str = "weigh more than";
+    let herald = Herald::start(HeraldEra::Modern).await?;
+    let heavy = |words: usize| json!([{ "name": "wordy", "description": "word ".repeat(words), "inputSchema": { "type": "object" } }]);
+    herald.lists(heavy(2_000));
+    let config = format!(
+        "{OPEN}definitions: {{ warn_tokens: 2000 }}\ndefaults: {{ list_ttl: 1h }}\ntargets:\n  clock: {{ builtin: clock }}\n  herald: {{ mcp: {{ url: \"{}\" }} }}\nservers:\n  tight: {{ targets: [clock], definitions: {{ warn_tokens: 10 }} }}\n  roomy: {{ targets: [clock, herald], definitions: {{ warn_tokens: 100000 }} }}\n",
+        herald.url()
+    );
+    let gateway = Gateway::start(&config).await?;
+    until_listed(&gateway, "herald___wordy").await?;
+    let over = async |lists: f64| {
+        until(format!("{lists} lists are too heavy"), async || {
+            let metrics = gateway.metrics().await?;
+            Ok((metrics.sum("toolgate_lists_over_budget", &[]) == lists).then_some(()))
+        })
+        .await
+    };
+    over(2.0).await?;
+    let of = [("target", "herald")];
+    let metrics = gateway.metrics().await?;
+    let bytes = metrics.sum("toolgate_target_list_size_bytes", &of);
+    assert!(bytes > 10_000.0, "{bytes}");
+    assert_eq!(metrics.sum("toolgate_target_list_tokens", &of), (bytes / 4.0).ceil());
+    // What the list says of its weight is that of what is on it, in both eras.
+    let list = gateway.client().modern("tools/list", json!({})).await?.result()?;
+    let session = gateway.client().session().await?;
+    let older = session.request("tools/list", json!({})).await?.result()?;
+    for list in [&list, &older] {
+        let tools = list["tools"].as_array().context("no tools")?;
+        let bytes: usize = tools.iter().map(|tool| tool.to_string().len()).sum();
+        let said = json!({ "tokens": bytes.div_ceil(4), "budget": 2000 });
+        assert_eq!(list["_meta"]["toolgate/definitions"], said);
+    }
+    let at = async |server: &str| {
+        let client = gateway.client().at(&format!("/mcp/{server}"));
+        let list = client.modern("tools/list", json!({})).await?.result()?;
+        anyhow::Ok(list["_meta"]["toolgate/definitions"].clone())
+    };
+    assert_eq!(at("tight").await?["budget"], 10);
+    assert_eq!(at("roomy").await?, Value::Null);
+    // Nothing is left out for it.
+    assert_eq!(gateway.client().tools().await?.len(), 3);
+    herald.lists(heavy(1));
+    herald.changed();
+    over(1.0).await?;
+    let list = gateway.client().modern("tools/list", json!({})).await?.result()?;
+    assert_eq!(list["_meta"]["toolgate/definitions"], Value::Null);
+    let said = gateway.stderr();
+    let tight = said.lines().filter(|line| line.contains(HEAVY) && line.contains("tight"));
+    assert_eq!(tight.count(), 1, "once, whatever other lists do: {said}");
+    assert_eq!(said.matches("is within its budget again").count(), 1, "{said}");
+    gateway.books_agree().await
 }

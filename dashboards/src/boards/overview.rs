@@ -171,11 +171,11 @@ fn cost() -> Vec<Panel> {
             .ask("a call", work)
             .wide(6);
     let lists = Panel::lines(
-        "Size of tool lists",
-        Shown::Bytes,
-        "What the list of each target costs of an agent's context; about four bytes a token.",
+        "Tokens of tool lists",
+        Shown::Count,
+        "What the list of each target costs of an agent's context, by estimate.",
     )
-    .ask("", Query::latest(&target::LIST_SIZE).max_by(&[Key::Target]))
+    .ask("", Query::latest(&target::LIST_TOKENS).max_by(&[Key::Target]))
     .wide(6);
     let bodies = Series::of(&gateway::RESPONSE_BODY).named(Key::Target);
     let answers = Panel::lines("Size of answers, p95", Shown::Bytes, "Body bytes of an answer.")

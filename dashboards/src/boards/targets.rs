@@ -99,6 +99,18 @@ fn lists() -> Vec<Panel> {
         Panel::lines("Size of the list", Shown::Bytes, "What it costs of an agent's context.")
             .ask("", now(&target::LIST_SIZE))
             .wide(6);
+    let weights =
+        Panel::lines("Tokens of the list", Shown::Count, "By estimate: four bytes are a token.")
+            .ask("", now(&target::LIST_TOKENS))
+            .wide(6);
+    let heavy = Panel::lines(
+        "Lists beyond their budget",
+        Shown::Count,
+        "Of servers, and of the gateway as a whole; the log names them.",
+    )
+    .ask("lists", Query::latest(&gateway::LISTS_OVER_BUDGET).max_by(&[]))
+    .limits(1.0, 10.0)
+    .wide(6);
     let refresh =
         Panel::lines("Refreshes", Shown::PerSecond, "By what they came to, and why made.")
             .ask("", rate(of(&target::LIST_REFRESH), &[Key::Target, Key::Outcome, Key::Reason]))
@@ -116,11 +128,11 @@ fn lists() -> Vec<Panel> {
     .ask("", rate(of(&target::CONTRACT_CHANGES), &[Key::Target, Key::Kind, Key::Action]))
     .ask("forgotten", rate(of(&target::CONTRACTS_FORGOTTEN), &[Key::Target]))
     .ask("pins file read again", rate(Series::of(&gateway::PINS_RELOADS), &[Key::Outcome]))
-    .wide(12);
+    .wide(6);
     let held = Panel::lines("Tools in quarantine", Shown::Count, "Neither listed nor called.")
         .ask("", now(&target::TOOLS_QUARANTINED))
-        .wide(12);
-    vec![tools, sizes, refresh, changes, approved, held]
+        .wide(6);
+    vec![tools, sizes, weights, heavy, refresh, changes, approved, held]
 }
 
 fn connections() -> Vec<Panel> {

@@ -9,6 +9,7 @@ mod changes;
 mod entry;
 mod guard;
 mod owners;
+mod scale;
 mod spec;
 mod task;
 mod view;
@@ -297,6 +298,8 @@ impl Registry {
                 self.telemetry.calls.listed(&tool.plan);
             }
         }
+        let over = self.views.iter().filter(|view| view.scale.is_over()).count();
+        self.telemetry.gateway.lists_over_budget(over);
         if let Some(finder) = &self.finder {
             finder.know(search::findable(&self.view(None).catalog()));
         }

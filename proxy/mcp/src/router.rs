@@ -29,6 +29,7 @@ use crate::local::ModernFields;
 use crate::one::Client;
 use crate::page::{self, Wanted};
 use crate::park::Parked;
+use crate::registry::Catalog;
 use crate::selection::ServerSpec;
 use crate::{Registry, Replying};
 
@@ -303,10 +304,33 @@ impl Inner {
         let fields = ModernFields {
             ttl_ms: Some(self.registry.ttl(server).min(Duration::from_secs(86_400)).as_millis()),
             server_info: self.identity(server).server_info.clone(),
-            more_meta: self.partial(server),
+            more_meta: self.notes(call, what, &catalog),
         };
         let raw = page::page(&catalog, &self.policy, &wanted, &fields)?;
         Ok(Reply::one(era, Answer::result(raw)))
+    }
+
+    /// What is said of a list, as members of its `_meta`.
+    fn notes(&self, call: &Call, what: Listed, catalog: &Catalog) -> Option<String> {
+        let missing = self.partial(call.server.as_deref());
+        let heavy = if what == Listed::Tools { self.heavy(call, catalog) } else { None };
+        match (missing, heavy) {
+            (Some(missing), Some(heavy)) => Some(format!("{missing},{heavy}")),
+            (missing, heavy) => missing.or(heavy),
+        }
+    }
+
+    /// That the tools which this caller may see weigh more than they should. Those that it may not see
+    /// do not count: not even a number tells of them.
+    fn heavy(&self, call: &Call, catalog: &Catalog) -> Option<String> {
+        let budget = self.registry.view(call.server.as_deref()).scale.budget?;
+        // Nobody sees more than there is.
+        if catalog.weight() <= budget {
+            return None;
+        }
+        let tokens = catalog.weight_for(&self.policy, &call.principal);
+        (tokens > budget)
+            .then(|| format!(r#""toolgate/definitions":{{"tokens":{tokens},"budget":{budget}}}"#))
     }
 
     /// The targets that a list lacks, as a member of its `_meta`.

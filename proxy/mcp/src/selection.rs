@@ -27,6 +27,8 @@ pub struct ServerSpec {
     pub prefix: Prefix,
     /// Whether its tools can be searched.
     pub search: Search,
+    /// What its list of tools may weigh, in tokens, before it is told of.
+    pub budget: Option<usize>,
     /// What models are told before what its targets say.
     pub instructions: Option<String>,
 }

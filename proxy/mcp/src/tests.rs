@@ -1,6 +1,7 @@
 //! What routing promises.
 
 mod bridging;
+mod budget;
 mod held;
 mod lists;
 mod naming;

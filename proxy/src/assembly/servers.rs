@@ -18,6 +18,7 @@ pub(crate) fn views(config: &Config) -> Views {
     Views {
         prefix: super::prefix(config.prefix),
         search: search::published(config.search),
+        budget: config.warn_tokens,
         finder: None,
         servers: servers.collect(),
     }
@@ -38,6 +39,7 @@ fn spec(number: usize, server: &config::Server) -> ServerSpec {
         }),
         prefix: super::prefix(server.prefix),
         search: search::published(server.search),
+        budget: server.warn_tokens,
         instructions: server.instructions.clone(),
     }
 }

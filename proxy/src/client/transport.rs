@@ -19,6 +19,9 @@ use hyper_util::rt::TokioExecutor;
 use super::failure::Failure;
 use super::trust::{self, Trust};
 
+/// How often a request is tried of which nothing was sent.
+const UNSENT_TRIES: u32 = 3;
+
 type Http<C> = Client<C, Full<Bytes>>;
 type Https = Http<HttpsConnector<HttpConnector>>;
 
@@ -41,8 +44,24 @@ impl Transport {
         &self,
         request: Request<Full<Bytes>>,
     ) -> Result<Response<Incoming>, Failure> {
+        let mut left = UNSENT_TRIES;
+        loop {
+            left -= 1;
+            match self.send_once(request.clone()).await {
+                // Whoever refuses a certificate closes the connection when this side is ready to send: the
+                // next try may hear why.
+                Err(Failure::Unreachable { .. }) if left > 0 && is_tls(&request) => {}
+                ended => return ended,
+            }
+        }
+    }
+
+    async fn send_once(
+        &self,
+        request: Request<Full<Bytes>>,
+    ) -> Result<Response<Incoming>, Failure> {
         let url = request.uri().to_string();
-        let answered = if request.uri().scheme_str() == Some("https") {
+        let answered = if is_tls(&request) {
             match self.tls.get_or_init(|| tls_client(&self.trust)) {
                 Ok(client) => client.request(request).await,
                 Err(problem) => return Err(Failure::Unreachable { url, cause: problem.clone() }),
@@ -55,7 +74,7 @@ impl Transport {
             if let Some(remedy) = trust::remedy(&error) {
                 return Failure::Tls { url, cause, remedy };
             }
-            if error.is_connect() {
+            if error.is_connect() || is_unsent(&error) {
                 Failure::Unreachable { url, cause }
             } else {
                 Failure::Lost { cause }
@@ -81,6 +100,16 @@ impl fmt::Debug for Transport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Transport")
     }
+}
+
+fn is_tls(request: &Request<Full<Bytes>>) -> bool {
+    request.uri().scheme_str() == Some("https")
+}
+
+/// Whether the connection was closed before any of the request went out.
+fn is_unsent(error: &(dyn Error + 'static)) -> bool {
+    let mut causes = std::iter::successors(Some(error), |&error| error.source());
+    causes.any(|cause| cause.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_canceled))
 }
 
 /// An `http` or `https` URL with a host and without credentials.

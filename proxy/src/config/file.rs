@@ -28,7 +28,7 @@ pub(crate) use self::credentials::{
 pub(crate) use self::kinds::{Http, Lambda, OpenApi, Stdio};
 pub(crate) use self::policy::{ClaimType, Policy, Unspoken};
 pub(crate) use self::rate::{LoopLimit, RateRule, SharedRates};
-pub(crate) use self::server::{Names, Server};
+pub(crate) use self::server::{Definitions, Names, Server};
 pub(crate) use self::tls::{Certificate, Tls};
 use super::address::{Address, Admin, Host, HttpUrl, Origin};
 use super::choice::{
@@ -69,6 +69,8 @@ pub(crate) struct File {
     pub(crate) prefix: Option<Prefix>,
     /// Whether callers can search tools by what they are for, and what the list of tools is then. Default `off`.
     pub(crate) search: Option<Search>,
+    /// What the list of tools may weigh in a model's context. Absent: what it likes.
+    pub(crate) definitions: Option<Definitions>,
     /// Bounds on what callers can make the gateway hold.
     pub(crate) limits: Limits,
     /// Sessions of MCP 2025-11-25 and earlier.

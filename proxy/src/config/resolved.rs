@@ -6,6 +6,7 @@
 mod audit;
 mod credentials;
 mod policy;
+mod server;
 mod shared;
 mod telemetry;
 mod tls;
@@ -18,7 +19,6 @@ use std::time::Duration;
 use http::Uri;
 use toolgate_admit::authn::{CertificateRule, ClaimRules};
 use toolgate_guard::LoopRule;
-use toolgate_mcp::Sieve;
 use toolgate_mcp::contract::Actions;
 use toolgate_target::{Api, FunctionTools};
 use toolgate_telemetry::RateScope;
@@ -28,6 +28,7 @@ pub use self::credentials::{
     Credentials, Grants, OAuthClient, TargetCredentials, TokenEndpoint, UserGrant,
 };
 pub use self::policy::Policies;
+pub use self::server::Server;
 pub use self::shared::SharedRates;
 pub use self::telemetry::{CloudWatch, Log, Otlp, Traces, Xray};
 pub use self::tls::{Tls, TlsFiles};
@@ -64,6 +65,8 @@ pub struct Config {
     pub prefix: Prefix,
     /// Whether callers can search tools.
     pub search: Search,
+    /// Tokens that the definitions on the list of tools may weigh before that is told; `None`: any.
+    pub warn_tokens: Option<usize>,
     /// Bounds on what callers can make the gateway hold.
     pub limits: Limits,
     /// Sessions of MCP 2025-11-25 and earlier.
@@ -372,29 +375,6 @@ pub struct Pins {
     pub approved: PinFile,
     /// What is done about differences, by target; those that are part of this program are not there.
     pub targets: Vec<(String, Actions)>,
-}
-
-/// A part of what the targets offer, at a path of its own.
-#[derive(Debug, Clone)]
-pub struct Server {
-    /// Name, unique; the end of its path.
-    pub name: String,
-    /// The targets it has something of, in the order of [`Config::targets`].
-    pub targets: Vec<String>,
-    /// Which of their tools, by full name.
-    pub tools: Sieve,
-    /// Which of their prompts, by full name.
-    pub prompts: Sieve,
-    /// Which of their resources and templates, by URI.
-    pub resources: Sieve,
-    /// How names are kept apart here.
-    pub prefix: Prefix,
-    /// Whether the tools here can be searched.
-    pub search: Search,
-    /// Scopes every call here needs, besides [`Auth::scopes`].
-    pub scopes: Vec<String>,
-    /// What models are told, before what the targets say of themselves.
-    pub instructions: Option<String>,
 }
 
 /// Where AWS is.

@@ -13,6 +13,7 @@ use toolgate_telemetry_catalog::{
     SecretRead, SecretSource, SessionEvent, Shed, StreamEnd, gateway as family,
 };
 
+use crate::auth::count;
 use crate::cells::Counter;
 use crate::handles::{Counters, Histograms, Pairs};
 use crate::registry::Registry;
@@ -39,6 +40,7 @@ pub struct GatewayMetrics {
     grants: Gauge,
     grants_pending: Gauge,
     pins_reloads: Counters<Refresh>,
+    lists_over_budget: Gauge,
     policy_reloads: Counters<Refresh>,
     keys_reloads: Counters<Refresh>,
     secret_reads: Pairs<SecretSource, SecretRead>,
@@ -94,6 +96,7 @@ impl GatewayMetrics {
             grants: registry.gauge(&family::GRANTS, &[]),
             grants_pending: registry.gauge(&family::GRANTS_PENDING, &[]),
             pins_reloads: Counters::new(registry, &family::PINS_RELOADS, &[]),
+            lists_over_budget: registry.gauge(&family::LISTS_OVER_BUDGET, &[]),
             policy_reloads: Counters::new(registry, &family::POLICY_RELOADS, &[]),
             keys_reloads: Counters::new(registry, &family::KEYS_RELOADS, &[]),
             secret_reads: Pairs::new(registry, &family::SECRET_READS, &[]),
@@ -137,6 +140,11 @@ impl GatewayMetrics {
     /// A request in that revision passed on that side.
     pub fn protocol(&self, version: Version, side: Direction) {
         self.protocol.add(version, side);
+    }
+
+    /// So many lists of tools weigh more than they should.
+    pub fn lists_over_budget(&self, lists: usize) {
+        self.lists_over_budget.set(count(lists));
     }
 
     /// The pins file was read again.

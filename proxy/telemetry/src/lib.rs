@@ -39,7 +39,7 @@ pub use diagnostics::{flush_diagnostics, init_tracing, spawn, tell};
 pub use gateway::{ActiveConnection, ActiveRequest, ActiveStream, GatewayMetrics, ParkedCall};
 pub use recorder::{Query as RecordQuery, Recorded, Recorder, Tried, dump_on_panic};
 pub use store::RateStore;
-pub use target::{CredentialMetrics, InUse, TargetMetrics};
+pub use target::{CredentialMetrics, InUse, TargetMetrics, estimated_tokens};
 pub use telemetry::{AccessLogTo, Config, Telemetry};
 pub use tls::TlsMetrics;
 pub use toolgate_telemetry_catalog as catalog;

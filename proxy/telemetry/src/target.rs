@@ -55,7 +55,7 @@ struct Told {
     limit: OnceLock<Gauge>,
     pool: OnceLock<[Gauge; 2]>,
     up: OnceLock<Gauge>,
-    tools: OnceLock<[Gauge; 2]>,
+    tools: OnceLock<[Gauge; 3]>,
     changes: OnceLock<Counters<SchemaChange>>,
     contracts: Slots<Counter>,
     quarantined: OnceLock<Gauge>,
@@ -232,13 +232,14 @@ impl TargetMetrics {
         self.lists.add(if ok { Refresh::Ok } else { Refresh::Failed }, cause);
     }
 
-    /// The list in use: how many tools, and how many bytes.
+    /// The list in use: how many tools, and how many bytes. Its weight is reckoned from them.
     pub fn list_size(&self, tools: usize, bytes: usize) {
         let make = |metric| self.registry.gauge(metric, &[&*self.name]);
-        let both = || [make(&family::TOOLS), make(&family::LIST_SIZE)];
-        let [tools_gauge, bytes_gauge] = self.told.tools.get_or_init(both);
+        let all = || [make(&family::TOOLS), make(&family::LIST_SIZE), make(&family::LIST_TOKENS)];
+        let [tools_gauge, bytes_gauge, tokens_gauge] = self.told.tools.get_or_init(all);
         tools_gauge.set(count(tools));
         bytes_gauge.set(count(bytes));
+        tokens_gauge.set(count(estimated_tokens(bytes)));
         // From the first list on, so that the first change shows as an increase.
         self.changes();
     }
@@ -398,6 +399,13 @@ impl Drop for InUse {
     fn drop(&mut self) {
         self.0.decrement(1.0);
     }
+}
+
+/// What so many bytes of definitions weigh in a model's context, in tokens, by estimate: a quarter of
+/// them, rounded up. Every model has its own way to count; for JSON in English it is about that.
+#[must_use]
+pub const fn estimated_tokens(bytes: usize) -> usize {
+    bytes.div_ceil(4)
 }
 
 /// The limit of time that was met, if it was one.

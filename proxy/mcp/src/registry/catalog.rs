@@ -7,6 +7,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use toolgate_call::{Kind, Listed, Plan, Policy, Principal, RawJson, Subject, name};
+use toolgate_telemetry::estimated_tokens;
 
 use super::entry::Entry;
 use super::owners::Owners;
@@ -33,6 +34,8 @@ pub(crate) struct Offered {
 pub(crate) struct Offers {
     pub(crate) items: Vec<Offered>,
     pub(crate) generation: u64,
+    /// Of all descriptions.
+    bytes: usize,
 }
 
 /// Everything on offer.
@@ -147,6 +150,22 @@ impl Catalog {
             Listed::Resources => &self.resources,
             Listed::Templates => &self.templates,
         }
+    }
+
+    /// What the definitions on the list of tools weigh, in tokens, by estimate.
+    pub(crate) const fn weight(&self) -> usize {
+        estimated_tokens(self.tools.bytes)
+    }
+
+    /// How many tools are on the list.
+    pub(super) const fn tools_listed(&self) -> usize {
+        self.tools.items.len()
+    }
+
+    /// What they weigh for one who may see but these.
+    pub(crate) fn weight_for(&self, policy: &Policy, principal: &Principal) -> usize {
+        let may = |tool: &&Offered| policy.decide(principal, Subject::One(&tool.plan)).is_ok();
+        estimated_tokens(self.tools.items.iter().filter(may).map(|tool| tool.raw.len()).sum())
     }
 
     /// The tools of targets, whether or not they are on the list.
@@ -270,6 +289,7 @@ impl Offers {
 
     fn take(&mut self, offered: Offered) {
         self.generation = mixed(self.generation, offered.digest);
+        self.bytes += offered.raw.len();
         self.items.push(offered);
     }
 

@@ -14,6 +14,7 @@ use toolgate_call::{Kind, Listed, Plan, Scopes, Server, name};
 
 use super::catalog::{Catalog, Generations, Sight};
 use super::entry::Entry;
+use super::scale::Scale;
 use crate::list::Item;
 use crate::naming::fnv1a;
 use crate::search::Own;
@@ -27,6 +28,8 @@ pub struct Views {
     pub prefix: Prefix,
     /// Whether tools can be searched at the gateway as a whole.
     pub search: Search,
+    /// What the list of tools at the gateway as a whole may weigh, in tokens, before it is told of.
+    pub budget: Option<usize>,
     /// By whom tools are found, if they can be searched anywhere.
     pub finder: Option<Arc<dyn Finder>>,
     /// The servers, each at the place that its number names.
@@ -49,6 +52,7 @@ pub(crate) struct View {
     pub(crate) spec: Option<ServerSpec>,
     pub(super) prefix: Prefix,
     search: Search,
+    pub(crate) scale: Scale,
     catalog: ArcSwap<Catalog>,
     changes: watch::Sender<Generations>,
     changed: Mutex<Changed>,
@@ -67,7 +71,7 @@ struct Changed {
 impl From<Prefix> for Views {
     /// The gateway as a whole only.
     fn from(prefix: Prefix) -> Self {
-        Self { prefix, search: Search::Off, finder: None, servers: Vec::new() }
+        Self { prefix, search: Search::Off, budget: None, finder: None, servers: Vec::new() }
     }
 }
 
@@ -84,10 +88,11 @@ impl All {
             selection: Arc::default(),
             prefix: Prefix::Always,
             search: Search::Off,
+            budget: None,
             instructions: None,
         };
         Self {
-            whole: View::new((views.prefix, views.search), None),
+            whole: View::new((views.prefix, views.search, views.budget), None),
             servers: views.servers.into_iter().map(View::of).collect(),
             nothing: View::of(nothing),
         }
@@ -110,15 +115,19 @@ impl All {
 
 impl View {
     fn of(spec: ServerSpec) -> Self {
-        Self::new((spec.prefix, spec.search), Some(spec))
+        Self::new((spec.prefix, spec.search, spec.budget), Some(spec))
     }
 
-    fn new((prefix, search): (Prefix, Search), spec: Option<ServerSpec>) -> Self {
+    fn new(
+        (prefix, search, budget): (Prefix, Search, Option<usize>),
+        spec: Option<ServerSpec>,
+    ) -> Self {
         let (changes, _) = watch::channel(Generations::default());
         Self {
             spec,
             prefix,
             search,
+            scale: Scale::new(budget),
             catalog: ArcSwap::default(),
             changes,
             changed: Mutex::default(),
@@ -198,6 +207,8 @@ impl View {
             }
         });
         self.warn(&own);
+        let server = self.spec.as_ref().map_or("", |spec| &spec.server.name);
+        self.scale.weigh(server, &catalog, own.iter().all(|entry| entry.is_known()));
         let catalog = Arc::new(catalog);
         let after = catalog.generations();
         let before = self.catalog.swap(Arc::clone(&catalog)).generations();

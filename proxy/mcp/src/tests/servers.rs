@@ -42,6 +42,7 @@ fn server(number: usize, name: &str, selection: Selection, prefix: Prefix) -> Se
         selection: Arc::new(selection),
         prefix,
         search: Search::Off,
+        budget: None,
         instructions: (number == 0).then(|| "mind the gap".to_owned()),
     }
 }

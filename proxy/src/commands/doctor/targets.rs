@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use toolgate_call::{Reason, Refusal};
 use toolgate_mcp::{Watches, offered, probed};
 use toolgate_target::{Api, Asked, Tools as _};
+use toolgate_telemetry::estimated_tokens;
 
 use super::Surgery;
 use super::finding::{Probe, Said};
@@ -82,7 +83,10 @@ async fn listed(target: &Target, backend: &Backend) -> Said {
             "it answers, and lists no tools",
             "that is right only where it has prompts or resources alone",
         ),
-        Ok(tools) => Said::ok(format!("{} tools", tools.len())),
+        Ok(tools) => {
+            let tokens = estimated_tokens(tools.iter().map(|tool| tool.raw.len()).sum());
+            Said::ok(format!("{} tools, about {tokens} tokens of definitions", tools.len()))
+        }
         Err(refusal) => refused(target, &refusal),
     }
 }

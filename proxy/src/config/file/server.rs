@@ -29,11 +29,23 @@ pub(crate) struct Server {
     pub(crate) prefix: Option<Prefix>,
     /// Whether the tools here can be searched. Absent: as for the gateway.
     pub(crate) search: Option<Search>,
+    /// What the list of tools here may weigh in a model's context. Absent: as for the gateway.
+    pub(crate) definitions: Option<Definitions>,
     /// Scopes every call here needs, besides `auth.scopes`.
     pub(crate) scopes: Vec<Text<Scope>>,
     /// What models are told, before what the targets say of themselves.
     #[schemars(length(min = 1, max = 16_384))]
     pub(crate) instructions: Option<String>,
+}
+
+/// What the definitions on a list of tools may weigh in a model's context, by estimate: four bytes are a token.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schemars(title = "`definitions`", extend("required" = ["warn_tokens"]))]
+pub(crate) struct Definitions {
+    /// Tokens beyond which the log warns, `_meta` of the list says so, and the list counts in `toolgate_lists_over_budget`. Nothing is left out of it.
+    #[schemars(range(min = 1, max = 100_000_000))]
+    pub(crate) warn_tokens: Option<u32>,
 }
 
 /// Which names pass: what `allow` fits (absent: all), without what `deny` fits.

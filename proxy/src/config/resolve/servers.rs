@@ -22,10 +22,15 @@ pub(super) fn servers(file: &File, targets: &[Target]) -> Vec<Server> {
         resources: sieve(written.resources.as_ref()),
         prefix: written.prefix.or(file.prefix).unwrap_or_default(),
         search: written.search.or(file.search).unwrap_or_default(),
+        warn_tokens: warn_tokens(written.definitions.as_ref().or(file.definitions.as_ref())),
         scopes: scopes(&written.scopes),
         instructions: written.instructions.clone(),
     };
     file.servers.0.iter().map(server).collect()
+}
+
+pub(super) fn warn_tokens(written: Option<&file::Definitions>) -> Option<usize> {
+    written?.warn_tokens.and_then(|tokens| usize::try_from(tokens).ok())
 }
 
 fn sieve(written: Option<&file::Names>) -> Sieve {

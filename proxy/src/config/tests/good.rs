@@ -92,14 +92,16 @@ fn a_server_is_a_part_of_what_the_targets_offer() {
         ["github___search_code", "github___delete_repo", "github___search_secrets_secret"];
     assert_eq!(passing.map(|name| oncall.tools.passes(name)), [true, false, false]);
     assert!(oncall.prompts.is_shut() && !oncall.resources.is_open());
+    assert_eq!((config.warn_tokens, oncall.warn_tokens), (Some(20_000), Some(5_000)));
     let plain = self::config(
-        "auth: { anonymous: true }\nprefix: never\ntargets:\n  b: { builtin: clock }\n  \
+        "auth: { anonymous: true }\nprefix: never\ndefinitions: { warn_tokens: 7 }\ntargets:\n  b: { builtin: clock }\n  \
          a: { builtin: gateway }\nservers:\n  x: { targets: [a, b] }\n",
     );
     let [x] = plain.servers.as_slice() else { panic!("{plain:?}") };
     assert_eq!(x.prefix, Prefix::Never, "that of the gateway");
     assert_eq!(x.targets, ["b", "a"], "in the order of the targets");
     assert!(x.tools.is_open() && x.instructions.is_none());
+    assert_eq!(x.warn_tokens, Some(7), "that of the gateway");
 }
 
 #[test]

@@ -121,6 +121,7 @@ fn gateway(telemetry: &Telemetry) {
     gateway.repeated(toolgate_telemetry_catalog::LoopEnd::Slowed);
     gateway.bucket_evicted();
     gateway.pins_reloaded(true);
+    gateway.lists_over_budget(1);
     gateway.keys_reloaded(true);
     gateway.policies_reloaded(true);
     gateway.grant(GrantEvent::Granted);

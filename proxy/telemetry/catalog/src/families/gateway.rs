@@ -275,6 +275,13 @@ families! {
     )
     .by(&[Label::of(Key::Outcome, Refresh::TEXTS)]);
 
+    /// Lists that weigh too much.
+    LISTS_OVER_BUDGET = Metric::gauge(
+        "toolgate_lists_over_budget",
+        Unit::One,
+        "Lists of tools, of servers and of the gateway as a whole, whose definitions weigh more by estimate than `definitions.warn_tokens`; the log says which.",
+    );
+
     /// Reading the policies again.
     POLICY_RELOADS = Metric::counter(
         "toolgate_policy_reloads_total",

@@ -89,6 +89,14 @@ families! {
     )
     .by(&[Label::TARGET]);
 
+    /// Weight of the list.
+    LIST_TOKENS = Metric::gauge(
+        "toolgate_target_list_tokens",
+        Unit::One,
+        "Tokens of the definitions in the target's list of tools, by estimate: a quarter of their bytes, rounded up; models count each in their own way.",
+    )
+    .by(&[Label::TARGET]);
+
     /// Changes of the list.
     TOOL_SCHEMA_CHANGES = Metric::counter(
         "toolgate_target_tool_schema_changes_total",
