@@ -124,11 +124,7 @@ impl BuiltinTarget {
         outbound.ledger.enter(Phase::Wait);
         let answer = match &outbound.op {
             Op::Call(permitted) => return self.carry_out(permitted, &outbound).await,
-            Op::List { what: Listed::Tools, cursor: None } => Answer::result(self.tools.clone()),
-            Op::List { what: Listed::Tools, cursor: Some(_) } => {
-                error("there is only one page; ask without a cursor")
-            }
-            Op::List { .. } => error("there are only tools here"),
+            Op::List { what, cursor } => listed(what, cursor.is_none(), &self.tools),
             Op::Describe | Op::Probe => Answer::result(discovery()),
         };
         Ok(Reply::one(Era::Modern, answer))
@@ -219,6 +215,17 @@ pub(crate) fn wrong(text: &str) -> Answer {
 
 fn unknown(target: &str, tool: &str) -> Answer {
     error(&format!("`{target}` has no tool `{tool}`; ask for its list"))
+}
+
+/// What a target with one page of tools, and nothing else, answers to whoever lists.
+pub(crate) fn listed(what: &Listed, is_first: bool, tools: &RawJson) -> Answer {
+    match what {
+        Listed::Tools if is_first => Answer::result(tools.clone()),
+        Listed::Tools => error("there is only one page; ask without a cursor"),
+        Listed::Prompts | Listed::Resources | Listed::Templates => {
+            error("there are only tools here")
+        }
+    }
 }
 
 pub(crate) fn error(message: &str) -> Answer {

@@ -10,12 +10,10 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use serde_json::{Map, Value};
-use toolgate_call::{
-    Answer, Era, Listed, Op, Outbound, Permitted, Phase, Plan, RawJson, Refusal, Reply,
-};
+use toolgate_call::{Answer, Era, Op, Outbound, Permitted, Phase, Plan, RawJson, Refusal, Reply};
 
 use super::arguments::Arguments;
-use super::{discovery, error, list, raw, unknown, wrong};
+use super::{discovery, list, listed, raw, unknown, wrong};
 
 /// What a call of a tool came to, some time.
 pub type Coming = Pin<Box<dyn Future<Output = ToolResult> + Send>>;
@@ -69,11 +67,7 @@ impl ToolsTarget {
         outbound.ledger.enter(Phase::Wait);
         let answer = match &outbound.op {
             Op::Call(permitted) => self.carry_out(permitted, &outbound).await?,
-            Op::List { what: Listed::Tools, cursor: None } => Answer::result(self.list.clone()),
-            Op::List { what: Listed::Tools, cursor: Some(_) } => {
-                error("there is only one page; ask without a cursor")
-            }
-            Op::List { .. } => error("there are only tools here"),
+            Op::List { what, cursor } => listed(what, cursor.is_none(), &self.list),
             Op::Describe | Op::Probe => Answer::result(discovery()),
         };
         Ok(Reply::one(Era::Modern, answer))

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header};
 use serde_json::{Value, json};
 use toolgate_call::{
-    Answer, Era, Listed, Op, Outbound, Permitted, RawJson, Reason, Refusal, Reply, SpanContext,
+    Answer, Era, Op, Outbound, Permitted, RawJson, Reason, Refusal, Reply, SpanContext,
 };
 use toolgate_telemetry::{TargetMetrics, Telemetry};
 use tower::{Service, service_fn};
@@ -20,7 +20,7 @@ use tower::{Service, service_fn};
 use super::answer::{Answered, Told, told};
 use super::context::{About, client_context};
 use super::{FunctionError, report, tools};
-use crate::builtin::{LIST_TTL_MS, discovery, error, raw, wrong};
+use crate::builtin::{LIST_TTL_MS, discovery, error, listed, raw, wrong};
 use crate::http::{Bounds, Failure, Outgoing, Site, add_context, whose};
 use crate::{Credentials, UrlError};
 
@@ -170,11 +170,7 @@ impl Inner {
     async fn serve(&self, outbound: &Outbound) -> Result<Answer, Failure> {
         match &outbound.op {
             Op::Call(permitted) => self.call(permitted, outbound).await,
-            Op::List { what: Listed::Tools, cursor: None } => Ok(Answer::result(self.list.clone())),
-            Op::List { what: Listed::Tools, cursor: Some(_) } => {
-                Ok(error("there is only one page; ask without a cursor"))
-            }
-            Op::List { .. } => Ok(error("there are only tools here")),
+            Op::List { what, cursor } => Ok(listed(what, cursor.is_none(), &self.list)),
             Op::Describe => Ok(Answer::result(discovery())),
             // To call it costs money, and may do something: whether Lambda is there must do.
             Op::Probe => {

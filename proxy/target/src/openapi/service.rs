@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use http::{HeaderMap, Uri, header};
 use serde_json::{Value, json};
-use toolgate_call::{Answer, Era, Listed, Op, Outbound, Permitted, RawJson, Refusal, Reply};
+use toolgate_call::{Answer, Era, Op, Outbound, Permitted, RawJson, Refusal, Reply};
 use toolgate_telemetry::Telemetry;
 use tower::{Service, service_fn};
 
@@ -19,7 +19,7 @@ use super::operation::Operation;
 use super::request::{self, Written};
 use super::{Api, DocumentError};
 use crate::builtin::arguments::Arguments;
-use crate::builtin::{LIST_TTL_MS, discovery, error, raw, wrong};
+use crate::builtin::{LIST_TTL_MS, discovery, error, listed, raw, wrong};
 use crate::http::{Bounds, Failure, Outgoing, Site, add_context, whose};
 use crate::{Credentials, UrlError};
 
@@ -119,11 +119,7 @@ impl Inner {
     async fn serve(&self, outbound: &Outbound) -> Result<Answer, Failure> {
         match &outbound.op {
             Op::Call(permitted) => self.call(permitted, outbound).await,
-            Op::List { what: Listed::Tools, cursor: None } => Ok(Answer::result(self.list.clone())),
-            Op::List { what: Listed::Tools, cursor: Some(_) } => {
-                Ok(error("there is only one page; ask without a cursor"))
-            }
-            Op::List { .. } => Ok(error("there are only tools here")),
+            Op::List { what, cursor } => Ok(listed(what, cursor.is_none(), &self.list)),
             Op::Describe => Ok(Answer::result(discovery())),
             // No operation is sure to do nothing: whether somebody is there must do.
             Op::Probe => {
