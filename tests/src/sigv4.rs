@@ -39,29 +39,9 @@ pub fn verify(head: &Parts, body: &[u8], secret: &str) -> Result<Signed> {
         bail!("an odd header: {authorization}");
     };
     let Some(Some(("Signature", signature))) = fields.next() else { bail!("no signature") };
-    let [key, day, region, service, "aws4_request"] = credential.split('/').collect::<Vec<_>>()[..]
-    else {
-        bail!("an odd scope: {credential}");
-    };
     let names: Vec<&str> = names.split(';').collect();
-    ensure!(names.is_sorted() && names.contains(&"host"), "odd headers: {names:?}");
-    let date = text(head, "x-amz-date")?;
-    ensure!(names.contains(&"x-amz-date") && date.starts_with(day), "signed on another day");
-    let scope = format!("{day}/{region}/{service}/aws4_request");
-    let request = hex(digest(&SHA256, canonical(head, body, &names)?.as_bytes()).as_ref());
-    let to_sign = format!("{ALGORITHM}\n{date}\n{scope}\n{request}");
-    let mut derived = format!("AWS4{secret}").into_bytes();
-    for part in [day, region, service, "aws4_request"] {
-        derived = mac(&derived, part);
-    }
-    let wanted = hex(&mac(&derived, &to_sign));
-    ensure!(wanted == signature, "the signature is {signature}, and should be {wanted}");
-    Ok(Signed {
-        key: key.to_owned(),
-        region: region.to_owned(),
-        service: service.to_owned(),
-        headers: names.into_iter().map(str::to_owned).collect(),
-    })
+    ensure!(names.contains(&"host") && names.contains(&"x-amz-date"), "odd headers: {names:?}");
+    fits((head, body), (credential, text(head, "x-amz-date")?, names), signature, secret)
 }
 
 /// Checks a URL that was signed in advance, for whoever sends it with those headers besides its host.
@@ -84,16 +64,25 @@ pub fn verify_presigned(url: &str, headers: &[(&str, &str)], secret: &str) -> Re
         request = request.header(*name, *value);
     }
     let head = request.body(())?.into_parts().0;
-    let credential = field("X-Amz-Credential")?;
+    let (credential, names) = (field("X-Amz-Credential")?, field("X-Amz-SignedHeaders")?);
+    let (date, names) = (field("X-Amz-Date")?, names.split(';').collect());
+    fits((&head, b""), (&credential, &date, names), signature, secret)
+}
+
+/// Whether that signature is the one of that secret, however it came.
+fn fits(
+    (head, body): (&Parts, &[u8]),
+    (credential, date, names): (&str, &str, Vec<&str>),
+    signature: &str,
+    secret: &str,
+) -> Result<Signed> {
     let [key, day, region, service, "aws4_request"] = credential.split('/').collect::<Vec<_>>()[..]
     else {
         bail!("an odd scope: {credential}");
     };
-    let (date, names) = (field("X-Amz-Date")?, field("X-Amz-SignedHeaders")?);
-    let names: Vec<&str> = names.split(';').collect();
     ensure!(names.is_sorted() && date.starts_with(day), "odd headers or days: {names:?} {date}");
     let scope = format!("{day}/{region}/{service}/aws4_request");
-    let request = hex(digest(&SHA256, canonical(&head, b"", &names)?.as_bytes()).as_ref());
+    let request = hex(digest(&SHA256, canonical(head, body, &names)?.as_bytes()).as_ref());
     let to_sign = format!("{ALGORITHM}\n{date}\n{scope}\n{request}");
     let mut derived = format!("AWS4{secret}").into_bytes();
     for part in [day, region, service, "aws4_request"] {
