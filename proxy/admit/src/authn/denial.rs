@@ -79,7 +79,7 @@ impl Denial {
         let sentence = if let Some(sentence) = self.sentence {
             sentence
         } else if self.case == Case::TokenMissing {
-            "a bearer token is needed"
+            "a bearer token is needed: send the header `Authorization: Bearer TOKEN`"
         } else if self.case == Case::KeysUnavailable {
             "the bearer token cannot be verified now; try again shortly"
         } else {

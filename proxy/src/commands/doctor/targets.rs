@@ -192,7 +192,17 @@ async fn called(place: &str, tools: &Tools, tool: &str, until: Instant) -> Said 
     let answered = coming.await;
     let text = answered.result.pointer("/content/0/text").and_then(Value::as_str);
     let text = text.and_then(|text| text.lines().next()).unwrap_or_default();
-    if answered.is_error { Said::fail(text, fix) } else { Said::ok(text) }
+    if !answered.is_error {
+        return Said::ok(text);
+    }
+    let code = answered.result.pointer("/structuredContent/code").and_then(Value::as_str);
+    if matches!(code, Some("unreachable" | "timeout")) {
+        let fix = format!(
+            "start it, or look whether `targets.{place}` says the right place and this machine may go there"
+        );
+        return Said::fail(text, fix);
+    }
+    Said::fail(text, fix)
 }
 
 /// Asks STS, which needs no permission, who this is.

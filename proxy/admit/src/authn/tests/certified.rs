@@ -101,7 +101,10 @@ async fn without_entries_a_certificate_says_nothing_and_must_hold_all_the_same()
     let verified = ClientCertificate::Verified(certificate("ci"));
     assert_eq!(who(&fixture, &verified, &token).await.as_deref(), Ok(ROBOT));
     let missing = who(&fixture, &verified, &HeaderMap::new()).await;
-    assert_eq!(missing, Err("a bearer token is needed".to_owned()));
+    assert_eq!(
+        missing,
+        Err("a bearer token is needed: send the header `Authorization: Bearer TOKEN`".to_owned())
+    );
     let withdrawn = ClientCertificate::Withdrawn(certificate("ci"));
     assert_eq!(who(&fixture, &withdrawn, &token).await, Err(NOT_TAKEN.to_owned()));
 }

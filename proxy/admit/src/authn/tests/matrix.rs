@@ -69,7 +69,10 @@ async fn a_request_without_a_token_is_told_to_bring_one() {
     for none in [HeaderMap::new(), headers("Basic cm9ib3Q6c2VjcmV0"), headers("x")] {
         let refusal = fixture.auth.verify(&none, None).await.unwrap_err();
         assert_eq!(refusal.case(), Case::TokenMissing);
-        assert_eq!(refusal.message(), "a bearer token is needed");
+        assert_eq!(
+            refusal.message(),
+            "a bearer token is needed: send the header `Authorization: Bearer TOKEN`"
+        );
     }
 }
 
