@@ -14,6 +14,11 @@ const TARGET: &str = "toolgate-target";
 const TARGET_AWS: &str = "toolgate-target-aws";
 const SEARCH: &str = "toolgate-search";
 const TOOLS: &str = "toolgate-tools";
+const CLIENT: &str = "toolgate-client";
+const AGENT: &str = "toolgate-agent";
+const AGENT_MODEL: &str = "toolgate-agent-model";
+const AGENT_MEMORY: &str = "toolgate-agent-memory";
+const AGENT_AWS: &str = "toolgate-agent-aws";
 const PROXY: &str = "toolgate";
 const TESTS: &str = "toolgate-tests";
 
@@ -21,8 +26,19 @@ const TESTS: &str = "toolgate-tests";
 const UNDER_A_STAGE: &[&str] = &[CALL, TELEMETRY, FETCH];
 
 /// The members that speak HTTP.
-const SPEAKS_HTTP: [&str; 8] =
-    [PROXY, TESTS, TELEMETRY, TOOLS, FETCH, "toolgate-accept", "toolgate-admit", "toolgate-target"];
+const SPEAKS_HTTP: [&str; 11] = [
+    PROXY,
+    TESTS,
+    TELEMETRY,
+    TOOLS,
+    FETCH,
+    CLIENT,
+    AGENT,
+    AGENT_MODEL,
+    "toolgate-accept",
+    "toolgate-admit",
+    "toolgate-target",
+];
 
 /// The stages between the two HTTP planes.
 const SEES_NO_HTTP: [&str; 3] = ["toolgate-guard", "toolgate-mcp", "toolgate-reach"];
@@ -82,7 +98,7 @@ fn upwards(member: &Member, members: &[Member]) -> Vec<String> {
 fn below(name: &str) -> Option<Below> {
     Some(match name {
         // The tools know nothing of the gateway: the assembly hands them in. Search knows neither.
-        CALL | FETCH | SEARCH | TOOLS => Below::These(&[]),
+        CALL | FETCH | SEARCH | TOOLS | CLIENT => Below::These(&[]),
         CATALOG => Below::These(&[CALL]),
         TELEMETRY_AWS => Below::These(&[CALL, TELEMETRY]),
         TARGET_AWS => Below::These(&[TARGET, TELEMETRY, TELEMETRY_AWS]),
@@ -90,6 +106,18 @@ fn below(name: &str) -> Option<Below> {
         "toolgate-dashboards" | "toolgate-alarms" => Below::These(&[CATALOG]),
         "toolgate-accept" | "toolgate-admit" | "toolgate-guard" | "toolgate-mcp"
         | "toolgate-reach" | "toolgate-target" => Below::These(UNDER_A_STAGE),
+        // The agent speaks to the gateway over the wire, with the client that the command line has.
+        AGENT_MODEL | AGENT_MEMORY => Below::These(&[SEARCH]),
+        AGENT_AWS => Below::These(&[AGENT_MODEL, AGENT_MEMORY]),
+        AGENT => Below::These(&[
+            AGENT_MODEL,
+            AGENT_MEMORY,
+            AGENT_AWS,
+            SEARCH,
+            CLIENT,
+            TELEMETRY,
+            TELEMETRY_AWS,
+        ]),
         PROXY => Below::AllBut(TESTS),
         TESTS => Below::All,
         _ => return None,

@@ -1,0 +1,3 @@
+//! `toolgate-agent`.
+
+fn main() {}
