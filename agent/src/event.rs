@@ -189,6 +189,8 @@ pub struct Times {
     pub llm_inference_ms: f64,
     /// Tools were called.
     pub tool_execution_ms: f64,
+    /// The user was asked whether a tool may run.
+    pub approval_ms: f64,
     /// Everything else.
     pub overhead_ms: f64,
     /// All of it.

@@ -6,3 +6,5 @@
 
 pub mod event;
 pub mod tools;
+pub mod turn;
+pub mod when;

@@ -108,3 +108,19 @@ pub trait Tools: fmt::Debug + Send + Sync {
         on_progress: OnProgress<'a>,
     ) -> Asking<'a, Result<Answer, Failure>>;
 }
+
+// === impl Tool ===
+
+impl Tool {
+    /// A tool with nothing but a name, for tests.
+    #[cfg(test)]
+    pub(crate) fn named(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            title: name.to_owned(),
+            description: String::new(),
+            schema: serde_json::json!({ "type": "object" }),
+            read_only: true,
+        }
+    }
+}
