@@ -5,7 +5,7 @@
 
 /// A reader of one stream.
 #[derive(Debug)]
-pub(crate) struct EventReader {
+pub struct EventReader {
     line: Vec<u8>,
     data: Vec<u8>,
     has_data: bool,
@@ -15,18 +15,22 @@ pub(crate) struct EventReader {
 
 /// An event is larger than the limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct TooLarge;
+pub struct TooLarge;
 
 // === impl EventReader ===
 
 impl EventReader {
     /// A reader that takes events of at most `limit` bytes.
-    pub(crate) fn new(limit: usize) -> Self {
+    #[must_use]
+    pub fn new(limit: usize) -> Self {
         Self { line: Vec::new(), data: Vec::new(), has_data: false, after_cr: false, limit }
     }
 
     /// Takes bytes, and gives the events that end in them.
-    pub(crate) fn push(&mut self, bytes: &[u8]) -> Result<Vec<Vec<u8>>, TooLarge> {
+    ///
+    /// # Errors
+    /// An event is larger than the limit.
+    pub fn push(&mut self, bytes: &[u8]) -> Result<Vec<Vec<u8>>, TooLarge> {
         let mut events = Vec::new();
         for byte in bytes {
             // A CRLF is one line end, even when it is cut in two.

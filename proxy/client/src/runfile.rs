@@ -60,15 +60,7 @@ impl RunFile {
     /// # Errors
     /// Neither `XDG_RUNTIME_DIR` nor `HOME` is set, the folder cannot be written to, or `mcp` is
     /// not a URL with a port.
-    pub fn write(&self) -> io::Result<Guard> {
-        self.write_for(&crate::commands::env)
-    }
-
-    /// The same, for another environment.
-    ///
-    /// # Errors
-    /// Those of [`RunFile::write`].
-    pub fn write_for(&self, env: &dyn Fn(&str) -> Option<String>) -> io::Result<Guard> {
+    pub fn write(&self, env: &dyn Fn(&str) -> Option<String>) -> io::Result<Guard> {
         let folder = folder(env).ok_or_else(|| {
             io::Error::new(io::ErrorKind::NotFound, "set XDG_RUNTIME_DIR or HOME")
         })?;

@@ -36,7 +36,7 @@ impl Trust {
     ///
     /// # Errors
     /// A file that cannot be used, or a machine without certificates.
-    pub(crate) fn config(&self) -> Result<ClientConfig, String> {
+    pub fn config(&self) -> Result<ClientConfig, String> {
         let builder = ClientConfig::builder_with_provider(Arc::new(default_provider()))
             .with_safe_default_protocol_versions()
             .map_err(|error| error.to_string())?;
@@ -76,7 +76,8 @@ fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
 }
 
 /// What to do about an error, if it is one of TLS. Then nothing was carried out.
-pub(crate) fn remedy(error: &(dyn StdError + 'static)) -> Option<&'static str> {
+#[must_use]
+pub fn remedy(error: &(dyn StdError + 'static)) -> Option<&'static str> {
     let all = std::iter::successors(Some(error), |&error| error.source());
     all.filter_map(tls).map(remedy_of).next()
 }

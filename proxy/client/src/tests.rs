@@ -1,6 +1,7 @@
 //! The client against a server that answers as scripted.
 
-pub(crate) mod server;
+mod server;
 
 mod oauth;
+mod older;
 mod wire;

@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::server::{Canned, Server};
-use crate::client::{ClientCredentials, Token, TokenError, token_endpoint};
+use crate::{ClientCredentials, Token, TokenError, token_endpoint};
 
 const LONG: Duration = Duration::from_secs(30);
 

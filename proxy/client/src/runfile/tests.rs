@@ -57,7 +57,7 @@ fn dead_pid() -> u32 {
 fn what_is_written_is_found_and_gone_after_the_guard() {
     let home = Home::new("round-trip");
     let file = run_file(8800, std::process::id(), 1);
-    let guard = file.write_for(&home.env()).unwrap();
+    let guard = file.write(&home.env()).unwrap();
     assert_eq!(RunFile::find(&home.env()), Some(file));
     drop(guard);
     assert!(!home.file(8800).exists());
@@ -70,7 +70,7 @@ fn only_the_user_can_read_it_even_where_the_folder_was_open() {
     let folder = home.0.join("toolgate");
     fs::create_dir(&folder).unwrap();
     fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).unwrap();
-    let _guard = run_file(8800, std::process::id(), 1).write_for(&home.env()).unwrap();
+    let _guard = run_file(8800, std::process::id(), 1).write(&home.env()).unwrap();
     let mode = |path: PathBuf| fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(home.file(8800)), 0o600);
     assert_eq!(mode(folder.clone()), 0o700);
@@ -80,7 +80,7 @@ fn only_the_user_can_read_it_even_where_the_folder_was_open() {
 #[test]
 fn the_file_of_a_dead_process_is_removed() {
     let home = Home::new("stale");
-    let guard = run_file(8800, dead_pid(), 1).write_for(&home.env()).unwrap();
+    let guard = run_file(8800, dead_pid(), 1).write(&home.env()).unwrap();
     std::mem::forget(guard);
     assert!(home.file(8800).exists());
     assert_eq!(RunFile::find(&home.env()), None);
@@ -91,17 +91,17 @@ fn the_file_of_a_dead_process_is_removed() {
 fn the_newest_of_several_is_taken() {
     let home = Home::new("newest");
     let me = std::process::id();
-    let _old = run_file(8800, me, 100).write_for(&home.env()).unwrap();
-    let _new = run_file(8802, me, 300).write_for(&home.env()).unwrap();
-    let _mid = run_file(8804, me, 200).write_for(&home.env()).unwrap();
+    let _old = run_file(8800, me, 100).write(&home.env()).unwrap();
+    let _new = run_file(8802, me, 300).write(&home.env()).unwrap();
+    let _mid = run_file(8804, me, 200).write(&home.env()).unwrap();
     assert_eq!(RunFile::find(&home.env()).unwrap().started_unix, 300);
 }
 
 #[test]
 fn a_guard_leaves_the_file_of_a_successor_alone() {
     let home = Home::new("successor");
-    let before = run_file(8800, dead_pid(), 1).write_for(&home.env()).unwrap();
-    let _after = run_file(8800, std::process::id(), 2).write_for(&home.env()).unwrap();
+    let before = run_file(8800, dead_pid(), 1).write(&home.env()).unwrap();
+    let _after = run_file(8800, std::process::id(), 2).write(&home.env()).unwrap();
     drop(before);
     assert_eq!(RunFile::find(&home.env()).unwrap().started_unix, 2);
 }
@@ -109,7 +109,7 @@ fn a_guard_leaves_the_file_of_a_successor_alone() {
 #[test]
 fn what_is_not_a_run_file_is_passed_over() {
     let home = Home::new("foreign");
-    let _guard = run_file(8800, std::process::id(), 1).write_for(&home.env()).unwrap();
+    let _guard = run_file(8800, std::process::id(), 1).write(&home.env()).unwrap();
     fs::write(home.file(8801), "{not json").unwrap();
     fs::write(home.0.join("toolgate/notes.txt"), "hello").unwrap();
     assert_eq!(RunFile::find(&home.env()).unwrap().started_unix, 1);
@@ -125,14 +125,14 @@ fn without_a_runtime_folder_the_cache_of_the_home_is_used() {
         "XDG_RUNTIME_DIR" => Some(String::new()),
         _ => None,
     };
-    let _guard = run_file(8800, std::process::id(), 1).write_for(&env).unwrap();
+    let _guard = run_file(8800, std::process::id(), 1).write(&env).unwrap();
     assert!(home.0.join(".cache/toolgate/dev-8800.json").exists());
     assert!(RunFile::find(&env).is_some());
 }
 
 #[test]
 fn without_any_folder_it_says_what_to_set() {
-    let error = run_file(8800, 1, 1).write_for(&|_| None).unwrap_err();
+    let error = run_file(8800, 1, 1).write(&|_| None).unwrap_err();
     assert_eq!(error.to_string(), "set XDG_RUNTIME_DIR or HOME");
     assert_eq!(RunFile::find(&|_| None), None);
 }

@@ -6,7 +6,7 @@ use serde_json::json;
 use serde_json::value::RawValue;
 
 use super::server::{Canned, Server};
-use crate::client::{Answer, Bearer, Client, Failure};
+use crate::{Answer, Bearer, Client, Failure};
 
 const RESULT: &str =
     r#"{"jsonrpc":"2.0","id":1,"result":{"content":[],"big":12345678901234567890123}}"#;

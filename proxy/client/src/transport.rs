@@ -1,11 +1,12 @@
 //! One HTTP request at a time, in the clear or over TLS.
 //!
 //! Enters: a request. Leaves: a response, or whether it was the connection that failed. Never: a
-//! redirect, a kept connection, or the process's default TLS provider.
+//! redirect, or the process's default TLS provider.
 
 use std::error::Error;
 use std::fmt;
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response, Uri};
@@ -14,13 +15,19 @@ use hyper::body::Incoming;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::{Connect, HttpConnector};
-use hyper_util::rt::TokioExecutor;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
 
 use super::failure::Failure;
 use super::trust::{self, Trust};
 
 /// How often a request is tried of which nothing was sent.
 const UNSENT_TRIES: u32 = 3;
+
+/// Idle connections that a client which keeps them keeps, and for how long: less than the gateway.
+const IDLE: usize = 32;
+const IDLE_FOR: Duration = Duration::from_secs(30);
+/// How long a connection may take to open.
+const CONNECT: Duration = Duration::from_secs(10);
 
 type Http<C> = Client<C, Full<Bytes>>;
 type Https = Http<HttpsConnector<HttpConnector>>;
@@ -29,6 +36,7 @@ type Https = Http<HttpsConnector<HttpConnector>>;
 pub(super) struct Transport {
     plain: Http<HttpConnector>,
     trust: Trust,
+    kept: usize,
     tls: OnceLock<Result<Https, String>>,
 }
 
@@ -62,7 +70,7 @@ impl Transport {
     ) -> Result<Response<Incoming>, Failure> {
         let url = request.uri().to_string();
         let answered = if is_tls(&request) {
-            match self.tls.get_or_init(|| tls_client(&self.trust)) {
+            match self.tls.get_or_init(|| tls_client(&self.trust, self.kept)) {
                 Ok(client) => client.request(request).await,
                 Err(problem) => return Err(Failure::Unreachable { url, cause: problem.clone() }),
             }
@@ -86,7 +94,16 @@ impl Transport {
 impl Transport {
     /// Over TLS, to whom is trusted so.
     pub(super) fn trusting(trust: Trust) -> Self {
-        Self { plain: client(HttpConnector::new()), trust, tls: OnceLock::new() }
+        Self { plain: client(HttpConnector::new(), 0), trust, kept: 0, tls: OnceLock::new() }
+    }
+
+    /// The same; connections are kept.
+    pub(super) fn keeping(self) -> Self {
+        let mut connector = HttpConnector::new();
+        connector.set_nodelay(true);
+        connector.set_connect_timeout(Some(CONNECT));
+        let plain = client(connector, IDLE);
+        Self { plain, trust: self.trust, kept: IDLE, tls: OnceLock::new() }
     }
 }
 
@@ -113,7 +130,10 @@ fn is_unsent(error: &(dyn Error + 'static)) -> bool {
 }
 
 /// An `http` or `https` URL with a host and without credentials.
-pub(crate) fn absolute(url: &str) -> Result<Uri, Failure> {
+///
+/// # Errors
+/// [`Failure::Url`].
+pub fn absolute(url: &str) -> Result<Uri, Failure> {
     // What may hold a password is not repeated.
     let shown = if url.contains('@') { "the URL" } else { url };
     let wrong = |problem: &str| Failure::Url { url: shown.to_owned(), problem: problem.to_owned() };
@@ -129,7 +149,8 @@ pub(crate) fn absolute(url: &str) -> Result<Uri, Failure> {
 }
 
 /// An error and what caused it, on one line; what a cause repeats is left out.
-pub(crate) fn causes(error: &(dyn Error + 'static)) -> String {
+#[must_use]
+pub fn causes(error: &(dyn Error + 'static)) -> String {
     let mut line = String::new();
     for cause in std::iter::successors(Some(error), |&error| error.source()) {
         let text = cause.to_string();
@@ -144,14 +165,19 @@ pub(crate) fn causes(error: &(dyn Error + 'static)) -> String {
     line
 }
 
-fn client<C: Connect + Clone + Send + Sync + 'static>(connector: C) -> Http<C> {
-    Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(connector)
+fn client<C: Connect + Clone + Send + Sync + 'static>(connector: C, kept: usize) -> Http<C> {
+    Client::builder(TokioExecutor::new())
+        .pool_timer(TokioTimer::new())
+        .pool_idle_timeout(IDLE_FOR)
+        .pool_max_idle_per_host(kept)
+        .build(connector)
 }
 
-fn tls_client(trust: &Trust) -> Result<Https, String> {
+fn tls_client(trust: &Trust, kept: usize) -> Result<Https, String> {
     let mut tcp = HttpConnector::new();
     tcp.enforce_http(false);
+    tcp.set_nodelay(true);
     let https =
         HttpsConnectorBuilder::new().with_tls_config(trust.config()?).https_only().enable_http1();
-    Ok(client(https.wrap_connector(tcp)))
+    Ok(client(https.wrap_connector(tcp), kept))
 }

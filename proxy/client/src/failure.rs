@@ -94,7 +94,8 @@ pub struct Refused {
 
 impl Failure {
     /// The URL that is none, and why.
-    pub(crate) fn url_problem(&self) -> Option<(&str, &str)> {
+    #[must_use]
+    pub fn url_problem(&self) -> Option<(&str, &str)> {
         if let Self::Url { url, problem } = self { Some((url, problem)) } else { None }
     }
 

@@ -95,6 +95,12 @@ struct ToolResult {
 // === impl Head ===
 
 impl Head {
+    /// A head without a body.
+    pub(crate) fn of(status: StatusCode, headers: HeaderMap) -> Self {
+        let (status, elapsed) = (status.as_u16(), Duration::ZERO);
+        Self { status, headers, streamed: false, bytes: 0, elapsed }
+    }
+
     /// A header that is text.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
