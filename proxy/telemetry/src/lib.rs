@@ -18,6 +18,7 @@ mod target;
 mod tls;
 
 mod access;
+pub mod agent;
 pub mod audit;
 mod keeper;
 mod openmetrics;

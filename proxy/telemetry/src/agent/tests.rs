@@ -1,0 +1,1 @@
+//! Turns as they are counted, written and traced.
