@@ -5,6 +5,7 @@
 //! calls a tool; keeps a conversation; writes a prompt or a reply into an error or a log.
 
 mod error;
+mod openai;
 mod thought;
 
 use std::fmt;
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use error::{Fault, ModelError};
+pub use openai::{BadKey, BadUrl, Key, OpenAi};
 pub use thought::{Input, Stop, Thought, ToolUse, Usage};
 
 /// One request to a model.
