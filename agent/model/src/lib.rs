@@ -6,6 +6,8 @@
 
 mod error;
 mod openai;
+mod pieces;
+mod script;
 mod thought;
 
 use std::fmt;
@@ -18,6 +20,7 @@ use serde_json::Value;
 
 pub use error::{Fault, ModelError};
 pub use openai::{BadKey, BadUrl, Key, OpenAi};
+pub use script::{BadScript, Script};
 pub use thought::{Input, Stop, Thought, ToolUse, Usage};
 
 /// One request to a model.
