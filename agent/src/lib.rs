@@ -5,6 +5,7 @@
 //! or a tool's words as anything but text; forgets to say what was missing.
 
 pub mod event;
+pub mod host;
 pub mod tools;
 pub mod turn;
 pub mod when;
