@@ -23,6 +23,9 @@ pub struct Claims {
     /// When it expires, in seconds since 1970.
     #[serde(default)]
     pub exp: Option<f64>,
+    /// Whom it is about.
+    #[serde(default)]
+    pub sub: Option<String>,
     /// The client it was issued to.
     #[serde(default)]
     pub client_id: Option<String>,

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use toolgate_call::trace::{Claims, Remote};
-use toolgate_telemetry_catalog::{MemoryOperation, Program, TokenFetch, access};
+use toolgate_telemetry_catalog::{MemoryOperation, Program, access};
 
 use crate::access::AccessLog;
 use crate::cells::{Exemplar, Form, Histogram};
@@ -29,7 +29,7 @@ use metrics::{AgentMetrics, memory_end};
 
 pub use facts::{AgentPlace, ReplyFacts, StepFacts, StepKind, TimeFacts, TokenFacts, TurnFacts};
 pub use metrics::ActiveTurn;
-pub use toolgate_telemetry_catalog::{Budget, StepEnd, TurnEnd};
+pub use toolgate_telemetry_catalog::{Budget, StepEnd, TokenFetch, TurnEnd};
 
 /// What telemetry of the agent may cost, and where it goes.
 #[derive(Clone, Debug)]
