@@ -75,7 +75,7 @@ async fn an_agent_shows_its_metrics_and_has_no_recorder_of_calls() {
         started(Admin::new(telemetry, Arc::new(|| vec![check("model", true, true)]))).await;
     let (status, _, body) = server.get("/metrics").await;
     assert_eq!(status, 200);
-    assert!(body.contains("# TYPE toolgate_agent_interactions_total counter"), "{body}");
+    assert!(body.contains("# TYPE toolgate_agent_turns_active gauge"), "{body}");
     assert!(!body.contains("toolgate_requests_total"));
     let (status, _, index) = server.get("/").await;
     assert!(status == 200 && index.contains("/debug/log") && !index.contains("/debug/calls"));

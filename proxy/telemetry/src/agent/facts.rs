@@ -146,6 +146,15 @@ pub struct TurnFacts<'a> {
     pub degraded: &'a [String],
 }
 
+// === impl TurnFacts ===
+
+impl TurnFacts<'_> {
+    /// The temperature without the digits that a narrower number does not have.
+    pub(super) fn warmth(&self) -> f64 {
+        (f64::from(self.temperature) * 1e4).round() / 1e4
+    }
+}
+
 // === impl TokenFacts ===
 
 impl TokenFacts {

@@ -24,7 +24,7 @@ pub(super) fn write(out: &mut Vec<u8>, turn: &TurnFacts<'_>, kept: bool, now: Sy
     line.text(fields::MODEL, turn.model);
     line.text(fields::MODEL_ID, turn.model_id);
     line.text(fields::PROVIDER, turn.provider);
-    real(&mut line, fields::TEMPERATURE, f64::from(turn.temperature));
+    real(&mut line, fields::TEMPERATURE, turn.warmth());
     line.word(fields::OUTCOME, turn.end.word());
     if let Some(budget) = turn.budget {
         line.word(fields::BUDGET, budget.word());

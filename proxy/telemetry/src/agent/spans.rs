@@ -87,7 +87,7 @@ fn whole(agent: &str, turn: &TurnFacts<'_>, (ids, why): (Ids, Kept)) -> SpanData
         text(name::CONVERSATION, &format!("{:016x}", hash("session", turn.session))),
         text(name::REQUEST_ID, turn.request_id),
         text(name::TURN, turn.turn),
-        KeyValue::new(name::TEMPERATURE, f64::from(turn.temperature)),
+        KeyValue::new(name::TEMPERATURE, turn.warmth()),
         number(name::RECALLED, turn.recalled as u64),
         word(name::SAMPLING, why.word()),
     ];
@@ -126,7 +126,7 @@ fn part(turn: &TurnFacts<'_>, step: &StepFacts<'_>, ids: Ids) -> Option<SpanData
         StepKind::Model => {
             all.push(text(name::PROVIDER, turn.provider));
             all.push(text(name::REQUEST_MODEL, step.name));
-            all.push(KeyValue::new(name::TEMPERATURE, f64::from(turn.temperature)));
+            all.push(KeyValue::new(name::TEMPERATURE, turn.warmth()));
         }
     }
     if let Some(ReplyFacts { stop, tokens: used, first }) = step.reply {
