@@ -3,7 +3,7 @@
 //! Enters: a parsed command line. Leaves: an exit code. Never: another command's work.
 
 pub mod config;
-//pub mod serve;
+pub mod serve;
 pub mod setup;
 pub mod talk;
 

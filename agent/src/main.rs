@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use toolgate_agent::assembly::Surroundings;
 use toolgate_agent::cli::{Cli, Command, Settings};
-use toolgate_agent::commands::{config, setup, talk};
+use toolgate_agent::commands::{config, serve, setup, talk};
 use toolgate_agent::exit::Exit;
 use toolgate_telemetry::AccessLogTo;
 
@@ -45,7 +45,7 @@ async fn run(cli: &Cli) -> Exit {
         Command::Chat(args) => {
             Box::pin(talk::chat(args, ready, &around, (streams.0, streams.1))).await
         }
-        Command::Serve => Exit::Config,
+        Command::Serve => Box::pin(serve::run(ready, &around, streams.1)).await,
         Command::Config(Settings::Check) => config::check(ready, streams.0, streams.1),
         Command::Config(Settings::Show) => config::show(ready, streams.0, streams.1),
         Command::Config(Settings::Keys) => config::keys(streams.0),

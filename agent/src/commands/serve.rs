@@ -69,7 +69,8 @@ async fn served(
             let _stopped = stopping.wait_for(|stop| *stop).await;
         }
     };
-    let mut told = format!("toolgate-agent {}\n  chat     http://{at}/\n", env!("CARGO_PKG_VERSION"));
+    let mut told =
+        format!("toolgate-agent {}\n  chat     http://{at}/\n", env!("CARGO_PKG_VERSION"));
     if let Some(listener) = admin {
         told.push_str(&format!("  metrics  http://{}/metrics\n", listener.local_addr()?));
         let shown = Admin::new(Arc::clone(&assembled.telemetry), checks(&assembled.host));
