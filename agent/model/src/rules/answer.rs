@@ -78,7 +78,7 @@ fn quote(outcome: &Outcome<'_>) -> String {
             let given = arguments.iter().map(|(name, value)| format!("{name} = {value}"));
             format!(" ({})", given.collect::<Vec<_>>().join(", ").replace('`', "'"))
         }
-        _ => String::new(),
+        Input::Object(_) | Input::Malformed(_) => String::new(),
     };
     let verb = if outcome.failed { "failed" } else { "says" };
     let end = outcome.text.floor_char_boundary(QUOTED);
