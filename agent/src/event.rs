@@ -140,6 +140,8 @@ pub enum Outcome {
 pub struct TurnEnd {
     /// Why.
     pub reason: EndReason,
+    /// The limit that was reached.
+    pub limit: Option<Limit>,
     /// A sentence, unless it went well.
     pub says: Option<String>,
     /// Whether the same question may be asked again.
@@ -178,6 +180,22 @@ pub enum EndReason {
     ModelFailed,
     /// A fault of the agent's own.
     Internal,
+}
+
+/// The limit that ended a turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Limit {
+    /// Times that the model is asked.
+    Steps,
+    /// Tools that are called.
+    Calls,
+    /// Tokens.
+    Tokens,
+    /// Money.
+    Cost,
+    /// Time.
+    Time,
 }
 
 /// The parts of a turn, in milliseconds of wall time. Where tools overlap, their time counts once.

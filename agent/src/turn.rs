@@ -125,6 +125,7 @@ struct Course<'a> {
 /// How a turn has ended.
 struct End {
     reason: EndReason,
+    limit: Option<Reached>,
     says: Option<String>,
     retry_safe: bool,
 }
@@ -248,7 +249,7 @@ impl<'a> Course<'a> {
         tokio::select! {
             biased;
             () = talk.stopped() => End::of(EndReason::Stopped, "stopped"),
-            () = sleep(most) => End::of(EndReason::Limit, Reached::Time.says()),
+            () = sleep(most) => End::limit(Reached::Time),
             end = run => end,
         }
     }
@@ -296,7 +297,7 @@ impl<'a> Course<'a> {
             messages.push(Message::Agent(Said { text: thought.text, uses: thought.uses }));
             messages.push(Message::Results(results));
         }
-        End::of(EndReason::Limit, Reached::Steps.says())
+        End::limit(Reached::Steps)
     }
 
     async fn act(
@@ -388,6 +389,7 @@ impl<'a> Course<'a> {
             first_word: self.steps.first_word(),
             end: TurnEnd {
                 reason: end.reason,
+                limit: end.limit,
                 says: end.says,
                 retry_safe: end.retry_safe,
                 times: report::times(&steps, asked, total),
@@ -427,7 +429,7 @@ fn ended(thought: &Thought, last: Option<Reached>) -> Option<End> {
         }
     };
     let says = says.or_else(|| said_of(thought.stop).map(str::to_owned));
-    Some(End { reason, says, retry_safe: thought.stop != Stop::ContextWindowExceeded })
+    Some(End { reason, limit: last, says, retry_safe: thought.stop != Stop::ContextWindowExceeded })
 }
 
 /// What the user is told of an odd end.
@@ -450,12 +452,17 @@ const fn said_of(stop: Stop) -> Option<&'static str> {
 
 impl End {
     fn of(reason: EndReason, says: &str) -> Self {
-        Self { reason, says: Some(says.to_owned()), retry_safe: true }
+        Self { reason, limit: None, says: Some(says.to_owned()), retry_safe: true }
+    }
+
+    fn limit(limit: Reached) -> Self {
+        Self { limit: Some(limit), ..Self::of(EndReason::Limit, limit.says()) }
     }
 
     fn model(error: &ModelError) -> Self {
         Self {
             reason: EndReason::ModelFailed,
+            limit: None,
             says: Some(error.message.clone()),
             retry_safe: error.fault.is_passing(),
         }

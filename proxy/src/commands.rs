@@ -19,6 +19,12 @@ pub mod token;
 pub mod what_if;
 pub(crate) mod whole;
 
+/// The server that answers the client as scripted, in its tests and in ours.
+#[cfg(test)]
+#[expect(dead_code, reason = "the tests of the client use the rest")]
+#[path = "../client/src/tests/server.rs"]
+pub(crate) mod canned;
+
 use std::io::Write;
 
 /// Writes to a stream that may be closed at the other end; that is not worth an error.

@@ -25,7 +25,5 @@ pub mod tls;
 
 pub mod stdio;
 
-pub mod client;
 pub mod cloud;
 pub mod dev;
-pub mod runfile;

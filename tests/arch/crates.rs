@@ -41,10 +41,11 @@ const LICENCES: [&str; 9] = [
 ];
 
 /// Crates that are there twice because their users have not moved yet. `.deny.toml` lists the same.
-pub(crate) const TWICE: [&str; 15] = [
+pub(crate) const TWICE: [&str; 16] = [
     "base64",
     "block-buffer",
     "const-oid",
+    "cpufeatures",
     "crypto-common",
     "digest",
     "getrandom",

@@ -22,8 +22,8 @@ const PROGRAMS: [&str; 4] = [".rs", ".py", ".sh", ".mjs"];
 const CONTRACT: [&str; 3] = ["enters", "leaves", "never"];
 
 /// Who may read the environment: the assembly.
-const READS_ENVIRONMENT: [&str; 3] =
-    ["proxy/src/commands.rs", "proxy/src/main.rs", "proxy/tools/src/main.rs"];
+const READS_ENVIRONMENT: [&str; 4] =
+    ["agent/src/main.rs", "proxy/src/commands.rs", "proxy/src/main.rs", "proxy/tools/src/main.rs"];
 
 /// Who may look at a caller's token: who sends it to a token endpoint, and who makes a hash of it.
 const OPENS_TOKENS: [&str; 3] = [
@@ -33,7 +33,7 @@ const OPENS_TOKENS: [&str; 3] = [
 ];
 
 /// Whose pauses are not a wait for something to become true, which is what a test may not sleep for.
-const PAUSES: [&str; 8] = [
+const PAUSES: [&str; 9] = [
     "tests/src/wait.rs",
     // Backends and targets that are slow on purpose.
     "tests/src/collector.rs",
@@ -41,6 +41,8 @@ const PAUSES: [&str; 8] = [
     "tests/fixtures/rmcp_server.rs",
     "tests/fixtures/everything/jobs.rs",
     "tests/fixtures/everything/talk.rs",
+    // A model, tools and a user that take their time, on a clock that stands still.
+    "agent/src/turn/tests/fakes.rs",
     // A client that asks again as often as its server wishes.
     "tests/fixtures/rmcp_client.rs",
     // The length of a measurement.

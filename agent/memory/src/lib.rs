@@ -5,6 +5,7 @@
 //! retention; a failure that stops an answer.
 
 mod error;
+mod local;
 mod names;
 mod record;
 
@@ -14,6 +15,7 @@ use std::pin::Pin;
 use std::time::{Duration, SystemTime};
 
 pub use error::{MemoryError, Why};
+pub use local::{Config, Counted, Local, Swept};
 pub use names::{Actor, BadName, Session};
 pub use record::{Event, Namespace, Record, Role, SessionSummary, Turn};
 

@@ -5,6 +5,9 @@
 //! calls a tool; keeps a conversation; writes a prompt or a reply into an error or a log.
 
 mod error;
+mod openai;
+mod pieces;
+mod script;
 mod thought;
 
 use std::fmt;
@@ -16,6 +19,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use error::{Fault, ModelError};
+pub use openai::{BadKey, BadUrl, Key, OpenAi};
+pub use script::{BadScript, Script};
 pub use thought::{Input, Stop, Thought, ToolUse, Usage};
 
 /// One request to a model.

@@ -3,10 +3,11 @@
 //! In: what the model asks for. Out: a result for each, in its order. Never: a tool that was
 //! not offered; one that changes something without the user's word; a second try.
 
+use std::future::ready;
 use std::time::Duration;
 
-use futures_util::StreamExt as _;
-use futures_util::stream;
+use futures_util::future::BoxFuture;
+use futures_util::{FutureExt as _, StreamExt as _, stream};
 use serde_json::{Map, Value};
 use tokio::time::timeout;
 use toolgate_agent_model::{Input, ToolResult, ToolUse};
@@ -21,6 +22,9 @@ use crate::tools::{Answer, Call, Failure, Tool};
 
 /// Bytes of a result that whoever asked is shown.
 const SHOWN: usize = 50_000;
+
+/// What the model is told of a call, and the gateway's name of the tool if it was called.
+type Done = (ToolResult, Option<String>);
 
 /// What calls of one turn have in common.
 pub(super) struct Acting<'a> {
@@ -52,15 +56,20 @@ impl Acting<'_> {
         most: usize,
     ) -> (Vec<ToolResult>, Vec<String>) {
         let parallel = self.agent.settings.limits.parallel.max(1);
-        let calls = uses.iter().enumerate().map(|(nth, used)| async move {
-            if nth < most { self.one(used).await } else { (not_called(used, &Not::Room), None) }
-        });
-        let done: Vec<_> = stream::iter(calls).buffered(parallel).collect().await;
+        // Boxed one by one: a stream of closures' futures is not known to be `Send`.
+        let mut calls: Vec<BoxFuture<'_, Done>> = Vec::with_capacity(uses.len());
+        for (nth, used) in uses.iter().enumerate() {
+            calls.push(match nth < most {
+                true => self.one(used).boxed(),
+                false => ready((not_called(used, &Not::Room), None)).boxed(),
+            });
+        }
+        let done: Vec<Done> = stream::iter(calls).buffered(parallel).collect().await;
         let called = done.iter().filter_map(|(_, called)| called.clone()).collect();
         (done.into_iter().map(|(result, _)| result).collect(), called)
     }
 
-    async fn one(&self, used: &ToolUse) -> (ToolResult, Option<String>) {
+    async fn one(&self, used: &ToolUse) -> Done {
         let Some(tool) = self.offered.get(&used.name) else {
             return (not_called(used, &Not::Offered(used.name.clone())), None);
         };

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use toolgate_agent_model::Usage;
 
+pub(crate) use crate::event::Limit as Reached;
+
 /// The limits of a turn.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Limits {
@@ -34,16 +36,6 @@ pub struct Limits {
     pub reply_tokens: u32,
     /// Bytes of a question.
     pub question_bytes: usize,
-}
-
-/// What ended a turn early.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Reached {
-    Steps,
-    Calls,
-    Tokens,
-    Cost,
-    Time,
 }
 
 // === impl Limits ===

@@ -97,7 +97,8 @@ impl Embedder {
     }
 }
 
-/// How alike two vectors are.
-pub(crate) fn likeness(left: &[f32], right: &[f32]) -> f32 {
+/// How alike two vectors of length 1 are, from -1 to 1.
+#[must_use]
+pub fn likeness(left: &[f32], right: &[f32]) -> f32 {
     dot(left, right)
 }

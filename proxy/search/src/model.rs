@@ -23,7 +23,7 @@ pub use read::Flaw;
 #[cfg(test)]
 pub(crate) use kernel::MOST_WIDTH;
 use kernel::{Norm, Rows};
-pub(crate) use kernel::{dot, normalise};
+pub(crate) use kernel::{States, dot, normalise};
 use layer::Layer;
 use read::Reader;
 use tokens::Vocabulary;

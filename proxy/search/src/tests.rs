@@ -1,6 +1,7 @@
 //! What search finds, and what its model makes of texts.
 
 mod index;
+mod notes;
 mod wide;
 mod words;
 

@@ -242,13 +242,15 @@ impl Postings {
 }
 
 /// The words of a text that say something, without their endings.
-pub(crate) fn words(text: &str) -> impl Iterator<Item = String> {
+pub fn words(text: &str) -> impl Iterator<Item = String> {
+    telling(text).map(stem)
+}
+
+/// The words of a text that say something, as they stand, in lower case.
+pub fn telling(text: &str) -> impl Iterator<Item = String> {
     let words = text.split(|letter: char| !letter.is_alphanumeric());
-    words
-        .filter(|word| !word.is_empty())
-        .map(str::to_lowercase)
-        .filter(|word| !is_empty(word))
-        .map(stem)
+    let words = words.filter(|word| !word.is_empty()).map(str::to_lowercase);
+    words.filter(|word| !is_empty(word))
 }
 
 /// An identifier as one would say it: `k8s___getPodLogs` is `k8s get pod logs`.

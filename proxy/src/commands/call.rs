@@ -32,8 +32,8 @@ use self::output::Ending;
 use self::report::{Asked, Report};
 use super::say;
 use crate::cli::Output;
-use crate::client::{Answer, Ask, Client, Failure, Progress, Trust};
 use crate::exit::Exit;
+use toolgate_client::{Answer, Ask, Client, Failure, Progress, Trust};
 
 /// How often progress is printed where nobody watches.
 const SELDOM: Duration = Duration::from_secs(10);
@@ -102,8 +102,8 @@ pub struct CallArgs {
 pub async fn run(
     args: CallArgs,
     env: &dyn Fn(&str) -> Option<String>,
-    out: &mut impl Write,
-    err: &mut impl Write,
+    out: &mut (impl Write + Send),
+    err: &mut (impl Write + Send),
 ) -> Exit {
     run_on(args, env, &Screen::detect(env), (out, err)).await
 }
@@ -113,7 +113,7 @@ pub(crate) async fn run_on(
     args: CallArgs,
     env: Env<'_>,
     screen: &Screen,
-    (out, err): (&mut impl Write, &mut impl Write),
+    (out, err): (&mut (impl Write + Send), &mut (impl Write + Send)),
 ) -> Exit {
     let call = Call { args, screen: *screen };
     let ending = Box::pin(call.ending(env, err)).await;
@@ -161,14 +161,18 @@ impl CallArgs {
 // === impl Call ===
 
 impl Call {
-    async fn ending(&self, env: Env<'_>, err: &mut impl Write) -> Ending {
+    async fn ending(&self, env: Env<'_>, err: &mut (impl Write + Send)) -> Ending {
         match self.attempt(env, err).await {
             Ok(ending) => ending,
             Err(report) => Ending::Failed { report, answer: None, head: None },
         }
     }
 
-    async fn attempt(&self, env: Env<'_>, err: &mut impl Write) -> Result<Ending, Box<Report>> {
+    async fn attempt(
+        &self,
+        env: Env<'_>,
+        err: &mut (impl Write + Send),
+    ) -> Result<Ending, Box<Report>> {
         let ask = self.args.ask()?;
         let wanted = self.args.wanted();
         let gateway = Gateway::find(wanted, env)?;
@@ -203,7 +207,7 @@ impl Call {
         client: &Client,
         tool: &str,
         arguments: &RawValue,
-        err: &mut impl Write,
+        err: &mut (impl Write + Send),
     ) -> Result<Answer, Failure> {
         let pause = if self.screen.err_is_terminal { OFTEN } else { SELDOM };
         let mut last: Option<Instant> = None;

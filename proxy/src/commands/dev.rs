@@ -18,7 +18,7 @@ use crate::config;
 use crate::dev::issuer::Issuer;
 use crate::exit::Exit;
 use crate::run::{Door, Gateway, Surroundings};
-use crate::runfile::RunFile;
+use toolgate_client::runfile::RunFile;
 
 /// How many ports after the wanted one are tried.
 const NEXT_PORTS: u16 = 20;
@@ -60,7 +60,7 @@ async fn attempt(args: &DevArgs, out: &mut dyn Write, err: &mut dyn Write) -> an
     let gateway = Gateway::start(&config, given).await?;
     let token = issuer.mint(issuer.client_id(), issuer.scopes(), TOKEN_LIFETIME).await?;
     let file = run_file(&gateway, &issuer);
-    let kept = file.write().map_err(|error| {
+    let kept = file.write(&crate::commands::env).map_err(|error| {
         say(err, &format!("note: `toolgate call` will not find this gateway: {error}\n"));
     });
     let shown = out_is_terminal().then_some(token.as_str());

@@ -17,9 +17,9 @@ use super::call::report::{Asked, Report};
 use super::call::{Screen, code};
 use super::say;
 use crate::cli::{LogLevelArgs, Output};
-use crate::client::{self, Failure};
 use crate::exit::Exit;
-use crate::runfile::RunFile;
+use toolgate_client::runfile::RunFile;
+use toolgate_client::{self as client, Failure};
 
 /// How long the gateway may take.
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -16,7 +16,6 @@ use toolgate_call::{Principal, Scopes};
 use toolgate_telemetry::{dump_on_panic, flush_diagnostics, tell};
 
 use crate::cli::Output;
-use crate::client::{Bearer, Trust};
 use crate::commands::serve::{LAST_WORDS, Signals, level, listen};
 use crate::commands::{check, env, inherited, say};
 use crate::config::{AccessLog, CloudMode, Config, EmfFile};
@@ -24,6 +23,7 @@ use crate::exit::Exit;
 use crate::run::{Door, Gateway, Surroundings};
 use crate::stdio::gate::{Gate, Token};
 use crate::stdio::{Ended, Front, Limits};
+use toolgate_client::{Bearer, Trust};
 
 /// Requests under way at once, if no configuration allows fewer.
 const REQUESTS: usize = 4096;

@@ -18,9 +18,9 @@ use super::call::report::Report;
 use super::call::{Screen, curl};
 use super::say;
 use crate::cli::Output;
-use crate::client::{Ask, ClientCredentials, Token, Trust, token_endpoint};
 use crate::exit::Exit;
-use crate::runfile::RunFile;
+use toolgate_client::runfile::RunFile;
+use toolgate_client::{Ask, ClientCredentials, Token, Trust, token_endpoint};
 
 /// How long an issuer may take for one answer.
 const PATIENCE: Duration = Duration::from_secs(20);

@@ -28,8 +28,8 @@ use toolgate_call::Reason;
 use tower::Service;
 
 use super::fault::Fault;
-use crate::client::transport::{absolute, causes};
-use crate::client::{Bearer, Trust, trust};
+use toolgate_client::transport::{absolute, causes};
+use toolgate_client::{Bearer, Trust, trust};
 
 /// Bytes that a connection in memory may hold, in each direction.
 const PIPE: usize = 64 * 1024;

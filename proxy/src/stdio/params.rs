@@ -19,8 +19,8 @@ use toolgate_mcp::HeaderParams;
 use super::fault::Fault;
 use super::message::Reply;
 use super::wire::{Came, Wire};
-use crate::client::Ask;
-use crate::client::request::header_value;
+use toolgate_client::Ask;
+use toolgate_client::request::header_value;
 
 /// A gateway's word that headers and body do not fit: it has looked at nothing.
 const HEADER_MISMATCH: i64 = -32020;
@@ -116,7 +116,7 @@ impl Wire {
                 let pair = name.zip(HeaderValue::from_str(&value).ok());
                 headers.extend(pair.map(|(name, value)| (Some(name), value)));
             }
-            let body = Bytes::copy_from_slice(ask.body().as_bytes());
+            let body = Bytes::from(ask.body());
             let Ok(came) = self.post(headers, body).await else { return };
             let Ok((_, read)) = came.read().await else { return };
             let result = Reply::of(&read).and_then(|reply| reply.result);

@@ -22,7 +22,7 @@ use super::gate::Gate;
 use super::message::Reply;
 use super::params::Params;
 use super::session::{Live, SESSION_ID, Session, in_session, plain};
-use crate::client::sse::EventReader;
+use toolgate_client::sse::EventReader;
 
 /// The largest message that is taken from the gateway, in bytes.
 const LARGEST: usize = 64 * 1024 * 1024;

@@ -23,7 +23,7 @@ use toolgate_telemetry_catalog::{Delivery, Word, access as family};
 use crate::handles::Counters;
 use crate::registry::Registry;
 use crate::{AccessLogTo, CallRecord};
-pub(crate) use line::subject_hash;
+pub(crate) use line::{Line, micros, push_millis, subject_hash};
 pub use redact::redact;
 pub(crate) use sample::Sample;
 use sink::{Failed, Sink};
@@ -74,8 +74,21 @@ impl AccessLog {
     /// # Errors
     /// When its file cannot be opened for appending.
     pub(crate) fn open(registry: &Registry, to: &AccessLogTo, capacity: usize) -> io::Result<Self> {
+        Self::counted_as(family::ACCESS_LOG, registry, to, capacity)
+    }
+
+    /// The same for lines of another kind.
+    ///
+    /// # Errors
+    /// See above.
+    pub(crate) fn counted_as(
+        signal: &'static str,
+        registry: &Registry,
+        to: &AccessLogTo,
+        capacity: usize,
+    ) -> io::Result<Self> {
         let item = |delivery: Delivery| {
-            let labels = [family::ACCESS_LOG, delivery.outcome(), delivery.word()];
+            let labels = [signal, delivery.outcome(), delivery.word()];
             registry.counter(&family::ITEMS, &labels)
         };
         let sink = Sink::open(to)?;
@@ -119,9 +132,17 @@ impl AccessLog {
             return;
         }
         let stands_for = chosen.flatten();
+        self.line(|line| line::write(line, record, stands_for, now));
+    }
+
+    /// Leaves a line to be written, which ends in a line feed.
+    pub(crate) fn line(&self, write: impl FnOnce(&mut Vec<u8>)) {
+        if self.off {
+            return;
+        }
         SCRATCH.with_borrow_mut(|scratch| {
             scratch.clear();
-            line::write(scratch, record, stands_for, now);
+            write(scratch);
             self.push(scratch);
         });
     }

@@ -1,7 +1,7 @@
 //! The admin server: metrics and health, on a port of its own.
 //!
 //! Enters: GET and HEAD from the operator's machines. Leaves: `/metrics`, `/healthz`, `/readyz`,
-//! `/debug/calls`, `/debug/log` and a list of these. Never: a change of anything but the log's level,
+//! `/debug/log`, where there is a flight recorder `/debug/calls`, and a list of these. Never: a change of anything but the log's level,
 //! and of that only from this machine; never an answer to a page in a browser that got here under a
 //! foreign name (DNS rebinding).
 
@@ -26,8 +26,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
-use crate::Telemetry;
+use crate::agent::AgentTelemetry;
 use crate::diagnostics::{Levels, levels};
+use crate::{Recorder, Telemetry};
 
 /// Connections that are served at once; more wait in the listener's backlog.
 const CONNECTIONS: usize = 64;
@@ -49,7 +50,7 @@ pub struct Check {
     pub name: String,
     /// Whether it holds.
     pub ok: bool,
-    /// Whether the gateway is ready only if it holds.
+    /// Whether the program is ready only if it holds.
     pub required: bool,
     /// A sentence for the operator.
     pub detail: String,
@@ -58,10 +59,22 @@ pub struct Check {
 /// Runs the checks. Called for every `/readyz`: it must not block.
 pub type Checks = Arc<dyn Fn() -> Vec<Check> + Send + Sync>;
 
+/// What an admin server has to show.
+pub trait Exposed: fmt::Debug + Send + Sync {
+    /// The metrics as text (exposition format 0.0.4).
+    fn text(&self) -> String;
+
+    /// The metrics as OpenMetrics 1.0.0.
+    fn openmetrics(&self) -> String;
+
+    /// What became of the last calls, if anybody keeps that.
+    fn recorder(&self) -> Option<&Arc<Recorder>>;
+}
+
 /// What the admin server shows, and to whom.
 #[derive(Clone)]
 pub struct Admin {
-    telemetry: Arc<Telemetry>,
+    shown: Arc<dyn Exposed>,
     checks: Checks,
     hosts: Arc<[String]>,
     levels: Option<Arc<Levels>>,
@@ -76,15 +89,45 @@ struct Ends {
     peer: Option<SocketAddr>,
 }
 
+// === impl Exposed ===
+
+impl Exposed for Telemetry {
+    fn text(&self) -> String {
+        self.render()
+    }
+
+    fn openmetrics(&self) -> String {
+        self.render_openmetrics()
+    }
+
+    fn recorder(&self) -> Option<&Arc<Recorder>> {
+        Some(self.recorder())
+    }
+}
+
+impl Exposed for AgentTelemetry {
+    fn text(&self) -> String {
+        self.render()
+    }
+
+    fn openmetrics(&self) -> String {
+        self.render_openmetrics()
+    }
+
+    fn recorder(&self) -> Option<&Arc<Recorder>> {
+        None
+    }
+}
+
 // === impl Admin ===
 
 impl Admin {
     /// A server for that telemetry and those checks, reachable under loopback names and under the
     /// address that a connection came in on.
     #[must_use]
-    pub fn new(telemetry: Arc<Telemetry>, checks: Checks) -> Self {
+    pub fn new(shown: Arc<impl Exposed + 'static>, checks: Checks) -> Self {
         let rendering = Arc::new(Semaphore::new(1));
-        Self { telemetry, checks, hosts: Arc::new([]), levels: levels(), rendering }
+        Self { shown, checks, hosts: Arc::new([]), levels: levels(), rendering }
     }
 
     /// Reachable under these names too; a port in them says nothing about this server's.

@@ -21,7 +21,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use tokio::sync::watch;
-use toolgate_telemetry_catalog::{CloudFate, Dimension};
+use toolgate_telemetry_catalog::{CloudFate, Dimension, Program};
 
 use crate::registry::Registry;
 use publish::Publisher;
@@ -119,8 +119,13 @@ impl Cloud {
         )
     }
 
-    pub(crate) fn estimate(&self, targets: usize, tools: Option<usize>) -> Estimate {
-        Estimate::new(&self.config, targets, tools)
+    pub(crate) fn estimate(
+        &self,
+        program: Program,
+        targets: usize,
+        tools: Option<usize>,
+    ) -> Estimate {
+        Estimate::new(program, &self.config, targets, tools)
     }
 
     /// Nothing more will be recorded.

@@ -237,6 +237,12 @@ impl<T> Table<T> {
 }
 
 impl<T> Table<T> {
+    /// The row of that name, or else the row named [`OTHER`]: no row is made for a new name.
+    pub(crate) fn find(&self, name: &str, make: impl FnOnce(&str) -> T) -> Arc<T> {
+        let known = self.rows.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned();
+        known.unwrap_or_else(|| Arc::clone(self.rest.get_or_init(|| Arc::new(make(OTHER)))))
+    }
+
     /// Every row, one after the other. Calls go on meanwhile.
     pub(crate) fn each(&self, mut visit: impl FnMut(&T)) {
         let rows: Vec<Arc<T>> =

@@ -1,6 +1,6 @@
-//! What the gateway says about itself: metrics, the access log and the admin server.
+//! What the gateway and the agent say about themselves: metrics, logs, traces and the admin server.
 //!
-//! Enters: typed events from the stages, and one record a call. Leaves: `/metrics` text, one JSON
+//! Enters: typed events from the stages, one record a call, the facts of the agent's turns. Leaves: `/metrics` text, one JSON
 //! line a call, spans for a collector, records of the last calls, `/healthz` and `/readyz`. Never: a metric by name string, a label value that a
 //! caller can choose, a token or an argument in a log, or a thread woken for a single call.
 
@@ -18,6 +18,7 @@ mod target;
 mod tls;
 
 mod access;
+pub mod agent;
 pub mod audit;
 mod keeper;
 mod openmetrics;
@@ -29,7 +30,7 @@ mod admin;
 mod diagnostics;
 
 pub use access::redact;
-pub use admin::{Admin, Check, Checks, serve};
+pub use admin::{Admin, Check, Checks, Exposed, serve};
 pub use auth::AuthMetrics;
 pub use calls::{CallMetrics, CallRecord};
 pub use cloud::{

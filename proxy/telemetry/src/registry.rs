@@ -208,7 +208,7 @@ fn describe(recorder: &PrometheusRecorder, metric: &Metric) {
 /// How finely the sum of a histogram is kept.
 const fn scale(unit: Unit) -> f64 {
     match unit {
-        Unit::Seconds | Unit::Timestamp => 1e9,
+        Unit::Seconds | Unit::Timestamp | Unit::Dollars => 1e9,
         Unit::Bytes | Unit::One | Unit::Ratio => 1e3,
     }
 }

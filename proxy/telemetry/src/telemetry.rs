@@ -11,7 +11,7 @@ use std::time::{Instant, SystemTime};
 
 use toolgate_call::Trace;
 use toolgate_call::trace::Claims;
-use toolgate_telemetry_catalog::access;
+use toolgate_telemetry_catalog::{Program, access};
 
 use crate::access::{AccessLog, Sample};
 use crate::audit::{Audit, AuditConfig, AuditMetrics};
@@ -261,7 +261,7 @@ impl Telemetry {
     /// for it. `tools` is `None` while the tools are not known.
     #[must_use]
     pub fn cloud_estimate(&self, targets: usize, tools: Option<usize>) -> Option<Estimate> {
-        Some(self.cloud.as_ref()?.estimate(targets, tools))
+        Some(self.cloud.as_ref()?.estimate(Program::Gateway, targets, tools))
     }
 
     /// No call is under way any more: what is queued goes out, and exporter and publisher end.

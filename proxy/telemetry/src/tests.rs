@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use toolgate_call::{Ledger, Method, Outcome, Phase, Reason};
-use toolgate_telemetry_catalog::{Values, metrics};
+use toolgate_telemetry_catalog::{Program, Values, metrics, metrics_of};
 
 use crate::calls::CallMetrics;
 use crate::registry::Registry;
@@ -17,8 +17,8 @@ use crate::{
     StreamEnd, Telemetry,
 };
 use exercise::{everything, finish, finish_tool, plan, record, traced};
-pub(crate) use exposition::number;
-use exposition::{Sample, families, samples};
+use exposition::Sample;
+pub(crate) use exposition::{families, number, samples};
 
 fn quiet(histogram_sets: usize) -> Arc<Telemetry> {
     let config = Config { access_log: AccessLogTo::Off, histogram_sets, ..Config::default() };
@@ -33,8 +33,9 @@ fn the_families_recorded_are_those_of_the_catalogue_and_no_others() {
     // The first scrape is what the second one shows the duration of.
     drop(telemetry.render());
     let live = families(&telemetry.render());
-    let declared: BTreeMap<String, String> =
-        metrics().map(|m| (m.name.to_owned(), m.kind.as_str().to_owned())).collect();
+    let declared: BTreeMap<String, String> = metrics_of(Program::Gateway)
+        .map(|m| (m.name.to_owned(), m.kind.as_str().to_owned()))
+        .collect();
     assert_eq!(live, declared);
 }
 
@@ -46,11 +47,16 @@ fn every_histogram_has_its_bounds_and_none_is_a_summary() {
     let text = telemetry.render();
     assert!(!text.contains(" summary"));
     assert!(!text.contains("quantile="));
-    for metric in metrics() {
+    bounds_are_shown(Program::Gateway, &text);
+}
+
+/// Every histogram of the program is there, with all of its bounds.
+pub(crate) fn bounds_are_shown(program: Program, text: &str) {
+    for metric in metrics_of(program) {
         let Some(bounds) = metric.buckets else { continue };
         let bucket = format!("{}_bucket", metric.name);
-        let found: Vec<Sample> = samples(&text).filter(|s| s.name == bucket).collect();
-        let sets = samples(&text).filter(|s| s.name == format!("{}_count", metric.name)).count();
+        let found: Vec<Sample> = samples(text).filter(|s| s.name == bucket).collect();
+        let sets = samples(text).filter(|s| s.name == format!("{}_count", metric.name)).count();
         assert!(sets > 0, "{}", metric.name);
         assert_eq!(found.len(), sets * (bounds.len() + 1), "{}", metric.name);
     }
@@ -61,8 +67,12 @@ fn every_label_of_every_sample_is_declared_and_within_its_domain() {
     let config = Config { traces: traced(), access_log: AccessLogTo::Memory, ..Config::default() };
     let telemetry = Telemetry::new(config).unwrap();
     everything(&telemetry);
-    let text = telemetry.render();
-    for sample in samples(&text) {
+    labels_are_declared(&telemetry.render());
+}
+
+/// Every label is one of the catalogue's, with a value of its domain.
+pub(crate) fn labels_are_declared(text: &str) {
+    for sample in samples(text) {
         let stem = ["_bucket", "_sum", "_count"]
             .iter()
             .find_map(|end| sample.name.strip_suffix(end))
@@ -80,10 +90,13 @@ fn every_label_of_every_sample_is_declared_and_within_its_domain() {
                 Values::Targets => ["", "_OTHER", "alpha"].contains(&value),
                 Values::Tools => ["", "_OTHER", "echo"].contains(&value),
                 Values::Issuers => ["", "main"].contains(&value),
+                Values::Models => ["_OTHER", "sonnet", "small"].contains(&value),
                 Values::Constant => value == env!("CARGO_PKG_VERSION"),
-                Values::Words(_) | Values::Methods | Values::Reasons | Values::Revisions => {
-                    label.values.listed().unwrap().contains(&value)
-                }
+                Values::Words(_)
+                | Values::Methods
+                | Values::Reasons
+                | Values::ToolEnds
+                | Values::Revisions => label.values.listed().unwrap().contains(&value),
             };
             assert!(known, "{} {}={value:?}", sample.name, label.key.as_str());
         }

@@ -10,7 +10,7 @@ mod otlp;
 mod queue;
 mod sample;
 mod sink;
-mod span;
+pub(crate) mod span;
 mod transport;
 
 use std::sync::Arc;
@@ -19,6 +19,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use toolgate_call::trace::Claims;
 use toolgate_call::{SpanContext, SpanId, Trace, TraceId};
 use toolgate_telemetry_catalog::{Kept, SampleSource, Sampled, access as family};
+
+use opentelemetry_sdk::trace::SpanData;
 
 use crate::CallRecord;
 use crate::cells::Counter;
@@ -121,20 +123,40 @@ impl Traces {
     /// Queues the spans of a call if they are worth it, and says whether they are. `unusual` tells
     /// whether the call took longer than its tool usually does; it is asked only if that matters.
     pub(crate) fn finish(&self, record: &CallRecord<'_>, unusual: impl FnOnce() -> bool) -> bool {
-        let (Some(queue), Some(trace)) = (&self.queue, record.trace) else { return false };
+        let (true, Some(trace)) = (self.is_on(), record.trace) else { return false };
         let slow = || record.phases.total() > self.config.slow || unusual();
         // Whoever was not let in has no say in what is recorded.
         let sampled = trace.own.sampled && record.principal.is_some();
         let Some(why) = keep::reason(sampled, record.outcome, slow) else { return false };
+        self.keep(Some(why), || span::spans(record, trace, (why, SystemTime::now())))
+    }
+
+    /// Queues spans that are kept for that reason, and says whether they are. Those that nobody asked
+    /// for at the beginning are kept only so many a second.
+    pub(crate) fn keep(&self, why: Option<Kept>, spans: impl FnOnce() -> Vec<SpanData>) -> bool {
+        let (Some(queue), Some(why)) = (&self.queue, why) else { return false };
         if why != Kept::Head && !self.allowance.take() {
             self.skipped.increment(1);
             return false;
         }
-        let queued = queue.push(|| span::spans(record, trace, (why, SystemTime::now())));
+        let queued = queue.push(spans);
         if queued {
             self.kept.add(why);
         }
         queued
+    }
+
+    /// Queues one more span of a trace that is kept.
+    pub(crate) fn add(&self, span: impl FnOnce() -> SpanData) {
+        if let Some(queue) = &self.queue {
+            // A span that finds no room is counted there.
+            let _queued = queue.push(|| vec![span()]);
+        }
+    }
+
+    /// How long is too long to be left unrecorded.
+    pub(crate) const fn slow(&self) -> Duration {
+        self.config.slow
     }
 
     /// Sends what is queued until [`Traces::close`], and what is left then. `None` when traces are

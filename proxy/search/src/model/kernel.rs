@@ -131,6 +131,11 @@ impl States {
         }
         Self { scales, numbers }
     }
+
+    /// The numbers of the first state, and its scale.
+    pub(crate) fn one(&self) -> (&[i16], f32) {
+        (&self.numbers, self.scales.first().copied().unwrap_or_default())
+    }
 }
 
 /// The inner product of two rows.

@@ -76,6 +76,29 @@ fn block<S: Simd, const N: usize>(simd: S, tile: &[i16], states: [&[i16]; N]) ->
     sums.map(|sums| sums.map(|sum| sum.reduce_sum()))
 }
 
+/// The inner product of a row in 8 bits and a state in 16.
+#[inline(always)]
+pub(crate) fn product<S: Simd>(simd: S, row: &[i8], state: &[i16]) -> i32 {
+    match lanes::<S>() {
+        32 => product_by::<S, 32>(simd, row, state),
+        16 => product_by::<S, 16>(simd, row, state),
+        _ => product_by::<S, 8>(simd, row, state),
+    }
+}
+
+#[inline(always)]
+fn product_by<S: Simd, const LANES: usize>(simd: S, row: &[i8], state: &[i16]) -> i32 {
+    let mut sum = S::i32s::splat(simd, 0);
+    let (row, _) = row.as_chunks::<LANES>();
+    for (row, state) in row.iter().zip(state.chunks_exact(LANES)) {
+        let row = row.map(i16::from);
+        let row: S::i16s = load(simd, Some(&row));
+        let state: S::i16s = load(simd, Some(state));
+        sum += state.pairwise_dot_product(row);
+    }
+    sum.reduce_sum()
+}
+
 #[inline(always)]
 fn load<S: Simd>(simd: S, numbers: Option<&[i16]>) -> S::i16s {
     numbers.map_or_else(|| S::i16s::splat(simd, 0), |numbers| S::i16s::from_slice(simd, numbers))

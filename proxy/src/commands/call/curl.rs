@@ -3,7 +3,7 @@
 //! Enters: a URL, a request, and what stands for the token. Leaves: a command that a POSIX shell
 //! runs as it is. Never: a token, unless the caller of this function passes one in.
 
-use crate::client::{Ask, Trust};
+use toolgate_client::{Ask, Trust};
 
 /// The command, without a line end. `token` goes into double quotes: a variable, or a token, whose
 /// characters mean nothing there.
@@ -20,7 +20,7 @@ pub(crate) fn command(url: &str, token: Option<&str>, ask: &Ask, trust: &Trust) 
         let header = format!("{name}: {value}");
         format!("-H {}", quoted(&header))
     }));
-    parts.push(format!("--data-raw {}", quoted(ask.body())));
+    parts.push(format!("--data-raw {}", quoted(&ask.body())));
     parts.join(" \\\n  ")
 }
 

@@ -10,9 +10,9 @@ use toolgate_call::name::is_target;
 
 use super::code;
 use super::report::Report;
-use crate::client::{Bearer, ClientCredentials};
 use crate::exit::Exit;
-use crate::runfile::RunFile;
+use toolgate_client::runfile::RunFile;
+use toolgate_client::{Bearer, ClientCredentials};
 
 /// The variable that a token is looked for in.
 pub(crate) const TOKEN_VARIABLE: &str = "TOOLGATE_TOKEN";

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use toolgate_call::{Blame, Phase, Reason};
 
-use crate::client::Head;
+use toolgate_client::Head;
 
 /// How many attempts are shown; the gateway notes no more.
 const MOST_ATTEMPTS: usize = 10;

@@ -11,8 +11,8 @@ use super::ledger::Ledger;
 use super::report::Report;
 use super::result::{self, Shown};
 use super::screen::{Screen, one_line};
-use crate::client::{Answer, Head, Progress, Tool};
 use crate::exit::Exit;
+use toolgate_client::{Answer, Head, Progress, Tool};
 
 /// How wide the column of names in a list grows.
 const WIDEST_NAME: usize = 40;

@@ -12,8 +12,8 @@ use toolgate_call::{Blame, Reason};
 use super::code::{self, Entry};
 use super::ledger;
 use super::screen::{Screen, one_line};
-use crate::client::{Bearer, Failure, Head, Refused, TokenError};
 use crate::exit::Exit;
+use toolgate_client::{Bearer, Failure, Head, Refused, TokenError};
 
 /// A failure, ready to be shown. The names of the members are those of the JSON document.
 #[derive(Clone, Debug, PartialEq, Serialize)]

@@ -14,8 +14,8 @@ use toolgate_guard::LocalBuckets;
 use super::Surgery;
 use super::finding::{Probe, Said};
 use crate::buckets::SharedBuckets;
-use crate::client;
 use crate::config::{self, AccessLog, CloudMode, Config, EmfFile, SharedRates};
+use toolgate_client as client;
 
 const DAY: u64 = 24 * 3600;
 /// A certificate that ends sooner than this should be renewed now.

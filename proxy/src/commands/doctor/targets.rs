@@ -17,10 +17,10 @@ use toolgate_telemetry::estimated_tokens;
 use super::Surgery;
 use super::finding::{Probe, Said};
 use crate::assembly::{self, Backend, Showing};
-use crate::client;
 use crate::commands::inherited;
 use crate::config::{Aws, SearchEngine, Target, TargetKind, Tools};
 use crate::facts::Facts;
+use toolgate_client as client;
 
 /// How long a child may take to start is not known; the rest is left to the deadline of all.
 const PATIENCE: Duration = Duration::from_secs(60);

@@ -4,8 +4,8 @@ use clap::Parser;
 use serde_json::Value;
 
 use super::{TokenArgs, run};
-use crate::client::tests::server::{Canned, Server};
 use crate::commands::call::tests::stage::{Dev, Ran};
+use crate::commands::canned::{Canned, Server};
 use crate::exit::Exit;
 
 const GRANTED: &str = r#"{"access_token":"abc.def.ghi","expires_in":3600,"token_type":"Bearer"}"#;

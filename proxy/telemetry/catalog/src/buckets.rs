@@ -31,3 +31,25 @@ pub(crate) const BATCH: &[f64] = &[1.0, 4.0, 16.0, 64.0, 256.0, 512.0];
 
 /// Small counts.
 pub(crate) const COUNT: &[f64] = &[1.0, 2.0, 3.0, 5.0, 8.0, 13.0, 21.0, 34.0];
+
+/// Tokens of one request: powers of four, as OpenTelemetry advises.
+pub(crate) const TOKENS: &[f64] = &[
+    1.0,
+    4.0,
+    16.0,
+    64.0,
+    256.0,
+    1024.0,
+    4096.0,
+    16_384.0,
+    65_536.0,
+    262_144.0,
+    1_048_576.0,
+    4_194_304.0,
+    16_777_216.0,
+    67_108_864.0,
+];
+
+/// The cost of one turn, in dollars: from a hundredth of a cent to ten dollars.
+pub(crate) const DOLLARS: &[f64] =
+    &[0.000_1, 0.000_3, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0];

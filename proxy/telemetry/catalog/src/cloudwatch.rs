@@ -55,6 +55,8 @@ pub enum Dimension {
     ToolName,
     /// Why calls failed.
     ErrorType,
+    /// The kind of tokens.
+    TokenType,
 }
 
 words! {
@@ -170,7 +172,8 @@ impl CloudFate {
 
 impl Dimension {
     /// Every dimension.
-    pub const ALL: &'static [Self] = &[Self::Target, Self::ToolName, Self::ErrorType];
+    pub const ALL: &'static [Self] =
+        &[Self::Target, Self::ToolName, Self::ErrorType, Self::TokenType];
 
     /// The dimension's name.
     #[must_use]
@@ -179,6 +182,7 @@ impl Dimension {
             Self::Target => "Target",
             Self::ToolName => "ToolName",
             Self::ErrorType => "ErrorType",
+            Self::TokenType => "TokenType",
         }
     }
 
@@ -189,6 +193,7 @@ impl Dimension {
             Self::Target => Key::Target,
             Self::ToolName => Key::Tool,
             Self::ErrorType => Key::ErrorType,
+            Self::TokenType => Key::TokenType,
         }
     }
 }

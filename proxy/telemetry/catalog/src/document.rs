@@ -5,8 +5,8 @@
 use std::fmt::Write;
 
 use crate::{
-    ALL, Dimension, Key, Label, Metric, NAMESPACE, Published, Values, audit_fields, fields,
-    metrics, published, records, spans,
+    ALL, Dimension, Group, Key, Label, Metric, NAMESPACE, Program, Published, TOOL_ENDS, Values,
+    agent_spans, audit_fields, fields, interaction_fields, metrics, published, records, spans,
 };
 
 const HEAD: &str = "# Metrics and access log\n\n\
@@ -21,6 +21,7 @@ pub fn markdown() -> String {
     let mut page = String::from(HEAD);
     for group in ALL {
         push(&mut page, format_args!("\n## {}\n", group.title));
+        whose(&mut page, group);
         for metric in group.families {
             family(&mut page, metric);
         }
@@ -30,6 +31,15 @@ pub fn markdown() -> String {
     log_fields(&mut page);
     span_attributes(&mut page);
     page
+}
+
+/// Which program has them, unless it is the gateway alone.
+fn whose(page: &mut String, group: &Group) {
+    match group.of {
+        [Program::Gateway] => {}
+        [Program::Agent] => page.push_str("\nThe agent has these.\n"),
+        _ => page.push_str("\nThe gateway and the agent have these, each for itself.\n"),
+    }
 }
 
 fn family(page: &mut String, metric: &Metric) {
@@ -98,6 +108,11 @@ fn domain(label: &Label) -> String {
             "empty, or a reason of the table below".to_owned()
         }
         Values::Reasons => "a reason of the table below".to_owned(),
+        Values::ToolEnds => {
+            let more: Vec<String> = TOOL_ENDS.iter().map(|word| format!("`{word}`")).collect();
+            format!("empty, a reason of the table below, {}", more.join(" or "))
+        }
+        Values::Models => "the configured models".to_owned(),
         Values::Revisions => "the protocol revisions spoken here".to_owned(),
         Values::Issuers => "the configured issuers; empty when none was named".to_owned(),
         Values::Constant => "one value".to_owned(),
@@ -110,6 +125,15 @@ fn span_attributes(page: &mut String) {
          attempt at a target is a CLIENT span below it.\n\n| attribute | meaning |\n|---|---|\n",
     );
     for (name, help) in spans::ALL {
+        push(page, format_args!("| `{name}` | {help} |\n"));
+    }
+    page.push_str(
+        "\n## Attributes of the agent's spans\n\nA turn is one SERVER span `invoke_agent NAME`. Below it, \
+         each request to a model is a CLIENT span `chat MODEL`, each call of a tool an INTERNAL span \
+         `execute_tool TOOL`, which the gateway's span hangs below, and what memory is asked to do an \
+         INTERNAL span `search_memory` or `create_memory`.\n\n| attribute | meaning |\n|---|---|\n",
+    );
+    for (name, help) in agent_spans::ALL {
         push(page, format_args!("| `{name}` | {help} |\n"));
     }
 }
@@ -138,6 +162,13 @@ fn log_fields(page: &mut String) {
     page.push_str("\n## Access log\n\nOne JSON object a line, one line a call.\n\n");
     page.push_str("| field | meaning |\n|---|---|\n");
     for (name, help) in fields::ALL {
+        push(page, format_args!("| `{name}` | {help} |\n"));
+    }
+    page.push_str(
+        "\n## Interaction log of the agent\n\nOne JSON object a line, one line a turn, whether it went well or \
+         not.\n\n| field | meaning |\n|---|---|\n",
+    );
+    for (name, help) in interaction_fields::ALL {
         push(page, format_args!("| `{name}` | {help} |\n"));
     }
     page.push_str(

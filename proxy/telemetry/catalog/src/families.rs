@@ -16,6 +16,7 @@ macro_rules! families {
 }
 
 pub mod access;
+pub mod agent;
 pub mod audit;
 pub mod auth;
 pub mod gateway;
@@ -23,24 +24,43 @@ pub mod process;
 pub mod resilience;
 pub mod target;
 
+/// The programs that have families.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Program {
+    /// The gateway.
+    Gateway,
+    /// The agent beside it.
+    Agent,
+}
+
 /// Families that are read together.
 #[derive(Clone, Copy, Debug)]
 pub struct Group {
+    /// Who has them.
+    pub of: &'static [Program],
     /// What they are about.
     pub title: &'static str,
     /// The families.
     pub families: &'static [Metric],
 }
 
+const GATEWAY: &[Program] = &[Program::Gateway];
+const BOTH: &[Program] = &[Program::Gateway, Program::Agent];
+
 /// Every family that there is, by group.
 pub const ALL: &[Group] = &[
-    Group { title: "Front door", families: gateway::FAMILIES },
-    Group { title: "Authentication and authorization", families: auth::FAMILIES },
-    Group { title: "Targets", families: target::FAMILIES },
-    Group { title: "Retries, timeouts, breaker, limits", families: resilience::FAMILIES },
-    Group { title: "Telemetry about telemetry", families: access::FAMILIES },
-    Group { title: "Audit log", families: audit::FAMILIES },
-    Group { title: "Process", families: process::FAMILIES },
+    Group { of: GATEWAY, title: "Front door", families: gateway::FAMILIES },
+    Group { of: GATEWAY, title: "Authentication and authorization", families: auth::FAMILIES },
+    Group { of: GATEWAY, title: "Targets", families: target::FAMILIES },
+    Group {
+        of: GATEWAY,
+        title: "Retries, timeouts, breaker, limits",
+        families: resilience::FAMILIES,
+    },
+    Group { of: &[Program::Agent], title: "The agent", families: agent::FAMILIES },
+    Group { of: BOTH, title: "Telemetry about telemetry", families: access::FAMILIES },
+    Group { of: GATEWAY, title: "Audit log", families: audit::FAMILIES },
+    Group { of: BOTH, title: "Process", families: process::FAMILIES },
 ];
 
 /// Every family that there is.
@@ -51,4 +71,18 @@ pub fn metrics() -> impl Iterator<Item = &'static Metric> {
 /// Everything that goes to CloudWatch, with the family that it is made of.
 pub fn published() -> impl Iterator<Item = (&'static Metric, &'static Published)> {
     metrics().flat_map(|metric| metric.cloudwatch.iter().map(move |published| (metric, published)))
+}
+
+/// Every family that a program has.
+pub fn metrics_of(program: Program) -> impl Iterator<Item = &'static Metric> {
+    let groups = ALL.iter().filter(move |group| group.of.contains(&program));
+    groups.flat_map(|group| group.families)
+}
+
+/// Everything that a program sends to CloudWatch, with the family that it is made of.
+pub fn published_of(
+    program: Program,
+) -> impl Iterator<Item = (&'static Metric, &'static Published)> {
+    let metrics = metrics_of(program);
+    metrics.flat_map(|metric| metric.cloudwatch.iter().map(move |published| (metric, published)))
 }

@@ -5,11 +5,16 @@
 
 use toolgate_call::{Blame, Method, Outcome, Reason, Version};
 
+use crate::words::TokenKind;
+
 /// What a value outside its domain becomes.
 pub const OTHER: &str = "_OTHER";
 
 /// The values of an outcome label, in the order of [`outcome_index`].
 pub const OUTCOMES: &[&str] = &["ok", "caller", "gateway", "network", "target", "tool"];
+
+/// Why a tool was not called, or not well, besides the reasons of the gateway.
+pub const TOOL_ENDS: &[&str] = &["not_approved", "other"];
 
 /// One label of one family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +62,14 @@ pub enum Key {
     ProtocolVersion,
     /// The configured name of an issuer.
     Issuer,
+    /// The model that was asked.
+    Model,
+    /// A kind of tokens.
+    TokenType,
+    /// What was asked of memory.
+    Operation,
+    /// What there was not.
+    Missing,
     /// The version of the program.
     Version,
 }
@@ -75,6 +88,10 @@ pub enum Values {
     Tools,
     /// Every [`Reason`]; empty on success.
     Reasons,
+    /// Every [`Reason`], and [`TOOL_ENDS`]; empty on success.
+    ToolEnds,
+    /// The configured models; [`OTHER`] when unknown.
+    Models,
     /// Every protocol revision that is spoken here.
     Revisions,
     /// The configured issuers; empty when the token named none of them.
@@ -102,8 +119,17 @@ impl Label {
     pub const ISSUER: Self = Self { key: Key::Issuer, values: Values::Issuers };
     /// `reason`, one of the call's reasons.
     pub const CAUSE: Self = Self { key: Key::Reason, values: Values::Reasons };
+    /// `gen_ai_request_model`.
+    pub const MODEL: Self = Self { key: Key::Model, values: Values::Models };
+    /// `gen_ai_token_type`.
+    pub const TOKEN_KIND: Self = Self::of(Key::TokenType, TokenKind::TEXTS);
     /// `version`.
     pub const VERSION: Self = Self { key: Key::Version, values: Values::Constant };
+
+    /// `error_type` of what the agent sees of a tool.
+    pub(crate) const fn of_tools_end() -> Self {
+        Self { key: Key::ErrorType, values: Values::ToolEnds }
+    }
 
     /// A label with a list of words of its own.
     pub(crate) const fn of(key: Key, words: &'static [&'static str]) -> Self {
@@ -133,6 +159,10 @@ impl Key {
         Self::Action,
         Self::ProtocolVersion,
         Self::Issuer,
+        Self::Model,
+        Self::TokenType,
+        Self::Operation,
+        Self::Missing,
         Self::Version,
     ];
 
@@ -157,6 +187,10 @@ impl Key {
             Self::Action => "action",
             Self::ProtocolVersion => "mcp_protocol_version",
             Self::Issuer => "issuer",
+            Self::Model => "gen_ai_request_model",
+            Self::TokenType => "gen_ai_token_type",
+            Self::Operation => "operation",
+            Self::Missing => "missing",
             Self::Version => "version",
         }
     }
@@ -175,8 +209,12 @@ impl Values {
             Self::Reasons => {
                 Some(std::iter::once("").chain(Reason::ALL.iter().map(|r| r.as_str())).collect())
             }
+            Self::ToolEnds => {
+                let reasons = Reason::ALL.iter().map(|reason| reason.as_str());
+                Some(std::iter::once("").chain(reasons).chain(TOOL_ENDS.iter().copied()).collect())
+            }
             Self::Revisions => Some(Version::ALL.iter().map(|v| v.as_str()).collect()),
-            Self::Targets | Self::Tools | Self::Issuers | Self::Constant => None,
+            Self::Targets | Self::Tools | Self::Issuers | Self::Models | Self::Constant => None,
         }
     }
 }

@@ -4,6 +4,7 @@
 //! texts, which recorders, documentation, dashboards and alarms read alike. Never: records
 //! anything, and never holds a family that nothing records.
 
+pub mod agent_spans;
 pub mod audit_fields;
 mod buckets;
 mod cloudwatch;
@@ -16,6 +17,7 @@ mod delivery;
 mod document;
 mod families;
 pub mod fields;
+pub mod interaction_fields;
 pub mod query;
 pub mod records;
 pub mod spans;
@@ -23,17 +25,20 @@ pub mod spans;
 pub use cloudwatch::{CloudFate, Dimension, NAMESPACE, Published, PublishedUnit, Shows};
 pub use document::markdown;
 pub use families::{
-    ALL, Group, access, audit, auth, gateway, metrics, process, published, resilience, target,
+    ALL, Group, Program, access, agent, audit, auth, gateway, metrics, metrics_of, process,
+    published, published_of, resilience, target,
 };
-pub use label::{Key, Label, OTHER, OUTCOMES, Values, outcome_index};
+pub use label::{Key, Label, OTHER, OUTCOMES, TOOL_ENDS, Values, outcome_index};
 pub use metric::{Kind, Metric, Slo, Stability, Unit};
 pub use words::{
-    AuditKind, AuditLoss, AuthCheck, AuthResult, CacheEvent, CertificateOf, Circuit, ConnectPhase,
-    ConnectionRejected, ContractAction, ContractChange, Decision, Delivery, Direction, Export,
-    Flow, GrantEvent, Health, Kept, ListCause, LoopEnd, OverheadPhase, PoolState, QuestionEnd,
-    RateScope, Refresh, RefreshCause, RefreshOutcome, Restart, RetryResult, RulesAsked,
-    SampleSource, Sampled, SchemaChange, SecretRead, SecretSource, SessionEvent, Shed, StoreTake,
-    StreamEnd, Suppressed, TimeoutPhase, TlsEnd, TokenFetch, Verdict, Word,
+    AuditKind, AuditLoss, AuthCheck, AuthResult, Budget, CacheEvent, CertificateOf, Circuit,
+    ConnectPhase, ConnectionRejected, ContractAction, ContractChange, Decision, Delivery,
+    Direction, Export, Flow, GrantEvent, Health, Kept, ListCause, LoopEnd, MemoryEnd,
+    MemoryOperation, Missing, ModelEnd, OverheadPhase, PoolState, QuestionEnd, RateScope, Refresh,
+    RefreshCause, RefreshOutcome, Restart, RetryResult, RulesAsked, SampleSource, Sampled,
+    SchemaChange, SecretRead, SecretSource, SessionEvent, Shed, StepEnd, StoreTake, StreamEnd,
+    Suppressed, TimeoutPhase, TlsEnd, TokenFetch, TokenKind, TurnEnd, TurnPart, Verdict, Word,
+    of_word,
 };
 
 #[cfg(test)]

@@ -53,6 +53,8 @@ pub enum Unit {
     Bytes,
     /// A share between 0 and 1.
     Ratio,
+    /// US dollars.
+    Dollars,
 }
 
 /// The objectives that the gateway is held to. `alarms/` says how high each is.
@@ -173,6 +175,7 @@ impl Unit {
             Self::Timestamp => "_timestamp_seconds",
             Self::Bytes => "_bytes",
             Self::Ratio => "_ratio",
+            Self::Dollars => "_usd",
         }
     }
 
@@ -185,6 +188,7 @@ impl Unit {
             Self::Timestamp => "s since 1970",
             Self::Bytes => "B",
             Self::Ratio => "0–1",
+            Self::Dollars => "US$",
         }
     }
 }

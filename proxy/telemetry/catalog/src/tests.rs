@@ -6,8 +6,9 @@ use std::path::Path;
 use toolgate_call::{Outcome, Reason, Version};
 
 use crate::{
-    Direction, Key, Kind, OUTCOMES, PublishedUnit, Shows, Slo, StreamEnd, Unit, Values, Word,
-    fields, markdown, metrics, outcome_index, published, records,
+    Direction, Key, Kind, MemoryEnd, OUTCOMES, Program, PublishedUnit, Shows, Slo, StreamEnd,
+    TokenFetch, TurnEnd, Unit, Values, Word, agent_spans, fields, interaction_fields, markdown,
+    metrics, metrics_of, of_word, outcome_index, published, records,
 };
 
 #[test]
@@ -47,7 +48,7 @@ fn the_suffix_fits_kind_and_unit() {
         }
         assert!(stem.ends_with(metric.unit.suffix()), "{name}: {:?}", metric.unit);
         if metric.unit == Unit::One {
-            for unit in ["_seconds", "_bytes", "_ratio"] {
+            for unit in ["_seconds", "_bytes", "_ratio", "_usd"] {
                 assert!(!stem.ends_with(unit), "{name} has a unit that is not declared");
             }
         }
@@ -104,7 +105,8 @@ fn help_is_one_sentence_on_one_line() {
         assert!(metric.help.ends_with('.'), "{}", metric.name);
         assert!(!metric.help.contains(['\n', '\\', '"']), "{}", metric.name);
     }
-    for (name, help) in fields::ALL.iter().chain(records::ALL) {
+    let lists = [fields::ALL, records::ALL, interaction_fields::ALL, agent_spans::ALL];
+    for (name, help) in lists.into_iter().flatten() {
         assert!(help.ends_with('.'), "{name}");
     }
 }
@@ -173,4 +175,31 @@ fn each_objective_is_measured_by_one_family() {
     for slo in Slo::ALL {
         assert_eq!(metrics().filter(|metric| metric.slo == Some(*slo)).count(), 1, "{slo:?}");
     }
+}
+
+#[test]
+fn the_ends_that_are_failures_are_all_but_the_good_ones_and_what_the_user_did() {
+    let failures = |all: &[&'static str], fine: &[&str]| -> Vec<&'static str> {
+        all.iter().copied().filter(|word| !fine.contains(word)).collect()
+    };
+    let memory = failures(MemoryEnd::WORDS, &["", "client_cancelled"]);
+    assert_eq!(memory, MemoryEnd::FAILED);
+    assert_eq!(failures(TokenFetch::WORDS, &["ok"]), TokenFetch::FAILED);
+    let turns: Vec<_> = TurnEnd::ALL.iter().filter(|end| end.is_failure()).collect();
+    assert_eq!(turns.iter().map(|end| end.word()).collect::<Vec<_>>(), TurnEnd::FAILED);
+    let errors: Vec<_> = TurnEnd::ALL.iter().map(|end| end.error()).collect();
+    assert_eq!(errors, TurnEnd::ERRORS);
+    assert_eq!(of_word::<MemoryEnd>("full"), Some(MemoryEnd::Full));
+    assert_eq!(of_word::<MemoryEnd>("nothing of the kind"), None);
+}
+
+#[test]
+fn a_program_has_its_own_families_and_those_that_both_have() {
+    let of = |program| metrics_of(program).map(|metric| metric.name).collect::<BTreeSet<_>>();
+    let (gateway, agent) = (of(Program::Gateway), of(Program::Agent));
+    assert!(agent.contains("toolgate_agent_interactions_total"));
+    assert!(!agent.contains("toolgate_requests_total"));
+    assert!(!gateway.contains("toolgate_agent_interactions_total"));
+    assert!(gateway.contains("process_threads") && agent.contains("process_threads"));
+    assert_eq!(gateway.union(&agent).count(), metrics().count());
 }

@@ -49,6 +49,13 @@ mod call;
 
 pub use call::QuestionEnd;
 
+mod agent;
+
+pub use agent::{
+    Budget, MemoryEnd, MemoryOperation, Missing, ModelEnd, StepEnd, TokenKind, TurnEnd, TurnPart,
+    of_word,
+};
+
 mod audit;
 
 pub use audit::{AuditKind, AuditLoss};

@@ -20,7 +20,7 @@ use crate::CallRecord;
 const LONGEST_PLAIN_ID: usize = 64;
 
 /// A JSON object being written.
-struct Line<'a>(&'a mut Vec<u8>);
+pub(crate) struct Line<'a>(pub(crate) &'a mut Vec<u8>);
 
 /// Appends the line of a call. `stands_for` is a number of JSON, where not every call has a line.
 pub(super) fn write(
@@ -182,38 +182,38 @@ impl Line<'_> {
     }
 
     /// So many of the lowest hex digits.
-    fn id(&mut self, name: &str, bits: u128, digits: u32) {
+    pub(crate) fn id(&mut self, name: &str, bits: u128, digits: u32) {
         self.key(name);
         self.0.push(b'"');
         push_hex(self.0, bits, digits);
         self.0.push(b'"');
     }
 
-    fn key(&mut self, name: &str) {
+    pub(crate) fn key(&mut self, name: &str) {
         self.0.extend_from_slice(b",\"");
         self.0.extend_from_slice(name.as_bytes());
         self.0.extend_from_slice(b"\":");
     }
 
-    fn text(&mut self, name: &str, value: &str) {
+    pub(crate) fn text(&mut self, name: &str, value: &str) {
         self.key(name);
         push_text(self.0, value);
     }
 
     /// A value of a closed list, which needs no escape.
-    fn word(&mut self, name: &str, value: &'static str) {
+    pub(crate) fn word(&mut self, name: &str, value: &'static str) {
         self.key(name);
         self.0.push(b'"');
         self.0.extend_from_slice(value.as_bytes());
         self.0.push(b'"');
     }
 
-    fn number(&mut self, name: &str, value: u64) {
+    pub(crate) fn number(&mut self, name: &str, value: u64) {
         self.key(name);
         push_number(self.0, value);
     }
 
-    fn flag(&mut self, name: &str, value: bool) {
+    pub(crate) fn flag(&mut self, name: &str, value: bool) {
         self.key(name);
         self.0.extend_from_slice(if value { b"true" } else { b"false" });
     }
@@ -256,11 +256,11 @@ pub(crate) fn subject_hash(issuer: &str, subject: &str) -> u64 {
     first.map_or(0, u64::from_be_bytes)
 }
 
-fn micros(time: Duration) -> u64 {
+pub(crate) fn micros(time: Duration) -> u64 {
     u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
 
-fn push_millis(out: &mut Vec<u8>, micros: u64) {
+pub(crate) fn push_millis(out: &mut Vec<u8>, micros: u64) {
     push_number(out, micros / 1000);
     out.push(b'.');
     push_padded(out, micros % 1000, 3);

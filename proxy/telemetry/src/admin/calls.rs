@@ -16,12 +16,13 @@ const GONE: &str = "The recorder has no such call, or not any more. Its line in 
                     its trace may be there.\n";
 
 pub(super) async fn answer(admin: &Admin, rest: &str, query: Option<&str>) -> Answer {
+    let Some(recorder) = admin.shown.recorder().map(Arc::clone) else { return no_such_page(admin) };
     let asked = match (rest, query) {
         ("" | "/", query) => Query::parse(query.unwrap_or_default()),
         (_, Some(_)) => Err("A call is asked for by its id alone.\n".to_owned()),
         (rest, None) => match rest.strip_prefix('/').and_then(decoded) {
             Some(id) => Ok(Query::of_request(id)),
-            None => return no_such_page(),
+            None => return no_such_page(admin),
         },
     };
     let query = match asked {
@@ -29,7 +30,6 @@ pub(super) async fn answer(admin: &Admin, rest: &str, query: Option<&str>) -> An
         Err(advice) => return respond(StatusCode::BAD_REQUEST, TEXT, advice),
     };
     let turn = Arc::clone(&admin.rendering).acquire_owned().await;
-    let recorder = Arc::clone(admin.telemetry.recorder());
     let rendering = tokio::task::spawn_blocking(move || {
         let found = recorder.answer(&query);
         drop(turn);

@@ -26,13 +26,17 @@ const EXPOSITION: &str = "text/plain; version=0.0.4; charset=utf-8";
 /// OpenMetrics, which has exemplars.
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-const INDEX: &str = "\
+/// The pages that every program has.
+const COMMON: &str = "\
 /metrics  metrics for Prometheus
 /healthz  200 while the process serves
 /readyz   200 while it can do its work, else 503; JSON says what is missing
+/debug/log  how much the log says; PUT ?level=info,toolgate_reach=debug&for=10m changes it for a while
+";
+/// Those of a flight recorder.
+const RECORDER: &str = "\
 /debug/calls  the last calls, newest first, as JSON; ?tool= ?target= ?reason= ?blame= ?slower_ms= ?limit=
 /debug/calls/<request_id>  one of them
-/debug/log  how much the log says; PUT ?level=info,toolgate_reach=debug&for=10m changes it for a while
 ";
 
 pub(super) type Answer = Response<Full<Bytes>>;
@@ -53,19 +57,24 @@ pub(super) async fn answer<B>(admin: &Admin, request: &Request<B>, ends: Ends) -
         return refused;
     }
     match request.uri().path() {
-        "/" => respond(StatusCode::OK, TEXT, INDEX),
+        "/" => respond(StatusCode::OK, TEXT, index(admin)),
         "/healthz" => respond(StatusCode::OK, TEXT, "ok\n"),
         "/readyz" => ready(admin),
         "/metrics" => metrics(admin, request.headers()).await,
         path => match path.strip_prefix("/debug/calls") {
             Some(rest) => calls::answer(admin, rest, request.uri().query()).await,
-            None => no_such_page(),
+            None => no_such_page(admin),
         },
     }
 }
 
-pub(super) fn no_such_page() -> Answer {
-    let text = format!("There is no such page. There are:\n{INDEX}");
+fn index(admin: &Admin) -> String {
+    let recorder = if admin.shown.recorder().is_some() { RECORDER } else { "" };
+    format!("{COMMON}{recorder}")
+}
+
+pub(super) fn no_such_page(admin: &Admin) -> Answer {
+    let text = format!("There is no such page. There are:\n{}", index(admin));
     respond(StatusCode::NOT_FOUND, TEXT, text)
 }
 
@@ -90,9 +99,9 @@ async fn metrics(admin: &Admin, headers: &HeaderMap) -> Answer {
     let open = wants(headers, ACCEPT, "application/openmetrics-text");
     let small = wants(headers, ACCEPT_ENCODING, "gzip");
     let turn = Arc::clone(&admin.rendering).acquire_owned().await;
-    let telemetry = Arc::clone(&admin.telemetry);
+    let shown = Arc::clone(&admin.shown);
     let rendering = tokio::task::spawn_blocking(move || {
-        let text = if open { telemetry.render_openmetrics() } else { telemetry.render() };
+        let text = if open { shown.openmetrics() } else { shown.text() };
         let body = if small { gzip(&text) } else { Ok(text.into_bytes()) };
         drop(turn);
         body

@@ -11,8 +11,9 @@ use tokio::task::JoinHandle;
 
 use super::host::is_ours;
 use super::{Admin, Check, Ends, converse, level, serve};
-use crate::Telemetry;
+use crate::agent::{AgentOptions, AgentTelemetry};
 use crate::diagnostics::Levels;
+use crate::{AccessLogTo, Telemetry};
 
 struct Server {
     address: SocketAddr,
@@ -64,6 +65,26 @@ async fn metrics_are_served_as_prometheus_text() {
     assert!(head.contains("content-type: text/plain; version=0.0.4"), "{head}");
     assert!(body.contains("# TYPE toolgate_requests_total counter"));
     assert!(body.contains("process_cpu_seconds_total"));
+}
+
+#[tokio::test]
+async fn an_agent_shows_its_metrics_and_has_no_recorder_of_calls() {
+    let options = AgentOptions { log: AccessLogTo::Off, ..AgentOptions::default() };
+    let telemetry = AgentTelemetry::start(options).unwrap();
+    let server =
+        started(Admin::new(telemetry, Arc::new(|| vec![check("model", true, true)]))).await;
+    let (status, _, body) = server.get("/metrics").await;
+    assert_eq!(status, 200);
+    assert!(body.contains("# TYPE toolgate_agent_turns_active gauge"), "{body}");
+    assert!(!body.contains("toolgate_requests_total"));
+    let (status, _, index) = server.get("/").await;
+    assert!(status == 200 && index.contains("/debug/log") && !index.contains("/debug/calls"));
+    assert_eq!(server.get("/debug/calls").await.0, 404);
+    assert_eq!(server.get("/readyz").await.0, 200);
+    let (_, head, open) = server
+        .ask("GET /metrics HTTP/1.1\r\nHost: localhost\r\nAccept: application/openmetrics-text")
+        .await;
+    assert!(head.contains("openmetrics-text") && open.ends_with("# EOF\n"));
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@
 use std::fmt;
 
 use toolgate_call::Reason;
-use toolgate_telemetry_catalog::{Dimension, published};
+use toolgate_telemetry_catalog::{Dimension, Program, TokenKind, Word as _, published_of};
 
 use super::CloudConfig;
 
@@ -32,14 +32,20 @@ pub struct Estimate {
 // === impl Estimate ===
 
 impl Estimate {
-    pub(super) fn new(config: &CloudConfig, targets: usize, tools: Option<usize>) -> Self {
+    pub(super) fn new(
+        program: Program,
+        config: &CloudConfig,
+        targets: usize,
+        tools: Option<usize>,
+    ) -> Self {
         let many = |dimension: &Dimension| match dimension {
             _ if !config.dimensions.contains(dimension) => 0,
             Dimension::Target => targets,
             Dimension::ToolName => tools.unwrap_or(config.tools).min(config.tools),
             Dimension::ErrorType => Reason::ALL.len(),
+            Dimension::TokenType => TokenKind::ALL.len(),
         };
-        let sets = published().flat_map(|(_, published)| published.sets);
+        let sets = published_of(program).flat_map(|(_, published)| published.sets);
         let series = sets.map(|set| set.iter().map(many).product::<usize>()).sum();
         let requests = if config.requests { MINUTES / 1000.0 * THOUSAND_REQUESTS } else { 0.0 };
         Self { series, dollars: amount(series) * SERIES + requests, lines: !config.requests }

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use toolgate_call::{Outcome, Reason};
-use toolgate_telemetry_catalog::{CloudFate, Dimension, published};
+use toolgate_telemetry_catalog::{CloudFate, Dimension, Program, published_of};
 
 use super::{CloudConfig, CloudSink, Datum, Putting, Refusal, Retry};
 use crate::tests::exercise::{everything, finish_tool, plan, traced};
@@ -143,7 +143,7 @@ async fn everything_that_the_catalogue_publishes_is_published_and_nothing_else()
             (datum.name.to_owned(), keys)
         })
         .collect();
-    let planned: BTreeSet<(String, Vec<&str>)> = published()
+    let planned: BTreeSet<(String, Vec<&str>)> = published_of(Program::Gateway)
         .flat_map(|(_, published)| {
             let sets = published.sets.iter();
             sets.map(|set| {
@@ -155,7 +155,8 @@ async fn everything_that_the_catalogue_publishes_is_published_and_nothing_else()
     assert_eq!(told, planned);
     for datum in &datums {
         assert_eq!(super::limits::fault(datum), None, "{datum:?}");
-        let (_, published) = published().find(|(_, p)| p.name == datum.name).unwrap();
+        let (_, published) =
+            published_of(Program::Gateway).find(|(_, p)| p.name == datum.name).unwrap();
         assert_eq!(datum.unit, published.unit.as_str());
     }
 }
@@ -282,9 +283,14 @@ fn the_estimate_grows_with_what_is_published() {
     let (full, known) = (estimate(all(), None), estimate(all(), Some(7)));
     assert_eq!(full.series - known.series, 43);
     let reasons = Reason::ALL.len();
-    let whole = published().flat_map(|(_, p)| p.sets).filter(|set| set.is_empty()).count();
-    let by_target =
-        published().flat_map(|(_, p)| p.sets).filter(|set| **set == [Dimension::Target]).count();
+    let whole = published_of(Program::Gateway)
+        .flat_map(|(_, p)| p.sets)
+        .filter(|set| set.is_empty())
+        .count();
+    let by_target = published_of(Program::Gateway)
+        .flat_map(|(_, p)| p.sets)
+        .filter(|set| **set == [Dimension::Target])
+        .count();
     assert_eq!(known.series, whole + by_target * 3 + 7 + reasons);
     let none = estimate(CloudConfig { dimensions: Vec::new(), ..all() }, None);
     assert_eq!(none.series, whole);

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 /// One line of numbers.
 #[derive(Debug)]
-pub(super) struct Sample {
-    pub(super) name: String,
-    pub(super) labels: BTreeMap<String, String>,
-    pub(super) value: f64,
+pub(crate) struct Sample {
+    pub(crate) name: String,
+    pub(crate) labels: BTreeMap<String, String>,
+    pub(crate) value: f64,
 }
 
 /// Name and type of every family.
-pub(super) fn families(text: &str) -> BTreeMap<String, String> {
+pub(crate) fn families(text: &str) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
     for line in text.lines().filter_map(|line| line.strip_prefix("# TYPE ")) {
         let (name, kind) = line.split_once(' ').unwrap();
@@ -22,7 +22,7 @@ pub(super) fn families(text: &str) -> BTreeMap<String, String> {
 }
 
 /// Every sample.
-pub(super) fn samples(text: &str) -> impl Iterator<Item = Sample> {
+pub(crate) fn samples(text: &str) -> impl Iterator<Item = Sample> {
     text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).map(sample)
 }
 

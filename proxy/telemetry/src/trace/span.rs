@@ -136,16 +136,12 @@ impl Facts<'_> {
         }
     }
 
-    /// `tools/call get_pods`: the name only if a target lists it, in characters that every backend
-    /// takes (X-Ray drops spans with others).
+    /// `tools/call get_pods`: the name only if a target lists it (X-Ray drops spans with odd letters).
     fn name(&self) -> Cow<'static, str> {
         let method = self.record.method.label();
         let named = self.record.ledger.plan().filter(|plan| plan.renamed().is_some());
         let Some(plan) = named else { return Cow::Borrowed(method) };
-        let plain =
-            |c: char| if c.is_alphanumeric() || "_.:/%&#=+-@ ".contains(c) { c } else { '_' };
-        let name = plan.tool().unwrap_or(&plan.name);
-        let name: String = name.chars().take(NAME).map(plain).collect();
+        let name = plain(plan.tool().unwrap_or(&plan.name));
         Cow::Owned(format!("{method} {name}"))
     }
 
@@ -222,6 +218,12 @@ impl Facts<'_> {
 
 // === helpers ===
 
+/// A name in characters that every backend takes, not longer than a name should be.
+pub(crate) fn plain(name: &str) -> String {
+    let plain = |c: char| if c.is_alphanumeric() || "_.:/%&#=+-@ ".contains(c) { c } else { '_' };
+    name.chars().take(NAME).map(plain).collect()
+}
+
 fn caller(principal: &Principal) -> Vec<KeyValue> {
     let client = principal.client.as_ref().map(|client| text(name::CLIENT, &redact(client)));
     std::iter::once(shared(name::ISSUER, &principal.issuer)).chain(client).collect()
@@ -235,14 +237,14 @@ fn status(reason: Option<Reason>, detail: Option<&str>) -> Status {
     Status::error(short.to_owned())
 }
 
-fn context(of: SpanContext, state: Option<&str>) -> OtelContext {
+pub(crate) fn context(of: SpanContext, state: Option<&str>) -> OtelContext {
     let state = state.and_then(|text| text.parse::<TraceState>().ok()).unwrap_or_default();
     let (trace, span) = (OtelTraceId::from(of.trace.bits()), span_id(of.span));
     // Whatever is sent to a backend is recorded, also what nobody had asked for.
     OtelContext::new(trace, span, TraceFlags::SAMPLED, false, state)
 }
 
-fn span_id(id: SpanId) -> OtelSpanId {
+pub(crate) fn span_id(id: SpanId) -> OtelSpanId {
     OtelSpanId::from(id.bits())
 }
 
@@ -256,7 +258,7 @@ fn http_method(method: Method) -> &'static str {
     }
 }
 
-fn word(key: &'static str, value: &'static str) -> KeyValue {
+pub(crate) fn word(key: &'static str, value: &'static str) -> KeyValue {
     KeyValue::new(key, value)
 }
 
@@ -264,14 +266,14 @@ fn shared(key: &'static str, value: &Arc<str>) -> KeyValue {
     KeyValue::new(key, Value::String(StringValue::from(Arc::clone(value))))
 }
 
-fn text(key: &'static str, value: &str) -> KeyValue {
+pub(crate) fn text(key: &'static str, value: &str) -> KeyValue {
     KeyValue::new(key, value.to_owned())
 }
 
-fn number(key: &'static str, value: u64) -> KeyValue {
+pub(crate) fn number(key: &'static str, value: u64) -> KeyValue {
     KeyValue::new(key, i64::try_from(value).unwrap_or(i64::MAX))
 }
 
-fn millis(time: Duration) -> f64 {
+pub(crate) fn millis(time: Duration) -> f64 {
     time.as_secs_f64() * 1000.0
 }

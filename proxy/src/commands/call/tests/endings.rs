@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::stage::{Dev, PIPE, Ran, SECRET, call, run_in};
-use crate::client::tests::server::{Canned, Server};
 use crate::commands::call::Screen;
+use crate::commands::canned::{Canned, Server};
 use crate::exit::Exit;
 
 const DONE: &str =

@@ -9,8 +9,8 @@ use toolgate_call::Phase;
 use super::super::draw::{draw, segments};
 use super::super::ledger::{Ledger, Source, letter};
 use super::stage::PIPE;
-use crate::client::Head;
 use crate::commands::call::Screen;
+use toolgate_client::Head;
 
 fn head(timing: &'static str, streamed: bool) -> Head {
     let mut headers = HeaderMap::new();

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use clap::Parser;
 
 use super::super::{CallArgs, Screen, run_on};
-use crate::client::tests::server::Server;
+use crate::commands::canned::Server;
 use crate::exit::Exit;
-use crate::runfile::{Guard, RunFile};
+use toolgate_client::runfile::{Guard, RunFile};
 
 /// What every token of these tests is made of: no output of `call` may have it.
 pub(crate) const SECRET: &str = "topsecret";
@@ -52,7 +52,7 @@ impl Dev {
             scopes: vec!["gateway/invoke".to_owned()],
             started_unix: 1,
         };
-        dev.guard = Some(file.write_for(&|name| dev.env(name)).unwrap());
+        dev.guard = Some(file.write(&|name| dev.env(name)).unwrap());
         dev
     }
 

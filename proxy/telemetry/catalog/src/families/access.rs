@@ -7,6 +7,8 @@ use crate::{Key, Label, Metric, Published, Unit, buckets};
 
 /// The access log, as a value of the `signal` label.
 pub const ACCESS_LOG: &str = "access_log";
+/// The agent's interaction log, as a value of the `signal` label.
+pub const INTERACTIONS: &str = "interaction_log";
 /// Spans, as a value of the `signal` label.
 pub const TRACES: &str = "traces";
 /// Copies of audit records, as a value of the `signal` label.
@@ -42,7 +44,7 @@ families! {
         "Items of telemetry by what became of them.",
     )
     .by(&[
-        Label::of(Key::Signal, &[ACCESS_LOG, TRACES, CLOUDWATCH, AUDIT_COPY]),
+        Label::of(Key::Signal, &[ACCESS_LOG, INTERACTIONS, TRACES, CLOUDWATCH, AUDIT_COPY]),
         Label::of(Key::Outcome, OUTCOMES),
         Label::of(Key::Reason, REASONS),
     ])

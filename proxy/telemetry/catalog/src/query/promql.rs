@@ -261,6 +261,7 @@ impl Key {
         match self {
             Self::Method => "method",
             Self::Tool => "tool",
+            Self::Model => "model",
             Self::Target
             | Self::ErrorType
             | Self::Outcome
@@ -276,6 +277,9 @@ impl Key {
             | Self::Event
             | Self::ProtocolVersion
             | Self::Issuer
+            | Self::TokenType
+            | Self::Operation
+            | Self::Missing
             | Self::Version => self.as_str(),
         }
     }

@@ -1,0 +1,1 @@
+//! The local memory, as its users see it.

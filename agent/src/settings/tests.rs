@@ -1,0 +1,143 @@
+//! Layers, problems and the typed configuration.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use super::*;
+
+fn given(file: &str) -> Given {
+    Given { file: Some(("agent.yaml".to_owned(), file.to_owned())), ..Given::default() }
+}
+
+fn read(given: &Given) -> Result<Config, Problems> {
+    let none = |_: &str| Err(std::io::Error::from(std::io::ErrorKind::NotFound));
+    Config::read(&given.merge()?, &none)
+}
+
+fn says(given: &Given) -> String {
+    read(given).unwrap_err().to_string()
+}
+
+#[test]
+fn without_anything_the_defaults_make_a_configuration() {
+    let config = read(&Given::default()).unwrap();
+    assert!((config.turn.temperature - 0.3).abs() < 1e-6);
+    assert_eq!(config.memory.retention, Duration::from_hours(90 * 24));
+    assert_eq!(config.memory.max_events, 1000);
+    assert_eq!(config.turn.limits, crate::turn::Limits::default());
+    assert_eq!(config.server.listen.to_string(), "127.0.0.1:8080");
+    assert!(config.gateway.is_none());
+}
+
+#[test]
+fn a_later_layer_wins_and_says_where_it_is_from() {
+    let mut given = given("model:\n  temperature: 0.1\nmemory:\n  top_k: 3\n  history_turns: 4\n");
+    let parameters = [("model/temperature", "0.2"), ("memory/top_k", "7")];
+    let parameters = parameters.map(|(path, value)| (path.to_owned(), value.to_owned()));
+    given.parameters = Some((prefix("shop", "prod"), BTreeMap::from(parameters)));
+    given.variables = vec![
+        ("TOOLGATE_AGENT_MODEL_TEMPERATURE".to_owned(), "0.5".to_owned()),
+        ("HOME".to_owned(), "/root".to_owned()),
+    ];
+    given.flags = vec![("model/max_tokens".to_owned(), "9".to_owned())];
+    let merged = given.merge().unwrap();
+    let from = |path| merged.get(path).map(|(text, source)| format!("{text} {source}")).unwrap();
+    assert_eq!(from("model/temperature"), "0.5 variable TOOLGATE_AGENT_MODEL_TEMPERATURE");
+    assert_eq!(from("memory/top_k"), "7 parameter /app/shop/prod/memory/top_k");
+    assert_eq!(from("memory/history_turns"), "4 agent.yaml:5");
+    assert_eq!(from("model/max_tokens"), "9 --set");
+}
+
+#[test]
+fn everything_that_is_wrong_is_told_at_once_with_its_place() {
+    let mut given =
+        given("model:\n  temprature: 0.1\n  max_tokens: many\nmemory: { backend: cloud }\n");
+    given.variables = vec![("TOOLGATE_AGENT_LIMITS_STEPS".to_owned(), "0".to_owned())];
+    given.flags = vec![("weather".to_owned(), "good".to_owned())];
+    let says = says(&given);
+    for line in [
+        "agent.yaml:2: `model/temprature`: there is no such key",
+        "help: is `model/temperature` meant?",
+        "agent.yaml:3: `model/max_tokens`: wanted is: whole number from 1 to 200000",
+        "`memory/backend`: wanted is: `off`, `local`, `agentcore`",
+        "variable TOOLGATE_AGENT_LIMITS_STEPS: `limits/steps`: wanted is",
+        "--set: `weather`: there is no such key",
+    ] {
+        assert!(says.contains(line), "{line} is not in\n{says}");
+    }
+}
+
+#[test]
+fn what_client_credentials_lack_is_told_at_once() {
+    let says = says(&given("gateway:\n  url: http://127.0.0.1:8800/mcp\n  client_id: me\n"));
+    assert!(says.contains("`gateway/client_secret`: it is missing"), "{says}");
+    assert!(says.contains("`gateway/token_url`: it is missing (or `gateway/issuer`)"), "{says}");
+    assert!(!says.contains("`gateway/client_id`"), "{says}");
+}
+
+#[test]
+fn the_names_of_the_article_are_taken_too() {
+    let mut given = given("gateway: { url: 'https://gateway.example/mcp' }");
+    let parameters = [
+        ("agentcore/machine_client_id", "id"),
+        ("cognito/client_secret", "s3cret"),
+        ("agentcore/cognito_token_url", "https://issuer.example/oauth2/token"),
+        ("agentcore/memory_id", "mem-1"),
+    ];
+    let parameters = parameters.map(|(path, value)| (path.to_owned(), value.to_owned()));
+    given.parameters = Some((prefix("devopsagent", "prod"), BTreeMap::from(parameters)));
+    let config = read(&given).unwrap();
+    let client = config.gateway.unwrap().client.unwrap();
+    assert_eq!((client.id.as_str(), client.secret.as_str()), ("id", "s3cret"));
+    let merged = given.merge().unwrap();
+    assert!(!format!("{merged:?}").contains("s3cret"));
+    assert!(merged.shown().all(|(_, text, _)| text != "s3cret"));
+}
+
+#[test]
+fn an_agent_beyond_loopback_asks_for_tokens() {
+    let open = says(&given("server: { listen: '0.0.0.0:80' }"));
+    assert!(open.contains("`server/access`: it has to be `token`"), "{open}");
+    let text = "server: { listen: '0.0.0.0:80', access: token }";
+    assert!(says(&given(text)).contains("`gateway/url`"));
+    let text = format!("{text}\ngateway: {{ url: 'http://127.0.0.1:8800/mcp' }}");
+    assert_eq!(read(&given(&text)).unwrap().server.access, Access::Token);
+}
+
+#[test]
+fn the_catalogue_is_checked_whole() {
+    let text =
+        "model:\n  default: fast\n  catalogue:\n    - { key: big, provider: openai, id: m }\n";
+    let says = says(&given(text));
+    assert!(says.contains("`model/openai_url`: it is missing"), "{says}");
+    assert!(says.contains("the catalogue has no model `fast`"), "{says}");
+    let odd = super::tests::says(&given(
+        "model: { catalogue: [{ key: a, provider: bedrock, size: 1 }] }",
+    ));
+    assert!(odd.contains("unknown field `size`"), "{odd}");
+    let twice =
+        "model: { catalogue: [{ key: a, provider: bedrock }, { key: a, provider: rules }] }";
+    assert!(super::tests::says(&given(twice)).contains("two models have the same key"));
+}
+
+#[test]
+fn times_have_units() {
+    for (text, time) in [("300ms", 300), ("2s", 2000), ("5m", 300_000), ("1d", 86_400_000)] {
+        assert_eq!(value::time(text), Some(Duration::from_millis(time)));
+    }
+    for text in ["", "5", "s", "-1s", "1 s", "99999999999999999999d"] {
+        assert_eq!(value::time(text), None, "{text}");
+    }
+}
+
+#[test]
+fn the_committed_reference_is_that_of_the_table() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/settings.md");
+    if std::env::var_os("TOOLGATE_GEN").is_some() {
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, document()).unwrap();
+    }
+    assert_eq!(fs::read_to_string(&path).unwrap(), document(), "TOOLGATE_GEN=1 makes it anew");
+}

@@ -1,0 +1,7 @@
+//! The client against a server that answers as scripted.
+
+mod server;
+
+mod oauth;
+mod older;
+mod wire;
