@@ -14,8 +14,11 @@ mod tests;
 use std::collections::BTreeMap;
 
 use aws_sdk_bedrockruntime::Client;
+use aws_sdk_bedrockruntime::error::{ProvideErrorMetadata as _, SdkError};
 use aws_sdk_bedrockruntime::operation::RequestId as _;
 use aws_sdk_bedrockruntime::types;
+use aws_sdk_bedrockruntime::types::error::ConverseStreamOutputError as StreamError;
+use aws_smithy_types::event_stream::RawMessage;
 use tokio::time::timeout;
 use toolgate_agent_model::{Ask, Fault, Heard, Model, ModelError, Provider, Thinking, Thought};
 
@@ -109,7 +112,7 @@ impl Bedrock {
                 Ok(None) => break,
                 // The reply is whole; only what it cost stays unknown.
                 Err(_) if reply.has_ended() => break,
-                Err(error) => Err(failure(&Trouble::of(&error), about)),
+                Err(error) => Err(failure(&in_the_middle(&error), about)),
             }
             .map_err(|error| with_id(error, id.as_deref()))?;
         }
@@ -156,6 +159,21 @@ impl Model for Bedrock {
             })
         })
     }
+}
+
+/// What went wrong in a stream. The SDK names its exceptions by their types alone.
+fn in_the_middle(error: &SdkError<StreamError, RawMessage>) -> Trouble {
+    let Some(exception) = error.as_service_error() else { return Trouble::of(error) };
+    let code = match exception {
+        StreamError::InternalServerException(_) => "InternalServerException",
+        StreamError::ModelStreamErrorException(_) => "ModelStreamErrorException",
+        StreamError::ValidationException(_) => "ValidationException",
+        StreamError::ThrottlingException(_) => "ThrottlingException",
+        StreamError::ServiceUnavailableException(_) => "ServiceUnavailableException",
+        // Words that Bedrock may grow.
+        _ => return Trouble::of(error),
+    };
+    Trouble::named(code, exception.message().unwrap_or_default())
 }
 
 /// The id of the request, unless the error has one of its own.

@@ -6,6 +6,7 @@
 
 mod bedrock;
 mod cloud;
+mod parameters;
 mod trouble;
 
 #[cfg(test)]
@@ -13,3 +14,6 @@ mod tests;
 
 pub use bedrock::{Bedrock, ModelOptions};
 pub use cloud::{Cloud, NoCloud, Place, Service};
+pub use parameters::{
+    Change, Parameter, ParameterError, ParameterFault, Parameters, Put, Snapshot,
+};

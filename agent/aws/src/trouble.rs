@@ -143,6 +143,17 @@ impl Trouble {
         }
     }
 
+    /// What an exception in the middle of a stream means: there the code is the exception's name.
+    pub(crate) fn named(code: &str, message: &str) -> Self {
+        let message = message.to_ascii_lowercase();
+        Self {
+            kind: kind_of(Some(code), None, &message),
+            code: Some(code.to_owned()),
+            hint: hint_of(&message),
+            ..Self::bare(Kind::Garbled)
+        }
+    }
+
     /// A kind and nothing else.
     pub(crate) const fn bare(kind: Kind) -> Self {
         Self { kind, code: None, request_id: None, retry_after: None, hint: None }
@@ -160,7 +171,7 @@ impl Trouble {
             Kind::Unreachable => format!(
                 "{service} is not reached; look at the network, the region and the endpoint, if one is configured"
             ),
-            Kind::TimedOut => format!("{service} did not answer in time"),
+            Kind::TimedOut => format!("{service} did not answer in time{}", self.code()),
             Kind::Credentials => format!(
                 "AWS takes no credentials of this agent{}; give it a role, or set AWS_PROFILE or the keys of AWS in its environment",
                 self.code()
