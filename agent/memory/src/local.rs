@@ -126,6 +126,16 @@ impl Default for Config {
     }
 }
 
+impl Config {
+    fn bounds(&self) -> Bounds {
+        Bounds {
+            retention: length(self.retention),
+            events: i64::try_from(self.most_events).unwrap_or(i64::MAX),
+            records: i64::try_from(self.most_records).unwrap_or(i64::MAX),
+        }
+    }
+}
+
 // === impl Local ===
 
 impl Local {
@@ -134,15 +144,12 @@ impl Local {
     /// # Errors
     /// The file cannot be opened, is damaged, or is of a newer version.
     pub fn open(config: Config) -> Result<Self, MemoryError> {
-        let place = Place::new(config.path.as_deref())?;
-        let bounds = Bounds {
-            retention: length(config.retention),
-            events: i64::try_from(config.most_events).unwrap_or(i64::MAX),
-            records: i64::try_from(config.most_records).unwrap_or(i64::MAX),
-        };
+        let bounds = config.bounds();
+        let Config { path, search_bytes, sync, .. } = config;
+        let place = Place::new(path.as_deref())?;
         let model = Model::embedded()
             .map_err(|flaw| MemoryError::new(Why::Corrupt, format!("the model: {flaw}")))?;
-        let writer = place.writer(config.sync)?;
+        let writer = place.writer(sync)?;
         let counts = Arc::new(Counts::default());
         let swept = keep::sweep(&writer, SystemTime::now(), bounds);
         counts.swept(swept.map_err(|error| fault(&error))?);
@@ -162,7 +169,7 @@ impl Local {
         let learning = learning.map_err(|error| {
             MemoryError::new(Why::Unavailable, format!("no thread for the memory: {error}"))
         })?;
-        let shelves = Shelves::new(config.search_bytes, model.width());
+        let shelves = Shelves::new(search_bytes, model.width());
         let readers = Mutex::default();
         let permits = Arc::new(Semaphore::new(READERS));
         let inner = Arc::new(Inner { place, model, shelves, counts, readers, permits });

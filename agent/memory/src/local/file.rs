@@ -112,7 +112,14 @@ impl Place {
                     self.says()
                 ),
             ),
-            _ => MemoryError::new(plain.why, format!("{}: {}", self.says(), plain.message)),
+            Why::Unavailable
+            | Why::Throttled
+            | Why::Denied
+            | Why::TimedOut
+            | Why::Full
+            | Why::NotSupported => {
+                MemoryError::new(plain.why, format!("{}: {}", self.says(), plain.message))
+            }
         }
     }
 

@@ -166,6 +166,15 @@ impl Shelves {
         (self.filled.load(Ordering::Relaxed), self.kept().of.len())
     }
 
+    /// How many records are there, of all shelves.
+    #[cfg(test)]
+    pub(super) fn cards(&self) -> usize {
+        let kept = self.kept();
+        let shelf =
+            |entry: &Entry| entry.shelf.lock().unwrap_or_else(PoisonError::into_inner).cards.len();
+        kept.of.values().map(shelf).sum()
+    }
+
     fn take(&self, actor: i64) -> Arc<Mutex<Shelf>> {
         let mut kept = self.kept();
         kept.clock += 1;

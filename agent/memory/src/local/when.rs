@@ -95,8 +95,9 @@ impl Words<'_> {
             ["yesterday", "morning" | "afternoon" | "evening", ..] => (2, days(today - 1, 1)),
             ["yesterday", ..] => (1, days(today - 1, 1)),
             ["last", "night", ..] => (2, ((today - 1) * DAY + 16 * HOUR, today * DAY + 7 * HOUR)),
-            ["this", "morning" | "afternoon" | "evening", ..] => (2, days(today, 1)),
-            ["earlier", "today", ..] => (2, days(today, 1)),
+            ["this", "morning" | "afternoon" | "evening", ..] | ["earlier", "today", ..] => {
+                (2, days(today, 1))
+            }
             ["today" | "tonight", ..] => (1, days(today, 1)),
             ["this", "week", ..] => (2, self.upto(today - weekday(today))),
             ["this", "month", ..] => {
