@@ -98,12 +98,12 @@ async fn a_log_that_is_damaged_in_the_middle_counts_up_to_there() {
     memory.settled().await;
     for part in 1..8 {
         let copy = image(&folder, |log| {
-            let at = log.len() * part / 8;
+            let at = log.len() * part / 16;
             log[at..at + 64].fill(0xa5);
         });
         let after = copy.open();
         let left = asked(&after).await;
-        assert_eq!(left, questions(12)[..left.len()], "damaged at {part}/8");
+        assert_eq!(left, questions(12)[..left.len()], "damaged at {part}/16");
         assert!(left.len() < 12);
     }
 }

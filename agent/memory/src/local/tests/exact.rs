@@ -17,7 +17,7 @@ use super::*;
 
 const QUESTIONS: [&str; 8] = [
     "where does the money go",
-    "who is on call tonight",
+    "who is on call",
     "the release of the shop",
     "how is the cache filled",
     "what do I like to drink",
@@ -71,6 +71,7 @@ fn filled(connection: &Connection, model: &Model, count: i64) -> Vec<(Card, Vec<
         let lesson = Lesson {
             outbox: connection.last_insert_rowid(),
             actor,
+            seq: None,
             session: "one".to_owned(),
             event: n,
             at,

@@ -28,7 +28,7 @@ const PAIRS: &[(&str, &str, &str)] = &[
     ("I like coffee.", "I don't like coffee anymore.", "do I like coffee"),
     ("Always use kubectl.", "Use k9s instead of kubectl.", "kubectl or what"),
     (
-        "Use Slack for alerts.",
+        "Always use Slack for alerts.",
         "Use email instead of Slack for alerts.",
         "how do I want to hear of alerts",
     ),
@@ -127,6 +127,7 @@ async fn many_facts_between_two_preferences_do_not_part_them() {
             let lesson = keep::Lesson {
                 outbox: connection.last_insert_rowid(),
                 actor,
+                seq: None,
                 session: "many".to_owned(),
                 event: 1_000_000 + n,
                 at: super::super::time::millis(days_ago(10)),
