@@ -30,8 +30,8 @@ fn questions(count: u32) -> Vec<String> {
 
 async fn told(folder: &Folder, count: u32) -> Local {
     let memory = folder.open();
-    for (n, text) in questions(count).iter().enumerate() {
-        let turn = turn(&format!("t{n}"), ("ada", "one"), text, days_ago(100 - n as u32));
+    for (n, text) in (0..).zip(questions(count)) {
+        let turn = turn(&format!("t{n}"), ("ada", "one"), &text, days_ago(100 - n));
         memory.remember(&turn).await.expect("it is kept");
     }
     memory
@@ -55,8 +55,8 @@ async fn what_was_kept_and_not_learnt_is_learnt_at_the_next_start() {
     let folder = Folder::new();
     let place = Place::new(Some(&folder.file())).expect("a place");
     let writer = place.writer(true).expect("it opens");
-    for (n, text) in questions(3).iter().enumerate() {
-        let turn = turn(&format!("t{n}"), ("ada", "one"), text, days_ago(9 - n as u32));
+    for (n, text) in (0..).zip(questions(3)) {
+        let turn = turn(&format!("t{n}"), ("ada", "one"), &text, days_ago(9 - n));
         keep::remember(&writer, &turn, WIDE).expect("it is kept");
     }
     drop(writer);
@@ -73,7 +73,7 @@ async fn a_log_that_ends_anywhere_loses_the_last_turns_alone() {
     let folder = Folder::new();
     let memory = told(&folder, 12).await;
     memory.settled().await;
-    let whole = fs::metadata(beside(&folder.file(), "-wal")).expect("a log").len() as usize;
+    let whole = fs::read(beside(&folder.file(), "-wal")).expect("a log").len();
     let mut kept = Vec::new();
     for part in 0..=16 {
         let copy = image(&folder, |log| log.truncate(whole * part / 16 + part % 3));
@@ -141,7 +141,8 @@ async fn two_handles_that_write_at_once_lose_nothing_and_learn_each_turn_once() 
         async move {
             for n in 0..40_u32 {
                 // Every fourth turn is handed to both.
-                let id = if n % 4 == 0 { format!("both-{n}") } else { format!("{at}-{n}") };
+                let id =
+                    [format!("both-{n}"), format!("{at}-{n}")][usize::from(n % 4 != 0)].clone();
                 let text = format!("The box {id} is in rack {n}.");
                 let turn = turn(&id, ("ada", "one"), &text, days_ago(100 - n));
                 memory.remember(&turn).await.expect("it is kept");

@@ -47,15 +47,15 @@ impl Noise {
 }
 
 /// So many records, hundreds of them near to each question.
-fn filled(connection: &Connection, model: &Model, count: i64) -> Vec<(Card, Vec<f32>)> {
+fn filled(connection: &Connection, model: &Model, count: u32) -> Vec<(Card, Vec<f32>)> {
     let mut noise = Noise(7);
     let asked = QUESTIONS.map(|question| model.embed(question));
     let mut all = Vec::new();
     connection.execute("INSERT INTO actors (name) VALUES ('ada')", []).expect("an actor");
     let actor = keep::actor(connection, "ada").expect("a number").expect("it is there");
-    for n in 0..count {
+    for (n, asked) in (0..count).zip(asked.iter().cycle()) {
         let by = 0.3 + 0.3 * (n % 100) as f32 / 100.0;
-        let vector = noise.near(&asked[n as usize % asked.len()], by);
+        let vector = noise.near(asked, by);
         connection
             .execute("INSERT INTO outbox (actor, turn) VALUES (?1, 'none')", [actor])
             .expect("a row");
@@ -67,13 +67,13 @@ fn filled(connection: &Connection, model: &Model, count: i64) -> Vec<(Card, Vec<
             supersedes: Vec::new(),
             superseded_by: None,
         };
-        let at = millis(days_ago(n as u32 % 80));
+        let at = millis(days_ago(n % 80));
         let lesson = Lesson {
             outbox: connection.last_insert_rowid(),
             actor,
             seq: None,
             session: "one".to_owned(),
-            event: n,
+            event: i64::from(n),
             at,
             notes: vec![note],
         };
@@ -81,7 +81,13 @@ fn filled(connection: &Connection, model: &Model, count: i64) -> Vec<(Card, Vec<
         let id: i64 = connection
             .query_row("SELECT max(id) FROM records", [], |row| row.get(0))
             .expect("a number");
-        let card = Card { id, at, namespace: Namespace::Semantic, event: n, superseded_by: None };
+        let card = Card {
+            id,
+            at,
+            namespace: Namespace::Semantic,
+            event: i64::from(n),
+            superseded_by: None,
+        };
         all.push((card, unpacked(&packed(&vector))));
     }
     all

@@ -38,18 +38,15 @@ async fn the_same_turn_is_kept_once() {
 #[tokio::test]
 async fn hits_are_at_most_so_many_at_least_so_good_and_in_order() {
     let memory = memory();
-    for (at, text) in [
+    for (days, text) in (1..).zip([
         "The checkout service keeps its carts in Redis.",
         "The billing job runs at three at night.",
         "Our laptops are replaced every four years.",
         "The office is in Porto.",
         "Redis of checkout has 8 GB of memory.",
         "I am allergic to peanuts.",
-    ]
-    .into_iter()
-    .enumerate()
-    {
-        tell(&memory, ("ada", "one"), text, days_ago(1 + at as u32)).await;
+    ]) {
+        tell(&memory, ("ada", "one"), text, days_ago(days)).await;
     }
     let question = "where does checkout store its carts, in Redis?";
     let all = ask(&memory, "ada", question, (100, 0.0)).await;

@@ -56,7 +56,7 @@ async fn a_later_word_on_the_same_stands_above_the_earlier_or_replaces_it() {
 #[tokio::test]
 async fn what_is_about_something_else_stays() {
     let memory = memory();
-    for (at, text) in [
+    for (days, text) in (1..).zip([
         "I prefer email for alerts.",
         "I prefer Slack for reviews.",
         "Answer in English.",
@@ -65,11 +65,8 @@ async fn what_is_about_something_else_stays() {
         "The production cluster is called heron.",
         "We use Buildkite for builds.",
         "We use Argo for deployments.",
-    ]
-    .into_iter()
-    .enumerate()
-    {
-        tell(&memory, ("ada", "one"), text, days_ago(20 - at as u32)).await;
+    ]) {
+        tell(&memory, ("ada", "one"), text, days_ago(20 - days)).await;
     }
     assert_eq!(records(&memory, "ada", Namespace::Preferences).await.len(), 4);
     assert_eq!(records(&memory, "ada", Namespace::Semantic).await.len(), 4);
@@ -82,9 +79,9 @@ async fn of_three_the_last_holds_whatever_is_asked() {
         tell(&memory, ("ada", what), &format!("I prefer {what}."), days_ago(days)).await;
     }
     // The question is so like the first that the last is found only because it holds now.
-    for (at, n) in (0..60).enumerate() {
+    for n in 0..60_u32 {
         let text = format!("I prefer tables, do I not? {n}");
-        tell(&memory, ("ada", "noise"), &text, days_ago(10 + at as u32)).await;
+        tell(&memory, ("ada", "noise"), &text, days_ago(10 + n)).await;
     }
     let found = ask(&memory, "ada", "I prefer tables.", (200, 0.0)).await;
     let place = |text: &str| found.iter().position(|record| record.content.starts_with(text));
