@@ -102,6 +102,7 @@ async fn a_cursor_of_another_shows_nothing_of_theirs() {
         let turn = turn(&id, ("b", "one"), &format!("secret {n}"), days_ago(1));
         memory.remember(&turn).await.expect("it is kept");
     }
+    tell(&memory, ("a", "two"), "hello", days_ago(1)).await;
     let page = memory.events(&actor("b"), &session("one"), None).await.expect("a page");
     let next = page.next.expect("more");
     let mine = memory.events(&actor("a"), &session("one"), Some(&next)).await.expect("a page");
