@@ -10,6 +10,7 @@ mod extract;
 mod fail;
 mod forget;
 mod hold;
+mod labelled;
 mod pages;
 mod recall;
 mod supersede;
