@@ -1,7 +1,7 @@
 //! The labelled set, told to a local memory and asked of it.
 //!
-//! In: facts and questions. Out: for each question, whose conversations were found. Never: a threshold:
-//! whatever is found counts.
+//! In: facts and questions. Out: for each question, whose conversations were found. Never: an order of
+//! its own.
 
 use std::time::Duration;
 
@@ -38,6 +38,7 @@ pub(crate) async fn told(facts: &[Fact]) -> anyhow::Result<Local> {
 pub(crate) async fn asked(
     memory: &Local,
     questions: &[Question],
+    threshold: f32,
 ) -> anyhow::Result<Vec<Vec<Found>>> {
     let mut all = Vec::new();
     for question in questions {
@@ -47,7 +48,7 @@ pub(crate) async fn asked(
             session: &session,
             text: question.asked,
             most: MOST,
-            threshold: 0.0,
+            threshold,
             now: now(),
         };
         let records: Result<_, MemoryError> = memory.recall(&asking).await;

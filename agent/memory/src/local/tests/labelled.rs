@@ -27,7 +27,7 @@ fn the_set_is_what_it_says() {
     let (facts, questions) = (set::facts(), set::questions());
     let actors = facts.iter().map(|fact| fact.actor).collect::<HashSet<_>>();
     assert_eq!((actors.len(), facts.len()), (8, 216));
-    let of = |kind: &str| questions.iter().filter(move |question| question.kind == kind);
+    let of = |kind: &'static str| questions.iter().filter(move |question| question.kind == kind);
     assert!(questions.len() >= 200 && of("para").count() >= 160);
     assert!(of("newer").count() >= 24 && of("time").count() >= 24 && of("other").count() >= 32);
     for question in questions.iter().filter(|question| question.kind != "other") {
@@ -48,7 +48,7 @@ fn the_set_is_what_it_says() {
 async fn more_is_recalled_than_by_the_model_alone_and_nothing_of_another() {
     let (facts, questions) = (set::facts(), set::questions());
     let memory = asked::told(&facts).await.expect("it is told");
-    let found = asked::asked(&memory, &questions).await.expect("it answers");
+    let found = asked::asked(&memory, &questions, 0.0).await.expect("it answers");
     assert_eq!(asked::violations(&questions, &found), 0);
     let alone = set::by_full_precision(&facts, &questions);
     let both = asked::keys(&found);
