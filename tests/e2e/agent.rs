@@ -2,6 +2,7 @@
 
 mod down;
 mod memory;
+mod store;
 mod story;
 mod time;
 mod trace;

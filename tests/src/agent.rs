@@ -48,8 +48,21 @@ pub fn through(gateway: &str, token: &str) -> Vec<(&'static str, String)> {
 /// # Errors
 /// When there is no binary, or it does not run.
 pub async fn run(words: &[&str], settings: &[(&str, String)]) -> Result<Ran> {
+    run_with(words, settings, &[]).await
+}
+
+/// The same with environment variables.
+///
+/// # Errors
+/// As [`run`].
+pub async fn run_with(
+    words: &[&str],
+    settings: &[(&str, String)],
+    env: &[(&str, &str)],
+) -> Result<Ran> {
     let scratch = Scratch::new()?;
     let mut command = command(&scratch)?;
+    command.envs(env.iter().copied());
     for (key, value) in settings {
         command.arg("--set").arg(format!("{key}={value}"));
     }

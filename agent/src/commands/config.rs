@@ -43,6 +43,12 @@ pub fn keys(out: &mut dyn Write) -> Exit {
     Exit::Ok
 }
 
+/// The Parameter Store is asked for, and there is none in this program.
+pub fn without_aws(err: &mut dyn Write) -> Exit {
+    say(err, "error: this program was built without AWS\n");
+    Exit::Config
+}
+
 /// Everything that is wrong.
 pub fn wrong(problems: &Problems, err: &mut dyn Write) -> Exit {
     let count = problems.0.len();
