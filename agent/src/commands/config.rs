@@ -28,7 +28,7 @@ pub fn show(ready: Result<Ready, Problems>, out: &mut dyn Write, err: &mut dyn W
         Ok(ready) => {
             let mut text = String::new();
             for (key, value, source) in ready.merged.shown() {
-                let _ = writeln!(text, "{:<28} {value:<32} {source}", key.path);
+                let _written = writeln!(text, "{:<28} {value:<32} {source}", key.path);
             }
             say(out, &text);
             Exit::Ok

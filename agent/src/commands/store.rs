@@ -34,10 +34,10 @@ pub async fn diff(setup: &Setup, given: Given, out: &mut dyn Write, err: &mut dy
             Change::Exposed => "!",
         };
         let shown = if key.kind.is_secret() { "••••" } else { value };
-        let _ = writeln!(text, "{mark} {:<28} {shown}", key.path);
+        let _written = writeln!(text, "{mark} {:<28} {shown}", key.path);
     }
     for (path, _) in both.there.iter().filter(|(path, _)| !both.sets(path)) {
-        let _ = writeln!(text, "- {path:<28} only in the store; a push leaves it there");
+        let _written = writeln!(text, "- {path:<28} only in the store; a push leaves it there");
     }
     say(out, &text);
     say(out, if text.is_empty() { "the same\n" } else { "" });
@@ -83,7 +83,7 @@ pub async fn pull(setup: &Setup, given: Given, out: &mut dyn Write, err: &mut dy
     for (path, parameter) in both.there.iter() {
         let is_secret =
             parameter.is_secret() || Key::find(path).is_some_and(|it| it.kind.is_secret());
-        let _ = if is_secret {
+        let _written = if is_secret {
             writeln!(text, "# {path}: a secret, left out")
         } else {
             let value = serde_json::Value::from(parameter.value());

@@ -29,7 +29,7 @@ const TOKEN_LIFETIME: Duration = Duration::from_secs(3600);
 
 /// Runs the command.
 pub async fn run(args: &DevArgs, out: &mut dyn Write, err: &mut dyn Write) -> Exit {
-    match attempt(args, out, err).await {
+    match Box::pin(attempt(args, out, err)).await {
         Ok(exit) => exit,
         Err(error) => {
             say(err, &format!("error[TG2000]: {error:#}\n"));
