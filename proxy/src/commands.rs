@@ -42,6 +42,12 @@ pub(crate) fn own_name() -> String {
     if on_path { "toolgate".to_owned() } else { here.display().to_string() }
 }
 
+/// A program that was built with this one and lies beside it; else what the path has.
+pub(crate) fn companion(name: &str) -> std::path::PathBuf {
+    let here = std::env::current_exe().ok().map(|own| own.with_file_name(name));
+    here.filter(|path| path.is_file()).unwrap_or_else(|| name.into())
+}
+
 /// What children may see of the environment.
 pub(crate) fn inherited() -> Vec<(String, String)> {
     let pair = |name: &str| Some((name.to_owned(), env(name)?));

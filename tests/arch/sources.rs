@@ -22,8 +22,14 @@ const PROGRAMS: [&str; 4] = [".rs", ".py", ".sh", ".mjs"];
 const CONTRACT: [&str; 3] = ["enters", "leaves", "never"];
 
 /// Who may read the environment: the assembly.
-const READS_ENVIRONMENT: [&str; 4] =
-    ["agent/src/main.rs", "proxy/src/commands.rs", "proxy/src/main.rs", "proxy/tools/src/main.rs"];
+const READS_ENVIRONMENT: [&str; 6] = [
+    "agent/memory/examples/recall.rs",
+    "agent/memory/examples/speed.rs",
+    "agent/src/main.rs",
+    "proxy/src/commands.rs",
+    "proxy/src/main.rs",
+    "proxy/tools/src/main.rs",
+];
 
 /// Who may look at a caller's token: who sends it to a token endpoint, and who makes a hash of it.
 const OPENS_TOKENS: [&str; 3] = [

@@ -13,9 +13,9 @@ use tokio::net::TcpListener;
 use toolgate_call::Scopes;
 
 use crate::cli::DevArgs;
-use crate::commands::{check, inherited, own_name, say, serve};
+use crate::commands::{check, companion, inherited, own_name, say, serve};
 use crate::config;
-use crate::dev::agent::Agent;
+use crate::dev::agent::{Agent, PROGRAM};
 use crate::dev::issuer::Issuer;
 use crate::exit::Exit;
 use crate::run::{Door, Gateway, Surroundings};
@@ -81,7 +81,7 @@ async fn attempt(args: &DevArgs, out: &mut dyn Write, err: &mut dyn Write) -> an
 async fn agent(args: &DevArgs, gateway: &RunFile) -> anyhow::Result<Agent> {
     let page = free(args.agent_port).await?.local_addr()?;
     let admin = free(args.admin_port).await?.local_addr()?;
-    Agent::start(gateway, (page, admin), tell).await
+    Agent::start(&companion(PROGRAM), gateway, (page, admin), tell).await
 }
 
 /// The configuration for a file of one's own. The embedded issuer ends with `dev`, so its place is

@@ -5,7 +5,7 @@
 //! agent with other settings than those it is given and those of its own environment.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -16,8 +16,8 @@ use tokio::process::{Child, ChildStderr, Command};
 use tokio::time::timeout;
 use toolgate_client::runfile::RunFile;
 
-/// The program.
-const PROGRAM: &str = "toolgate-agent";
+/// The program's name.
+pub const PROGRAM: &str = "toolgate-agent";
 /// How long it may take until its page is there: it opens its memory first.
 const START: Duration = Duration::from_secs(30);
 /// How long turns that go on may take at the end; it ends them itself before that.
@@ -40,12 +40,12 @@ impl Agent {
     /// # Errors
     /// There is no such program, or it does not start; its own words say why.
     pub async fn start(
+        program: &Path,
         gateway: &RunFile,
         (page, admin): (SocketAddr, SocketAddr),
         tell: fn(&str),
     ) -> anyhow::Result<Self> {
-        let program = beside().unwrap_or_else(|| PathBuf::from(PROGRAM));
-        let mut child = command(&program, gateway, (page, admin)).spawn().with_context(|| {
+        let mut child = command(program, gateway, (page, admin)).spawn().with_context(|| {
             format!(
                 "{} cannot be started; build it with `cargo build -p toolgate-agent`, or put it \
                  beside this program",
@@ -78,11 +78,7 @@ impl Agent {
     }
 }
 
-fn command(
-    program: &std::path::Path,
-    gateway: &RunFile,
-    (page, admin): (SocketAddr, SocketAddr),
-) -> Command {
+fn command(program: &Path, gateway: &RunFile, (page, admin): (SocketAddr, SocketAddr)) -> Command {
     let mut command = Command::new(program);
     command
         .arg("serve")
@@ -99,12 +95,6 @@ fn command(
         .stderr(Stdio::piped())
         .kill_on_drop(true);
     command
-}
-
-/// The program that was built with this one.
-fn beside() -> Option<PathBuf> {
-    let own = std::env::current_exe().ok()?;
-    Some(own.with_file_name(PROGRAM)).filter(|path| path.is_file())
 }
 
 /// The page's address, from the line that says it.

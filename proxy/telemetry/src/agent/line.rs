@@ -145,7 +145,11 @@ fn level(turn: &TurnFacts<'_>) -> &'static str {
         | TurnEnd::Answered
         | TurnEnd::Stopped
         | TurnEnd::Refused => {
-            if is_cut || !turn.degraded.is_empty() { "warn" } else { "info" }
+            if is_cut || !turn.degraded.is_empty() {
+                "warn"
+            } else {
+                "info"
+            }
         }
     }
 }
