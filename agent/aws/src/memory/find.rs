@@ -157,6 +157,10 @@ impl Finder {
     /// Makes it; `None` if there is one of the name.
     async fn make(&self) -> Result<Option<Memory>, MemoryError> {
         let options = &self.options;
+        if !is_name(&options.name) {
+            let says = "the name of a memory is a letter, then up to 47 letters, digits and `_`; correct `agentcore/memory_name`";
+            return Err(MemoryError::new(Why::NotSupported, says));
+        }
         let days = days(options.retention);
         let strategies = strategies(days).map_err(|_| {
             MemoryError::new(Why::NotSupported, "a strategy of the memory has no name")
@@ -221,6 +225,12 @@ fn gone(id: &str) -> MemoryError {
             "the memory {id} could not be made or is being deleted; look at it in the console of AgentCore"
         ),
     )
+}
+
+fn is_name(name: &str) -> bool {
+    let fine = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    let begins_well = name.as_bytes().first().is_some_and(u8::is_ascii_alphabetic);
+    begins_well && name.len() <= 48 && name.bytes().all(fine)
 }
 
 /// Whole days that the service takes.

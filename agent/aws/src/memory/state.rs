@@ -55,8 +55,7 @@ pub(super) async fn keep_found(finder: Finder, state: Arc<State>) {
                 state.doubt.notified().await;
             }
             Err(error) => {
-                tracing::warn!(%error, "there is no AgentCore Memory; the agent goes on without it");
-                state.known.send_replace(Known::None(error));
+                state.lacks(error);
                 sleep(finder.tempo.again).await;
             }
         }
@@ -97,6 +96,15 @@ impl State {
         let failing = done.as_ref().err().filter(|error| error.why != Why::NotSupported).cloned();
         *self.failing.lock().unwrap_or_else(PoisonError::into_inner) = failing;
         done
+    }
+
+    /// There is no memory for now. The same reason is told once.
+    fn lacks(&self, error: MemoryError) {
+        let told = matches!(&*self.known.borrow(), Known::None(before) if *before == error);
+        if !told {
+            tracing::warn!(%error, "there is no AgentCore Memory; the agent goes on without it");
+        }
+        self.known.send_replace(Known::None(error));
     }
 
     /// The service does not know the memory: it is looked for again.

@@ -169,6 +169,18 @@ async fn nothing_is_made_unless_it_is_allowed_or_if_somebody_was_faster() {
 }
 
 #[tokio::test]
+async fn a_name_that_no_memory_can_have_is_not_made() {
+    let long = "a".repeat(49);
+    for name in ["devopsagent-memory-prod", "", "1a", "ü", long.as_str()] {
+        let stub = by(|_| listed(&[], None)).await;
+        let options = MemoryOptions { create: true, name: name.to_owned(), ..options(None) };
+        let error = found(&stub, options).await.unwrap_err();
+        assert!(error.message.contains("`agentcore/memory_name`"), "{error}");
+        assert_eq!(stub.asked().len(), 1);
+    }
+}
+
+#[tokio::test]
 async fn waiting_has_an_end() {
     for (status, part, times) in [("CREATING", "being made", 4), ("FAILED", "could not be made", 2)]
     {
