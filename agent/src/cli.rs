@@ -90,6 +90,12 @@ pub enum Settings {
     Check,
     /// Prints what is set and where it comes from; secrets are dots.
     Show,
+    /// Says what `push` would change in the Parameter Store; 1 if anything.
+    Diff,
+    /// Writes what the file and flags set to the Parameter Store; what is there and not in the file stays.
+    Push,
+    /// Prints what is in the Parameter Store as a file; secrets are named and left out.
+    Pull,
     /// Prints the reference of the keys (Markdown).
     Keys,
 }

@@ -5,6 +5,8 @@
 pub mod config;
 pub mod serve;
 pub mod setup;
+#[cfg(feature = "aws")]
+pub mod store;
 pub mod talk;
 
 use std::io::Write;

@@ -16,6 +16,7 @@ pub mod http;
 pub mod ids;
 pub mod models;
 pub mod settings;
+pub mod store;
 pub mod telemetry;
 pub mod terminal;
 pub mod tools;

@@ -3,7 +3,7 @@
 //! Enters: the command line and the environment. Leaves: an exit code. Never: logic; that is in the
 //! library.
 
-use std::io::{stderr, stdout};
+use std::io::{Write, stderr, stdout};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -19,6 +19,9 @@ use toolgate_telemetry::AccessLogTo;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+/// Standard output and standard error.
+type Streams<'a> = (&'a mut dyn Write, &'a mut dyn Write);
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let Ok(runtime) = tokio::runtime::Builder::new_multi_thread().enable_all().build() else {
@@ -33,7 +36,11 @@ fn main() -> ExitCode {
 
 async fn run(cli: &Cli) -> Exit {
     let (mut out, mut err) = (stdout(), stderr());
-    let ready = setup::read(&cli.setup, &env, std::env::vars().collect());
+    let variables: Vec<_> = std::env::vars().collect();
+    if let Command::Config(Settings::Diff | Settings::Push | Settings::Pull) = &cli.command {
+        return Box::pin(stored(cli, variables, (&mut out, &mut err))).await;
+    }
+    let ready = Box::pin(setup::read(&cli.setup, &env, variables)).await;
     let log =
         if matches!(cli.command, Command::Serve) { AccessLogTo::Stdout } else { AccessLogTo::Off };
     let around = Surroundings { log, data: data(), environment: cli.setup.env.clone() };
@@ -48,8 +55,29 @@ async fn run(cli: &Cli) -> Exit {
         Command::Serve => Box::pin(serve::run(ready, &around, streams.1)).await,
         Command::Config(Settings::Check) => config::check(ready, streams.0, streams.1),
         Command::Config(Settings::Show) => config::show(ready, streams.0, streams.1),
-        Command::Config(Settings::Keys) => config::keys(streams.0),
+        Command::Config(_) => config::keys(streams.0),
     }
+}
+
+/// What a command does with the Parameter Store.
+#[cfg(feature = "aws")]
+async fn stored(cli: &Cli, variables: Vec<(String, String)>, (out, err): Streams<'_>) -> Exit {
+    use toolgate_agent::commands::store;
+    let given = match setup::given(&cli.setup, variables) {
+        Ok(given) => given,
+        Err(problems) => return config::wrong(&problems, err),
+    };
+    match &cli.command {
+        Command::Config(Settings::Diff) => store::diff(&cli.setup, given, out, err).await,
+        Command::Config(Settings::Push) => store::push(&cli.setup, given, out, err).await,
+        _ => store::pull(&cli.setup, given, out, err).await,
+    }
+}
+
+#[cfg(not(feature = "aws"))]
+#[expect(clippy::unused_async, reason = "the same as with AWS")]
+async fn stored(_: &Cli, _: Vec<(String, String)>, (_, err): Streams<'_>) -> Exit {
+    config::without_aws(err)
 }
 
 fn env(name: &str) -> Option<String> {

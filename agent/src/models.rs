@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use toolgate_agent_model::{
-    BadKey, BadScript, BadUrl, Key, Model, OpenAi, Provider, Script, Usage,
+    BadKey, BadScript, BadUrl, Key, Model, OpenAi, Provider, Rules, Script, Usage,
 };
 
 use crate::host::ModelCard;
@@ -67,7 +67,7 @@ impl Known {
         settings: &settings::Models,
         bedrock: Option<&Arc<dyn Model>>,
     ) -> Result<Self, Unserved> {
-        let rules: Arc<dyn Model> = Arc::new(Script::parse("[]").unwrap());
+        let rules: Arc<dyn Model> = Arc::new(Rules::new());
         let openai = settings.openai_url.as_deref().map(|url| {
             let key = settings.openai_key.as_deref().map(Key::new).transpose()?;
             Ok::<Arc<dyn Model>, Unserved>(Arc::new(OpenAi::new(url, key)?))

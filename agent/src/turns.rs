@@ -37,8 +37,12 @@ struct Inner {
 pub struct Running {
     /// Its id.
     pub id: String,
+    /// The id that logs of every part have in common.
+    pub request_id: String,
     /// Whose.
     pub actor: Actor,
+    /// Whether somebody can be asked.
+    asks: bool,
     events: Mutex<Events>,
     count: watch::Sender<(usize, bool)>,
     stop: watch::Sender<bool>,
@@ -72,7 +76,8 @@ impl Turns {
         Arc::new(Self { most, inner: Mutex::default(), changed: watch::Sender::new(0) })
     }
 
-    /// Begins a turn. It goes on whoever listens.
+    /// Begins a turn. It goes on whoever listens. Unless somebody can be asked, no tool that changes
+    /// something is allowed.
     ///
     /// # Errors
     /// As many go on as may.
@@ -81,8 +86,9 @@ impl Turns {
         agent: &Arc<Agent>,
         request: Request,
         chosen: Chosen,
+        asks: bool,
     ) -> Result<Arc<Running>, Busy> {
-        let running = Arc::new(Running::new(&request));
+        let running = Arc::new(Running { asks, ..Running::new(&request) });
         {
             let mut inner = self.inner();
             if inner.going >= self.most {
@@ -159,7 +165,9 @@ impl Running {
     fn new(request: &Request) -> Self {
         Self {
             id: request.turn.clone(),
+            request_id: request.request_id.clone(),
             actor: request.actor.clone(),
+            asks: false,
             events: Mutex::default(),
             count: watch::Sender::new((0, false)),
             stop: watch::Sender::new(false),
@@ -233,9 +241,11 @@ impl Talk for Running {
     }
 
     fn approve(&self, step: u32) -> Waiting<'_, bool> {
-        let hear = {
+        let hear = if self.asks {
             let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
             asked.get_mut(&step).and_then(|answering| answering.hear.take())
+        } else {
+            None
         };
         Box::pin(async move {
             match hear {

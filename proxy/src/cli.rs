@@ -95,7 +95,7 @@ pub struct CheckArgs {
 
 /// `toolgate dev`.
 #[derive(Args, Debug)]
-#[command(after_help = "Examples:\n  toolgate dev\n  \
+#[command(after_help = "Examples:\n  toolgate dev\n  toolgate dev --agent\n  \
     toolgate dev --print-config > toolgate.yaml\n  \
     toolgate dev --stdio files -- npx -y @modelcontextprotocol/server-filesystem .")]
 pub struct DevArgs {
@@ -114,6 +114,12 @@ pub struct DevArgs {
     /// Another target: a child process of this name, whose command follows `--`.
     #[arg(long, value_name = "NAME", requires = "command")]
     pub stdio: Option<String>,
+    /// Start the DevOps agent too, with its chat page. Without a model of its own it answers by rules.
+    #[arg(long)]
+    pub agent: bool,
+    /// The port for the agent's page.
+    #[arg(long, default_value_t = 8080, requires = "agent")]
+    pub agent_port: u16,
     /// Print the configuration that `dev` would run, and stop.
     #[arg(long)]
     pub print_config: bool,

@@ -3,6 +3,8 @@
 //! Build the binary first: `cargo build -p toolgate`.
 
 #[cfg(test)]
+mod agent;
+#[cfg(test)]
 mod apply;
 #[cfg(test)]
 mod asks;

@@ -6,6 +6,7 @@
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
+use std::io::Read as _;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,6 +14,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use bytes::Bytes;
+use flate2::read::GzDecoder;
 use http::{HeaderMap, HeaderValue, Request, Response};
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Full, StreamBody};
@@ -273,6 +275,7 @@ async fn answer(
 ) -> Result<Response<Body>, Infallible> {
     let headers = request.headers().clone();
     let grpc = headers.get("content-type").is_some_and(|kind| kind == "application/grpc");
+    let packed = headers.get("content-encoding").is_some_and(|coding| coding == "gzip");
     let Ok(body) = request.into_body().collect().await else { return Ok(status(400)) };
     let held = lock(&state.held).clone();
     if let Some(held) = held
@@ -292,7 +295,14 @@ async fn answer(
     if let Some(code) = refused {
         return Ok(status(code));
     }
-    let message = if grpc { bytes.slice(5.min(bytes.len())..) } else { bytes };
+    let message = match (grpc, packed) {
+        (true, _) => bytes.slice(5.min(bytes.len())..),
+        (false, true) => match unpacked(&bytes) {
+            Ok(plain) => plain,
+            Err(_) => return Ok(status(400)),
+        },
+        (false, false) => bytes,
+    };
     let Ok(batch) = ExportTraceServiceRequest::decode(message) else { return Ok(status(400)) };
     let scopes = batch.resource_spans.into_iter().flat_map(|resource| resource.scope_spans);
     let spans: Vec<Span> = scopes.flat_map(|scope| scope.spans).map(Span).collect();
@@ -301,6 +311,12 @@ async fn answer(
         lock(&state.spans).extend(spans);
     }
     Ok(if grpc { taken() } else { status(200) })
+}
+
+fn unpacked(bytes: &[u8]) -> std::io::Result<Bytes> {
+    let mut plain = Vec::new();
+    GzDecoder::new(bytes).read_to_end(&mut plain)?;
+    Ok(plain.into())
 }
 
 /// gRPC's way to say that all is well: an empty message, and the status in the trailers.

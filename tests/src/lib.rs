@@ -1,6 +1,7 @@
 //! What the end-to-end tests and the benchmark stand on: peers of the gateway that do as they are
 //! told, and the gateway itself as a process.
 
+pub mod agent;
 pub mod amazon;
 pub mod api;
 pub mod balancer;

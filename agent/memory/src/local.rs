@@ -7,6 +7,7 @@
 //! by a thread that reads the outbox; a process that ends before goes on there at its next start.
 
 mod calendar;
+mod config;
 mod cursor;
 mod extract;
 mod fault;
@@ -24,12 +25,11 @@ mod vector;
 mod when;
 mod write;
 
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use rusqlite::Connection;
 use tokio::sync::Semaphore;
@@ -40,6 +40,7 @@ use crate::{
     Actor, Asking, Event, Forget, Health, Memory, MemoryError, Namespace, Page, Question, Record,
     Session, SessionSummary, Turn, Why,
 };
+pub use config::Config;
 use cursor::Cursor;
 use fault::{closed, fault};
 use file::Place;
@@ -48,29 +49,11 @@ pub use keep::Swept;
 use learn::Learner;
 use recall::{Asked, meant};
 use shelf::Shelves;
-use time::{length, millis, time};
-use write::{Counts, Jobs};
+use time::{millis, time};
+use write::{Counts, Jobs, Queued};
 
 /// Questions that are answered at a time.
 const READERS: usize = 4;
-
-/// How a local memory is kept.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Config {
-    /// The file; `None` keeps it in memory, for as long as the process lives.
-    pub path: Option<PathBuf>,
-    /// How long something is remembered.
-    pub retention: Duration,
-    /// Events of an actor; the oldest go for new ones.
-    pub most_events: u64,
-    /// Records of an actor; the superseded go first, then the oldest.
-    pub most_records: u64,
-    /// Bytes of memory for searching; what was not asked for longest is read again when needed.
-    pub search_bytes: usize,
-    /// Whether a turn is synced to the disk before it counts as remembered. Without, a power cut
-    /// can take the last turns; the end of the process cannot.
-    pub sync: bool,
-}
 
 /// What a local memory has counted since it was opened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -109,23 +92,6 @@ struct Inner {
     permits: Arc<Semaphore>,
 }
 
-// === impl Config ===
-
-impl Default for Config {
-    /// In memory; 90 days; 10,000 events and 100,000 records of each actor; 128 MiB for searching;
-    /// synced.
-    fn default() -> Self {
-        Self {
-            path: None,
-            retention: Duration::from_secs(90 * 86_400),
-            most_events: 10_000,
-            most_records: 100_000,
-            search_bytes: 128 << 20,
-            sync: true,
-        }
-    }
-}
-
 // === impl Local ===
 
 impl Local {
@@ -134,15 +100,12 @@ impl Local {
     /// # Errors
     /// The file cannot be opened, is damaged, or is of a newer version.
     pub fn open(config: Config) -> Result<Self, MemoryError> {
-        let place = Place::new(config.path.as_deref())?;
-        let bounds = Bounds {
-            retention: length(config.retention),
-            events: i64::try_from(config.most_events).unwrap_or(i64::MAX),
-            records: i64::try_from(config.most_records).unwrap_or(i64::MAX),
-        };
+        let bounds = config.bounds();
+        let Config { path, search_bytes, sync, .. } = config;
+        let place = Place::new(path.as_deref())?;
         let model = Model::embedded()
             .map_err(|flaw| MemoryError::new(Why::Corrupt, format!("the model: {flaw}")))?;
-        let writer = place.writer(config.sync)?;
+        let writer = place.writer(sync)?;
         let counts = Arc::new(Counts::default());
         let swept = keep::sweep(&writer, SystemTime::now(), bounds);
         counts.swept(swept.map_err(|error| fault(&error))?);
@@ -162,7 +125,7 @@ impl Local {
         let learning = learning.map_err(|error| {
             MemoryError::new(Why::Unavailable, format!("no thread for the memory: {error}"))
         })?;
-        let shelves = Shelves::new(config.search_bytes, model.width());
+        let shelves = Shelves::new(search_bytes, model.width());
         let readers = Mutex::default();
         let permits = Arc::new(Semaphore::new(READERS));
         let inner = Arc::new(Inner { place, model, shelves, counts, readers, permits });
@@ -177,8 +140,12 @@ impl Local {
     /// The disk.
     pub async fn sweep(&self, now: SystemTime) -> Result<Swept, MemoryError> {
         let bounds = self.bounds;
-        let swept =
-            self.jobs()?.run(move |connection| keep::sweep(connection, now, bounds)).await?;
+        let counts = Arc::clone(&self.inner.counts);
+        let swept = self.jobs()?.run(move |connection| {
+            counts.to_clean();
+            keep::sweep(connection, now, bounds)
+        });
+        let swept = swept.await?;
         self.inner.counts.swept(swept);
         Ok(swept)
     }
@@ -231,12 +198,12 @@ impl Local {
     async fn keep(&self, turn: &Turn) -> Result<(), MemoryError> {
         let counts = &self.inner.counts;
         let (turn, bounds) = (turn.clone(), self.bounds);
-        counts.queued.fetch_add(1, Ordering::Relaxed);
+        let queued = Queued::new(counts);
         let written = match self.jobs() {
             Ok(jobs) => jobs.run(move |connection| keep::remember(connection, &turn, bounds)).await,
             Err(error) => Err(error),
         };
-        counts.queued.fetch_sub(1, Ordering::Relaxed);
+        drop(queued);
         match written {
             Ok(evicted) => {
                 counts.evicted_events.fetch_add(evicted, Ordering::Relaxed);
@@ -257,6 +224,8 @@ impl Drop for Local {
         // If it is full, the learner wakes anyway.
         let _told = self.nudge.try_send(());
         self.jobs = None;
+        // The last connection that closes empties the journal, and one that reads cannot.
+        self.inner.readers.lock().unwrap_or_else(PoisonError::into_inner).clear();
         for thread in self.threads.drain(..) {
             if thread.join().is_err() {
                 tracing::error!("a thread of the memory has failed");
@@ -339,9 +308,13 @@ impl Memory for Local {
 
     fn forget<'a>(&'a self, actor: &'a Actor, what: &'a Forget) -> Asking<'a, u64> {
         let (actor, what) = (actor.clone(), what.clone());
+        let counts = Arc::clone(&self.inner.counts);
         Box::pin(async move {
-            let jobs = self.jobs()?;
-            jobs.run(move |connection| keep::forget(connection, actor.as_str(), &what)).await
+            let forgotten = self.jobs()?.run(move |connection| {
+                counts.to_clean();
+                keep::forget(connection, actor.as_str(), &what)
+            });
+            forgotten.await
         })
     }
 

@@ -7,6 +7,7 @@
 mod error;
 mod openai;
 mod pieces;
+mod rules;
 mod script;
 mod thought;
 
@@ -20,6 +21,7 @@ use serde_json::Value;
 
 pub use error::{Fault, ModelError};
 pub use openai::{BadKey, BadUrl, Key, OpenAi};
+pub use rules::Rules;
 pub use script::{BadScript, Script};
 pub use thought::{Input, Stop, Thought, ToolUse, Usage};
 

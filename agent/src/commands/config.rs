@@ -28,7 +28,7 @@ pub fn show(ready: Result<Ready, Problems>, out: &mut dyn Write, err: &mut dyn W
         Ok(ready) => {
             let mut text = String::new();
             for (key, value, source) in ready.merged.shown() {
-                let _ = writeln!(text, "{:<28} {value:<32} {source}", key.path);
+                let _written = writeln!(text, "{:<28} {value:<32} {source}", key.path);
             }
             say(out, &text);
             Exit::Ok
@@ -41,6 +41,12 @@ pub fn show(ready: Result<Ready, Problems>, out: &mut dyn Write, err: &mut dyn W
 pub fn keys(out: &mut dyn Write) -> Exit {
     say(out, &document());
     Exit::Ok
+}
+
+/// The Parameter Store is asked for, and there is none in this program.
+pub fn without_aws(err: &mut dyn Write) -> Exit {
+    say(err, "error: this program was built without AWS\n");
+    Exit::Config
 }
 
 /// Everything that is wrong.

@@ -9,6 +9,7 @@ use toolgate_client::runfile::RunFile;
 
 use crate::cli::Setup;
 use crate::settings::{Config, Given, Merged, Problem, Problems};
+use crate::store;
 
 /// The environment as a program sees it.
 pub type Env<'a> = &'a (dyn Fn(&str) -> Option<String> + Sync);
@@ -28,11 +29,35 @@ pub struct Ready {
 ///
 /// # Errors
 /// Everything that is wrong with them.
-pub fn read(
+pub async fn read(
     setup: &Setup,
     env: Env<'_>,
     variables: Vec<(String, String)>,
 ) -> Result<Ready, Problems> {
+    let mut given = given(setup, variables)?;
+    if setup.ssm {
+        let below = given.merge()?;
+        let layer = Box::pin(store::layer(setup, &below)).await;
+        given.parameters = Some(layer.map_err(|problem| Problems(vec![problem]))?);
+    }
+    let merged = given.merge()?;
+    let borrowed = merged.get("gateway/url").is_none().then(|| RunFile::find(env)).flatten();
+    let merged = match &borrowed {
+        Some(dev) => with_dev(&given, dev)?,
+        None => merged,
+    };
+    // What is named in a file stands beside it.
+    let beside = setup.config.as_deref().and_then(Path::parent).map(Path::to_path_buf);
+    let read = |name: &str| std::fs::read_to_string(beside_of(beside.as_deref(), name));
+    let config = Config::read(&merged, &read)?;
+    Ok(Ready { merged, config, borrowed: borrowed.is_some() })
+}
+
+/// What the file, the environment and flags give.
+///
+/// # Errors
+/// The file cannot be read, or a flag is none.
+pub fn given(setup: &Setup, variables: Vec<(String, String)>) -> Result<Given, Problems> {
     let mut given = Given { variables, ..Given::default() };
     let mut problems = Vec::new();
     if let Some(path) = &setup.config {
@@ -52,20 +77,7 @@ pub fn read(
             }),
         }
     }
-    if !problems.is_empty() {
-        return Err(Problems(problems));
-    }
-    let merged = given.merge()?;
-    let borrowed = merged.get("gateway/url").is_none().then(|| RunFile::find(env)).flatten();
-    let merged = match &borrowed {
-        Some(dev) => with_dev(&given, dev)?,
-        None => merged,
-    };
-    // What is named in a file stands beside it.
-    let beside = setup.config.as_deref().and_then(Path::parent).map(Path::to_path_buf);
-    let read = |name: &str| std::fs::read_to_string(beside_of(beside.as_deref(), name));
-    let config = Config::read(&merged, &read)?;
-    Ok(Ready { merged, config, borrowed: borrowed.is_some() })
+    if problems.is_empty() { Ok(given) } else { Err(Problems(problems)) }
 }
 
 /// The same settings, with the gateway of a running `toolgate dev` below them.

@@ -54,7 +54,26 @@ struct Annotations {
 #[derive(Deserialize)]
 struct Meta {
     #[serde(default, rename = "toolgate/missing")]
-    missing: Vec<String>,
+    missing: Vec<Missing>,
+}
+
+/// A target whose tools the gateway could not list.
+#[derive(Deserialize)]
+struct Missing {
+    target: String,
+    #[serde(default)]
+    reason: Option<String>,
+}
+
+// === impl Missing ===
+
+impl Missing {
+    fn told(self) -> String {
+        match self.reason {
+            Some(reason) => format!("{} ({reason})", self.target),
+            None => self.target,
+        }
+    }
 }
 
 // === impl List ===
@@ -122,7 +141,8 @@ pub(super) fn read(tools: Vec<Raw>, meta: Option<&RawValue>) -> Listed {
     let mut tools: Vec<Tool> = tools.into_iter().map(tool).collect();
     tools.sort_by(|one, other| one.name.cmp(&other.name));
     let meta = meta.and_then(|meta| serde_json::from_str::<Meta>(meta.get()).ok());
-    Listed { tools, missing: meta.map(|meta| meta.missing).unwrap_or_default(), cached: false }
+    let missing = meta.map(|meta| meta.missing).unwrap_or_default();
+    Listed { tools, missing: missing.into_iter().map(Missing::told).collect(), cached: false }
 }
 
 fn tool(raw: Raw) -> Tool {

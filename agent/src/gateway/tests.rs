@@ -25,7 +25,7 @@ fn listed(names: &[&str]) -> Canned {
         .iter()
         .map(|name| json!({ "name": name, "description": "d", "inputSchema": { "type": "object" }, "annotations": { "readOnlyHint": true } }))
         .collect();
-    result(&json!({ "tools": tools, "_meta": { "toolgate/missing": [] } }).to_string())
+    result(&json!({ "tools": tools, "_meta": { "toolgate/missing": [{ "target": "dead", "reason": "connect_refused" }] } }).to_string())
 }
 
 fn gateway(server: &Server, tokens: Tokens, ttl: Duration) -> Gateway {
@@ -87,6 +87,7 @@ async fn a_warm_turn_asks_for_no_list_and_an_old_one_is_renewed_beside_it() {
     let first = gateway.list().await.unwrap();
     assert_eq!((names(&first), first.cached), (vec!["a".to_owned(), "b".to_owned()], false));
     assert!(first.tools[0].read_only);
+    assert_eq!(first.missing, ["dead (connect_refused)"]);
     let second = gateway.list().await.unwrap();
     assert!(second.cached);
     assert_eq!(lists(&server), 1);

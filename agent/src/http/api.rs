@@ -206,7 +206,8 @@ pub(super) async fn begin(
     let Json(question) = body.map_err(|rejection| of_body(&rejection))?;
     let session = session(&HeaderMap::new(), question.session.as_deref())?;
     let name = session.to_string();
-    let about = About { headers: &headers, session, model: question.model.as_deref() };
+    let model = question.model.as_deref();
+    let about = About { headers: &headers, session, model, asks: true };
     let turn = begin_turn(&shared, actor, question.text, about)?;
     let body = json!({ "turn": turn.id, "session": name });
     Ok((StatusCode::ACCEPTED, Json(body)).into_response())

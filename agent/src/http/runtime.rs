@@ -53,10 +53,15 @@ pub(super) async fn invocations(
     let Json(asked) = body.map_err(|rejection| of_body(&rejection))?;
     let streamed = asked.stream || accepts_events(&headers);
     let session = session(&headers, asked.session_id.as_deref())?;
-    let about =
-        About { headers: &headers, session: session.clone(), model: asked.model.as_deref() };
+    let about = About {
+        headers: &headers,
+        session: session.clone(),
+        model: asked.model.as_deref(),
+        // The contract has no way to ask back.
+        asks: false,
+    };
     let turn = begin(&shared, actor, asked.prompt, about)?;
-    let id = turn.id.clone();
+    let id = turn.request_id.clone();
     let mut response = if streamed {
         let leaving = Leaving::Stops(Stop(Arc::clone(&turn)));
         events(turn, 0, leaving).into_response()
@@ -83,6 +88,8 @@ pub(super) struct About<'a> {
     pub(super) headers: &'a HeaderMap,
     pub(super) session: Session,
     pub(super) model: Option<&'a str>,
+    /// Whether somebody can be asked whether a tool may run.
+    pub(super) asks: bool,
 }
 
 /// Begins a turn.
@@ -118,7 +125,7 @@ pub(super) fn begin(
         model: about.model.map(str::to_owned),
         traceparent: header("traceparent").map(str::to_owned),
     };
-    Ok(shared.turns.begin(agent, request, chosen)?)
+    Ok(shared.turns.begin(agent, request, chosen, about.asks)?)
 }
 
 /// An answer in one piece.
@@ -168,9 +175,13 @@ pub(super) fn of_body(rejection: &JsonRejection) -> Problem {
     Problem::new(status, says)
 }
 
+/// Whether events are wanted rather than one document: the kind that is named first counts.
 fn accepts_events(headers: &HeaderMap) -> bool {
-    let accept = headers.get(ACCEPT).and_then(|value| value.to_str().ok());
-    accept.is_some_and(|accept| accept.contains("text/event-stream"))
+    let accept = headers.get(ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    match (accept.find("text/event-stream"), accept.find("application/json")) {
+        (Some(events), Some(json)) => events < json,
+        (events, _) => events.is_some(),
+    }
 }
 
 fn is_id(id: &str) -> bool {

@@ -23,7 +23,7 @@ pub(super) enum Leaving {
     /// The turn goes on: it may be listened to again.
     GoesOn,
     /// The turn is stopped: nobody else will ask.
-    Stops(Stop),
+    Stops(#[expect(dead_code, reason = "it acts when it is dropped")] Stop),
 }
 
 /// Stops a turn when dropped.

@@ -94,7 +94,8 @@ fn heard(
         (Said::Ask { .. }, Some(_)) => Err("a turn goes on: stop it first".to_owned()),
         (Said::Ask { text, session: named, model }, None) => {
             let session = session(&HeaderMap::new(), named.as_deref()).map_err(|it| it.says())?;
-            let about = About { headers, session, model: model.as_deref() };
+            let model = model.as_deref();
+            let about = About { headers, session, model, asks: true };
             let turn = begin(shared, actor.clone(), text, about).map_err(|it| it.says())?;
             *going = Some(Going { _stop: Stop(Arc::clone(&turn)), turn, from: 0 });
             Ok(())

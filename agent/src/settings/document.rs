@@ -25,9 +25,9 @@ pub fn document() -> String {
         };
         let mut about = key.about.to_owned();
         if !key.also.is_empty() {
-            let _ = write!(about, " Also `{}`.", key.also.join("`, `"));
+            let _written = write!(about, " Also `{}`.", key.also.join("`, `"));
         }
-        let _ = writeln!(
+        let _written = writeln!(
             text,
             "| `{}` | {} | {default} | {about} | `{}` |",
             key.path,

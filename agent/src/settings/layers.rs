@@ -211,7 +211,11 @@ fn flatten(path: &str, value: &Value, pairs: &mut Vec<(String, String)>) {
         (Value::Array(entries), _) => {
             let words = entries.iter().map(|entry| match entry {
                 Value::String(text) => text.clone(),
-                other => other.to_string(),
+                Value::Null
+                | Value::Bool(_)
+                | Value::Number(_)
+                | Value::Array(_)
+                | Value::Object(_) => entry.to_string(),
             });
             words.collect::<Vec<_>>().join(",")
         }

@@ -72,7 +72,7 @@ impl Talk {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner).names.insert(step, (kind, name));
     }
 
-    fn ended(&self, end: StepEnd) {
+    fn ended(&self, end: &StepEnd) {
         let named = {
             let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
             let named = inner.names.get(&end.step).cloned();
@@ -111,7 +111,7 @@ impl Turn for Talk {
     fn say(&self, event: Event) {
         match event {
             Event::StepStart { step, kind, name, .. } => self.began(step, kind, name),
-            Event::StepEnd(end) => self.ended(end),
+            Event::StepEnd(end) => self.ended(&end),
             Event::Text { delta } => self.words(&delta),
             Event::Degraded { what, says } => {
                 self.line(&self.look.red(&format!("  without {what}: {}", short(&says, 200))));

@@ -128,7 +128,7 @@ pub(super) fn times(steps: &[Step], asked: Duration, total: Duration) -> Times {
         llm_inference_ms: model,
         tool_execution_ms: tool,
         approval_ms: asked,
-        overhead_ms: (total - memory - model - tool - asked).max(0.0),
+        overhead_ms: thousandth((total - memory - model - tool - asked).max(0.0)),
         total_ms: total,
     }
 }
@@ -148,5 +148,9 @@ fn covered<'a>(steps: impl Iterator<Item = &'a Step>) -> Duration {
 
 /// Milliseconds, to the microsecond.
 pub(super) fn ms(time: Duration) -> f64 {
-    (time.as_secs_f64() * 1e6).round() / 1e3
+    thousandth(time.as_secs_f64() * 1e3)
+}
+
+fn thousandth(ms: f64) -> f64 {
+    (ms * 1e3).round() / 1e3
 }

@@ -20,6 +20,7 @@ use crate::config::Search as Configured;
 use crate::config::{self, Config};
 
 /// Most vectors that are remembered, 1.6 kB each.
+#[cfg(feature = "model")]
 const VECTORS: usize = 10_000;
 
 /// How many vectors are made before those that are there are used.

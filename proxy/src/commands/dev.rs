@@ -15,10 +15,12 @@ use toolgate_call::Scopes;
 use crate::cli::DevArgs;
 use crate::commands::{check, inherited, own_name, say, serve};
 use crate::config;
+use crate::dev::agent::Agent;
 use crate::dev::issuer::Issuer;
 use crate::exit::Exit;
 use crate::run::{Door, Gateway, Surroundings};
 use toolgate_client::runfile::RunFile;
+use toolgate_telemetry::tell;
 
 /// How many ports after the wanted one are tried.
 const NEXT_PORTS: u16 = 20;
@@ -27,7 +29,7 @@ const TOKEN_LIFETIME: Duration = Duration::from_secs(3600);
 
 /// Runs the command.
 pub async fn run(args: &DevArgs, out: &mut dyn Write, err: &mut dyn Write) -> Exit {
-    match attempt(args, out, err).await {
+    match Box::pin(attempt(args, out, err)).await {
         Ok(exit) => exit,
         Err(error) => {
             say(err, &format!("error[TG2000]: {error:#}\n"));
@@ -64,10 +66,22 @@ async fn attempt(args: &DevArgs, out: &mut dyn Write, err: &mut dyn Write) -> an
         say(err, &format!("note: `toolgate call` will not find this gateway: {error}\n"));
     });
     let shown = out_is_terminal().then_some(token.as_str());
-    say(out, &banner(&gateway, &issuer, shown, started.elapsed()));
+    let agent = if args.agent { Some(agent(args, &file).await?) } else { None };
+    let page = agent.as_ref().map(Agent::page);
+    say(out, &banner(&gateway, &issuer, shown, page, started.elapsed()));
     let exit = serve::until_stopped(gateway).await;
+    if let Some(agent) = agent {
+        agent.stop().await;
+    }
     drop(kept);
     Ok(exit)
+}
+
+/// The agent, on ports that were free a moment ago.
+async fn agent(args: &DevArgs, gateway: &RunFile) -> anyhow::Result<Agent> {
+    let page = free(args.agent_port).await?.local_addr()?;
+    let admin = free(args.admin_port).await?.local_addr()?;
+    Agent::start(gateway, (page, admin), tell).await
 }
 
 /// The configuration for a file of one's own. The embedded issuer ends with `dev`, so its place is
@@ -152,7 +166,13 @@ fn out_is_terminal() -> bool {
     std::io::stdout().is_terminal()
 }
 
-fn banner(gateway: &Gateway, issuer: &Issuer, token: Option<&str>, ready: Duration) -> String {
+fn banner(
+    gateway: &Gateway,
+    issuer: &Issuer,
+    token: Option<&str>,
+    page: Option<&str>,
+    ready: Duration,
+) -> String {
     let mcp = gateway.mcp.map(|at| at.to_string()).unwrap_or_default();
     let admin = gateway.admin.map(|at| at.to_string()).unwrap_or_default();
     let url = issuer.url();
@@ -163,6 +183,10 @@ fn banner(gateway: &Gateway, issuer: &Issuer, token: Option<&str>, ready: Durati
         }
         None => format!("  Token     {me} token\n"),
     };
+    let agent = match page {
+        Some(page) => format!("  Agent     {page}    chat; `toolgate-agent ask` works too\n"),
+        None => format!("  Agent     {me} dev --agent\n"),
+    };
     let call = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"clock___now","arguments":{},"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}}}"#;
     format!(
         "toolgate {version} dev: loopback only, no account, nothing leaves this machine   \
@@ -170,7 +194,8 @@ fn banner(gateway: &Gateway, issuer: &Issuer, token: Option<&str>, ready: Durati
          MCP       http://{mcp}/mcp        2026-07-28 and three older revisions\n  \
          Metrics   http://{admin}/metrics    health at /readyz\n  \
          Issuer    {url}            RS256 keys made now, gone at exit\n  \
-         Targets   clock, gateway and what you added\n  \
+         Targets   clock, gateway and what you added\n\
+         {agent}  \
          Config    built in; write it out with: {me} dev --print-config > toolgate.yaml\n\n\
          {token}\n\
          Try, in another terminal (it finds this process and its token by itself):\n  \
@@ -205,6 +230,8 @@ mod tests {
             issuer_port: 8801,
             mcp: vec!["docs=https://docs.example.com/mcp".to_owned()],
             stdio: None,
+            agent: false,
+            agent_port: 8080,
             print_config: true,
             command: Vec::new(),
         }

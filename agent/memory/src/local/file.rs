@@ -48,8 +48,10 @@ impl Place {
             let uri = format!("file:/toolgate-memory-{count}?vfs=memdb");
             return Ok(Self { uri, kind: Kind::Memory, path: None });
         };
-        private(path).map_err(|error| unavailable(path, &error.to_string()))?;
-        let uri = path.to_str().ok_or_else(|| unavailable(path, "its name is not UTF-8"))?;
+        private(path).map_err(|error| refused(path, &error))?;
+        let uri = path
+            .to_str()
+            .ok_or_else(|| closed_to(path, Why::Unavailable, "its name is not UTF-8"))?;
         Ok(Self { uri: uri.to_owned(), kind: Kind::File, path: Some(path.to_owned()) })
     }
 
@@ -112,7 +114,14 @@ impl Place {
                     self.says()
                 ),
             ),
-            _ => MemoryError::new(plain.why, format!("{}: {}", self.says(), plain.message)),
+            Why::Unavailable
+            | Why::Throttled
+            | Why::Denied
+            | Why::TimedOut
+            | Why::Full
+            | Why::NotSupported => {
+                MemoryError::new(plain.why, format!("{}: {}", self.says(), plain.message))
+            }
         }
     }
 
@@ -163,21 +172,38 @@ fn prepare(connection: &Connection, kind: Kind, sync: bool) -> rusqlite::Result<
     connection.pragma_update(None, "secure_delete", true)
 }
 
-/// Brings the tables up to date, and says which version they were left at.
+/// Brings the tables up to date, and says which version they were left at. Those of a newer version
+/// are not touched.
 fn migrate(connection: &mut Connection) -> rusqlite::Result<i64> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let version: i64 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    if version > VERSION {
+        return Ok(version);
+    }
     let done = usize::try_from(version).unwrap_or_default();
     for step in STEPS.iter().skip(done) {
         transaction.execute_batch(step)?;
     }
-    let version = version.max(VERSION);
-    transaction.pragma_update(None, "user_version", version)?;
+    if version < VERSION {
+        transaction.pragma_update(None, "user_version", VERSION)?;
+    }
     transaction.commit()?;
-    Ok(version)
+    Ok(VERSION)
 }
 
-fn unavailable(path: &Path, error: &str) -> MemoryError {
-    let says = format!("the memory in {} cannot be opened: {error}", path.display());
-    MemoryError::new(Why::Unavailable, says)
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "there will be more kinds; most say nothing to us"
+)]
+fn refused(path: &Path, error: &io::Error) -> MemoryError {
+    let why = match error.kind() {
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => Why::Denied,
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Why::Full,
+        _ => Why::Unavailable,
+    };
+    closed_to(path, why, &error.to_string())
+}
+
+fn closed_to(path: &Path, why: Why, error: &str) -> MemoryError {
+    MemoryError::new(why, format!("the memory in {} cannot be opened: {error}", path.display()))
 }

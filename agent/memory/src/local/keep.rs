@@ -3,6 +3,7 @@
 //! In: turns, what was concluded from them, what is to be forgotten. Out: rows. Never: a word of
 //! anybody in a statement: all of them are bound; a row of another actor.
 
+use std::collections::HashMap;
 use std::time::SystemTime;
 
 use rusqlite::{Connection, OptionalExtension as _, params};
@@ -41,6 +42,8 @@ pub(super) struct Lesson {
     /// Which entry of the outbox is done with.
     pub(super) outbox: i64,
     pub(super) actor: i64,
+    /// The actor's count when its earlier records were read, if they were.
+    pub(super) seq: Option<i64>,
     pub(super) session: String,
     pub(super) event: i64,
     pub(super) at: i64,
@@ -108,15 +111,21 @@ pub(super) fn remember(
 }
 
 /// Keeps what was concluded from a turn, unless the turn was forgotten meanwhile. Says how many
-/// records had to go for it.
+/// records had to go for it; none is said, and nothing kept, if others have learnt since something
+/// that it did not know of.
 pub(super) fn learn(
     connection: &Connection,
     lesson: &Lesson,
     bounds: Bounds,
-) -> rusqlite::Result<u64> {
+) -> rusqlite::Result<Option<u64>> {
+    if let Some(known) = lesson.seq
+        && seq(connection, lesson.actor)?.is_some_and(|seq| seq != known)
+    {
+        return Ok(None);
+    }
     let done = connection.execute("DELETE FROM outbox WHERE id = ?1", [lesson.outbox])?;
     if done == 0 {
-        return Ok(0);
+        return Ok(Some(0));
     }
     for note in &lesson.notes {
         let seq = next(connection, lesson.actor)?;
@@ -142,7 +151,13 @@ pub(super) fn learn(
             supersede(connection, lesson.actor, *earlier, id)?;
         }
     }
-    evict_records(connection, lesson.actor, bounds.records)
+    evict_records(connection, lesson.actor, bounds.records).map(Some)
+}
+
+/// The actor's count of changes.
+pub(super) fn seq(connection: &Connection, actor: i64) -> rusqlite::Result<Option<i64>> {
+    let sql = "SELECT seq FROM actors WHERE id = ?1";
+    connection.query_row(sql, [actor], |row| row.get(0)).optional()
 }
 
 /// A record is superseded, and with it what was said when it was said.
@@ -188,21 +203,56 @@ fn forget_session(connection: &Connection, actor: i64, session: &str) -> rusqlit
            (SELECT turn FROM events WHERE actor = ?1 AND session = ?2)",
         of,
     )?;
+    let mut gone = connection
+        .prepare("SELECT id, superseded_by FROM records WHERE actor = ?1 AND session = ?2")?;
+    let gone = gone.query_map(of, |row| Ok((row.get(0)?, row.get(1)?)))?;
+    revive(connection, actor, &gone.collect::<Result<_, _>>()?)?;
     let records = "DELETE FROM records WHERE actor = ?1 AND session = ?2";
     let events = "DELETE FROM events WHERE actor = ?1 AND session = ?2";
     Ok(connection.execute(records, of)? + connection.execute(events, of)?)
+}
+
+/// What records superseded that will be gone holds again, or is superseded by what superseded them.
+fn revive(
+    connection: &Connection,
+    actor: i64,
+    gone: &HashMap<i64, Option<i64>>,
+) -> rusqlite::Result<()> {
+    let mut old = connection.prepare(
+        "SELECT id, superseded_by FROM records WHERE actor = ?1 AND superseded_by IS NOT NULL",
+    )?;
+    let old = old.query_map([actor], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)))?;
+    for (id, by) in old.collect::<Result<Vec<_>, _>>()? {
+        if gone.contains_key(&id) || !gone.contains_key(&by) {
+            continue;
+        }
+        let mut holds = Some(by);
+        // Each is gone through once: in a damaged file they may go round.
+        for _ in 0..=gone.len() {
+            let Some(next) = holds.and_then(|by| gone.get(&by)) else { break };
+            holds = *next;
+        }
+        let seq = next(connection, actor)?;
+        let sql = "UPDATE records SET superseded_by = ?2, seq = ?3 WHERE id = ?1";
+        connection.execute(sql, params![id, holds, seq])?;
+    }
+    Ok(())
 }
 
 /// A preference or a fact takes what was said along: it would be found again by the same words.
 fn forget_record(connection: &Connection, actor: i64, record: &str) -> rusqlite::Result<usize> {
     let found = connection
         .query_row(
-            "SELECT namespace, event FROM records WHERE actor = ?1 AND name = ?2",
+            "SELECT namespace, event, id, superseded_by FROM records WHERE actor = ?1 AND name = ?2",
             params![actor, record],
-            |row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?)),
+            |row| {
+                let by = (row.get(2)?, row.get(3)?);
+                Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?, by))
+            },
         )
         .optional()?;
-    let Some((namespace, event)) = found else { return Ok(0) };
+    let Some((namespace, event, by)) = found else { return Ok(0) };
+    revive(connection, actor, &HashMap::from([by]))?;
     let said = Namespace::Conversation.as_str();
     let mut gone = connection
         .execute("DELETE FROM records WHERE actor = ?1 AND name = ?2", params![actor, record])?;
@@ -268,7 +318,8 @@ fn evict_events(connection: &Connection, actor: i64, most: i64) -> rusqlite::Res
     Ok(gone as u64)
 }
 
-/// The oldest go, those that were superseded first.
+/// The oldest go, those that were superseded first; some more than must, since all that is left is
+/// read again then.
 fn evict_records(connection: &Connection, actor: i64, most: i64) -> rusqlite::Result<u64> {
     let sql = "SELECT records FROM actors WHERE id = ?1";
     let records: i64 = connection.query_row(sql, [actor], |row| row.get(0))?;
@@ -279,7 +330,7 @@ fn evict_records(connection: &Connection, actor: i64, most: i64) -> rusqlite::Re
         "DELETE FROM records WHERE id IN
            (SELECT id FROM records WHERE actor = ?1
             ORDER BY superseded_by IS NULL, at, id LIMIT ?2)",
-        [actor, records - most],
+        [actor, records - most + most / 64],
     )?;
     void(connection, actor)?;
     Ok(gone as u64)

@@ -21,8 +21,10 @@ use crate::{MemoryError, Namespace};
 const SWEEP: Duration = Duration::from_secs(3600);
 /// How long one waits after a failure.
 const PAUSE: Duration = Duration::from_secs(5);
-/// Earlier records that a new one may supersede.
-const EARLIER: i64 = 500;
+/// Earlier preferences that a new one may supersede.
+const PREFERENCES: i64 = 500;
+/// Earlier facts that a new one may supersede. No vector of theirs is compared.
+const FACTS: i64 = 5_000;
 /// Most bytes that are kept of a question.
 const ASKED: usize = 1_200;
 /// Most bytes that are kept of an answer.
@@ -45,7 +47,8 @@ struct Waiting {
     outbox: i64,
     actor: i64,
     session: String,
-    event: i64,
+    /// None if the question has gone since.
+    event: Option<i64>,
     at: i64,
     asked: String,
     answered: String,
@@ -93,6 +96,7 @@ impl Learner {
         let swept = self
             .jobs
             .run_blocking(move |connection| keep::sweep(connection, SystemTime::now(), bounds));
+        self.counts.to_clean();
         match swept {
             Ok(swept) => self.counts.swept(swept),
             Err(error) => tracing::warn!(%error, "what is too old was not removed"),
@@ -105,19 +109,30 @@ impl Learner {
             let waiting = next(&self.connection).map_err(|error| super::fault::fault(&error))?;
             let Some(waiting) = waiting else { break };
             let lesson = self.lesson(waiting).map_err(|error| super::fault::fault(&error))?;
-            let bounds = self.bounds;
-            let evicted = self
-                .jobs
-                .run_blocking(move |connection| keep::learn(connection, &lesson, bounds))?;
-            self.counts.evicted_records.fetch_add(evicted, Ordering::Relaxed);
+            let (bounds, counts) = (self.bounds, Arc::clone(&self.counts));
+            self.jobs.run_blocking(move |connection| {
+                // If another process was faster, it is concluded again.
+                let evicted = keep::learn(connection, &lesson, bounds)?.unwrap_or_default();
+                counts.evicted_records.fetch_add(evicted, Ordering::Relaxed);
+                Ok(())
+            })?;
         }
         Ok(())
     }
 
     fn lesson(&self, turn: Waiting) -> rusqlite::Result<Lesson> {
+        let Some(event) = turn.event else {
+            let Waiting { outbox, actor, session, at, .. } = turn;
+            return Ok(Lesson { outbox, actor, seq: None, session, event: 0, at, notes: vec![] });
+        };
         let concluded = conclusions(&turn.asked);
-        let earlier =
-            if concluded.is_empty() { Vec::new() } else { earlier(&self.connection, turn.actor)? };
+        let (seq, earlier) = match concluded.is_empty() {
+            true => (None, Vec::new()),
+            false => {
+                let seq = keep::seq(&self.connection, turn.actor)?;
+                (seq, earlier(&self.connection, turn.actor)?)
+            }
+        };
         let mut notes = vec![self.said(&turn)];
         for conclusion in concluded {
             let vector = self.model.embed(&conclusion.content);
@@ -134,8 +149,8 @@ impl Learner {
         if let [said, concluded @ ..] = notes.as_mut_slice() {
             said.superseded_by = concluded.iter().find_map(|note| note.superseded_by);
         }
-        let Waiting { outbox, actor, session, event, at, .. } = turn;
-        Ok(Lesson { outbox, actor, session, event, at, notes })
+        let Waiting { outbox, actor, session, at, .. } = turn;
+        Ok(Lesson { outbox, actor, seq, session, event, at, notes })
     }
 
     /// The turn as it was said.
@@ -160,7 +175,7 @@ impl Learner {
 /// The turn that waits longest. One whose events are gone is an empty lesson.
 fn next(connection: &Connection) -> rusqlite::Result<Option<Waiting>> {
     let mut statement = connection.prepare(
-        "SELECT o.id, o.actor, ifnull(u.session, ''), ifnull(u.id, 0), ifnull(u.at, 0),
+        "SELECT o.id, o.actor, ifnull(u.session, ''), u.id, ifnull(u.at, 0),
                 ifnull(u.text, ''), ifnull(a.text, '')
          FROM outbox o
          LEFT JOIN events u ON u.actor = o.actor AND u.turn = o.turn AND u.role = 'USER'
@@ -183,12 +198,23 @@ fn next(connection: &Connection) -> rusqlite::Result<Option<Waiting>> {
 
 /// The actor's latest preferences and facts that hold.
 fn earlier(connection: &Connection, actor: i64) -> rusqlite::Result<Vec<Earlier>> {
+    let mut all = of_kind(connection, actor, (Namespace::Preferences, PREFERENCES))?;
+    all.extend(of_kind(connection, actor, (Namespace::Semantic, FACTS))?);
+    Ok(all)
+}
+
+fn of_kind(
+    connection: &Connection,
+    actor: i64,
+    (kind, most): (Namespace, i64),
+) -> rusqlite::Result<Vec<Earlier>> {
     let mut statement = connection.prepare(
-        "SELECT id, namespace, content, subject, at, vector FROM records
-         WHERE actor = ?1 AND namespace <> 'conversation' AND superseded_by IS NULL
-         ORDER BY at DESC, id DESC LIMIT ?2",
+        "SELECT id, namespace, content, subject, at,
+                CASE namespace WHEN 'preferences' THEN vector ELSE x'' END
+         FROM records WHERE actor = ?1 AND namespace = ?2 AND superseded_by IS NULL
+         ORDER BY at DESC, id DESC LIMIT ?3",
     )?;
-    let rows = statement.query_map(params![actor, EARLIER], |row| {
+    let rows = statement.query_map(params![actor, kind.as_str(), most], |row| {
         let vector: Vec<u8> = row.get(5)?;
         Ok(Earlier {
             id: row.get(0)?,

@@ -51,19 +51,13 @@ CREATE TABLE records (
   superseded_by INTEGER,
   -- The count of the actor when it was changed last.
   seq INTEGER NOT NULL,
-  vector BLOB NOT NULL,
-  whose TEXT GENERATED ALWAYS AS ('a' || actor) VIRTUAL
+  vector BLOB NOT NULL
 ) STRICT;
 CREATE INDEX records_by_change ON records (actor, seq);
 CREATE INDEX records_by_kind ON records (actor, namespace, at, id);
 CREATE INDEX records_of_a_session ON records (actor, session);
 CREATE INDEX records_of_an_event ON records (actor, event);
 CREATE INDEX records_by_age ON records (at);
-
-CREATE VIRTUAL TABLE words USING fts5 (
-  whose, content, content = 'records', content_rowid = 'id', tokenize = 'porter unicode61'
-);
-INSERT INTO words (words, rank) VALUES ('secure-delete', 1);
 
 CREATE TRIGGER events_come AFTER INSERT ON events BEGIN
   UPDATE actors SET events = events + 1 WHERE id = new.actor;
@@ -73,10 +67,7 @@ CREATE TRIGGER events_go AFTER DELETE ON events BEGIN
 END;
 CREATE TRIGGER records_come AFTER INSERT ON records BEGIN
   UPDATE actors SET records = records + 1 WHERE id = new.actor;
-  INSERT INTO words (rowid, whose, content) VALUES (new.id, 'a' || new.actor, new.content);
 END;
 CREATE TRIGGER records_go AFTER DELETE ON records BEGIN
   UPDATE actors SET records = records - 1 WHERE id = old.actor;
-  INSERT INTO words (words, rowid, whose, content)
-    VALUES ('delete', old.id, 'a' || old.actor, old.content);
 END;

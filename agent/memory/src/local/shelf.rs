@@ -29,6 +29,11 @@ pub(super) struct Card {
     pub(super) superseded_by: Option<i64>,
 }
 
+/// Records that have gone and may still be there, beside an eighth of all.
+const SPARE: i64 = 256;
+/// Most records of which each supersedes the one before.
+const CHAIN: usize = 1_000;
+
 /// The records of an actor.
 #[derive(Debug)]
 pub(super) struct Shelf {
@@ -70,16 +75,18 @@ impl Shelf {
         Self { epoch, seq: 0, notes, cards: Vec::new(), places: HashMap::new() }
     }
 
-    /// Takes up what has changed.
-    fn refresh(&mut self, connection: &Connection, actor: i64) -> rusqlite::Result<()> {
-        let sql = "SELECT epoch, seq FROM actors WHERE id = ?1";
-        let (epoch, seq): (i64, i64) =
-            connection.query_row(sql, [actor], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        if epoch != self.epoch {
+    /// Takes up what has changed. Says whether it was all read from the beginning.
+    fn refresh(&mut self, connection: &Connection, actor: i64) -> rusqlite::Result<bool> {
+        let sql = "SELECT epoch, seq, records FROM actors WHERE id = ?1";
+        let (epoch, seq, records): (i64, i64, i64) = connection
+            .query_row(sql, [actor], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+        let gone = (self.cards.len() as i64).saturating_sub(records);
+        let anew = epoch != self.epoch || gone > records / 8 + SPARE;
+        if anew {
             *self = Self::new(epoch, self.notes.width());
         }
         if seq == self.seq {
-            return Ok(());
+            return Ok(anew);
         }
         let mut changed = connection.prepare(
             "SELECT id, at, namespace, event, superseded_by, content, vector FROM records
@@ -90,7 +97,7 @@ impl Shelf {
             self.take(row)?;
         }
         self.seq = seq;
-        Ok(())
+        Ok(anew)
     }
 
     fn take(&mut self, row: &Row<'_>) -> rusqlite::Result<()> {
@@ -124,7 +131,22 @@ impl Shelf {
         let seen = self.cards.iter().map(seen).collect::<Vec<_>>();
         let near = self.notes.look(question, asked, &seen);
         let cards = self.cards.iter().zip(near).zip(seen);
-        cards.filter(|(_, seen)| *seen).map(|((card, near), _)| (*card, near)).collect()
+        let cards = cards.filter(|(_, seen)| *seen);
+        cards.map(|((card, near), _)| (self.told(card), near)).collect()
+    }
+
+    /// A record, with what holds in its place now: what supersedes may be superseded itself.
+    fn told(&self, card: &Card) -> Card {
+        let mut told = *card;
+        for _ in 0..CHAIN {
+            let by = told.superseded_by.and_then(|by| self.places.get(&by));
+            let next = by.and_then(|at| self.cards.get(*at)).and_then(|by| by.superseded_by);
+            if next.is_none() {
+                break;
+            }
+            told.superseded_by = next;
+        }
+        told
     }
 
     fn bytes(&self) -> usize {
@@ -149,11 +171,14 @@ impl Shelves {
     ) -> rusqlite::Result<T> {
         let shelf = self.take(actor);
         let mut held = shelf.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Err(error) = held.refresh(connection, actor) {
-            // Half of a change is none.
-            *held = Shelf::new(-1, self.width);
-            return Err(error);
-        }
+        match held.refresh(connection, actor) {
+            Ok(anew) => self.filled.fetch_add(u64::from(anew), Ordering::Relaxed),
+            Err(error) => {
+                // Half of a change is none.
+                *held = Shelf::new(-1, self.width);
+                return Err(error);
+            }
+        };
         let found = look(&held);
         let bytes = held.bytes();
         drop(held);
@@ -161,9 +186,18 @@ impl Shelves {
         Ok(found)
     }
 
-    /// How many shelves were filled from nothing, and how many are there.
+    /// How often a shelf was filled from nothing, and how many are there.
     pub(super) fn filled(&self) -> (u64, usize) {
         (self.filled.load(Ordering::Relaxed), self.kept().of.len())
+    }
+
+    /// How many records are there, of all shelves.
+    #[cfg(test)]
+    pub(super) fn cards(&self) -> usize {
+        let kept = self.kept();
+        let shelf =
+            |entry: &Entry| entry.shelf.lock().unwrap_or_else(PoisonError::into_inner).cards.len();
+        kept.of.values().map(shelf).sum()
     }
 
     fn take(&self, actor: i64) -> Arc<Mutex<Shelf>> {
@@ -171,7 +205,6 @@ impl Shelves {
         kept.clock += 1;
         let clock = kept.clock;
         let entry = kept.of.entry(actor).or_insert_with(|| {
-            self.filled.fetch_add(1, Ordering::Relaxed);
             let shelf = Arc::new(Mutex::new(Shelf::new(-1, self.width)));
             Entry { shelf, bytes: 0, used: 0 }
         });

@@ -95,8 +95,9 @@ impl Words<'_> {
             ["yesterday", "morning" | "afternoon" | "evening", ..] => (2, days(today - 1, 1)),
             ["yesterday", ..] => (1, days(today - 1, 1)),
             ["last", "night", ..] => (2, ((today - 1) * DAY + 16 * HOUR, today * DAY + 7 * HOUR)),
-            ["this", "morning" | "afternoon" | "evening", ..] => (2, days(today, 1)),
-            ["earlier", "today", ..] => (2, days(today, 1)),
+            ["this", "morning" | "afternoon" | "evening", ..] | ["earlier", "today", ..] => {
+                (2, days(today, 1))
+            }
             ["today" | "tonight", ..] => (1, days(today, 1)),
             ["this", "week", ..] => (2, self.upto(today - weekday(today))),
             ["this", "month", ..] => {
@@ -183,15 +184,15 @@ impl Words<'_> {
 
     /// `in March`, `5 March`, `March 5th`, `2026-03-05`.
     fn dated(&self) -> Option<Said> {
-        if let [Some(year), Some(of_year), Some(of_month)] = [0, 1, 2].map(|at| self.number(at))
-            && self.word(0).len() == 4
+        let skipped = usize::from(matches!(self.word(0), "in" | "on" | "during" | "since"));
+        let begun = self.from(skipped);
+        if let [Some(year), Some(of_year), Some(of_month)] = [0, 1, 2].map(|at| begun.number(at))
+            && begun.word(0).len() == 4
             && (1..=12).contains(&of_year)
             && (1..=31).contains(&of_month)
         {
-            return Some((3, days(date(year, of_year, of_month), 1)));
+            return Some((skipped + 3, days(date(year, of_year, of_month), 1)));
         }
-        let skipped = usize::from(matches!(self.word(0), "in" | "on" | "during" | "since"));
-        let begun = self.from(skipped);
         let year = |at| begun.number(at).filter(|year| (1970..3000).contains(year));
         if let Some(wanted) = month(begun.word(0)) {
             if let Some(of_month) = begun.ordinal(1) {

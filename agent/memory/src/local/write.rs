@@ -6,7 +6,7 @@
 //! Jobs that wait together are written together: a sync of the disk is what costs.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::mpsc::SyncSender;
 use std::thread::{self, JoinHandle};
 
@@ -23,11 +23,18 @@ const WAITING: usize = 256;
 const TOGETHER: usize = 64;
 
 /// Something to write. Without a transaction it is not done.
-type Job = Box<dyn FnOnce(Option<&mut Transaction<'_>>) -> Finish + Send>;
+type Job = Box<dyn FnOnce(Option<&mut Transaction<'_>>) -> Done + Send>;
 /// Tells who waits how it ended, once it is on the disk or is known not to be.
 type Finish = Box<dyn FnOnce(Option<&MemoryError>) + Send>;
 /// What comes of a job.
 type Answer<T> = oneshot::Receiver<Result<T, MemoryError>>;
+
+/// A job that is done, or not.
+struct Done {
+    /// Why it could not be done by itself.
+    failed: Option<MemoryError>,
+    finish: Finish,
+}
 
 /// What is counted.
 #[derive(Debug, Default)]
@@ -48,9 +55,15 @@ pub(super) struct Counts {
     pub(super) oldest: AtomicI64,
     /// The last write failed.
     pub(super) failing: AtomicU64,
+    /// Something was forgotten that the journal still has.
+    clean: AtomicBool,
     /// Changes with every batch.
     written: watch::Sender<()>,
 }
+
+/// A turn that is on its way to the disk, as long as somebody waits for it.
+#[derive(Debug)]
+pub(super) struct Queued<'a>(&'a Counts);
 
 /// Takes jobs.
 #[derive(Clone, Debug)]
@@ -72,9 +85,30 @@ impl Counts {
         self.outbox.load(Ordering::Acquire)
     }
 
+    /// Something goes that has to go from the journal, too, before one hears of it.
+    pub(super) fn to_clean(&self) {
+        self.clean.store(true, Ordering::Relaxed);
+    }
+
     /// Changes when something was written.
     pub(super) fn learnt(&self) -> watch::Receiver<()> {
         self.written.subscribe()
+    }
+}
+
+// === impl Queued ===
+
+impl<'a> Queued<'a> {
+    /// One more.
+    pub(super) fn new(counts: &'a Counts) -> Self {
+        counts.queued.fetch_add(1, Ordering::Relaxed);
+        Self(counts)
+    }
+}
+
+impl Drop for Queued<'_> {
+    fn drop(&mut self) {
+        self.0.queued.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -114,15 +148,19 @@ fn job<T: Send + 'static>(
             savepoint.commit()?;
             Ok(made)
         });
-        Box::new(move |failed: Option<&MemoryError>| {
-            let made = match (failed, made) {
-                (Some(error), _) => Err(error.clone()),
-                (None, Some(made)) => made.map_err(|error| fault(&error)),
+        let made = made.map(|made| made.map_err(|error: rusqlite::Error| fault(&error)));
+        let failed = made.as_ref().and_then(|made| made.as_ref().err().cloned());
+        let finish = Box::new(move |all: Option<&MemoryError>| {
+            let made = match (made, all) {
+                (Some(Err(own)), _) => Err(own),
+                (_, Some(error)) => Err(error.clone()),
+                (Some(made), None) => made,
                 (None, None) => Err(closed()),
             };
             // Whoever asked may have left.
             drop(reply.send(made));
-        })
+        });
+        Done { failed, finish }
     });
     (job, answer)
 }
@@ -135,6 +173,7 @@ pub(super) fn spawn(
 ) -> Result<(Jobs, JoinHandle<()>), MemoryError> {
     let (sender, receiver) = mpsc::channel(WAITING);
     let writer = Writer { connection, counts, nudge };
+    writer.counted();
     let thread = thread::Builder::new().name("memory-writer".to_owned());
     let handle = thread.spawn(move || writer.run(receiver));
     let handle = handle.map_err(|error| {
@@ -153,7 +192,6 @@ struct Writer {
 
 impl Writer {
     fn run(mut self, mut jobs: mpsc::Receiver<Job>) {
-        self.counted();
         let mut waiting = Vec::with_capacity(TOGETHER);
         while jobs.blocking_recv_many(&mut waiting, TOGETHER) > 0 {
             self.write(waiting.drain(..));
@@ -166,30 +204,53 @@ impl Writer {
     }
 
     fn write(&mut self, jobs: impl Iterator<Item = Job>) {
-        let mut finish = Vec::new();
-        let written = self.together(jobs, &mut finish);
+        let mut done = Vec::new();
+        let all = self.together(jobs, &mut done).err();
+        self.clean();
         self.counted();
-        let failed = written.map_err(|error| fault(&error)).err();
-        self.counts.failing.store(u64::from(failed.is_some()), Ordering::Relaxed);
-        finish.into_iter().for_each(|finish| finish(failed.as_ref()));
+        let failed = all.is_some() || done.iter().any(|done| done.failed.is_some());
+        self.counts.failing.store(u64::from(failed), Ordering::Relaxed);
+        done.into_iter().for_each(|done| (done.finish)(all.as_ref()));
     }
 
+    /// Does jobs in one transaction. An error is that of all that have none of their own.
     fn together(
         &mut self,
         jobs: impl Iterator<Item = Job>,
-        finish: &mut Vec<Finish>,
-    ) -> rusqlite::Result<()> {
+        done: &mut Vec<Done>,
+    ) -> Result<(), MemoryError> {
         let behavior = TransactionBehavior::Immediate;
         let begun = self.connection.transaction_with_behavior(behavior);
         let mut transaction = match begun {
             Ok(transaction) => transaction,
             Err(error) => {
-                finish.extend(jobs.map(|job| job(None)));
-                return Err(error);
+                done.extend(jobs.map(|job| job(None)));
+                return Err(fault(&error));
             }
         };
-        finish.extend(jobs.map(|job| job(Some(&mut transaction))));
-        transaction.commit()
+        for job in jobs {
+            // Of a full disk SQLite may give up the whole transaction, not the statement alone.
+            let goes_on = !transaction.is_autocommit();
+            done.push(job(goes_on.then_some(&mut transaction)));
+        }
+        if transaction.is_autocommit() {
+            let why = done.iter().find_map(|done| done.failed.clone());
+            return Err(why.unwrap_or_else(closed));
+        }
+        transaction.commit().map_err(|error| fault(&error))
+    }
+
+    /// Moves what is in the journal to where it belongs, if something has to go from it.
+    fn clean(&self) {
+        if !self.counts.clean.swap(false, Ordering::Relaxed) {
+            return;
+        }
+        let sql = "PRAGMA wal_checkpoint(TRUNCATE)";
+        let busy = self.connection.query_row(sql, [], |row| row.get::<_, i64>(0));
+        if busy != Ok(0) {
+            tracing::debug!(?busy, "the memory's journal could not be emptied yet");
+            self.counts.to_clean();
+        }
     }
 
     /// What there is now.

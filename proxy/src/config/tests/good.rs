@@ -5,9 +5,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::super::{
-    AccessLog, Config, EmfFile, EnvValue, Era, Kubernetes, Own, Prefix, Profile, SearchEngine,
-    TargetCredentials, TargetKind, Tools, schema,
+    AccessLog, Config, EmfFile, EnvValue, Era, Own, Prefix, Profile, SearchEngine, TargetKind,
+    Tools, schema,
 };
+#[cfg(feature = "aws")]
+use super::super::{Kubernetes, TargetCredentials};
 use super::{config, mistakes};
 
 const LOCAL: &str = "auth: { anonymous: true }\ntargets:\n  clock: { builtin: clock }\n";

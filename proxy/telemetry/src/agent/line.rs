@@ -137,13 +137,16 @@ fn real(line: &mut Line<'_>, name: &str, value: f64) {
 
 /// How loud the line is.
 fn level(turn: &TurnFacts<'_>) -> &'static str {
+    let is_cut = matches!(turn.end, TurnEnd::Limit | TurnEnd::CutOff);
     match turn.end {
         TurnEnd::ModelFailed | TurnEnd::Internal => "error",
-        TurnEnd::Limit | TurnEnd::CutOff => "warn",
-        TurnEnd::Answered | TurnEnd::Stopped | TurnEnd::Refused if turn.degraded.is_empty() => {
-            "info"
+        TurnEnd::Limit
+        | TurnEnd::CutOff
+        | TurnEnd::Answered
+        | TurnEnd::Stopped
+        | TurnEnd::Refused => {
+            if is_cut || !turn.degraded.is_empty() { "warn" } else { "info" }
         }
-        TurnEnd::Answered | TurnEnd::Stopped | TurnEnd::Refused => "warn",
     }
 }
 

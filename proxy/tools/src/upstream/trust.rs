@@ -6,7 +6,9 @@
 use std::fmt;
 use std::sync::Arc;
 
+#[cfg(feature = "aws")]
 use base64::Engine as _;
+#[cfg(feature = "aws")]
 use base64::prelude::BASE64_STANDARD;
 use hyper_rustls::ConfigBuilderExt as _;
 use rustls::client::WantsClientCert;
@@ -57,10 +59,11 @@ impl Trust {
         Ok(Self(Arc::new(config)))
     }
 
-    /// Trusts the authorities in that PEM, which is in base64.
+    /// Trusts the authorities in that PEM, which is in base64, as EKS tells them.
     ///
     /// # Errors
     /// As above.
+    #[cfg(feature = "aws")]
     pub(crate) fn of_base64(authorities: &str) -> Result<Self, SetupError> {
         let pem = BASE64_STANDARD.decode(authorities.trim()).unwrap_or_default();
         Self::new(Some(&pem), None)

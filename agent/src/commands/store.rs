@@ -1,0 +1,126 @@
+//! `toolgate-agent config diff`, `push` and `pull`: a file of settings and the Parameter Store.
+//!
+//! Enters: what the file and flags set, and the store. Leaves: differences by key, parameters that were
+//! written, or a file. Never: a value that is secret; a parameter deleted.
+
+use std::fmt::Write as _;
+use std::io::Write;
+
+use super::say;
+use crate::cli::Setup;
+use crate::exit::Exit;
+use crate::settings::{Given, Key, Problem, Problems, Source};
+use crate::store::{self, Change, Parameters, Put, Snapshot};
+
+/// What is to be in the store, and what is there.
+struct Both {
+    store: Parameters,
+    there: Snapshot,
+    wanted: Vec<(&'static Key, String)>,
+}
+
+/// `config diff`: 0 if a push would change nothing, 1 if it would.
+pub async fn diff(setup: &Setup, given: Given, out: &mut dyn Write, err: &mut dyn Write) -> Exit {
+    let both = match Box::pin(both(setup, given)).await {
+        Ok(both) => both,
+        Err(problems) => return super::config::wrong(&problems, err),
+    };
+    let mut text = String::new();
+    for (key, value) in &both.wanted {
+        let mark = match both.there.change(key.path, value, key.kind.is_secret()) {
+            Change::Same => continue,
+            Change::New => "+",
+            Change::Other => "~",
+            Change::Exposed => "!",
+        };
+        let shown = if key.kind.is_secret() { "••••" } else { value };
+        let _written = writeln!(text, "{mark} {:<28} {shown}", key.path);
+    }
+    for (path, _) in both.there.iter().filter(|(path, _)| !both.sets(path)) {
+        let _written = writeln!(text, "- {path:<28} only in the store; a push leaves it there");
+    }
+    say(out, &text);
+    say(out, if text.is_empty() { "the same\n" } else { "" });
+    if text.lines().any(|line| !line.starts_with('-')) { Exit::Differs } else { Exit::Ok }
+}
+
+/// `config push`.
+pub async fn push(setup: &Setup, given: Given, out: &mut dyn Write, err: &mut dyn Write) -> Exit {
+    let both = match Box::pin(both(setup, given)).await {
+        Ok(both) => both,
+        Err(problems) => return super::config::wrong(&problems, err),
+    };
+    let mut failed = 0;
+    for (key, value) in &both.wanted {
+        let secret = key.kind.is_secret();
+        match Box::pin(both.store.put_over(&both.there, key.path, value, secret)).await {
+            Ok(Put::Unchanged) => {}
+            Ok(Put::Created) => say(out, &format!("created {}{}\n", both.store.prefix(), key.path)),
+            Ok(Put::Updated(version)) => {
+                let prefix = both.store.prefix();
+                say(out, &format!("updated {prefix}{} to version {version}\n", key.path));
+            }
+            Err(error) => {
+                failed += 1;
+                say(err, &format!("error: `{}`: {error}\n", key.path));
+            }
+        }
+    }
+    say(
+        out,
+        &format!("{} of {} settings are there\n", both.wanted.len() - failed, both.wanted.len()),
+    );
+    if failed == 0 { Exit::Ok } else { Exit::Config }
+}
+
+/// `config pull`: a file of what is in the store. Secrets are named and left out.
+pub async fn pull(setup: &Setup, given: Given, out: &mut dyn Write, err: &mut dyn Write) -> Exit {
+    let both = match Box::pin(both(setup, given)).await {
+        Ok(both) => both,
+        Err(problems) => return super::config::wrong(&problems, err),
+    };
+    let mut text = format!("# {} as it is now\n", both.store.prefix());
+    for (path, parameter) in both.there.iter() {
+        let is_secret =
+            parameter.is_secret() || Key::find(path).is_some_and(|it| it.kind.is_secret());
+        let _written = if is_secret {
+            writeln!(text, "# {path}: a secret, left out")
+        } else {
+            let value = serde_json::Value::from(parameter.value());
+            writeln!(text, "{path}: {value}")
+        };
+    }
+    say(out, &text);
+    Exit::Ok
+}
+
+async fn both(setup: &Setup, given: Given) -> Result<Both, Problems> {
+    let merged = given.merge()?;
+    let store = Box::pin(store::open(setup, &merged)).await;
+    let store = store.map_err(|problem| Problems(vec![problem]))?;
+    let there = Box::pin(store.load()).await.map_err(|error| {
+        Problems(vec![Problem {
+            key: String::new(),
+            from: None,
+            says: error.to_string(),
+            help: None,
+        }])
+    })?;
+    // What only this machine's environment says is not for others.
+    let is_ours = |from: &Source| matches!(from, Source::File(..) | Source::Flag);
+    let wanted = crate::settings::KEYS.iter().filter_map(|key| {
+        let (value, from) = merged.get(key.path)?;
+        // Where AWS is cannot be asked of AWS.
+        (is_ours(from) && !key.path.starts_with("aws/")).then(|| (key, value.to_owned()))
+    });
+    let wanted = wanted.collect();
+    Ok(Both { store, there, wanted })
+}
+
+// === impl Both ===
+
+impl Both {
+    fn sets(&self, path: &str) -> bool {
+        self.wanted.iter().any(|(key, _)| key.path == path)
+    }
+}

@@ -1,0 +1,58 @@
+//! Settings in the Parameter Store, over the real SDK.
+
+use anyhow::{Result, ensure};
+use toolgate_tests::agent::{Ran, run_with};
+use toolgate_tests::emulator::{CREDENTIALS, Emulator};
+use toolgate_tests::process::Scratch;
+
+const SECRET: &str = "s3cr3t-of-the-store";
+
+#[tokio::test]
+async fn what_is_pushed_is_compared_pulled_and_read() -> Result<()> {
+    let aws = Emulator::ministack().await?;
+    let scratch = Scratch::new()?;
+    let text = format!(
+        "model:\n  temperature: 0.7\ngateway:\n  url: http://127.0.0.1:1/mcp\n  token: {SECRET}\n"
+    );
+    let file = scratch.write("agent.yaml", &text)?.display().to_string();
+    let at = [("aws/endpoint", aws.url()), ("aws/region", "us-east-1".to_owned())];
+    let run = async |words: &[&str], more: &[(&str, String)]| -> Result<Ran> {
+        let settings: Vec<_> =
+            at.iter().chain(more).map(|(key, value)| (*key, value.clone())).collect();
+        let ran = run_with(words, &settings, &CREDENTIALS).await?;
+        ensure!(!format!("{ran:?}").contains(SECRET), "a secret is told: {words:?}");
+        Ok(ran)
+    };
+    let of_file =
+        |command: &'static str| ["--config", file.as_str(), "--env", "test", "config", command];
+    let new = run(&of_file("diff"), &[]).await?;
+    ensure!(new.status.code() == Some(1) && new.stdout.contains("+ gateway/token"), "{new:?}");
+    let pushed = run(&of_file("push"), &[]).await?;
+    ensure!(pushed.status.success(), "{pushed:?}");
+    ensure!(
+        pushed.stdout.contains("created /app/devopsagent/test/model/temperature"),
+        "{pushed:?}"
+    );
+    let again = run(&of_file("push"), &[]).await?;
+    ensure!(again.stdout == "3 of 3 settings are there\n", "it is written only once: {again:?}");
+    let same = run(&of_file("diff"), &[]).await?;
+    ensure!(same.status.success() && same.stdout == "the same\n", "{same:?}");
+    let warmer = [("model/temperature", "0.9".to_owned())];
+    let other = run(&of_file("diff"), &warmer).await?;
+    ensure!(
+        other.status.code() == Some(1) && other.stdout.contains("~ model/temperature"),
+        "{other:?}"
+    );
+    let pushed = run(&of_file("push"), &warmer).await?;
+    ensure!(pushed.stdout.contains("model/temperature to version 2"), "{pushed:?}");
+    let pulled = run(&["--env", "test", "config", "pull"], &[]).await?;
+    ensure!(pulled.stdout.contains("model/temperature: \"0.9\""), "{pulled:?}");
+    ensure!(pulled.stdout.contains("# gateway/token: a secret, left out"), "{pulled:?}");
+    let shown = run(&["--ssm", "--env", "test", "config", "show"], &[]).await?;
+    let line = shown.stdout.lines().find(|line| line.starts_with("model/temperature"));
+    let from = "parameter /app/devopsagent/test/model/temperature";
+    ensure!(line.is_some_and(|line| line.contains("0.9") && line.ends_with(from)), "{shown:?}");
+    let elsewhere = run(&["--ssm", "--env", "prod", "config", "show"], &[]).await?;
+    ensure!(!elsewhere.stdout.contains("parameter /app"), "of another environment: {elsewhere:?}");
+    Ok(())
+}
