@@ -185,21 +185,6 @@ impl Parameters {
         Ok(if old.is_some() { Put::Updated(answer.version) } else { Put::Created })
     }
 
-    /// Deletes a parameter, and says whether there was one.
-    ///
-    /// # Errors
-    /// The service is not reached or does not allow it.
-    pub async fn remove(&self, key: &str) -> Result<bool, ParameterError> {
-        let name = self.name(key)?;
-        match Box::pin(self.client.delete_parameter().name(name).send()).await {
-            Ok(_) => Ok(true),
-            Err(error) => match Trouble::of(&error) {
-                trouble if trouble.kind == Kind::NotFound => Ok(false),
-                trouble => Err(self.failed(&trouble, Deed::Remove)),
-            },
-        }
-    }
-
     fn take(
         &self,
         snapshot: &mut Snapshot,

@@ -41,8 +41,6 @@ pub(super) enum Deed<'a> {
     Look,
     /// That key was written.
     Put(&'a str),
-    /// One was deleted.
-    Remove,
 }
 
 // === impl ParameterError ===
@@ -80,7 +78,6 @@ fn sentence(trouble: &Trouble, deed: Deed<'_>, prefix: &str) -> String {
         Deed::Load => ("ssm:GetParametersByPath", "kms:Decrypt"),
         Deed::Look => ("ssm:GetParameter", "kms:Decrypt"),
         Deed::Put(_) => ("ssm:PutParameter", "kms:Encrypt"),
-        Deed::Remove => ("ssm:DeleteParameter", "kms:Decrypt"),
     };
     let path = prefix.trim_end_matches('/');
     match (trouble.kind, trouble.hint, deed) {

@@ -205,25 +205,6 @@ async fn a_single_put_looks_first() {
 }
 
 #[tokio::test]
-async fn a_parameter_is_removed_once() {
-    let stub = Stub::answers(vec![
-        stub::json(200, &json!({})),
-        stub::error(400, "ParameterNotFound", ""),
-        stub::error(400, "AccessDeniedException", "canary"),
-    ])
-    .await;
-    let parameters = of(&stub).await;
-    assert_eq!(parameters.remove("model/default").await, Ok(true));
-    assert_eq!(parameters.remove("model/default").await, Ok(false));
-    let error = parameters.remove("model/default").await.unwrap_err();
-    assert!(error.message.contains("ssm:DeleteParameter"), "{error}");
-    assert!(parameters.remove("../x").await.is_err());
-    let wanted = json!({ "Name": "/app/devopsagent/prod/model/default" });
-    assert_eq!(asked(&stub)[0], ("deleteparameter".to_owned(), wanted));
-    assert_eq!(stub.asked().len(), 3);
-}
-
-#[tokio::test]
 async fn a_long_value_takes_the_tier_for_it_and_an_odd_one_is_not_sent() {
     let stub = Stub::answers(vec![stub::json(200, &json!({ "Version": 1 }))]).await;
     let parameters = of(&stub).await;
