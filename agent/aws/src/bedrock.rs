@@ -164,6 +164,7 @@ impl Model for Bedrock {
 /// What went wrong in a stream. The SDK names its exceptions by their types alone.
 fn in_the_middle(error: &SdkError<StreamError, RawMessage>) -> Trouble {
     let Some(exception) = error.as_service_error() else { return Trouble::of(error) };
+    #[expect(clippy::wildcard_enum_match_arm, reason = "Bedrock may grow further words")]
     let code = match exception {
         StreamError::InternalServerException(_) => "InternalServerException",
         StreamError::ModelStreamErrorException(_) => "ModelStreamErrorException",

@@ -161,12 +161,6 @@ impl Cloud {
         Self { sdk, place }
     }
 
-    /// What a client of the SDK is made of, without the endpoints of single services.
-    #[must_use]
-    pub const fn sdk(&self) -> &SdkConfig {
-        &self.sdk
-    }
-
     /// The region.
     #[must_use]
     pub fn region(&self) -> &str {

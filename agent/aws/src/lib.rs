@@ -6,6 +6,7 @@
 
 mod bedrock;
 mod cloud;
+mod memory;
 mod parameters;
 mod trouble;
 
@@ -14,6 +15,7 @@ mod tests;
 
 pub use bedrock::{Bedrock, ModelOptions};
 pub use cloud::{Cloud, NoCloud, Place, Service};
+pub use memory::{AgentCoreMemory, FoundMemory, MemoryOptions};
 pub use parameters::{
     Change, Parameter, ParameterError, ParameterFault, Parameters, Put, Snapshot,
 };

@@ -64,7 +64,7 @@ impl Parameters {
     /// The application or the environment cannot be a part of a name.
     pub fn new(cloud: &Cloud, app: &str, env: &str) -> Result<Self, ParameterError> {
         for (what, name) in [("application", app), ("environment", env)] {
-            if name.is_empty() || name.len() > 64 || !name.bytes().all(is_plain) {
+            if name.len() > 64 || !is_part(name) {
                 return Err(ParameterError::rejected(format!(
                     "the {what} has to be 1 to 64 of the characters a-z A-Z 0-9 . _ -, as it is a part of the names of parameters"
                 )));
@@ -205,8 +205,7 @@ impl Parameters {
 
     fn name(&self, key: &str) -> Result<String, ParameterError> {
         let (longest, most) = KEY;
-        let good = |part: &str| !part.is_empty() && part.bytes().all(is_plain);
-        if key.len() > longest || key.split('/').count() > most || !key.split('/').all(good) {
+        if key.len() > longest || key.split('/').count() > most || !key.split('/').all(is_part) {
             return Err(ParameterError::rejected(format!(
                 "a key has to be up to {most} words of a-z A-Z 0-9 . _ - with `/` between them"
             )));
@@ -241,8 +240,10 @@ const fn kind(secret: bool) -> ParameterType {
     if secret { ParameterType::SecureString } else { ParameterType::String }
 }
 
-const fn is_plain(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-')
+/// Whether it can stand between two slashes of a name, and means nothing but itself there.
+fn is_part(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+    text.bytes().any(|byte| byte.is_ascii_alphanumeric()) && text.bytes().all(plain)
 }
 
 fn fits(key: &str, value: &str) -> Result<(), ParameterError> {

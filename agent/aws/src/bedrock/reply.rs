@@ -158,6 +158,7 @@ pub(super) fn whole(
     let usage = used.map_or_else(Usage::default, usage);
     let mut thought = Thought { stop: stop(why), usage, ..Thought::default() };
     for block in message.content {
+        #[expect(clippy::wildcard_enum_match_arm, reason = "nothing else is asked for")]
         match block {
             ContentBlock::Text(text) if !text.is_empty() => {
                 heard.text(&text);
@@ -168,7 +169,10 @@ pub(super) fn whole(
                 let input = match value(tool.input) {
                     Value::Object(arguments) => Input::Object(arguments),
                     Value::Null => Input::Object(serde_json::Map::new()),
-                    other => Input::Malformed(other.to_string()),
+                    other @ (Value::Bool(_)
+                    | Value::Number(_)
+                    | Value::String(_)
+                    | Value::Array(_)) => Input::Malformed(other.to_string()),
                 };
                 thought.uses.push(ToolUse { id: tool.tool_use_id, name: tool.name, input });
             }
@@ -179,6 +183,7 @@ pub(super) fn whole(
     thought
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "Bedrock may grow further words")]
 fn stop(why: &StopReason) -> Stop {
     match why {
         StopReason::EndTurn => Stop::EndTurn,

@@ -231,7 +231,9 @@ async fn a_long_value_takes_the_tier_for_it_and_an_odd_one_is_not_sent() {
         assert!(!error.message.contains("xxxx"), "{error}");
     }
     assert_eq!(stub.asked().len(), 2);
-    for (app, env) in [("", "prod"), ("devopsagent", "a/b"), ("x y", "prod"), ("a", "..\n")] {
+    for (app, env) in
+        [("", "prod"), ("devopsagent", "a/b"), ("x y", "prod"), ("a", ".."), ("a", "b\n")]
+    {
         assert!(Parameters::new(&stub.cloud().await, app, env).is_err(), "{app}/{env}");
     }
 }
