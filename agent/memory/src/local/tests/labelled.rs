@@ -41,6 +41,8 @@ fn the_set_is_what_it_says() {
         }
     }
     assert!(of("other").all(|question| question.answer.is_none()));
+    let (tune, _) = set::tune();
+    assert!(tune.iter().all(|fact| !actors.contains(fact.actor) && !fact.answered.is_empty()));
 }
 
 /// What `examples/recall` prints.
