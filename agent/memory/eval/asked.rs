@@ -22,7 +22,7 @@ pub(crate) async fn told(facts: &[Fact]) -> anyhow::Result<Local> {
             actor: Actor::new(fact.actor)?,
             session: Session::new(&name)?,
             asked: fact.said.to_owned(),
-            answered: "Understood.".to_owned(),
+            answered: fact.answered.to_owned(),
             tools: Vec::new(),
             took: Duration::from_secs(2),
             model: "small".to_owned(),

@@ -1,12 +1,14 @@
 //! The labelled set: what people told their agents, and what they ask later.
 //!
 //! In: the files beside this one. Out: what they say, and whether an answer is right. Never: a question
-//! that numbers were chosen by.
+//! that numbers were chosen by, but for those of `tune.txt`, which is kept apart.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 const FACTS: &str = include_str!("facts.txt");
 const QUESTIONS: &str = include_str!("questions.txt");
+/// What numbers were chosen by, facts and questions.
+const TUNE: &str = include_str!("tune.txt");
 /// `full.py`: directions in 8 bits by the model in full precision, of the facts, then of the questions.
 const FULL: &[u8] = include_bytes!("full.bin");
 
@@ -20,13 +22,14 @@ pub(crate) struct Fact {
     pub(crate) key: &'static str,
     pub(crate) days_ago: u32,
     pub(crate) said: &'static str,
+    pub(crate) answered: &'static str,
 }
 
 /// A question, the key of what answers it, and that of what does no more.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Question {
     pub(crate) actor: &'static str,
-    /// `para`, `newer`, `time` or `other`.
+    /// `para`, `newer`, `time` or `other`; of `tune.txt`, `para`, `words` or `said`.
     pub(crate) kind: &'static str,
     pub(crate) asked: &'static str,
     pub(crate) answer: Option<&'static str>,
@@ -39,22 +42,29 @@ pub(crate) fn now() -> SystemTime {
 }
 
 pub(crate) fn facts() -> Vec<Fact> {
-    let fact = |[actor, key, days_ago, said]: [&'static str; 4]| Fact {
-        actor,
-        key,
-        days_ago: days_ago.parse().unwrap_or_default(),
-        said,
-    };
-    lines(FACTS).map(parts).map(fact).collect()
+    let facts = lines(FACTS).map(parts);
+    facts.map(|[actor, key, days, said]| fact([actor, key, days, said, "Understood."])).collect()
 }
 
 pub(crate) fn questions() -> Vec<Question> {
-    let question = |[actor, kind, asked, keys]: [&'static str; 4]| {
-        let mut keys = keys.split(',').map(str::trim).filter(|key| !key.is_empty());
-        let (answer, superseded) = (keys.next(), keys.next());
-        Question { actor, kind, asked, answer, superseded }
-    };
     lines(QUESTIONS).map(parts).map(question).collect()
+}
+
+/// What numbers are chosen by.
+pub(crate) fn tune() -> (Vec<Fact>, Vec<Question>) {
+    let of = |kind| lines(TUNE).filter_map(move |line| line.strip_prefix(kind));
+    let (facts, questions) = (of("fact | ").map(parts), of("ask | ").map(parts));
+    (facts.map(fact).collect(), questions.map(question).collect())
+}
+
+fn fact([actor, key, days_ago, said, answered]: [&'static str; 5]) -> Fact {
+    Fact { actor, key, days_ago: days_ago.parse().unwrap_or_default(), said, answered }
+}
+
+fn question([actor, kind, asked, keys]: [&'static str; 4]) -> Question {
+    let mut keys = keys.split(',').map(str::trim).filter(|key| !key.is_empty());
+    let (answer, superseded) = (keys.next(), keys.next());
+    Question { actor, kind, asked, answer, superseded }
 }
 
 /// For each question, what is likest by the model in full precision, of what its actor said.

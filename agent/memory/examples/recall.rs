@@ -20,9 +20,6 @@ use toolgate_search::{Model, words};
 
 use set::{Fact, MOST, Question};
 
-/// The kinds of questions that have an answer.
-const KINDS: [&str; 3] = ["para", "newer", "time"];
-
 /// What the agent asks for, if nobody says otherwise.
 const THRESHOLD: f32 = 0.3;
 
@@ -32,40 +29,55 @@ type Way = (&'static str, Vec<Vec<String>>);
 fn main() -> Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().build()?;
     let (facts, questions) = (set::facts(), set::questions());
-    let memory = runtime.block_on(asked::told(&facts))?;
-    let found = runtime.block_on(asked::asked(&memory, &questions, 0.0))?;
-    let likely = runtime.block_on(asked::asked(&memory, &questions, THRESHOLD))?;
-    let owned = |orders: Vec<Vec<&str>>| {
-        let keys = |order: Vec<&str>| order.into_iter().map(str::to_owned).collect();
-        orders.into_iter().map(keys).collect::<Vec<Vec<String>>>()
-    };
-    let ways: [Way; 5] = [
-        ("FTS5 (BM25)", by_words(&facts, &questions)?),
-        ("MiniLM, full precision", owned(set::by_full_precision(&facts, &questions))),
-        ("MiniLM, 8 bits", owned(by_model(&facts, &questions)?)),
+    let full = owned(set::by_full_precision(&facts, &questions));
+    let (mut ways, violations) = runtime.block_on(found_by(&facts, &questions))?;
+    ways.insert(1, ("MiniLM, full precision", full));
+    table(&["para", "newer", "time"], &questions, &ways);
+    println!("\nrecords of another found: {violations}");
+    if std::env::args().any(|word| word == "--missed") {
+        missed(&questions, &ways);
+    }
+    let (facts, questions) = set::tune();
+    let (ways, _) = runtime.block_on(found_by(&facts, &questions))?;
+    println!("\nWhat numbers were chosen by:\n");
+    table(&["para", "words", "said"], &questions, &ways);
+    Ok(())
+}
+
+/// Every way that needs nothing computed before, and how many records of another were found.
+async fn found_by(facts: &[Fact], questions: &[Question]) -> Result<(Vec<Way>, usize)> {
+    let memory = asked::told(facts).await?;
+    let found = asked::asked(&memory, questions, 0.0).await?;
+    let likely = asked::asked(&memory, questions, THRESHOLD).await?;
+    let ways = vec![
+        ("FTS5 (BM25)", by_words(facts, questions)?),
+        ("MiniLM, 8 bits", owned(by_model(facts, questions)?)),
         ("local, from a score of 0.3 on", asked::keys(&likely)),
         ("local", asked::keys(&found)),
     ];
-    println!("{} facts, {} questions; recall@{MOST} (@1)\n", facts.len(), questions.len());
-    print!("| way |");
-    for kind in KINDS {
-        let count = questions.iter().filter(|question| question.kind == kind).count();
+    Ok((ways, asked::violations(questions, &found)))
+}
+
+fn owned(orders: Vec<Vec<&str>>) -> Vec<Vec<String>> {
+    let keys = |order: Vec<&str>| order.into_iter().map(str::to_owned).collect();
+    orders.into_iter().map(keys).collect()
+}
+
+fn table(kinds: &[&str], questions: &[Question], ways: &[Way]) {
+    print!("recall@{MOST} (@1)\n\n| way |");
+    for kind in kinds {
+        let count = questions.iter().filter(|question| question.kind == *kind).count();
         print!(" {kind}: {count} |");
     }
-    println!("\n|---|{}", "---|".repeat(KINDS.len()));
-    for (name, orders) in &ways {
+    println!("\n|---|{}", "---|".repeat(kinds.len()));
+    for (name, orders) in ways {
         print!("| {name} |");
-        for kind in KINDS {
-            let of = |most| set::recall(&questions, orders, (kind, most));
+        for kind in kinds {
+            let of = |most| set::recall(questions, orders, (*kind, most));
             print!(" {:.3} ({:.3}) |", of(MOST), of(1));
         }
         println!();
     }
-    println!("\nrecords of another found: {}", asked::violations(&questions, &found));
-    if std::env::args().any(|word| word == "--missed") {
-        missed(&questions, &ways);
-    }
-    Ok(())
 }
 
 /// What the last way does not answer.

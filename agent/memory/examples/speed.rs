@@ -75,7 +75,7 @@ async fn measured(path: PathBuf, count: u32) -> Result<()> {
         session: &session,
         text,
         most: 5,
-        threshold: 0.3,
+        threshold: 0.0,
         now: SystemTime::now(),
     };
     let began = Instant::now();

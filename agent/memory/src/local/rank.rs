@@ -4,7 +4,7 @@
 //! it; one thing twice: what was concluded from a turn stands for the turn.
 
 use std::cmp::Ordering;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use toolgate_search::Near;
 
@@ -13,7 +13,7 @@ use super::time::DAY;
 use crate::Namespace;
 
 /// What it is worth that a record says all that a question says, where likeness goes to 1. Chosen by
-/// the questions that are there for it (`eval/`, the actors named `tune`), as are the others.
+/// the questions that are there for it (`eval/tune.txt`), as are the others.
 const WORDS: f32 = 0.35;
 /// What it is worth that it covers the whole question; half of it is worth a quarter of that.
 const COVERED: f32 = 0.15;
@@ -22,11 +22,17 @@ const PREFERENCE: f32 = 0.06;
 /// What a fact is worth more.
 const FACT: f32 = 0.04;
 /// What it is worth that something was said just now. A month halves it.
-const FRESH: f32 = 0.03;
+const FRESH: f32 = 0.01;
+/// Days of a month.
+const MONTH: f32 = 30.0;
 /// What it is worth that something was said when the question asks about.
 const IN_TIME: f32 = 0.3;
 /// What is left of a record from another time.
 const OUT_OF_TIME: f32 = 0.6;
+/// Scores are drawn out so that what begins to bear on a question has one of 0.3.
+const DRAWN: f32 = 0.6;
+/// Records that are ranked at a time, of which the best are kept.
+const HEAP: usize = 1_024;
 
 /// A record, and how relevant it is.
 #[derive(Clone, Copy, Debug)]
@@ -56,7 +62,7 @@ impl Ranked {
             Namespace::Conversation => 0.0,
         };
         let days = (times.now - card.at).max(0) as f32 / DAY as f32;
-        let fresh = FRESH * (-days / 43.0).exp();
+        let fresh = FRESH / (1.0 + days / MONTH);
         let words = WORDS * near.said + COVERED * near.covered * near.covered;
         let (by, more) = match times.span {
             Some((from, to)) if card.at >= from && card.at < to => (1.0, IN_TIME),
@@ -74,16 +80,44 @@ impl Ranked {
     }
 }
 
-/// The best so many, in no order, with what supersedes the superseded ones among them.
-pub(super) fn candidates(found: Vec<(Card, Near)>, times: Times, most: usize) -> Vec<Ranked> {
-    let mut all = found.into_iter().map(|near| Ranked::new(near, times)).collect::<Vec<_>>();
-    if most < all.len() {
-        all.select_nth_unstable_by(most, by_score);
-        let beyond = all.split_off(most);
-        let wanted = all.iter().filter_map(|ranked| ranked.card.superseded_by).collect::<Vec<_>>();
-        all.extend(beyond.into_iter().filter(|ranked| wanted.contains(&ranked.card.id)));
+/// The best so many, in no order, with what supersedes the superseded ones among them: `look` looks
+/// for one by its number.
+pub(super) fn candidates(
+    found: impl Iterator<Item = (Card, Near)>,
+    times: Times,
+    most: usize,
+    look: impl Fn(i64) -> Option<(Card, Near)>,
+) -> Vec<Ranked> {
+    let mut best = Vec::new();
+    let mut least = f32::NEG_INFINITY;
+    for near in found {
+        let ranked = Ranked::new(near, times);
+        if ranked.score() < least {
+            continue;
+        }
+        best.push(ranked);
+        if best.len() >= most.saturating_add(HEAP) {
+            least = cut(&mut best, most).unwrap_or(least);
+        }
     }
-    all
+    cut(&mut best, most);
+    let mut known = best.iter().map(|ranked| ranked.card.id).collect::<HashSet<_>>();
+    let wanted = best.iter().filter_map(|ranked| ranked.card.superseded_by);
+    let wanted = wanted.filter(|by| known.insert(*by)).collect::<Vec<_>>();
+    best.extend(wanted.into_iter().filter_map(look).map(|near| Ranked::new(near, times)));
+    best
+}
+
+/// Keeps the best so many, and says the least score among them.
+fn cut(all: &mut Vec<Ranked>, most: usize) -> Option<f32> {
+    if most >= all.len() {
+        return None;
+    }
+    if let Some(last) = most.checked_sub(1) {
+        all.select_nth_unstable_by(last, by_score);
+    }
+    all.truncate(most);
+    all.last().map(Ranked::score)
 }
 
 /// The order of what was found.
@@ -111,7 +145,7 @@ pub(super) fn ordered(mut found: Vec<Ranked>) -> Vec<(Card, f32)> {
         // A conclusion that is about as good stands for what it was drawn from.
         let stands = told.get(&ranked.card.event).is_some_and(|best| said && *best >= score * 0.8);
         if !stands {
-            order.push((ranked.card, score));
+            order.push((ranked.card, score.powf(DRAWN)));
         }
     }
     order.sort_by(|left, right| {

@@ -64,8 +64,8 @@ pub(super) fn recall(
     let since = asked.since;
     let most = asked.most.saturating_mul(4).saturating_add(AGAIN);
     let mut found = shelves.with(&connection, actor, |shelf| {
-        let near = shelf.look(&meant.words, &meant.vector, |card| card.at >= since);
-        candidates(near, meant.times, most)
+        let looked = shelf.look(&meant.words, &meant.vector, |card| card.at >= since);
+        candidates(looked.all(), meant.times, most, |id| looked.one(id))
     })?;
     let mut read = HashMap::new();
     found.retain_mut(|ranked| match again(&connection, actor, since, ranked, meant) {

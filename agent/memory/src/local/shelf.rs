@@ -44,6 +44,14 @@ pub(super) struct Shelf {
     places: HashMap<i64, usize>,
 }
 
+/// The records of an actor, and how near each is to a question.
+#[derive(Debug)]
+pub(super) struct Looked<'a> {
+    shelf: &'a Shelf,
+    seen: Vec<bool>,
+    near: Vec<Near>,
+}
+
 /// Shelves of the actors that asked last.
 #[derive(Debug)]
 pub(super) struct Shelves {
@@ -121,18 +129,16 @@ impl Shelf {
         Ok(())
     }
 
-    /// How near each record is to a question, of those that `seen` wants.
+    /// How near each record is to a question, of those that `wanted` wants.
     pub(super) fn look(
         &self,
         question: &str,
         asked: &[f32],
-        seen: impl Fn(&Card) -> bool,
-    ) -> Vec<(Card, Near)> {
-        let seen = self.cards.iter().map(seen).collect::<Vec<_>>();
+        wanted: impl Fn(&Card) -> bool,
+    ) -> Looked<'_> {
+        let seen = self.cards.iter().map(wanted).collect::<Vec<_>>();
         let near = self.notes.look(question, asked, &seen);
-        let cards = self.cards.iter().zip(near).zip(seen);
-        let cards = cards.filter(|(_, seen)| *seen);
-        cards.map(|((card, near), _)| (self.told(card), near)).collect()
+        Looked { shelf: self, seen, near }
     }
 
     /// A record, with what holds in its place now: what supersedes may be superseded itself.
@@ -151,6 +157,24 @@ impl Shelf {
 
     fn bytes(&self) -> usize {
         self.notes.bytes() + self.cards.len() * (size_of::<Card>() + BESIDE)
+    }
+}
+
+// === impl Looked ===
+
+impl Looked<'_> {
+    /// All that were wanted.
+    pub(super) fn all(&self) -> impl Iterator<Item = (Card, Near)> {
+        let cards = self.shelf.cards.iter().zip(&self.near).zip(&self.seen);
+        let cards = cards.filter(|(_, seen)| **seen);
+        cards.map(|((card, near), _)| (self.shelf.told(card), *near))
+    }
+
+    /// One by its number, if it was wanted.
+    pub(super) fn one(&self, id: i64) -> Option<(Card, Near)> {
+        let at = *self.shelf.places.get(&id)?;
+        self.seen.get(at).filter(|seen| **seen)?;
+        Some((self.shelf.told(self.shelf.cards.get(at)?), *self.near.get(at)?))
     }
 }
 

@@ -116,7 +116,7 @@ fn the_first_five_are_those_of_a_comparison_of_all_numbers() {
         let near = all
             .iter()
             .map(|(card, of)| (*card, Near { like: likeness(of, &vector), ..Near::default() }));
-        let exact = ordered(candidates(near.collect(), times, usize::MAX));
+        let exact = ordered(candidates(near, times, usize::MAX, |_| None));
         let exact = exact.iter().take(5).map(|(card, _)| format!("zz{}", card.event));
         let found = recall(&mut connection, &shelves, &asked, &meant(&asked, model));
         let found = found.expect("an answer").into_iter().map(|record| record.content);

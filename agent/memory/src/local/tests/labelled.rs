@@ -41,6 +41,8 @@ fn the_set_is_what_it_says() {
         }
     }
     assert!(of("other").all(|question| question.answer.is_none()));
+    let (tune, _) = set::tune();
+    assert!(tune.iter().all(|fact| !actors.contains(fact.actor) && !fact.answered.is_empty()));
 }
 
 /// What `examples/recall` prints.
@@ -51,6 +53,9 @@ async fn more_is_recalled_than_by_the_model_alone_and_nothing_of_another() {
     let found = asked::asked(&memory, &questions, 0.0).await.expect("it answers");
     assert_eq!(asked::violations(&questions, &found), 0);
     let alone = set::by_full_precision(&facts, &questions);
+    // From a score of 0.3 on, which is what the agent asks for if nobody says otherwise.
+    let found = asked::asked(&memory, &questions, 0.3).await.expect("it answers");
+    assert_eq!(asked::violations(&questions, &found), 0);
     let both = asked::keys(&found);
     assert_eq!(set::recall(&questions, &both, ("newer", MOST)), 1.0);
     assert_eq!(set::recall(&questions, &both, ("time", 1)), 1.0);
