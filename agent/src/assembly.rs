@@ -164,10 +164,23 @@ async fn bedrock(_: &Config) -> anyhow::Result<Option<Arc<dyn Model>>> {
     Ok(None)
 }
 
+/// AgentCore Memory, looked for in the background: an answer does not wait for it.
 #[cfg(feature = "aws")]
-#[expect(clippy::unused_async, reason = "it will ask the service")]
-async fn agentcore(_: &Config, _: Option<&str>, _: &str) -> anyhow::Result<Arc<dyn Memory>> {
-    anyhow::bail!("`memory/backend`: AgentCore Memory is not there yet; say `local`")
+async fn agentcore(
+    config: &Config,
+    id: Option<&str>,
+    name: &str,
+) -> anyhow::Result<Arc<dyn Memory>> {
+    let cloud = Box::pin(cloud(config)).await?;
+    let options = toolgate_agent_aws::MemoryOptions {
+        id: id.map(str::to_owned),
+        name: name.to_owned(),
+        // Who serves needs no right to make anything: `config ensure` does.
+        create: false,
+        retention: config.memory.retention,
+        tags: std::collections::BTreeMap::new(),
+    };
+    Ok(Arc::new(toolgate_agent_aws::AgentCoreMemory::open(&cloud, options)))
 }
 
 async fn memory(config: &Config, around: &Surroundings) -> anyhow::Result<Option<Arc<dyn Memory>>> {

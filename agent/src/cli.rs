@@ -90,6 +90,9 @@ pub enum Settings {
     Check,
     /// Prints what is set and where it comes from; secrets are dots.
     Show,
+    /// Finds the memory at AgentCore or makes it, waits until it can be used, and prints its id; with
+    /// --ssm the id is written to the Parameter Store, too. A second run changes nothing.
+    Ensure,
     /// Says what `push` would change in the Parameter Store; 1 if anything.
     Diff,
     /// Writes what the file and flags set to the Parameter Store; what is there and not in the file stays.

@@ -37,7 +37,9 @@ fn main() -> ExitCode {
 async fn run(cli: &Cli) -> Exit {
     let (mut out, mut err) = (stdout(), stderr());
     let variables: Vec<_> = std::env::vars().collect();
-    if let Command::Config(Settings::Diff | Settings::Push | Settings::Pull) = &cli.command {
+    if let Command::Config(Settings::Diff | Settings::Push | Settings::Pull | Settings::Ensure) =
+        &cli.command
+    {
         return Box::pin(stored(cli, variables, (&mut out, &mut err))).await;
     }
     let ready = Box::pin(setup::read(&cli.setup, &env, variables)).await;
@@ -70,6 +72,7 @@ async fn stored(cli: &Cli, variables: Vec<(String, String)>, (out, err): Streams
     match &cli.command {
         Command::Config(Settings::Diff) => store::diff(&cli.setup, given, out, err).await,
         Command::Config(Settings::Push) => store::push(&cli.setup, given, out, err).await,
+        Command::Config(Settings::Ensure) => store::ensure(&cli.setup, given, out, err).await,
         _ => store::pull(&cli.setup, given, out, err).await,
     }
 }

@@ -9,7 +9,9 @@ use crate::cli::Setup;
 use crate::settings::{Merged, Problem};
 
 #[cfg(feature = "aws")]
-pub use toolgate_agent_aws::{Change, Parameters, Put, Snapshot};
+pub use toolgate_agent_aws::{
+    AgentCoreMemory, Change, Cloud, MemoryOptions, Parameters, Put, Snapshot,
+};
 
 /// A layer: the prefix of its names, and its values by their paths.
 pub type Layer = (String, BTreeMap<String, String>);
@@ -20,14 +22,23 @@ pub type Layer = (String, BTreeMap<String, String>);
 /// AWS is not found, or a name cannot be one.
 #[cfg(feature = "aws")]
 pub async fn open(setup: &Setup, merged: &Merged) -> Result<Parameters, Problem> {
-    use toolgate_agent_aws::{Cloud, Place};
+    let cloud = Box::pin(cloud(merged)).await?;
+    Parameters::new(&cloud, &setup.app, &setup.env).map_err(|error| problem(error.to_string()))
+}
+
+/// AWS, where the other layers say that it is.
+///
+/// # Errors
+/// It is not found.
+#[cfg(feature = "aws")]
+pub async fn cloud(merged: &Merged) -> Result<Cloud, Problem> {
+    use toolgate_agent_aws::Place;
     let of =
         |key: &str| merged.get(key).map(|(text, _)| text.to_owned()).filter(|it| !it.is_empty());
     let place =
         Place { region: of("aws/region"), endpoint: of("aws/endpoint"), ..Place::default() };
     let cloud = Box::pin(Cloud::load(&place)).await;
-    let cloud = cloud.map_err(|error| problem(error.to_string()))?;
-    Parameters::new(&cloud, &setup.app, &setup.env).map_err(|error| problem(error.to_string()))
+    cloud.map_err(|error| problem(error.to_string()))
 }
 
 /// All that the store has for that application and environment.

@@ -24,6 +24,7 @@ pub struct Agent {
     listen: SocketAddr,
     admin: SocketAddr,
     settings: Vec<(String, String)>,
+    env: Vec<(String, String)>,
 }
 
 /// One command of the agent, ended.
@@ -84,12 +85,25 @@ impl Agent {
     /// # Errors
     /// When there is no binary, or it does not come up; has its last words.
     pub async fn start(settings: &[(&str, String)]) -> Result<Self> {
-        Self::start_in(Scratch::new()?, owned(settings)).await
+        Self::start_with(settings, &[]).await
     }
 
-    async fn start_in(scratch: Scratch, settings: Vec<(String, String)>) -> Result<Self> {
+    /// The same with environment variables.
+    ///
+    /// # Errors
+    /// As [`Agent::start`].
+    pub async fn start_with(settings: &[(&str, String)], env: &[(&str, &str)]) -> Result<Self> {
+        let env = env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        Self::start_in(Scratch::new()?, owned(settings), env.collect()).await
+    }
+
+    async fn start_in(
+        scratch: Scratch,
+        settings: Vec<(String, String)>,
+        env: Vec<(String, String)>,
+    ) -> Result<Self> {
         let mut command = command(&scratch)?;
-        command.arg("serve");
+        command.arg("serve").envs(env.iter().cloned());
         let own = [("server/listen", "127.0.0.1:0"), ("server/admin", "127.0.0.1:0")];
         let own = own.map(|(key, value)| (key.to_owned(), value.to_owned()));
         for (key, value) in own.iter().chain(&settings) {
@@ -101,7 +115,7 @@ impl Agent {
             Ok(said(&process.stderr(), "chat").zip(said(&process.stderr(), "metrics")))
         })
         .await?;
-        Ok(Self { process, scratch, listen, admin, settings })
+        Ok(Self { process, scratch, listen, admin, settings, env })
     }
 
     /// The same again, with the same files, after it was killed as by a power cut.
@@ -111,7 +125,7 @@ impl Agent {
     pub async fn killed_and_back(mut self) -> Result<Self> {
         self.process.signal(Signal::KILL)?;
         self.process.ended().await?;
-        Self::start_in(self.scratch, self.settings).await
+        Self::start_in(self.scratch, self.settings, self.env).await
     }
 
     /// Stops it as an operator would, and gives what it has said on standard error.

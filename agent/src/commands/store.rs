@@ -1,7 +1,7 @@
-//! `toolgate-agent config diff`, `push` and `pull`: a file of settings and the Parameter Store.
+//! `toolgate-agent config diff`, `push`, `pull` and `ensure`: settings and what is at AWS.
 //!
 //! Enters: what the file and flags set, and the store. Leaves: differences by key, parameters that were
-//! written, or a file. Never: a value that is secret; a parameter deleted.
+//! written, a file, a memory that is there. Never: a value that is secret; anything deleted.
 
 use std::fmt::Write as _;
 use std::io::Write;
@@ -10,7 +10,7 @@ use super::say;
 use crate::cli::Setup;
 use crate::exit::Exit;
 use crate::settings::{Given, Key, Problem, Problems, Source};
-use crate::store::{self, Change, Parameters, Put, Snapshot};
+use crate::store::{self, AgentCoreMemory, Change, MemoryOptions, Parameters, Put, Snapshot};
 
 /// What is to be in the store, and what is there.
 struct Both {
@@ -92,6 +92,55 @@ pub async fn pull(setup: &Setup, given: Given, out: &mut dyn Write, err: &mut dy
     }
     say(out, &text);
     Exit::Ok
+}
+
+/// `config ensure`: the memory at AgentCore is there.
+pub async fn ensure(setup: &Setup, given: Given, out: &mut dyn Write, err: &mut dyn Write) -> Exit {
+    match Box::pin(ensured(setup, given)).await {
+        Ok(told) => {
+            say(out, &told);
+            Exit::Ok
+        }
+        Err(problems) => super::config::wrong(&problems, err),
+    }
+}
+
+async fn ensured(setup: &Setup, mut given: Given) -> Result<String, Problems> {
+    let wrong =
+        |says: String| Problems(vec![Problem { key: String::new(), from: None, says, help: None }]);
+    let one = |problem: Problem| Problems(vec![problem]);
+    if setup.ssm {
+        let below = given.merge()?;
+        given.parameters = Some(Box::pin(store::layer(setup, &below)).await.map_err(one)?);
+    }
+    let merged = given.merge()?;
+    let config = crate::settings::Config::read(&merged, &|name| std::fs::read_to_string(name))?;
+    let of = |key: &str| merged.get(key).map(|(text, _)| text.to_owned());
+    let tags = [("Application", &setup.app), ("Environment", &setup.env)];
+    let tags = tags.map(|(key, value)| (key.to_owned(), value.clone()));
+    let options = MemoryOptions {
+        id: of("agentcore/memory_id").filter(|id| !id.is_empty()),
+        name: of("agentcore/memory_name").unwrap_or_default(),
+        create: true,
+        retention: config.memory.retention,
+        tags: tags
+            .into_iter()
+            .chain([("ManagedBy".to_owned(), "toolgate-agent".to_owned())])
+            .collect(),
+    };
+    let cloud = Box::pin(store::cloud(&merged)).await.map_err(one)?;
+    let found = Box::pin(AgentCoreMemory::ensure(&cloud, options)).await;
+    let found = found.map_err(|error| wrong(error.to_string()))?;
+    let verb = if found.created { "made" } else { "there" };
+    let mut told = format!("agentcore/memory_id {} ({verb}: {})\n", found.id, found.detail);
+    if setup.ssm {
+        let store = Box::pin(store::open(setup, &merged)).await.map_err(one)?;
+        let put = Box::pin(store.put("agentcore/memory_id", &found.id, false)).await;
+        let put = put.map_err(|error| wrong(error.to_string()))?;
+        let verb = if put == Put::Unchanged { "is" } else { "is now" };
+        told.push_str(&format!("{verb} {}agentcore/memory_id\n", store.prefix()));
+    }
+    Ok(told)
 }
 
 async fn both(setup: &Setup, given: Given) -> Result<Both, Problems> {

@@ -215,7 +215,7 @@ pub const KEYS: &[Key] = &[
         "agentcore/memory_id",
         Text,
         None,
-        "The id of the AgentCore Memory resource; without it, it is found by its name, or made.",
+        "The id of the AgentCore Memory resource; without it, it is found by its name; `config ensure` makes it.",
     ),
     key("agentcore/memory_name", Text, Some("DevOpsAgentMemory"), "Its name."),
     key(

@@ -1,9 +1,13 @@
 //! Settings in the Parameter Store, over the real SDK.
 
 use anyhow::{Result, ensure};
-use toolgate_tests::agent::{Ran, run_with};
+use toolgate_tests::agent::{Agent, Ran, run_with};
+use toolgate_tests::client::Ask;
 use toolgate_tests::emulator::{CREDENTIALS, Emulator};
 use toolgate_tests::process::Scratch;
+use toolgate_tests::wait::until;
+
+use super::{ensure_ended, part, written};
 
 const SECRET: &str = "s3cr3t-of-the-store";
 
@@ -54,5 +58,31 @@ async fn what_is_pushed_is_compared_pulled_and_read() -> Result<()> {
     ensure!(line.is_some_and(|line| line.contains("0.9") && line.ends_with(from)), "{shown:?}");
     let elsewhere = run(&["--ssm", "--env", "prod", "config", "show"], &[]).await?;
     ensure!(!elsewhere.stdout.contains("parameter /app"), "of another environment: {elsewhere:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_memory_at_agentcore_is_made_once_and_used() -> Result<()> {
+    let aws = Emulator::ministack().await?;
+    let at = [("aws/endpoint", aws.url()), ("aws/region", "us-east-1".to_owned())];
+    let made = run_with(&["--ssm", "config", "ensure"], &at, &CREDENTIALS).await?;
+    ensure!(made.status.success() && made.stdout.contains("(made: "), "{made:?}");
+    ensure!(made.stdout.contains("/app/devopsagent/prod/agentcore/memory_id"), "{made:?}");
+    let again = run_with(&["--ssm", "config", "ensure"], &at, &CREDENTIALS).await?;
+    ensure!(again.status.success() && again.stdout.contains("(there: "), "{again:?}");
+    let mut settings = at.to_vec();
+    settings.push(("memory/backend", "agentcore".to_owned()));
+    let agent = Agent::start_with(&settings, &CREDENTIALS).await?;
+    until("the memory is found", async || {
+        let (_, ready) = agent.ready().await?;
+        Ok((part(&ready, "memory")?["ok"] == true).then_some(()))
+    })
+    .await?;
+    let told = agent.ask("one", "Our staging cluster is called blue-7.").await?;
+    ensure_ended(&told, "answered", &["gateway"])?;
+    written(&agent).await?;
+    // What was said can be read at once; what is concluded from it is there when the service says so.
+    let events = agent.client().send(Ask::get("/api/sessions/one/events")).await?;
+    ensure!(events.text().contains("blue-7"), "{}", events.text());
     Ok(())
 }
