@@ -5,6 +5,7 @@
 //!
 //! The service takes letters, digits, space and `. _ : / = + @ -`. Any other byte, and `=`, is
 //! written as `=` and two hexadecimal digits. What is longer than a value goes on in the next key.
+//! A key of KMS that the memory has is for the words; the service does not seal metadata with it.
 
 use std::collections::HashMap;
 use std::time::Duration;
