@@ -4,6 +4,7 @@
 //! user, a model or a tool.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use toolgate_telemetry::agent::{
     AgentPlace, AgentTelemetry, Budget, ReplyFacts, StepEnd, StepFacts, StepKind as Kind,
@@ -12,7 +13,8 @@ use toolgate_telemetry::agent::{
 
 use crate::event::{EndReason, Outcome, StepKind};
 use crate::gateway::{Renewal, Renewals};
-use crate::turn::{Place, Report, Step, Watcher};
+use crate::tools::Tool;
+use crate::turn::{Active, Place, Report, Step, Watcher};
 
 /// Tells telemetry of turns.
 #[derive(Clone, Debug)]
@@ -39,6 +41,14 @@ impl Watcher for Watch {
     fn begin(&self, traceparent: Option<&str>) -> Place {
         let AgentPlace { trace, span, parent, sampled } = self.0.begin(traceparent);
         Place { trace, span, parent, sampled }
+    }
+
+    fn active(&self) -> Active {
+        Box::new(self.0.turn_started())
+    }
+
+    fn listed(&self, tools: &[Tool]) {
+        self.0.tools_listed(tools.iter().map(|tool| tool.name.as_str()));
     }
 
     fn step(&self, step: &Step) {
@@ -80,6 +90,10 @@ impl Watcher for Watch {
             tools_used: &report.end.tools_used,
             degraded: &report.end.degraded,
         });
+    }
+
+    fn remembered(&self, at: &Place, took: Duration, reason: Option<&str>) {
+        self.0.remembered(Some(&place(at)), took, reason);
     }
 
     fn lost(&self) {

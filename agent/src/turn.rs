@@ -21,7 +21,7 @@ mod write;
 mod tests;
 
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, SystemTime};
 
 use tokio::time::sleep;
@@ -33,7 +33,7 @@ use crate::tools::{Listed, Tools};
 
 pub use chosen::{Chosen, Models, UnknownModel};
 pub use limits::Limits;
-pub use report::{Place, Reply, Report, Step, Watcher};
+pub use report::{Active, Place, Reply, Report, Step, Watcher};
 pub use request::{Request, Talk, Waiting};
 
 use act::Acting;
@@ -55,6 +55,7 @@ pub struct Agent {
     settings: Settings,
     recent: Recent,
     writes: Writes,
+    listed: Mutex<Weak<Listed>>,
 }
 
 /// The parts of an agent.
@@ -154,8 +155,8 @@ impl Agent {
     #[must_use]
     pub fn new(parts: Parts) -> Self {
         let Parts { models, tools, memory, watcher, settings } = parts;
-        let (recent, writes) = (Recent::default(), Writes::default());
-        Self { models, tools, memory, watcher, settings, recent, writes }
+        let (recent, writes, listed) = <_>::default();
+        Self { models, tools, memory, watcher, settings, recent, writes, listed }
     }
 
     /// The memory.
@@ -191,7 +192,7 @@ impl Agent {
 
     /// Answers a question with that model. What happens is told to `talk` while it happens.
     pub async fn turn(&self, request: &Request, chosen: &Chosen, talk: &dyn Talk) -> Report {
-        let at = SystemTime::now();
+        let (at, _active) = (SystemTime::now(), self.watcher.active());
         let place = self.watcher.begin(request.traceparent.as_deref());
         let steps = Steps::new(talk, self.watcher.as_ref(), &place);
         talk.say(Event::TurnStart {
@@ -207,6 +208,16 @@ impl Agent {
         let report = course.report(end, place.clone(), at);
         self.finish(talk, &report);
         report
+    }
+
+    /// Tells of a list that was not told of yet.
+    fn heard_of(&self, listed: &Arc<Listed>) {
+        let mut last = self.listed.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.as_ptr() != Arc::as_ptr(listed) {
+            *last = Arc::downgrade(listed);
+            drop(last);
+            self.watcher.listed(&listed.tools);
+        }
     }
 
     /// The answer is out: it is remembered and counted.
@@ -261,7 +272,9 @@ impl<'a> Course<'a> {
             self.degraded.push("memory".to_owned());
         }
         self.recalled = before.records.len();
-        let offered = Offered::new(self.without(listed));
+        let listed = self.without(listed);
+        self.agent.heard_of(&listed);
+        let offered = Offered::new(listed);
         let messages = self.messages(before);
         self.converse(messages, &offered).await
     }

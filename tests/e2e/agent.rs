@@ -1,11 +1,15 @@
 //! The agent from outside: the real binary beside the real gateway.
 
+mod counted;
 mod down;
+mod incidents;
 mod memory;
 mod store;
 mod story;
 mod time;
 mod trace;
+
+use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
@@ -19,14 +23,14 @@ pub(crate) const SCOPES: [&str; 2] = ["gateway/invoke", "gateway/observe"];
 
 /// A gateway with its own tools and the clock, before targets of the test's.
 pub(crate) struct House {
-    pub(crate) issuer: Issuer,
+    pub(crate) issuer: Arc<Issuer>,
     pub(crate) gateway: Gateway,
 }
 
 impl House {
     /// With these lines of targets, and these of the rest.
     pub(crate) async fn start(targets: &str, rest: &str) -> Result<Self> {
-        let issuer = Issuer::start().await?;
+        let issuer = Arc::new(Issuer::start().await?);
         let iss = issuer.url();
         let config = format!(
             "auth:\n  issuers:\n    \

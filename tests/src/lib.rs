@@ -29,6 +29,7 @@ pub mod segments;
 pub mod sick;
 pub mod sigv4;
 pub mod stub;
+pub mod tokens;
 pub mod upstream;
 pub mod wait;
 pub mod xray_stub;

@@ -3,6 +3,7 @@
 //! In: the steps of a turn. Out: plain data with times that sum to the whole. Never: the
 //! words of the user or of a tool, but for the answer that memory keeps.
 
+use std::any::Any;
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
@@ -10,6 +11,7 @@ use toolgate_agent_model::{Fault, Provider, Stop, Usage};
 
 use super::Request;
 use crate::event::{Outcome, StepKind, Times, TurnEnd};
+use crate::tools::Tool;
 
 /// A turn that has ended.
 #[derive(Clone, Debug)]
@@ -89,10 +91,19 @@ pub struct Place {
     pub sampled: bool,
 }
 
+/// Something goes on until this is dropped.
+pub type Active = Box<dyn Any + Send + Sync>;
+
 /// Whoever counts turns.
 pub trait Watcher: fmt::Debug + Send + Sync {
     /// The place of a turn that begins now.
     fn begin(&self, traceparent: Option<&str>) -> Place;
+
+    /// A turn goes on for as long as what is returned lives.
+    fn active(&self) -> Active;
+
+    /// The tools that turns may choose from are these from now on.
+    fn listed(&self, tools: &[Tool]);
 
     /// A part of a running turn has ended.
     fn step(&self, step: &Step);
@@ -100,7 +111,10 @@ pub trait Watcher: fmt::Debug + Send + Sync {
     /// A turn has ended.
     fn ended(&self, report: &Report);
 
-    /// What a turn was to be remembered of was lost.
+    /// The turn at that place was written to memory after its reply, or was not, for that reason.
+    fn remembered(&self, place: &Place, took: Duration, reason: Option<&str>);
+
+    /// A turn will not be remembered.
     fn lost(&self);
 }
 

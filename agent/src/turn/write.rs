@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::time::timeout;
-use toolgate_agent_memory::{Actor, Memory, Session, Turn};
+use tokio::time::{Instant, timeout};
+use toolgate_agent_memory::{Actor, Memory, MemoryError, Session, Turn, Why};
 
 use super::Request;
 use super::report::{Report, Watcher};
@@ -53,14 +53,14 @@ impl Writes {
             return;
         }
         let (writes, memory, watcher) = (self.clone(), Arc::clone(memory), Arc::clone(watcher));
+        let place = report.place.clone();
         tokio::spawn(async move {
+            let began = Instant::now();
             let written = timeout(PATIENCE, memory.remember(&turn)).await;
-            let lost = match written {
-                Ok(Ok(())) => None,
-                Ok(Err(error)) => Some(error.to_string()),
-                Err(_) => Some(format!("it took longer than {PATIENCE:?}")),
-            };
-            if let Some(error) = lost {
+            let written = written.unwrap_or_else(|_| Err(late()));
+            let why = written.as_ref().err().map(|error| error.why.as_str());
+            watcher.remembered(&place, began.elapsed(), why);
+            if let Err(error) = written {
                 watcher.lost();
                 tracing::warn!(%error, "a turn is not remembered");
             }
@@ -106,6 +106,10 @@ impl Writes {
     fn waiting(&self) -> MutexGuard<'_, HashMap<Key, usize>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn late() -> MemoryError {
+    MemoryError::new(Why::TimedOut, format!("it took longer than {PATIENCE:?}"))
 }
 
 /// What is kept: the user's own words, without what was put in front of them for the model.

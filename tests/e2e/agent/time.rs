@@ -53,6 +53,9 @@ async fn words_are_passed_on_as_they_come() -> Result<()> {
     let agent = toolgate_tests::agent::Agent::start(&settings).await?;
     let mut events = agent.stream("s1", "go").await?;
     let mut heard = Vec::new();
+    let active =
+        async || anyhow::Ok(agent.metrics().await?.sum("toolgate_agent_turns_active", &[]));
+    ensure!((active().await? - 1.0).abs() < f64::EPSILON, "one turn goes on");
     loop {
         let event = events.next_message().await?;
         match event["type"].as_str() {

@@ -421,12 +421,22 @@ impl Watcher for Counts {
         Place { trace: "1".repeat(32), span: "2".repeat(16), parent: None, sampled: true }
     }
 
+    fn active(&self) -> Active {
+        Box::new(())
+    }
+
+    fn listed(&self, _: &[Tool]) {}
+
     fn step(&self, step: &Step) {
         let is_whole = step.reply.is_some() || step.outcome != Outcome::Ok;
         assert!(step.kind != StepKind::Model || is_whole);
     }
 
     fn ended(&self, _: &Report) {}
+
+    fn remembered(&self, _: &Place, _: Duration, reason: Option<&str>) {
+        assert_eq!(reason, None);
+    }
 
     fn lost(&self) {
         panic!("nothing is lost");

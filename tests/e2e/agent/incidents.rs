@@ -1,0 +1,155 @@
+//! Incidents, as whoever is on call meets them.
+//!
+//! Others run where their subject is: alarms that do not page for a normal mix (`alarms/promtool`), the
+//! issuer's outage and its new key (`auth`), a tool whose contract breaks (`pins`), backends of telemetry
+//! that are down (`faults`).
+
+use std::sync::Arc;
+
+use anyhow::{Context, Result, ensure};
+use serde_json::{Value, json};
+use toolgate_tests::agent::Agent;
+use toolgate_tests::page::Page;
+use toolgate_tests::sick::{Act, Era, Sick};
+use toolgate_tests::tokens::Tokens;
+use toolgate_tests::wait::until;
+
+use super::{House, answer, ensure_ended, part, scripted, written};
+
+fn ms(said: &Value, part: &str) -> Result<f64> {
+    said["end"]["times"][part].as_f64().with_context(|| said.to_string())
+}
+
+/// "Web answers take 32 s": the model is asked three times, and that is what the bar shows; asked once
+/// and with its tools at the same time, the bar shrinks.
+#[tokio::test]
+async fn a_slow_answer_shows_which_part_is_slow() -> Result<()> {
+    let sick = Sick::start(Era::Modern).await?;
+    let target = format!("  web: {{ mcp: {{ url: \"{}\" }} }}\n", sick.url());
+    let house = House::start(&target, "").await?;
+    let read = json!({ "name": "web___read", "input": {} });
+    let script = json!([
+        { "match": "slowly", "replies": [
+            { "think_ms": 400, "tools": [read] },
+            { "think_ms": 400, "tools": [read] },
+            { "think_ms": 400, "text": "done" },
+        ] },
+        { "replies": [{ "think_ms": 400, "tools": [read, read] }, { "think_ms": 0, "text": "done" }] },
+    ]);
+    let (_script, settings) = scripted(&script)?;
+    let agent = house.agent(&settings).await?;
+    let slow = agent.ask("s1", "answer slowly").await?;
+    ensure!(ms(&slow, "llm_inference_ms")? >= 1200.0, "{slow}");
+    ensure!(ms(&slow, "tool_execution_ms")? < 400.0, "the tools are not to blame: {slow}");
+    let fast = agent.ask("s2", "answer").await?;
+    ensure!(ms(&fast, "total_ms")? < ms(&slow, "total_ms")? / 2.0, "{fast}\n{slow}");
+    // A warm turn asks for no list.
+    let lists = house.gateway.metrics().await?;
+    let lists = lists.sum("toolgate_requests_total", &[("mcp_method_name", "tools/list")]);
+    ensure!((lists - 1.0).abs() < f64::EPSILON, "{lists} lists");
+    Ok(())
+}
+
+/// "Minute 61": tokens roll over again and again, and nobody is told 401.
+#[tokio::test]
+async fn tokens_roll_over_and_no_call_is_refused() -> Result<()> {
+    let house = House::start("", "").await?;
+    // Renewed when two thirds of so short a life are over.
+    let endpoint = Tokens::start(Arc::clone(&house.issuer), 3).await?;
+    let agent = Agent::start(&[
+        ("gateway/url", house.gateway.mcp_url()),
+        ("gateway/token_url", endpoint.url()),
+        ("gateway/client_id", "agent".to_owned()),
+        ("gateway/client_secret", "s3cret".to_owned()),
+        ("gateway/scopes", super::SCOPES.join(",")),
+    ])
+    .await?;
+    let mut asked = 0_u32;
+    until("four tokens were fetched", async || {
+        asked += 1;
+        let said = agent.ask("s1", "what time is it?").await?;
+        ensure_ended(&said, "answered", &[])?;
+        ensure!(answer(&said)?.starts_with("`clock___now` says:"), "{said}");
+        Ok((endpoint.fetched() >= 4).then_some(()))
+    })
+    .await?;
+    let metrics = house.gateway.metrics().await?;
+    let refused = metrics.sum("toolgate_auth_requests_total", &[("outcome", "rejected")]);
+    ensure!(refused.abs() < f64::EPSILON, "{refused} of {asked} turns were refused");
+    Ok(())
+}
+
+/// "It forgot my cluster": what was attempted, kept and found is counted, and what is missing is said.
+#[tokio::test]
+async fn what_memory_does_is_counted_and_what_it_lacks_is_said() -> Result<()> {
+    let house = House::start("", "").await?;
+    let agent = house.agent(&[]).await?;
+    agent.ask("one", "Our staging cluster is called blue-7.").await?;
+    written(&agent).await?;
+    let asked = agent.ask("two", "What is our staging cluster called?").await?;
+    ensure!(answer(&asked)?.contains("blue-7"), "{asked}");
+    let count = async |operation: &str| -> Result<f64> {
+        let labels = [("operation", operation), ("error_type", "")];
+        Ok(agent.metrics().await?.sum("toolgate_agent_memory_operations_total", &labels))
+    };
+    until("both turns are kept", async || Ok((count("create").await? >= 2.0).then_some(())))
+        .await?;
+    ensure!(count("search").await? >= 2.0, "attempted");
+    let line = until("the turn is logged", async || {
+        let lines = agent.interactions()?;
+        Ok(lines.into_iter().find(|line| line["request_id"] == asked["requestId"]))
+    })
+    .await?;
+    ensure!(line["memory_events_retrieved"].as_u64() >= Some(1), "retrieved: {line}");
+    let forgetful = house.agent(&[("memory/backend", "off".to_owned())]).await?;
+    let asked = forgetful.ask("two", "What is our staging cluster called?").await?;
+    ensure_ended(&asked, "answered", &["memory"])?;
+    let (_, ready) = forgetful.ready().await?;
+    ensure!(part(&ready, "memory")?["says"] == "switched off", "{ready}");
+    Ok(())
+}
+
+/// "Empty search results": a search engine that bars us is a failure, and no "nothing was found".
+#[tokio::test]
+async fn a_search_that_is_barred_is_not_empty() -> Result<()> {
+    let barred = Page::serve(429, "{}").await?;
+    let target = format!("  web: {{ builtin: web_search, url: \"{}\" }}\n", barred.url());
+    let house = House::start(&target, "").await?;
+    let agent = house.agent(&[]).await?;
+    let said = agent.ask("s1", "search the web for rust news").await?;
+    ensure!(answer(&said)?.starts_with("`web___web_search` (query = "), "{said}");
+    ensure!(answer(&said)?.contains("failed:"), "{said}");
+    ensure!(answer(&said)?.contains("rate"), "{said}");
+    ensure!(said["end"]["tools_used"] == json!(["web___web_search"]), "{said}");
+    Ok(())
+}
+
+/// "One slow target": others are not affected, its circuit opens, the agent names it, and it recovers alone.
+#[tokio::test]
+async fn one_slow_target_is_named_and_recovers_alone() -> Result<()> {
+    let (slow, fine) = (Sick::start(Era::Modern).await?, Sick::start(Era::Modern).await?);
+    let target = format!(
+        "  slow: {{ mcp: {{ url: \"{}\" }}, timeout: 200ms, retry: {{ attempts: 1 }}, \
+         breaker: {{ failures: 3, open: 1s }} }}\n  fine: {{ mcp: {{ url: \"{}\" }} }}\n",
+        slow.url(),
+        fine.url()
+    );
+    let house = House::start(&target, "").await?;
+    let caller = house.gateway.client().with_token(house.issuer.token(&["gateway/invoke"]));
+    slow.then([Act::Hang, Act::Hang, Act::Hang]);
+    for _ in 0..4 {
+        caller.tool("slow___read", json!({})).await?;
+        ensure!(caller.tool("fine___read", json!({})).await?.result().is_ok(), "others suffer");
+    }
+    let agent = house.agent(&[]).await?;
+    let said = agent.ask("s1", "Which calls failed, and whose fault is it?").await?;
+    let says = answer(&said)?;
+    ensure!(says.contains("slow___read: 3 × timeout_first_byte; blame target"), "{says}");
+    ensure!(says.contains("slow___read: 1 × circuit_open"), "{says}");
+    ensure!(!says.contains("fine___read:"), "{says}");
+    until("it recovers alone", async || {
+        let answer = caller.tool("slow___read", json!({})).await?;
+        Ok(answer.result().is_ok().then_some(()))
+    })
+    .await
+}
