@@ -157,7 +157,7 @@ impl Entry {
     fn rules(rules: &Arc<dyn Model>) -> Self {
         let card = ModelCard {
             key: RULES.to_owned(),
-            name: "Rules, a stand-in without a language model".to_owned(),
+            name: "Rules, no language model".to_owned(),
             id: RULES.to_owned(),
             provider: Provider::Rules.as_str(),
             default: false,

@@ -4,6 +4,7 @@ mod counted;
 mod down;
 mod incidents;
 mod memory;
+mod page;
 mod store;
 mod story;
 mod time;

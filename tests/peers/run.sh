@@ -4,6 +4,7 @@
 #   run.sh promtool|cfn-lint|grafana_sdk …   readers of rules, templates and dashboards
 #   run.sh conformance|conformance-latest …   the official conformance suite, its preview and its latest
 #   run.sh strands_client --url URL …   an agent of Strands with a scripted model
+#   run.sh agent_page --url URL       a person at the agent's chat page, in Chromium
 #   run.sh schemas                   JSON Schema's judgement of values on standard input
 #   run.sh python_server stdio|http PORT   a server of the Python SDK
 #   run.sh api_server PORT           an HTTP API of FastAPI's
@@ -18,7 +19,7 @@ node=$TOOLGATE_PEERS_DIR/node/node_modules/.bin/node
 everything=$TOOLGATE_PEERS_DIR/node/node_modules/@modelcontextprotocol/server-everything/dist/index.js
 
 usage() {
-    sed -n '3,11s/^# *//p' "${BASH_SOURCE[0]}" >&2
+    sed -n '3,12s/^# *//p' "${BASH_SOURCE[0]}" >&2
     exit 2
 }
 
@@ -32,7 +33,7 @@ name=$1
 shift
 case $name in
     python_sdk | fastmcp_client) exec "$python" -B "$here/$name.py" "$@" ;;
-    ts_sdk | ts_sdk_v1 | inspector) exec "$node" "$here/$name.mjs" "$@" ;;
+    ts_sdk | ts_sdk_v1 | inspector | agent_page) exec "$node" "$here/$name.mjs" "$@" ;;
     strands_client) exec "$TOOLGATE_PEERS_DIR/strands/bin/python" -B "$here/$name.py" "$@" ;;
     promtool) exec promtool "$@" ;;
     cfn-lint) exec "$TOOLGATE_PEERS_DIR/venv/bin/cfn-lint" "$@" ;;

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Installs the MCP clients and servers that the end-to-end tests talk to: two Python environments,
 # and a Node tree with a Node of its own, in one folder outside the checkout; and Debian's Prometheus,
-# Alertmanager and Redis, if they are not there. A second run with the same lock files does nothing.
+# Alertmanager, Redis and Chromium, if they are not there. A second run with the same lock files does nothing.
 # Needs python3, npm (node >= 18) and, for what apt-get installs (Prometheus, Alertmanager, Redis,
-# venv), root on a Debian machine.
+# Chromium, venv), root on a Debian machine.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -58,7 +58,7 @@ install_node() {
 }
 
 has_services() {
-    command -v promtool && command -v prometheus-alertmanager && command -v redis-server
+    command -v promtool && command -v prometheus-alertmanager && command -v redis-server && command -v chromium
 }
 
 # promtool comes with the server. Nothing is started: runlevel 1 keeps the services down.
@@ -66,7 +66,7 @@ install_services() {
     has_services && return
     apt-get update -q &&
         RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive \
-            apt-get install -q -y --no-install-recommends prometheus prometheus-alertmanager redis-server
+            apt-get install -q -y --no-install-recommends prometheus prometheus-alertmanager redis-server chromium
 }
 
 check_install() {
@@ -75,6 +75,7 @@ check_install() {
         promtool --version &&
         prometheus-alertmanager --version &&
         redis-server --version &&
+        chromium --version &&
         "$peers/node/node_modules/.bin/node" --version &&
         "$peers/node/node_modules/.bin/node" "$peers/node/node_modules/conformance/dist/index.js" --version
 }

@@ -4,6 +4,7 @@
 //! comes, and a [`Thought`]: the whole reply with the tools it wants called and what it cost. Never:
 //! calls a tool; keeps a conversation; writes a prompt or a reply into an error or a log.
 
+mod asked;
 mod error;
 mod openai;
 mod pieces;

@@ -16,6 +16,7 @@ use tokio::time::{sleep, timeout};
 
 pub use self::file::BadScript;
 use self::file::{Entry, Reply};
+use crate::asked::apart;
 use crate::pieces::pieces;
 use crate::{
     Ask, Fault, Heard, Input, Message, Model, ModelError, Provider, Stop, Thinking, Thought, Tool,
@@ -131,7 +132,7 @@ fn last(messages: &[Message]) -> Option<(&str, usize)> {
     let mut rounds = 0;
     for message in messages.iter().rev() {
         match message {
-            Message::User(text) => return Some((text, rounds)),
+            Message::User(text) => return Some((apart(text).1, rounds)),
             Message::Results(_) => rounds += 1,
             Message::Agent(_) => {}
         }

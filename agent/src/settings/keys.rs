@@ -34,6 +34,9 @@ const fn also(key: Key, also: &'static [&'static str]) -> Key {
     Key { also, ..key }
 }
 
+/// What the gateway's own tools answer.
+const EXAMPLES: &str = r#"["Why are answers slow?", "What failed in the last hour, and whose fault was it?", "Which tools take most of the time?"]"#;
+
 /// Every key, in the order of the reference.
 pub const KEYS: &[Key] = &[
     key(
@@ -48,7 +51,12 @@ pub const KEYS: &[Key] = &[
         Some("ask"),
         "Whether a tool that changes something runs: after the user was asked, never, or without a question.",
     ),
-    key("agent/examples", Json, Some("[]"), "Questions that the page offers, a list of sentences."),
+    key(
+        "agent/examples",
+        Json,
+        Some(EXAMPLES),
+        "Questions that the page offers, a list of sentences.",
+    ),
     key(
         "server/listen",
         Address,

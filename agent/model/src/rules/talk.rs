@@ -3,6 +3,7 @@
 //! In: messages. Out: the question, what is remembered, what tools have said since. Never: a tool's
 //! words taken for the user's.
 
+use crate::asked::apart;
 use crate::{Message, ToolUse};
 
 /// What is known when an answer is due.
@@ -66,12 +67,6 @@ impl<'a> Talk<'a> {
         self.outcomes.clear();
         self.rounds = 0;
     }
-}
-
-/// What is remembered, and what the user said.
-fn apart(text: &str) -> (&str, &str) {
-    let block = text.strip_prefix("<recalled").and_then(|rest| rest.split_once("</recalled>"));
-    block.unwrap_or(("", text))
 }
 
 /// What a tool said, without the marks around it.

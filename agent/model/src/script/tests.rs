@@ -141,6 +141,13 @@ async fn a_reply_that_takes_too_long_times_out() {
     assert_eq!(thought.map_err(|error| error.fault), Err(Fault::TimedOut));
 }
 
+#[tokio::test]
+async fn what_is_remembered_is_no_part_of_the_question() {
+    let asked = "<recalled untrusted=\"true\">\n- [semantic, 2026-01-01] slow\n</recalled>\n\nhi";
+    let (thought, _) = think(&[user(asked)], false).await;
+    assert_eq!(thought.unwrap().text, "Hello you.");
+}
+
 #[test]
 fn what_is_wrong_is_named_with_its_place() {
     let unknown = problem("[\n  {\n    \"replies\": [{ \"txt\": \"a\" }] } ]");
