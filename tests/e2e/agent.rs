@@ -2,6 +2,7 @@
 
 mod counted;
 mod down;
+mod face;
 mod incidents;
 mod memory;
 mod page;

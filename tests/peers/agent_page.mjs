@@ -125,8 +125,29 @@ async function sessions(page) {
     check("one is cleared", true);
 }
 
+// The same turns over a WebSocket, from the page's own origin.
+async function socket(page) {
+    const types = await page.evaluate(() => new Promise((resolve, reject) => {
+        const types = [];
+        const socket = new WebSocket(`ws://${location.host}/ws`);
+        socket.onopen = () => {
+            socket.send("no JSON");
+            socket.send(JSON.stringify({ type: "ask", text: "look it up" }));
+        };
+        socket.onmessage = (message) => {
+            const { type } = JSON.parse(message.data);
+            types.push(type);
+            if (type === "turn.end") { socket.close(); resolve(types); }
+        };
+        socket.onerror = () => reject(new Error("the socket is refused"));
+    }));
+    for (const type of ["error", "turn.start", "step.end", "text"]) {
+        check(`the socket says ${type}`, types.includes(type), types.join());
+    }
+}
+
 async function small(browser) {
-    const context = await browser.newContext({ colorScheme: "dark", viewport: { width: 360, height: 740 } });
+    const context = await browser.newContext({ reducedMotion: "reduce", colorScheme: "dark", viewport: { width: 360, height: 740 } });
     const page = await context.newPage();
     await page.goto(values.url);
     await page.locator("#capabilities", { hasText: "tools of" }).waitFor();
@@ -148,7 +169,7 @@ const browser = await chromium.launch({
     args: ["--no-sandbox", "--disable-gpu"],
 });
 try {
-    const context = await browser.newContext({ colorScheme: "light", viewport: { width: 1200, height: 800 } });
+    const context = await browser.newContext({ reducedMotion: "reduce", colorScheme: "light", viewport: { width: 1200, height: 800 } });
     const page = await context.newPage();
     page.setDefaultTimeout(20_000);
     const wrong = [];
@@ -165,6 +186,7 @@ try {
     await stops(page);
     await models(page);
     await sessions(page);
+    await socket(page);
     check("nothing went wrong", wrong.length === 0, wrong.join("\n"));
     await small(browser);
     console.log(JSON.stringify({ checks: Object.keys(seen) }));

@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use axum::Json;
 use axum::extract::State;
+use axum::extract::rejection::JsonRejection;
 use axum::http::header::{COOKIE, SET_COOKIE};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
@@ -20,6 +21,7 @@ use toolgate_agent_memory::Actor;
 
 use super::Served;
 use super::problem::Problem;
+use super::runtime::of_body;
 
 /// Sessions that are kept, and the longest.
 const MOST: usize = 1_024;
@@ -69,8 +71,9 @@ pub(super) fn actor(sessions: &Sessions, headers: &HeaderMap) -> Option<Actor> {
 
 pub(super) async fn sign_in(
     State(shared): State<Served>,
-    Json(SignIn { token }): Json<SignIn>,
+    body: Result<Json<SignIn>, JsonRejection>,
 ) -> Result<Response, Problem> {
+    let Json(SignIn { token }) = body.map_err(|rejection| of_body(&rejection))?;
     let signed = shared.host.sign_in(token.trim()).await?;
     let id = shared.sessions.begin(signed.actor.clone(), signed.expires).ok_or_else(|| {
         Problem::new(StatusCode::SERVICE_UNAVAILABLE, "too many are signed in; try again later")
