@@ -73,7 +73,9 @@ async fn stored(cli: &Cli, variables: Vec<(String, String)>, (out, err): Streams
         Command::Config(Settings::Diff) => store::diff(&cli.setup, given, out, err).await,
         Command::Config(Settings::Push) => store::push(&cli.setup, given, out, err).await,
         Command::Config(Settings::Ensure) => store::ensure(&cli.setup, given, out, err).await,
-        _ => store::pull(&cli.setup, given, out, err).await,
+        Command::Ask(_) | Command::Chat(_) | Command::Serve | Command::Config(_) => {
+            store::pull(&cli.setup, given, out, err).await
+        }
     }
 }
 

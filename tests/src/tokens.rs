@@ -40,18 +40,7 @@ impl Tokens {
     pub async fn start(issuer: Arc<Issuer>, seconds: u64) -> Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.context("binding")?;
         let (address, fetched) = (listener.local_addr()?, Arc::new(AtomicUsize::new(0)));
-        let counted = Arc::clone(&fetched);
-        let server = tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                let (issuer, counted) = (Arc::clone(&issuer), Arc::clone(&counted));
-                let answer = service_fn(move |_| {
-                    counted.fetch_add(1, Relaxed);
-                    let token = minted(&issuer, seconds);
-                    async move { Ok::<_, Infallible>(given(&token, seconds)) }
-                });
-                tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), answer));
-            }
-        });
+        let server = tokio::spawn(serve(listener, issuer, seconds, Arc::clone(&fetched)));
         Ok(Self { fetched, address, server })
     }
 
@@ -74,10 +63,28 @@ impl Drop for Tokens {
     }
 }
 
+async fn serve(
+    listener: TcpListener,
+    issuer: Arc<Issuer>,
+    seconds: u64,
+    fetched: Arc<AtomicUsize>,
+) {
+    while let Ok((stream, _)) = listener.accept().await {
+        let (issuer, fetched) = (Arc::clone(&issuer), Arc::clone(&fetched));
+        let answer = service_fn(move |_| {
+            fetched.fetch_add(1, Relaxed);
+            std::future::ready(Ok::<_, Infallible>(given(&minted(&issuer, seconds), seconds)))
+        });
+        tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), answer));
+    }
+}
+
 fn minted(issuer: &Issuer, seconds: u64) -> String {
     let mut claims = issuer.claims(&["gateway/invoke", "gateway/observe"]);
-    let now = claims["iat"].as_u64().unwrap_or_default();
-    claims["exp"] = json!(now + seconds);
+    let now = claims.get("iat").and_then(Value::as_u64).unwrap_or_default();
+    if let Some(claims) = claims.as_object_mut() {
+        claims.insert("exp".to_owned(), json!(now + seconds));
+    }
     issuer.mint(claims)
 }
 
