@@ -3,6 +3,7 @@
 //! Enters: nothing. Leaves: the boards, in the order in which one looks at them. Never: a family
 //! that is on no board; a test compares the two.
 
+mod agent;
 mod auth;
 mod calls;
 mod overview;
@@ -25,7 +26,14 @@ const PANEL: Window = Window::Panel;
 /// Every dashboard of Grafana.
 #[must_use]
 pub fn boards() -> Vec<Board> {
-    vec![overview::board(), calls::board(), targets::board(), auth::board(), telemetry::board()]
+    vec![
+        overview::board(),
+        calls::board(),
+        targets::board(),
+        auth::board(),
+        agent::board(),
+        telemetry::board(),
+    ]
 }
 
 /// The choice of targets.

@@ -9,7 +9,9 @@
 
 use serde_json::Value;
 use toolgate_telemetry_catalog::query::{Query, Series, Window};
-use toolgate_telemetry_catalog::{Key, access, audit, fields, gateway, target};
+use toolgate_telemetry_catalog::{
+    Key, MemoryEnd, Metric, TokenFetch, access, agent, audit, fields, gateway, target,
+};
 
 use crate::boards::{FAILED, SYSTEM};
 use crate::{CloudBoard, LogTable, Panel, Shown, Unfit, Widget};
@@ -105,12 +107,40 @@ fn article() -> Vec<Widget> {
         newest_by: fields::TS,
         most: 100,
     };
-    vec![
+    let mut widgets = vec![
         Widget::Metrics(counts),
         Widget::Metrics(times),
         Widget::Log(recent),
         Widget::Metrics(functions),
-    ]
+    ];
+    widgets.extend(turns().into_iter().map(Widget::Metrics));
+    widgets
+}
+
+/// What the agent says of itself.
+fn turns() -> Vec<Panel> {
+    let count = |metric: &'static Metric| Query::increase(Series::of(metric), PANEL).sum();
+    let ended = Series::of(&agent::INTERACTIONS);
+    let failed = ended.clone().any(Key::Outcome, &["model_failed", "internal"]);
+    let ended = Panel::lines("Agent: turns", Shown::Count, "Turns, failed ones, what they lacked.")
+        .ask("turns", Query::increase(ended, PANEL).sum())
+        .ask("failed", Query::increase(failed, PANEL).sum())
+        .ask("done without something", count(&agent::DEGRADED));
+    let own = Series::of(&agent::PHASE_DURATION).is(Key::Phase, "overhead").buckets();
+    let took = Panel::lines("Agent: time", Shown::Seconds, "Of turns, until their first word.")
+        .ask("p95", Query::quantile(0.95, &agent::INVOKE_DURATION, PANEL))
+        .ask("first word, p95", Query::quantile(0.95, &agent::FIRST_WORD, PANEL))
+        .ask("own time, p99", Query::Quantile(0.99, own, Vec::new(), PANEL));
+    let tokens = Query::increase(Series::of(&agent::TOKENS), PANEL).sum_by(&[Key::TokenType]);
+    let tokens = Panel::stacked("Agent: tokens", Shown::Count, "As the provider counts them.")
+        .ask("", tokens);
+    let errors = Series::of(&agent::MEMORY_OPERATIONS).any(Key::ErrorType, MemoryEnd::FAILED);
+    let refused = Series::of(&agent::TOKEN_RENEWALS).any(Key::Outcome, TokenFetch::FAILED);
+    let trouble = Panel::lines("Agent: memory and tokens", Shown::Count, "What went wrong.")
+        .ask("memory failed", Query::increase(errors, PANEL).sum())
+        .ask("not remembered", count(&agent::MEMORY_LOST))
+        .ask("no token", Query::increase(refused, PANEL).sum());
+    vec![ended, took, tokens, trouble]
 }
 
 fn overview() -> Vec<Widget> {

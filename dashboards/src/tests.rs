@@ -147,7 +147,9 @@ fn exemplars_are_asked_for_where_durations_are_shown_and_lead_to_traces() {
                     // What is no call of its own has no span to show.
                     let none = ["Connecting, p95", "Functions, p95", "Wait for the store, p95"];
                     let title = panel["title"].as_str().unwrap();
-                    assert!(asks || none.contains(&title), "{title}");
+                    // Of the agent, turns have exemplars; their parts are in the same trace.
+                    let part = board.id == "agent" && title != "Duration";
+                    assert!(asks || none.contains(&title) || part, "{title}");
                 }
                 let link = panel["fieldConfig"]["defaults"]["links"][0]["url"].as_str();
                 assert_eq!(

@@ -96,6 +96,6 @@ fn cloudformation_takes_the_template() -> Result<()> {
 #[test]
 fn grafana_knows_every_field_of_the_dashboards() -> Result<()> {
     let said = content("grafana_sdk", &[], &files("dashboards/grafana")?)?;
-    assert_eq!(said, "5 dashboards\n");
+    assert_eq!(said, "6 dashboards\n");
     Ok(())
 }

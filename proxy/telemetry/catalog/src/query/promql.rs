@@ -4,7 +4,6 @@
 
 use super::{Aggregate, Comparison, Matcher, Math, Over, Part, Query, Series, Set, Window, Wrong};
 use crate::Key;
-use crate::query::scrape;
 
 /// How tightly a comparison binds: tighter than a set operation, less tightly than arithmetic.
 const COMPARES: u8 = 3;
@@ -42,7 +41,7 @@ impl Series {
             Part::Sum => "_sum",
             Part::Buckets | Part::UpTo(_) => "_bucket",
         };
-        let job = self.is_shared().then(|| format!("job=\"{}\"", scrape::JOB));
+        let job = self.job().map(|job| format!("job=\"{job}\""));
         let mut conditions: Vec<String> =
             job.into_iter().chain(self.matchers().iter().map(condition)).collect();
         if let Part::UpTo(bound) = self.part() {

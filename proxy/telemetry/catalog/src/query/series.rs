@@ -4,7 +4,7 @@
 //! catalogue. Never: a condition that no series can meet, or that every series meets.
 
 use super::{Window, Wrong};
-use crate::{Key, Kind, Metric, OTHER, Values};
+use crate::{Key, Kind, Metric, OTHER, Values, agent};
 
 /// What Prometheus itself says of a scrape; not the gateway's, so not in the catalogue's lists.
 pub mod scrape {
@@ -20,6 +20,9 @@ pub mod scrape {
 
     /// The job under which gateways are scraped.
     pub const JOB: &str = "toolgate";
+
+    /// The job under which agents are.
+    pub const AGENT_JOB: &str = "toolgate-agent";
 }
 
 /// Some series of a family.
@@ -144,10 +147,16 @@ impl Series {
         &self.matchers
     }
 
-    /// Whether other programs use the name too, so that only the job tells their series from ours.
+    /// The job by which alone our series are told from others' if other programs use the name too.
     #[must_use]
-    pub fn is_shared(&self) -> bool {
-        !self.metric.name.starts_with("toolgate_")
+    pub fn job(&self) -> Option<&'static str> {
+        let is_ours = self.metric.name.starts_with("toolgate_");
+        let is_agents = || agent::FAMILIES.iter().any(|family| family.name == self.metric.name);
+        match is_ours {
+            true => None,
+            false if is_agents() => Some(scrape::AGENT_JOB),
+            false => Some(scrape::JOB),
+        }
     }
 
     /// How long ago.
