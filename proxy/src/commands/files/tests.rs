@@ -56,7 +56,7 @@ fn what_is_committed_is_what_is_written() {
 fn a_rendered_folder_has_no_difference_and_a_changed_or_missing_file_is_named() {
     let folder = Folder::new("changed");
     let (exit, wrote, _) = said(dashboards, &folder.render());
-    assert_eq!((exit, wrote.lines().count()), (Exit::Ok, 7), "{wrote}");
+    assert_eq!((exit, wrote.lines().count()), (Exit::Ok, 8), "{wrote}");
     assert_eq!(said(dashboards, &folder.diff()), (Exit::Ok, String::new(), String::new()));
     let (calls, auth) = (folder.0.join("grafana/calls.json"), folder.0.join("grafana/auth.json"));
     fs::write(&calls, "{}").unwrap();
