@@ -6,6 +6,7 @@
 
 mod config;
 mod document;
+mod effect;
 mod keys;
 mod layers;
 mod problem;

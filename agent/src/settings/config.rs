@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use super::effect::in_vain;
 use super::layers::Merged;
 use super::problem::{Problem, Problems};
 use super::value;
@@ -225,7 +226,7 @@ impl Config {
         merged: &Merged,
         file: &dyn Fn(&str) -> std::io::Result<String>,
     ) -> Result<Self, Problems> {
-        let mut reader = Reader { merged, problems: Vec::new() };
+        let mut reader = Reader { merged, problems: in_vain(merged) };
         let config = Self {
             turn: reader.turn(file),
             server: reader.server(),

@@ -141,3 +141,28 @@ fn the_committed_reference_is_that_of_the_table() {
     }
     assert_eq!(fs::read_to_string(&path).unwrap(), document(), "TOOLGATE_GEN=1 makes it anew");
 }
+
+#[test]
+fn what_is_set_in_vain_is_told() {
+    let mut given = given(
+        "memory:\n  backend: agentcore\n  max_events: 99\ngateway:\n  scopes: [a]\nmodel:\n  \
+         script_file: x.json\n",
+    );
+    given.flags = vec![("server/access".to_owned(), "token".to_owned())];
+    given.variables = vec![("TOOLGATE_AGENT_SERVER_ACTOR".to_owned(), "me".to_owned())];
+    let says = says(&given);
+    for line in [
+        "agent.yaml:3: `memory/max_events`: has no effect: `memory/backend` is `agentcore`",
+        "agent.yaml:5: `gateway/scopes`: has no effect: `gateway/url` is not set",
+        "agent.yaml:7: `model/script_file`: has no effect: no model",
+        "variable TOOLGATE_AGENT_SERVER_ACTOR: `server/actor`: has no effect",
+    ] {
+        assert!(says.contains(line), "{line} is not in\n{says}");
+    }
+    // What a store shares and what a gateway lends are nobody's mistake.
+    let mut lent = Given::default();
+    let stored = ("agentcore/memory_id".to_owned(), "m-1".to_owned());
+    lent.parameters = Some((prefix("a", "b"), BTreeMap::from([stored])));
+    lent.borrowed = vec![("gateway/scopes".to_owned(), "a".to_owned())];
+    assert!(read(&lent).is_ok());
+}
