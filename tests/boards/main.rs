@@ -82,7 +82,7 @@ async fn draw(options: &Options) -> Result<()> {
 impl Numbers {
     /// Calls for so long.
     async fn gather(mix: &Mix, length: Duration) -> Result<Self> {
-        let prometheus = Prometheus::start(&mix.gateway).await?;
+        let prometheus = Prometheus::start_beside(&mix.gateway, &mix.beside()).await?;
         let (from, start) = (now(), Instant::now());
         let mut round: u32 = 0;
         while start.elapsed() < length {
@@ -114,7 +114,7 @@ impl Numbers {
 /// Everything is chosen, and a rate is that of a few scrapes.
 fn chosen(expression: &str) -> String {
     let mut expression = expression.replace("$__rate_interval", "30s");
-    for variable in ["target", "tool", "issuer"] {
+    for variable in ["target", "tool", "issuer", "model"] {
         expression = expression.replace(&format!("\"${variable}\""), "\".*\"");
     }
     expression

@@ -30,7 +30,7 @@ fn questions() -> Result<Vec<(String, String)>> {
         for panel in board["panels"].as_array().context("no panels")? {
             for target in panel["targets"].as_array().into_iter().flatten() {
                 let mut expression = target["expr"].as_str().context("no expr")?.to_owned();
-                for variable in ["target", "tool", "issuer"] {
+                for variable in ["target", "tool", "issuer", "model"] {
                     expression = expression.replace(&format!("\"${variable}\""), "\".*\"");
                 }
                 let expression = expression.replace("$__rate_interval", "30s");
@@ -92,7 +92,7 @@ async fn open(prometheus: &Prometheus) -> Result<Vec<(String, String)>> {
 #[tokio::test]
 async fn every_panel_and_alert_has_an_answer_and_every_rule_is_computed() -> Result<()> {
     let mix = Mix::start().await?;
-    let prometheus = Prometheus::start(&mix.gateway).await?;
+    let prometheus = Prometheus::start_beside(&mix.gateway, &mix.beside()).await?;
     let mut open = open(&prometheus).await?;
     let all = until_within(PATIENCE, "everything is answered", async || {
         mix.every_kind().await?;

@@ -148,6 +148,12 @@ impl Agent {
         format!("http://{}/", self.listen)
     }
 
+    /// Where its metrics are.
+    #[must_use]
+    pub const fn admin(&self) -> SocketAddr {
+        self.admin
+    }
+
     /// Whoever calls it.
     #[must_use]
     pub fn client(&self) -> Client {

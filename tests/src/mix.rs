@@ -3,6 +3,8 @@
 //! In: nothing. Out: a gateway whose numbers tell of everything that can happen to a call: what
 //! dashboards and alarms are looked at with.
 
+mod agent;
+
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
@@ -10,6 +12,7 @@ use futures_util::future::try_join_all;
 use serde_json::json;
 use tokio::time::timeout;
 
+use self::agent::AgentMix;
 use crate::client::Client;
 use crate::collector::Collector;
 use crate::emulator::CREDENTIALS;
@@ -48,6 +51,7 @@ pub struct Mix {
     issuer: Issuer,
     sick: Sick,
     frail: Sick,
+    agent: AgentMix,
     /// What an issuer is called whose keys cannot be had.
     gone: String,
     /// What has to be there for as long as the gateway is.
@@ -119,7 +123,8 @@ traces: {{ sample: 0.5, otlp: {{ endpoint: \"{otlp}\" }} }}
         let env = [&CREDENTIALS[..], &[("DESK_SECRET", DESK)]].concat();
         let hands = Hands::new(&authority, None)?;
         let gateway = Gateway::start_with(&config, &env).await?.over(hands);
-        Ok(Self { gateway, collector, issuer, sick, frail, gone, _kept: kept })
+        let agent = AgentMix::start().await?;
+        Ok(Self { gateway, collector, issuer, sick, frail, agent, gone, _kept: kept })
     }
 
     /// A caller who may do what everybody may.
@@ -165,7 +170,15 @@ traces: {{ sample: 0.5, otlp: {{ endpoint: \"{otlp}\" }} }}
         drop(session.stream().await?);
         session.end().await?;
         self.overwhelm(&caller).await?;
+        self.agent.every_kind().await?;
         self.give_up(&caller).await
+    }
+
+    /// What Prometheus has to scrape beside the gateway.
+    #[must_use]
+    pub fn beside(&self) -> String {
+        let at = self.agent.agent.admin();
+        format!("  - job_name: toolgate-agent\n    static_configs:\n      - targets: [\"{at}\"]\n")
     }
 
     /// A program dies in a call.

@@ -38,6 +38,14 @@ impl Prometheus {
         Self::start_every("1s", gateway, COMMITTED, "").await
     }
 
+    /// The same with more to scrape.
+    ///
+    /// # Errors
+    /// As [`Prometheus::start`].
+    pub async fn start_beside(gateway: &Gateway, more: &str) -> Result<Self> {
+        Self::start_every("1s", gateway, COMMITTED, more).await
+    }
+
     /// The same with other rules, more configuration, and four scrapes a second.
     ///
     /// # Errors
