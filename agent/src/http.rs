@@ -26,13 +26,16 @@ use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{delete, get, post};
 use tokio::net::TcpListener;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use crate::host::Host;
 use crate::turns::Turns;
 
 pub use door::Allowed;
 use session::Sessions;
+
+/// How long connections may stay open once no turn goes on any more.
+const LAST_WORDS: Duration = Duration::from_secs(5);
 
 /// How the agent is served.
 #[derive(Clone, Debug)]
@@ -111,20 +114,25 @@ pub async fn serve(
 ) -> std::io::Result<()> {
     let shared = Arc::new(Shared::new(host, &options, listener.local_addr()?));
     let router = router(&shared, &options);
-    let draining = async move {
+    let (draining, mut drained) = tokio::sync::watch::channel(false);
+    let drain = async move {
         stop.await;
         shared.draining.store(true, std::sync::atomic::Ordering::Release);
         let mut going = shared.turns.watch();
         if timeout(options.drain, going.wait_for(|going| *going == 0)).await.is_err() {
             shared.turns.stop_all();
         }
+        draining.send_replace(true);
     };
-    let served = axum::serve(listener, router).with_graceful_shutdown(draining);
+    let served = axum::serve(listener, router).with_graceful_shutdown(drain);
     // A connection that stays open must not keep the process.
-    let last = options.drain + Duration::from_secs(5);
+    let last = async move {
+        drop(drained.wait_for(|drained| *drained).await);
+        sleep(LAST_WORDS).await;
+    };
     tokio::select! {
         served = served.into_future() => served,
-        () = async { tokio::time::sleep(last).await; std::future::pending::<()>().await } => Ok(()),
+        () = last => Ok(()),
     }
 }
 

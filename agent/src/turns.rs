@@ -214,7 +214,10 @@ impl Running {
 
 impl Talk for Running {
     fn say(&self, event: Event) {
-        if let Event::Approval { step, .. } = &event {
+        // Where nobody can be asked, nobody's word counts.
+        if self.asks
+            && let Event::Approval { step, .. } = &event
+        {
             let (tell, hear) = oneshot::channel();
             let answering = Answering { tell: Some(tell), hear: Some(hear) };
             self.asked.lock().unwrap_or_else(PoisonError::into_inner).insert(*step, answering);
@@ -241,11 +244,9 @@ impl Talk for Running {
     }
 
     fn approve(&self, step: u32) -> Waiting<'_, bool> {
-        let hear = if self.asks {
+        let hear = {
             let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
             asked.get_mut(&step).and_then(|answering| answering.hear.take())
-        } else {
-            None
         };
         Box::pin(async move {
             match hear {

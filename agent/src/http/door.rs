@@ -3,17 +3,20 @@
 //! In: the head of a request. Out: the same request, or a refusal. Never: a page elsewhere that
 //! acts for a user (CSRF), nor one that got here under its own name (DNS rebinding).
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use axum::extract::{Request, State};
-use axum::http::header::{CONTENT_TYPE, HOST, HeaderName, HeaderValue, ORIGIN};
+use axum::http::header::{
+    AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HOST, HeaderName, HeaderValue, ORIGIN,
+};
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use toolgate_agent_memory::Actor;
 
 use super::problem::Problem;
-use super::{Served, Shared, session};
+use super::{Served, Shared, runtime, session};
+use crate::ids;
 
 /// Names by which the agent may be called, and origins that may call it.
 #[derive(Clone, Debug)]
@@ -26,24 +29,23 @@ pub struct Allowed {
 // === impl Allowed ===
 
 impl Allowed {
-    /// Its own address, the names of loopback if that is where it listens, and those that are said.
+    /// `localhost`, any address, and the names that are said.
     #[must_use]
     pub fn new(at: SocketAddr, hosts: &[String], origins: &[String]) -> Self {
-        let mut names = vec![at.ip().to_string(), format!("[{}]", at.ip())];
-        if at.ip().is_loopback() {
-            names.extend(["localhost", "127.0.0.1", "[::1]"].map(str::to_owned));
-        }
-        names.extend(hosts.iter().map(|host| host.to_lowercase()));
-        Self { hosts: names, origins: origins.to_vec(), port: at.port() }
+        Self { hosts: hosts.to_vec(), origins: origins.to_vec(), port: at.port() }
     }
 
-    /// Whether a `Host` is one of ours; its port does not matter behind a proxy.
+    /// Whether a `Host` is one of ours; its port does not matter behind a proxy. An address is no
+    /// name that somebody could have made lead here, and it is what probes call by.
     fn host(&self, host: &str) -> bool {
         let name = match host.rsplit_once(':') {
             Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
             _ => host,
         };
-        self.hosts.iter().any(|known| known.eq_ignore_ascii_case(name))
+        let inner = name.strip_prefix('[').and_then(|name| name.strip_suffix(']'));
+        let is_address = inner.unwrap_or(name).parse::<IpAddr>().is_ok();
+        let mut known = self.hosts.iter().map(String::as_str).chain(["localhost"]);
+        is_address || known.any(|known| known.eq_ignore_ascii_case(name))
     }
 
     /// Whether an `Origin` may call: our own page's, or one that is said.
@@ -63,13 +65,21 @@ const ALWAYS: [(&str, &str); 4] = [
 ];
 
 pub(super) async fn check(State(shared): State<Served>, request: Request, next: Next) -> Response {
+    let given = runtime::given_id(request.headers()).map(str::to_owned);
     let mut response = match wrong(&shared, request.method(), request.headers()) {
         Some(problem) => problem.into_response(),
         None => next.run(request).await,
     };
+    let headers = response.headers_mut();
     for (name, value) in ALWAYS {
-        let name = HeaderName::from_static(name);
-        response.headers_mut().insert(name, HeaderValue::from_static(value));
+        headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+    }
+    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    // A turn has named its own.
+    if !headers.contains_key(runtime::REQUEST_ID)
+        && let Ok(id) = HeaderValue::try_from(given.unwrap_or_else(ids::id))
+    {
+        headers.insert(runtime::REQUEST_ID, id);
     }
     response
 }
@@ -95,12 +105,15 @@ fn wrong(shared: &Shared, method: &Method, headers: &HeaderMap) -> Option<Proble
     None
 }
 
-/// Who asks: by a token, by having signed in, or anybody where the agent is open.
+/// Who asks: anybody where the agent is open, by a token, or by having signed in. A token that is
+/// shown counts more than a cookie that came along.
 pub(super) async fn actor(shared: &Shared, headers: &HeaderMap) -> Result<Actor, Problem> {
     if let Some(actor) = shared.host.open() {
         return Ok(actor);
     }
-    if let Some(actor) = session::actor(&shared.sessions, headers) {
+    if !headers.contains_key(AUTHORIZATION)
+        && let Some(actor) = session::actor(&shared.sessions, headers)
+    {
         return Ok(actor);
     }
     Ok(shared.host.authenticate(headers).await?)

@@ -7,6 +7,7 @@ use axum::http::StatusCode;
 use axum::http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
+use toolgate_agent_memory::{MemoryError, Why};
 
 use crate::host::Denied;
 use crate::turns::Busy;
@@ -61,9 +62,15 @@ impl From<Busy> for Problem {
     }
 }
 
-impl From<toolgate_agent_memory::MemoryError> for Problem {
-    fn from(error: toolgate_agent_memory::MemoryError) -> Self {
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, error.message)
+impl From<MemoryError> for Problem {
+    fn from(error: MemoryError) -> Self {
+        // There is no such place in a list, or no such thing to forget.
+        let is_asked_wrong = error.why == Why::NotSupported;
+        let status = match is_asked_wrong {
+            true => StatusCode::BAD_REQUEST,
+            false => StatusCode::SERVICE_UNAVAILABLE,
+        };
+        Self::new(status, error.message)
     }
 }
 

@@ -29,7 +29,7 @@ const SESSION: &str = "x-amzn-bedrock-agentcore-runtime-session-id";
 /// How long such a session's name is.
 const SESSION_LENGTH: std::ops::RangeInclusive<usize> = 33..=256;
 /// The id that logs of every part have in common.
-const REQUEST_ID: &str = "x-request-id";
+pub(super) const REQUEST_ID: &str = "x-request-id";
 
 /// What is asked.
 #[derive(Debug, Deserialize)]
@@ -114,16 +114,15 @@ pub(super) fn begin(
     let chosen = agent.choose(about.model);
     let chosen = chosen.map_err(|unknown| Problem::bad(unknown.to_string()))?;
     let turn = ids::id();
-    let header = |name| about.headers.get(name).and_then(|value| value.to_str().ok());
-    let given = header(REQUEST_ID).filter(|id| is_id(id));
+    let traceparent = about.headers.get("traceparent").and_then(|value| value.to_str().ok());
     let request = Request {
-        request_id: given.map_or_else(|| turn.clone(), str::to_owned),
+        request_id: given_id(about.headers).map_or_else(|| turn.clone(), str::to_owned),
         turn,
         actor,
         session: about.session,
         text,
         model: about.model.map(str::to_owned),
-        traceparent: header("traceparent").map(str::to_owned),
+        traceparent: traceparent.map(str::to_owned),
     };
     Ok(shared.turns.begin(agent, request, chosen, about.asks)?)
 }
@@ -184,9 +183,11 @@ fn accepts_events(headers: &HeaderMap) -> bool {
     }
 }
 
-fn is_id(id: &str) -> bool {
+/// The id that the caller gave the request, if it can be one.
+pub(super) fn given_id(headers: &HeaderMap) -> Option<&str> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._:-".contains(&byte);
-    (1..=128).contains(&id.len()) && id.bytes().all(plain)
+    let id = headers.get(REQUEST_ID)?.to_str().ok()?;
+    ((1..=128).contains(&id.len()) && id.bytes().all(plain)).then_some(id)
 }
 
 /// `GET /ping`: whether it can be asked, and since when it has been so.

@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 use axum::Json;
 use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
-use axum::http::header::{COOKIE, SET_COOKIE};
+use axum::http::header::{COOKIE, ORIGIN, SET_COOKIE};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use base64::Engine as _;
@@ -71,6 +71,7 @@ pub(super) fn actor(sessions: &Sessions, headers: &HeaderMap) -> Option<Actor> {
 
 pub(super) async fn sign_in(
     State(shared): State<Served>,
+    headers: HeaderMap,
     body: Result<Json<SignIn>, JsonRejection>,
 ) -> Result<Response, Problem> {
     let Json(SignIn { token }) = body.map_err(|rejection| of_body(&rejection))?;
@@ -78,7 +79,11 @@ pub(super) async fn sign_in(
     let id = shared.sessions.begin(signed.actor.clone(), signed.expires).ok_or_else(|| {
         Problem::new(StatusCode::SERVICE_UNAVAILABLE, "too many are signed in; try again later")
     })?;
-    let cookie = format!("{NAME}={id}; Path=/; HttpOnly; SameSite=Strict");
+    // The browser says by which way the page came, whatever stands in between.
+    let origin = headers.get(ORIGIN).and_then(|value| value.to_str().ok());
+    let is_tls = origin.is_some_and(|origin| origin.starts_with("https://"));
+    let secure = if is_tls { "; Secure" } else { "" };
+    let cookie = format!("{NAME}={id}; Path=/; HttpOnly; SameSite=Strict{secure}");
     let body = Json(json!({ "actor": signed.actor.as_str() }));
     Ok(([(SET_COOKIE, cookie)], body).into_response())
 }

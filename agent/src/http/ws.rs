@@ -1,6 +1,6 @@
 //! `GET /ws`: the same turns over a WebSocket (AgentCore Runtime, bidirectional).
 //!
-//! In: `{"type": "ask" | "stop" | "approve", …}`. Out: events, each with the turn's id. Never: a
+//! In: `{"type": "ask" | "stop" | "approve", …}`. Out: events, the first with the turn's id. Never: a
 //! turn that goes on after the socket has closed; two turns at a time on one socket.
 
 use std::sync::Arc;
