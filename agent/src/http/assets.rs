@@ -20,13 +20,15 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; c
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 
 /// Name, type and text of each file.
-const FILES: [(&str, &str, &str); 7] = [
+const FILES: [(&str, &str, &str); 9] = [
     ("style.css", "text/css; charset=utf-8", include_str!("../web/style.css")),
     ("theme.js", SCRIPT, include_str!("../web/theme.js")),
     ("app.js", SCRIPT, include_str!("../web/app.js")),
     ("dom.js", SCRIPT, include_str!("../web/dom.js")),
     ("markdown.js", SCRIPT, include_str!("../web/markdown.js")),
+    ("panel.js", SCRIPT, include_str!("../web/panel.js")),
     ("server.js", SCRIPT, include_str!("../web/server.js")),
+    ("step.js", SCRIPT, include_str!("../web/step.js")),
     ("turn.js", SCRIPT, include_str!("../web/turn.js")),
 ];
 

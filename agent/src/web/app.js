@@ -1,9 +1,10 @@
 // The page: who asks, in which session, of which model; and what is on the screen.
 import { announce, byId, el, visible } from "./dom.js";
+import { drawMemory, drawSessions, drawTools } from "./panel.js";
 import { Refused, follow, get, post, remove } from "./server.js";
 import { Turn, earlier } from "./turn.js";
 
-const state = { session: null, turn: null, id: null, about: null, following: true };
+const state = { session: null, about: null, following: true, turn: null, id: null, leaving: null };
 
 // === Small things ===
 
@@ -11,13 +12,14 @@ function notice(text) {
   byId("notice").textContent = text ? visible(text) : "";
 }
 
+/** Does it; a refusal is told on the page, and gives null. */
 async function tried(work) {
   try {
-    return await work();
+    return (await work()) ?? true;
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
     if (error.status === 401) showSignIn();
-    else notice(error.message);
+    else notice(error.requestId ? `${error.message} (request ${error.requestId})` : error.message);
     return null;
   }
 }
@@ -29,6 +31,24 @@ function newSession() {
 function traceLink(trace) {
   const template = state.about?.trace_url;
   return template && trace ? template.replace("{trace}", trace) : null;
+}
+
+/** What the browser keeps. Storage may be switched off: then it is for this visit alone. */
+function keep(storage, key, value) {
+  try {
+    if (value === null) storage.removeItem(key);
+    else storage.setItem(key, value);
+  } catch {
+    // Nothing is kept.
+  }
+}
+
+function kept(storage, key) {
+  try {
+    return storage.getItem(key);
+  } catch {
+    return null;
+  }
 }
 
 // === Theme ===
@@ -45,99 +65,68 @@ function drawTheme() {
 byId("theme").addEventListener("click", () => {
   const theme = isDark() ? "light" : "dark";
   document.documentElement.dataset.theme = theme;
-  try {
-    localStorage.setItem("theme", theme);
-  } catch {
-    // Then it is for this visit alone.
-  }
+  keep(localStorage, "theme", theme);
   drawTheme();
 });
 
 // === The panel ===
 
+const isDrawer = () => byId("menu").offsetParent !== null;
+
 function togglePanel(open) {
   byId("panel").classList.toggle("open", open);
   byId("menu").setAttribute("aria-expanded", String(open));
+  // What lies behind the drawer is out of reach while it is open.
+  document.querySelector(".stage").inert = open;
   if (open) byId("new").focus();
 }
 
 byId("menu").addEventListener("click", () => togglePanel(!byId("panel").classList.contains("open")));
+addEventListener("resize", () => { if (!isDrawer()) togglePanel(false); });
 
-async function drawSessions() {
-  const data = await tried(() => get("/api/sessions"));
-  if (!data) return;
-  const items = data.sessions.map((it) => el("li", {},
-    el("button", { type: "button", class: "session", "aria-current": it.session === state.session ? "true" : undefined, onclick: () => open(it.session) },
-      el("span", { text: visible(it.title || "untitled") }), el("small", { text: `${it.last.slice(0, 10)}, ${it.turns} turn${it.turns === 1 ? "" : "s"}` })),
-    el("button", { type: "button", class: "small", "aria-label": `Delete session: ${visible(it.title)}`, text: "×", onclick: () => forget(it.session) })));
-  byId("sessions").replaceChildren(...(items.length ? items : [el("li", { class: "empty", text: state.about?.memory ? "none yet" : "memory is off: sessions are not kept" })]));
-}
+const drawn = {
+  sessions: () => tried(() => drawSessions({ current: state.session, memory: state.about?.memory, open, forget })),
+  tools: () => tried(drawTools),
+  memory: () => tried(() => drawMemory({ memory: state.about?.memory, tried, forgotten })),
+};
 
 async function forget(session) {
   await tried(() => remove(`/api/sessions/${encodeURIComponent(session)}`));
   if (session === state.session) begin();
-  await drawSessions();
+  await Promise.all([drawn.sessions(), drawn.memory()]);
 }
 
-async function drawTools() {
-  const data = await tried(() => get("/api/tools"));
-  if (!data) return;
-  const nodes = data.targets.map((target) => el("details", { class: "target" },
-    el("summary", { text: `${visible(target.name || "tools")} (${target.tools.length})` }),
-    el("ul", {}, ...target.tools.map((tool) => el("li", {},
-      el("code", { text: visible(tool.name) }), tool.read_only ? "" : el("em", { text: " changes things" }),
-      el("small", { text: visible(tool.description.split("\n")[0].slice(0, 140)) }))))));
-  if (data.problem) nodes.push(el("p", { class: "degraded", text: visible(data.problem) }));
-  if (data.missing.length) nodes.push(el("p", { class: "degraded", text: `not there: ${data.missing.map(visible).join(", ")}` }));
-  byId("tools").replaceChildren(...nodes);
-  const count = data.targets.reduce((sum, target) => sum + target.tools.length, 0);
-  byId("capabilities").textContent = count
-    ? `It can use ${count} tools of ${data.targets.map((target) => visible(target.name)).join(", ")}, through the gateway.`
-    : "There are no tools now: it answers from what it knows.";
-  byId("health").textContent = data.problem ? "gateway down" : `${count} tools`;
-  byId("health").className = data.problem ? "health bad" : "health";
-}
-
-async function drawMemory() {
-  if (!state.about?.memory) {
-    byId("memory").replaceChildren(el("p", { class: "empty", text: "switched off" }));
-    return;
-  }
-  const data = await tried(() => get("/api/memory"));
-  if (!data) return;
-  const items = data.records.map((record) => el("li", {},
-    el("span", { text: visible(record.content) }), el("small", { text: `${record.namespace}, ${record.at.slice(0, 10)}` }),
-    el("button", { type: "button", class: "small", "aria-label": `Forget: ${visible(record.content)}`, text: "×",
-      onclick: async () => { await tried(() => remove(`/api/memory/${encodeURIComponent(record.id)}`)); await drawMemory(); } })));
-  const clear = el("button", { type: "button", class: "wide", text: "Forget everything", onclick: async () => {
-    if (!confirm("Forget every session and everything that is known about you?")) return;
-    await tried(() => remove("/api/memory"));
-    begin();
-    await Promise.all([drawSessions(), drawMemory()]);
-  } });
-  byId("memory").replaceChildren(items.length ? el("ul", {}, ...items) : el("p", { class: "empty", text: "nothing yet" }), clear);
+async function forgotten(everything) {
+  if (everything) begin();
+  await Promise.all([drawn.sessions(), drawn.memory()]);
 }
 
 // === Sessions ===
 
-function begin() {
-  state.session = newSession();
-  history.replaceState(null, "", `#${state.session}`);
+/** The page shows another session from now on; a turn goes on without it. */
+function leave(session) {
+  state.leaving?.abort();
+  Object.assign(state, { session, turn: null, id: null, leaving: null });
+  history.replaceState(null, "", `#${encodeURIComponent(session)}`);
   byId("log").replaceChildren();
-  byId("welcome").hidden = false;
-  byId("title").textContent = "DevOps agent";
+  notice("");
+  drawSend();
   togglePanel(false);
+}
+
+function begin() {
+  leave(newSession());
+  byId("welcome").hidden = false;
   byId("question").focus();
+  for (const node of document.querySelectorAll(".session[aria-current]")) node.removeAttribute("aria-current");
 }
 
 byId("new").addEventListener("click", begin);
 
 async function open(session) {
-  state.session = session;
-  history.replaceState(null, "", `#${session}`);
+  leave(session);
   const data = await tried(() => get(`/api/sessions/${encodeURIComponent(session)}/events`));
-  byId("log").replaceChildren();
-  if (!data) return;
+  if (!data || state.session !== session) return;
   const turns = new Map();
   for (const event of data.events) {
     const turn = turns.get(event.turn) ?? {};
@@ -147,17 +136,34 @@ async function open(session) {
   }
   byId("log").append(...[...turns.values()].map((turn) => earlier(turn.asked, turn.answered)));
   byId("welcome").hidden = turns.size > 0;
-  togglePanel(false);
-  await drawSessions();
+  byId("question").focus();
   byId("end").scrollIntoView();
+  again();
+  await drawn.sessions();
 }
+
+/** The session of the address; what the skip link leads to is none. */
+function named() {
+  try {
+    const name = decodeURIComponent(location.hash.slice(1));
+    return name === "question" ? null : name || null;
+  } catch {
+    return null;
+  }
+}
+
+addEventListener("hashchange", () => {
+  const session = named();
+  if (session && session !== state.session) open(session);
+});
 
 // === A turn ===
 
 function drawSend() {
   const going = state.turn !== null;
   byId("send").textContent = going ? "Stop" : "Send";
-  byId("send").classList.toggle("stop", going);
+  byId("send").classList.toggle("primary", !going);
+  byId("send").classList.toggle("danger", going);
 }
 
 async function ask(text) {
@@ -165,38 +171,45 @@ async function ask(text) {
   const model = byId("model").value || undefined;
   const begun = await tried(() => post("/api/turns", { text, session: state.session, model }));
   if (!begun) return false;
-  await show(text, begun.turn);
+  byId("question").focus();
+  show(text, begun.turn);
   return true;
 }
 
+const retry = (text) => () => { if (!state.turn) ask(text); };
+
 async function show(text, id) {
+  const session = state.session;
   const turn = new Turn(text, {
     approve: (step, yes) => tried(() => post(`/api/turns/${encodeURIComponent(id)}/approve`, { step, yes })),
-    retry: () => { if (!state.turn) ask(text); },
+    retry: retry(text),
     traceLink,
   });
-  state.turn = turn;
-  state.id = id;
-  try {
-    sessionStorage.setItem("turn", JSON.stringify({ id, text, session: state.session }));
-  } catch {
-    // Then it is not found again after a reload.
-  }
+  const leaving = new AbortController();
+  Object.assign(state, { turn, id, leaving, following: true });
+  keep(sessionStorage, session, JSON.stringify({ id, text }));
   byId("welcome").hidden = true;
+  byId("log").querySelector(`[data-turn="${CSS.escape(id)}"]`)?.remove();
   byId("log").append(turn.node);
   drawSend();
   announce("thinking");
-  state.following = true;
   byId("end").scrollIntoView();
-  const ended = await follow(id, (event) => turn.heard(event), () => state.id === id);
-  if (!ended) turn.lost();
-  if (state.id === id) {
-    state.turn = null;
-    state.id = null;
-    sessionStorage.removeItem("turn");
-    drawSend();
+  const ended = await follow(id, (event) => turn.heard(event), leaving.signal);
+  if (leaving.signal.aborted) {
+    turn.halt();
+    return;
   }
-  await Promise.all([drawSessions(), drawMemory()]);
+  if (!ended) turn.lost();
+  keep(sessionStorage, session, null);
+  Object.assign(state, { turn: null, id: null, leaving: null });
+  drawSend();
+  await Promise.all([drawn.sessions(), drawn.memory()]);
+}
+
+/** A turn of this session that went on when the page was left. */
+function again() {
+  const left = JSON.parse(kept(sessionStorage, state.session) ?? "null");
+  if (left) show(left.text, left.id);
 }
 
 async function stop() {
@@ -220,11 +233,16 @@ byId("ask").addEventListener("submit", async (event) => {
   if (!(await ask(text)) && !box.value) box.value = text;
 });
 
+/** The box is as high as its words, to a point. */
 function grow() {
   const box = byId("question");
-  box.rows = Math.min(8, Math.max(1, box.value.split("\n").length));
+  box.rows = 1;
+  const line = 24;
+  const lines = Math.floor((box.scrollHeight - 12) / line);
+  box.rows = Math.min(8, Math.max(1, lines));
 }
 
+byId("model").addEventListener("change", () => keep(localStorage, "model", byId("model").value));
 byId("question").addEventListener("input", grow);
 byId("question").addEventListener("keydown", (event) => {
   if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
@@ -232,6 +250,13 @@ byId("question").addEventListener("keydown", (event) => {
     if (!state.turn) byId("ask").requestSubmit();
   }
 });
+
+function walk(key) {
+  const all = [...document.querySelectorAll(".turn")];
+  const at = all.findIndex((node) => node.contains(document.activeElement));
+  const next = key === "ArrowUp" ? (at < 0 ? all.length : at) - 1 : at + 1;
+  all[next]?.focus();
+}
 
 document.addEventListener("keydown", (event) => {
   if (event.key === "Escape") {
@@ -245,10 +270,7 @@ document.addEventListener("keydown", (event) => {
     event.preventDefault();
     byId("question").focus();
   } else if (event.altKey && (event.key === "ArrowUp" || event.key === "ArrowDown")) {
-    const all = [...document.querySelectorAll(".turn")];
-    const at = all.findIndex((node) => node.contains(document.activeElement));
-    const next = event.key === "ArrowUp" ? (at < 0 ? all.length : at) - 1 : at + 1;
-    all[next]?.focus();
+    walk(event.key);
     event.preventDefault();
   }
 });
@@ -257,18 +279,25 @@ document.addEventListener("keydown", (event) => {
 
 new IntersectionObserver(([entry]) => {
   if (entry.isIntersecting) state.following = true;
-  byId("follow").hidden = entry.isIntersecting;
-}).observe(byId("end"));
-document.addEventListener("wheel", (event) => { if (event.deltaY < 0) state.following = false; }, { passive: true });
+  byId("follow").hidden = entry.isIntersecting || byId("log").childElementCount === 0;
+}, { root: byId("main"), rootMargin: "0px 0px 24px" }).observe(byId("end"));
+byId("main").addEventListener("wheel", (event) => { if (event.deltaY < 0) state.following = false; }, { passive: true });
+byId("main").addEventListener("touchmove", () => { state.following = false; }, { passive: true });
+byId("main").addEventListener("keydown", (event) => { if (["ArrowUp", "PageUp", "Home"].includes(event.key)) state.following = false; });
 new MutationObserver(() => { if (state.following && state.turn) byId("end").scrollIntoView(); }).observe(byId("log"), { childList: true, subtree: true });
-byId("follow").addEventListener("click", () => { state.following = true; byId("end").scrollIntoView(); });
+byId("follow").addEventListener("click", () => {
+  state.following = true;
+  byId("end").scrollIntoView();
+  byId("question").focus();
+});
 
 // === Signing in ===
 
 function showSignIn() {
   byId("sign-in").hidden = false;
   byId("welcome").hidden = true;
-  byId("ask").hidden = true;
+  document.querySelector(".below").hidden = true;
+  byId("panel").hidden = true;
   byId("token").focus();
 }
 
@@ -279,11 +308,13 @@ byId("sign-in-form").addEventListener("submit", async (event) => {
     await post("/api/sign-in", { token: byId("token").value });
   } catch (error) {
     notice(error.message);
+    byId("token").select();
     return;
   }
   byId("token").value = "";
   byId("sign-in").hidden = true;
-  byId("ask").hidden = false;
+  document.querySelector(".below").hidden = false;
+  byId("panel").hidden = false;
   await start();
 });
 
@@ -293,6 +324,13 @@ byId("sign-out").addEventListener("click", async () => {
 });
 
 // === The beginning ===
+
+function drawModels(models) {
+  const wanted = kept(localStorage, "model");
+  const chosen = models.find((model) => model.key === wanted) ?? models.find((model) => model.default);
+  byId("model").replaceChildren(...models.map((model) =>
+    el("option", { value: model.key, selected: model === chosen, title: model.id, text: visible(model.name) })));
+}
 
 async function start() {
   drawTheme();
@@ -307,25 +345,11 @@ async function start() {
   byId("examples").replaceChildren(...who.examples.map((text) => el("li", {},
     el("button", { type: "button", text: visible(text), onclick: () => { if (!state.turn) ask(text); } }))));
   const models = await tried(() => get("/api/models"));
-  if (models) {
-    byId("model").replaceChildren(...models.models.map((model) => el("option", { value: model.key, selected: model.default, text: visible(model.name) })));
-  }
-  const named = location.hash.slice(1);
-  if (named) await open(named);
+  if (models) drawModels(models.models);
+  const session = named();
+  if (session) await open(session);
   else begin();
-  await Promise.all([drawSessions(), drawTools(), drawMemory()]);
-  await again();
-}
-
-/** A turn that went on when the page was left. */
-async function again() {
-  let left = null;
-  try {
-    left = JSON.parse(sessionStorage.getItem("turn"));
-  } catch {
-    return;
-  }
-  if (left && left.session === state.session) await show(left.text, left.id);
+  await Promise.all([drawn.sessions(), drawn.tools(), drawn.memory()]);
 }
 
 start();

@@ -16,18 +16,37 @@ export function el(name, attributes = {}, ...children) {
 
 export const byId = (id) => document.getElementById(id);
 
+const UNSEEN = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
+
 /** Control and direction characters, made visible. */
 export function visible(text) {
-  return String(text).replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g, (letter) =>
-    `\\u${letter.charCodeAt(0).toString(16).padStart(4, "0")}`);
+  return String(text).replace(UNSEEN, (letter) => `\\u${letter.charCodeAt(0).toString(16).padStart(4, "0")}`);
+}
+
+/** Text that is shown as it is; what is too long is cut, and that is said. */
+export function pre(text) {
+  const most = 50_000;
+  const shown = text.length > most ? `${text.slice(0, most)}\n… ${text.length - most} characters more` : text;
+  return el("pre", { tabindex: "0", text: visible(shown) });
 }
 
 export function duration(ms) {
   if (ms === undefined || ms === null) return "";
   if (ms < 1) return `${ms.toFixed(1)} ms`;
   if (ms < 1000) return `${Math.round(ms)} ms`;
-  return `${(ms / 1000).toFixed(1)} s`;
+  const seconds = ms / 1000;
+  return `${Number.isInteger(seconds) ? seconds : seconds.toFixed(1)} s`;
 }
+
+/** An instant as people say it: the time today, the day before that. */
+export function told(instant) {
+  const at = new Date(instant);
+  const isToday = at.toDateString() === new Date().toDateString();
+  const shape = isToday ? { hour: "2-digit", minute: "2-digit" } : { day: "numeric", month: "short", year: "numeric" };
+  return new Intl.DateTimeFormat(undefined, shape).format(at);
+}
+
+export const many = (count, word) => `${count} ${word}${count === 1 ? "" : "s"}`;
 
 /** Says something to those who do not see the page. */
 export function announce(text) {

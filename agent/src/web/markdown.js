@@ -8,20 +8,23 @@ const RULE = /^\s*([-*_])(\s*\1){2,}\s*$/;
 const ROW = /^\s*\|.*\|\s*$/;
 const SEPARATOR = /^\s*\|?\s*:?-+:?\s*(\|\s*:?-+:?\s*)*\|?\s*$/;
 
+/** Quotes in quotes are drawn as deep as this. */
+const DEEPEST = 6;
+
 /** The blocks of a text. An open fence is shown closed. */
-export function render(text) {
+export function render(text, depth = 0) {
   const lines = text.split("\n");
   const nodes = [];
   let at = 0;
   while (at < lines.length) {
-    const [node, next] = block(lines, at);
+    const [node, next] = block(lines, at, depth);
     if (node) nodes.push(node);
     at = next;
   }
   return nodes;
 }
 
-function block(lines, at) {
+function block(lines, at, depth) {
   const line = lines[at];
   if (line.trim() === "") return [null, at + 1];
   const fence = line.match(FENCE);
@@ -35,7 +38,7 @@ function block(lines, at) {
   if (RULE.test(line)) return [el("hr"), at + 1];
   if (ROW.test(line) && at + 1 < lines.length && SEPARATOR.test(lines[at + 1])) return table(lines, at);
   if (ITEM.test(line)) return list(lines, at);
-  if (/^\s*>/.test(line)) return quote(lines, at);
+  if (depth < DEEPEST && /^\s*>/.test(line)) return quote(lines, at, depth);
   return paragraph(lines, at);
 }
 
@@ -63,13 +66,15 @@ function table(lines, at) {
 }
 
 function list(lines, at) {
-  const ordered = /\d/.test(lines[at].match(ITEM)[2]);
-  const node = el(ordered ? "ol" : "ul");
+  const sign = lines[at].match(ITEM)[2];
+  const ordered = /\d/.test(sign);
+  const first = Number.parseInt(sign, 10);
+  const node = ordered ? el("ol", { start: first === 1 ? undefined : first }) : el("ul");
   const indent = lines[at].match(ITEM)[1].length;
   let to = at;
   while (to < lines.length) {
     const item = lines[to].match(ITEM);
-    if (item && item[1].length === indent) {
+    if (item && item[1].length === indent && /\d/.test(item[2]) === ordered) {
       node.append(el("li", {}, ...inline(item[3])));
       to += 1;
     } else if (item && item[1].length > indent && node.lastChild) {
@@ -79,6 +84,8 @@ function list(lines, at) {
     } else if (!item && /^\s+\S/.test(lines[to]) && node.lastChild) {
       node.lastChild.append(" ", ...inline(lines[to].trim()));
       to += 1;
+    } else if (lines[to].trim() === "" && goesOn(lines[to + 1], indent, ordered)) {
+      to += 1;
     } else {
       break;
     }
@@ -86,14 +93,21 @@ function list(lines, at) {
   return [node, to];
 }
 
-function quote(lines, at) {
+/** Whether a list goes on after an empty line. */
+function goesOn(line, indent, ordered) {
+  const item = line?.match(ITEM);
+  if (!item) return false;
+  return item[1].length > indent || (item[1].length === indent && /\d/.test(item[2]) === ordered);
+}
+
+function quote(lines, at, depth) {
   let to = at;
   const inner = [];
   while (to < lines.length && /^\s*>/.test(lines[to])) {
     inner.push(lines[to].replace(/^\s*>\s?/, ""));
     to += 1;
   }
-  return [el("blockquote", {}, ...render(inner.join("\n"))), to];
+  return [el("blockquote", {}, ...render(inner.join("\n"), depth + 1)), to];
 }
 
 function paragraph(lines, at) {
@@ -108,7 +122,8 @@ function paragraph(lines, at) {
   return [el("p", {}, ...inline(words.join("\n"))), to];
 }
 
-const INLINE = /(`+)([^`]+?)\1|\*\*([^*]+?)\*\*|\*([^*\s][^*]*?)\*|!?\[([^\]]*)\]\(([^)\s]+)\)|(https?:\/\/[^\s<>()]+[^\s<>().,;:!?'"])/g;
+// Lengths are bounded: no text takes long, whatever it is made of.
+const INLINE = /(`{1,3})([^`]{1,2000}?)\1|\*\*([^*]{1,2000}?)\*\*|\*([^*\s][^*]{0,2000}?)\*|!?\[([^\]]{0,300})\]\(([^)\s]{1,2000})\)|(https?:\/\/[^\s<>()]+[^\s<>().,;:!?'"])/g;
 
 function inline(text) {
   const nodes = [];

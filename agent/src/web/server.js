@@ -30,7 +30,8 @@ async function ask(method, path, body) {
     // What is not JSON is told by its status.
   }
   if (!response.ok) {
-    throw new Refused(response.status, data?.detail ?? `The agent answered ${response.status}.`);
+    const says = data?.detail ?? `The agent answered ${response.status}.`;
+    throw new Refused(response.status, says, response.headers.get("x-request-id"));
   }
   return data;
 }
@@ -39,40 +40,37 @@ export const get = (path) => ask("GET", path);
 export const post = (path, body) => ask("POST", path, body);
 export const remove = (path) => ask("DELETE", path);
 
-/** The events of a turn, from the last one that was seen on. Comes back by itself after a break. */
-export async function follow(turn, heard, isWanted) {
+/** The events of a turn, from the last one that was seen on. Comes back by itself after a break.
+ *  True once it has ended or `signal` has said that nobody wants it any more. */
+export async function follow(turn, heard, signal) {
   let seen = 0;
-  let tries = 0;
-  while (isWanted()) {
-    try {
-      const headers = seen > 0 ? { "last-event-id": String(seen) } : {};
-      const response = await fetch(`/api/turns/${encodeURIComponent(turn)}/events`, { headers, cache: "no-store" });
-      if (!response.ok) throw new Refused(response.status, "This turn is not there any more.");
+  for (let tries = 1; tries <= 6; tries += 1) {
+    const headers = seen > 0 ? { "last-event-id": String(seen) } : {};
+    const path = `/api/turns/${encodeURIComponent(turn)}/events`;
+    const response = await fetch(path, { headers, cache: "no-store", signal }).catch(() => null);
+    if (signal.aborted) return true;
+    if (response && !response.ok) return false;
+    for await (const event of events(response?.body)) {
       tries = 0;
-      for await (const event of events(response.body)) {
-        seen = event.id;
-        heard(event.data);
-        if (event.data.type === "turn.end") return true;
-      }
-      // The stream ended without an end: the agent has failed, or is gone.
-      if (seen > 0 && tries > 0) return false;
-      tries += 1;
-    } catch (error) {
-      if (error instanceof Refused) return false;
-      tries += 1;
-      if (tries > 5) return false;
-      await new Promise((resolve) => setTimeout(resolve, 300 * tries));
+      seen = event.id;
+      heard(event.data);
+      if (event.data.type === "turn.end") return true;
     }
+    if (signal.aborted) return true;
+    // A stream that ends twice without anything new: the agent has failed.
+    if (response && tries > 1) return false;
+    await new Promise((resolve) => setTimeout(resolve, 300 * tries));
   }
-  return true;
+  return false;
 }
 
-/** Events of a stream (text/event-stream), cut anywhere. */
+/** Events of a stream (text/event-stream), cut anywhere. A stream that breaks has ended. */
 async function* events(body) {
+  if (!body) return;
   const reader = body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";
   for (;;) {
-    const { value, done } = await reader.read();
+    const { value, done } = await reader.read().catch(() => ({ done: true }));
     if (done) return;
     rest += value;
     const parts = rest.split("\n\n");

@@ -1,9 +1,8 @@
 // One question and its answer, as it happens.
-import { announce, duration, el, visible } from "./dom.js";
+import { announce, duration, el, many, pre, visible } from "./dom.js";
 import { render } from "./markdown.js";
+import { Step } from "./step.js";
 
-const SIGNS = { ok: "●", tool_error: "▲", failed: "■", denied: "◆", cancelled: "○", unknown: "?" };
-const WORDS = { ok: "done", tool_error: "tool said no", failed: "failed", denied: "not allowed", cancelled: "stopped", unknown: "outcome unknown" };
 const PARTS = [
   ["memory_retrieval_ms", "memory", "memory"],
   ["llm_inference_ms", "model", "model"],
@@ -11,11 +10,12 @@ const PARTS = [
   ["approval_ms", "you", "you"],
   ["overhead_ms", "agent", "agent"],
 ];
+/** Ends that are no fault. */
+const CALM = { answered: "degraded", cut_off: "degraded", limit: "degraded", stopped: "ended" };
 
-/** A turn on the page. `acts` is what its buttons do: approve(step, yes), retry(). */
+/** A turn on the page. `acts` is what its buttons do: approve(step, yes), retry(), traceLink(trace). */
 export class Turn {
   constructor(question, acts) {
-    this.question = question;
     this.acts = acts;
     this.text = "";
     this.steps = new Map();
@@ -26,11 +26,7 @@ export class Turn {
     this.notes = el("div", { class: "notes" });
     this.foot = el("div", { class: "foot" });
     this.asks = el("div", { class: "asks" });
-    this.node = el("article", { class: "turn", tabindex: "-1" },
-      el("h3", { class: "who", text: "You" }),
-      el("p", { class: "question", text: visible(question) }),
-      el("h3", { class: "who", text: "Agent" }),
-      this.notes, this.details, this.asks, this.answer, this.foot);
+    this.node = article(question, this.notes, this.details, this.asks, this.answer, this.foot);
     this.isOver = false;
   }
 
@@ -38,7 +34,7 @@ export class Turn {
     switch (event.type) {
       case "turn.start": this.start = event; break;
       case "step.start": this.began(event); break;
-      case "step.progress": this.progress(event); break;
+      case "step.progress": this.steps.get(event.step)?.progress(event); break;
       case "step.end": this.ended(event); break;
       case "approval": this.approval(event); break;
       case "text": this.more(event.delta); break;
@@ -48,58 +44,16 @@ export class Turn {
   }
 
   began(event) {
-    const clock = el("span", { class: "time" });
-    const head = el("span", { class: "step-head" },
-      el("span", { class: "sign", "aria-hidden": "true", text: "◐" }),
-      el("span", { class: "kind", text: event.kind }),
-      el("span", { class: "name", text: visible(event.name) }),
-      clock,
-      el("span", { class: "note", text: "running" }));
-    const body = el("div", { class: "step-body" });
-    if (event.arguments && Object.keys(event.arguments).length > 0) {
-      body.append(el("h4", { text: "Arguments" }), pre(JSON.stringify(event.arguments, null, 2)));
-    }
-    const box = el("details", { class: "step" }, el("summary", {}, head), body);
-    const item = el("li", { class: `is-${event.kind}` }, box);
-    this.list.append(item);
-    const since = performance.now();
-    const tick = setInterval(() => {
-      const passed = performance.now() - since;
-      if (passed < 400) return;
-      const limit = event.limit_ms ? ` of at most ${duration(event.limit_ms)}` : "";
-      clock.textContent = passed > 2000 ? `${duration(passed)}${limit}` : duration(passed);
-    }, 200);
-    this.steps.set(event.step, { event, item, box, body, head, clock, tick });
-    this.summary.textContent = `${this.steps.size} steps: ${event.kind === "model" ? "the model thinks" : visible(event.name)}`;
-    if (event.kind === "tool") announce(`running ${event.name}`);
-  }
-
-  progress(event) {
-    const step = this.steps.get(event.step);
-    if (step && event.message) step.head.lastChild.textContent = visible(event.message);
+    const step = new Step(event);
+    this.steps.set(event.step, step);
+    this.list.append(step.node);
+    this.summary.textContent = `${many(this.steps.size, "step")}: ${event.kind === "model" ? "the model thinks" : visible(event.name)}`;
+    if (event.kind === "tool") announce(`running ${visible(event.name)}`);
   }
 
   ended(event) {
-    const step = this.steps.get(event.step);
-    if (!step) return;
-    clearInterval(step.tick);
-    this.asks.querySelector(`[data-step="${event.step}"]`)?.remove();
-    step.ms = event.ms;
-    step.item.classList.add(`ended-${event.outcome}`);
-    step.head.firstChild.textContent = SIGNS[event.outcome] ?? "?";
-    step.clock.textContent = duration(event.ms);
-    const why = [event.reason, event.blame && `blame ${event.blame}`].filter(Boolean).join(", ");
-    const word = event.outcome === "ok" ? "" : `${WORDS[event.outcome]}${why ? ` (${why})` : ""} `;
-    step.head.lastChild.textContent = visible(`${word}${event.note ?? ""}`.trim() || "done");
-    if (event.outcome !== "ok") {
-      step.box.open = step.event.kind === "tool";
-      if (event.retry_safe !== null) {
-        step.body.append(el("p", { text: event.retry_safe ? "The same may be tried again." : "Do not repeat it without looking: it may have been carried out." }));
-      }
-    }
-    if (event.ledger) step.body.append(el("h4", { text: "Where the time went at the gateway" }), pre(JSON.stringify(event.ledger, null, 1)));
-    if (event.result) step.body.append(el("h4", { text: "Result" }), pre(event.result));
-    if (event.call_id) step.body.append(el("p", {}, "call ", el("code", { text: visible(event.call_id) })));
+    this.asks.querySelector(`[data-step="${Number(event.step)}"]`)?.remove();
+    this.steps.get(event.step)?.ended(event);
   }
 
   approval(event) {
@@ -109,11 +63,12 @@ export class Turn {
     };
     const deny = el("button", { type: "button", text: "Deny", onclick: answer(false) });
     const box = el("div", { class: "approval", role: "alertdialog", "aria-label": "A tool wants to change something", "data-step": event.step },
-      el("p", {}, el("strong", { text: visible(event.tool) }), " changes something. It was asked for by your message."),
+      el("p", {}, el("strong", { text: visible(event.tool) }), " changes something. The model asks for it because of your message."),
       pre(JSON.stringify(event.arguments, null, 2)),
       el("div", { class: "buttons" }, deny,
         el("button", { type: "button", class: "primary", text: "Allow once", onclick: answer(true) })));
     this.asks.append(box);
+    announce(`${visible(event.tool)} waits for your word`);
     deny.focus();
   }
 
@@ -136,20 +91,27 @@ export class Turn {
   }
 
   over(event) {
-    this.isOver = true;
+    this.halt();
     this.draw();
-    for (const step of this.steps.values()) clearInterval(step.tick);
-    this.asks.replaceChildren();
-    const failed = [...this.steps.values()].some((step) => !step.item.classList.contains("ended-ok"));
+    const failed = [...this.steps.values()].some((step) => step.outcome !== "ok" && step.outcome !== "cancelled");
     this.details.open = failed;
-    const count = this.steps.size;
-    this.summary.textContent = `${count} step${count === 1 ? "" : "s"} in ${duration(event.times.total_ms)}`;
-    if (event.says) {
-      const kind = event.reason === "answered" ? "degraded" : "error";
-      this.foot.append(el("p", { class: kind, role: "alert", text: visible(event.says) }));
-    }
+    this.summary.textContent = `${many(this.steps.size, "step")} in ${duration(event.times.total_ms)}`;
+    if (event.says) this.foot.append(this.why(event));
     this.foot.append(this.bar(event), this.facts(event));
     announce(event.reason === "answered" ? "answered" : `ended: ${event.reason}`);
+  }
+
+  halt() {
+    this.isOver = true;
+    for (const step of this.steps.values()) step.rest();
+    this.asks.replaceChildren();
+  }
+
+  why(event) {
+    if (event.reason === "stopped") return el("p", { class: CALM.stopped, text: "You stopped it; what was said so far stays." });
+    const again = event.retry_safe ? " It is safe to ask again." : " Look before you ask again: something may have been changed.";
+    const kind = CALM[event.reason];
+    return el("p", { class: kind ?? "error", role: "alert", text: visible(event.says) + (kind ? "" : again) });
   }
 
   bar(event) {
@@ -159,49 +121,69 @@ export class Turn {
     for (const [key, word, kind] of PARTS) {
       const ms = event.times[key];
       if (!(ms > 0)) continue;
-      const piece = el("span", { class: `piece ${kind}` });
+      const piece = el("span", { class: `piece ${kind}`, title: `${word} ${duration(ms)}` });
       piece.style.setProperty("flex-grow", String(ms / total));
       bar.append(piece);
       words.push(el("span", { class: "legend" }, el("span", { class: `dot ${kind}`, "aria-hidden": "true" }), `${word} ${duration(ms)}`));
     }
-    return el("div", { class: "timeline" }, bar, el("p", { class: "legends" }, ...words, el("span", { text: `= ${duration(total)}` })));
+    return el("div", { class: "timeline" }, bar, el("p", { class: "legends" }, ...words, el("span", { class: "sum", text: `= ${duration(total)}` })));
   }
 
   facts(event) {
-    const usage = event.usage.total_tokens > 0 ? `${event.usage.total_tokens} tokens` : "no tokens counted";
+    const usage = event.usage.total_tokens > 0 ? `${event.usage.total_tokens.toLocaleString("en")} tokens` : "no tokens counted";
     const cost = event.cost_usd === null || event.cost_usd === undefined ? "" : `, $${event.cost_usd.toFixed(4)} (estimate)`;
     const trace = this.start?.trace ?? "";
     const link = this.acts.traceLink(trace);
-    const traceNode = link ? el("a", { href: link, rel: "noreferrer", text: trace }) : el("code", { text: trace });
-    const retry = el("button", { type: "button", text: "Retry", title: event.retry_safe ? "Asks the same again" : "It may have changed something: look before", onclick: () => this.acts.retry() });
-    const copy = el("button", { type: "button", text: "Copy", onclick: () => navigator.clipboard?.writeText(this.text) });
+    const short = trace.slice(0, 8);
+    const traceNode = link ? el("a", { href: link, rel: "noreferrer", title: trace, text: short }) : el("code", { title: trace, text: short });
+    const hint = event.retry_safe ? "Asks the same again" : "It may have changed something: look before";
+    const copy = el("button", { type: "button", class: "plain", text: "Copy", onclick: () => this.copy(copy) });
     return el("div", { class: "facts" },
       el("p", {}, `${visible(event.model)} · ${usage}${cost} · trace `, traceNode, " · request ", el("code", { class: "request", text: this.start?.request_id ?? "" })),
-      el("div", { class: "buttons" }, copy, retry));
+      el("div", { class: "buttons" }, copy, this.retry(hint)));
+  }
+
+  async copy(button) {
+    try {
+      await navigator.clipboard.writeText(this.text);
+      button.textContent = "Copied";
+    } catch {
+      button.textContent = "Cannot copy";
+    }
+    announce(button.textContent);
+  }
+
+  retry(hint) {
+    return el("button", { type: "button", class: "plain", text: "Retry", title: hint, onclick: () => this.acts.retry() });
   }
 
   /** Nobody will say how it ends. */
   lost() {
     if (this.isOver) return;
-    this.isOver = true;
-    for (const step of this.steps.values()) clearInterval(step.tick);
+    this.halt();
     this.summary.textContent = "broken off";
-    this.foot.append(el("p", { class: "error", role: "alert", text: "The answer broke off: the agent is gone, or has forgotten this turn." }),
-      el("div", { class: "buttons" }, el("button", { type: "button", text: "Retry", onclick: () => this.acts.retry() })));
+    this.foot.append(el("p", { class: "error", role: "alert", text: "The answer broke off: the agent is gone, or has forgotten this turn." }));
+    const id = this.start?.request_id;
+    this.foot.append(el("div", { class: "facts" },
+      el("p", {}, ...(id ? ["request ", el("code", { class: "request", text: id })] : [])),
+      el("div", { class: "buttons" }, this.retry("Asks the same again"))));
   }
 }
 
 /** An exchange of an earlier visit. */
 export function earlier(asked, answered) {
   const facts = [answered?.model, answered?.ms && duration(answered.ms), answered?.tools?.length && answered.tools.map(visible).join(", ")];
-  return el("article", { class: "turn", tabindex: "-1" },
-    el("h3", { class: "who", text: "You" }), el("p", { class: "question", text: visible(asked?.text ?? "") }),
-    el("h3", { class: "who", text: "Agent" }), el("div", { class: "answer" }, ...render(answered?.text ?? "")),
+  const node = article(asked?.text ?? "",
+    el("div", { class: "answer" }, ...render(answered?.text ?? "")),
     el("p", { class: "past", text: facts.filter(Boolean).join(" · ") }));
+  node.dataset.turn = asked?.turn ?? answered?.turn ?? "";
+  return node;
 }
 
-function pre(text) {
-  const most = 50_000;
-  const shown = text.length > most ? `${text.slice(0, most)}\n… ${text.length - most} characters more` : text;
-  return el("pre", { tabindex: "0", text: visible(shown) });
+function article(question, ...rest) {
+  return el("article", { class: "turn", tabindex: "-1" },
+    el("h3", { class: "hidden", text: "You" }),
+    el("p", { class: "question", text: visible(question) }),
+    el("h3", { class: "hidden", text: "Agent" }),
+    ...rest);
 }
