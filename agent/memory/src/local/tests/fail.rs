@@ -146,6 +146,24 @@ async fn of_turns_that_are_written_together_each_says_how_it_went() {
 }
 
 #[tokio::test]
+async fn half_of_what_fails_is_not_written_and_what_is_written_with_it_is() {
+    let memory = memory();
+    let jobs = memory.jobs().expect("open");
+    let half = jobs.run(|connection| {
+        connection.execute("INSERT INTO actors (name) VALUES ('half')", [])?;
+        Err::<(), _>(rusqlite::Error::InvalidQuery)
+    });
+    let whole = turn("t1", ("ada", "one"), "hello", days_ago(1));
+    let (half, whole) = tokio::join!(half, memory.remember(&whole));
+    assert_eq!((half.expect_err("it fails").why, whole), (Why::Corrupt, Ok(())));
+    let names = jobs.run(|connection| {
+        let mut names = connection.prepare("SELECT name FROM actors")?;
+        names.query_map([], |row| row.get::<_, String>(0))?.collect::<Result<Vec<_>, _>>()
+    });
+    assert_eq!(names.await, Ok(vec!["ada".to_owned()]));
+}
+
+#[tokio::test]
 async fn a_file_that_became_read_only_is_denied() {
     let folder = Folder::new();
     let memory = folder.open();

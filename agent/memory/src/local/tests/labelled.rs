@@ -50,12 +50,16 @@ fn the_set_is_what_it_says() {
 async fn more_is_recalled_than_by_the_model_alone_and_nothing_of_another() {
     let (facts, questions) = (set::facts(), set::questions());
     let memory = asked::told(&facts).await.expect("it is told");
-    let found = asked::asked(&memory, &questions, 0.0).await.expect("it answers");
-    assert_eq!(asked::violations(&questions, &found), 0);
-    let alone = set::by_full_precision(&facts, &questions);
     // From a score of 0.3 on, which is what the agent asks for if nobody says otherwise.
     let found = asked::asked(&memory, &questions, 0.3).await.expect("it answers");
     assert_eq!(asked::violations(&questions, &found), 0);
+    // Whatever the score, where there is nothing to find.
+    let mut others = questions.clone();
+    others.retain(|question| question.kind == "other");
+    let all = asked::asked(&memory, &others, 0.0).await.expect("it answers");
+    assert!(all.iter().all(|found| found.len() == MOST), "they are one's own");
+    assert_eq!(asked::violations(&others, &all), 0);
+    let alone = set::by_full_precision(&facts, &questions);
     let both = asked::keys(&found);
     assert_eq!(set::recall(&questions, &both, ("newer", MOST)), 1.0);
     assert_eq!(set::recall(&questions, &both, ("time", 1)), 1.0);

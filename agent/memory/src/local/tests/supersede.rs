@@ -75,23 +75,26 @@ async fn what_is_about_something_else_stays() {
 #[tokio::test]
 async fn of_three_the_last_holds_whatever_is_asked() {
     let memory = memory();
-    for (days, what) in [(9, "tables"), (5, "lists"), (1, "prose")] {
-        tell(&memory, ("ada", what), &format!("I prefer {what}."), days_ago(days)).await;
+    let said = ["I prefer tables.", "I prefer lists over tables.", "Always write prose."];
+    for (days, text) in [9, 5, 1].into_iter().zip(said) {
+        tell(&memory, ("ada", text), text, days_ago(days)).await;
     }
-    // The question is so like the first that the last is found only because it holds now.
+    // The question is so unlike the last that it is found only because it holds now.
     for n in 0..60_u32 {
-        let text = format!("I prefer tables, do I not? {n}");
+        let text = format!("Do I prefer tables or lists? {n}");
         tell(&memory, ("ada", "noise"), &text, days_ago(10 + n)).await;
     }
-    let found = ask(&memory, "ada", "I prefer tables.", (200, 0.0)).await;
-    let place = |text: &str| found.iter().position(|record| record.content.starts_with(text));
-    let last = place("I prefer prose.").expect("what holds is found");
-    for earlier in ["I prefer tables.", "I prefer lists."] {
-        assert!(place(earlier).is_none_or(|at| at > last), "{earlier}: {found:?}");
+    for most in [200, 63] {
+        let found = ask(&memory, "ada", "I prefer tables or lists", (most, 0.0)).await;
+        let place = |text: &str| found.iter().position(|record| record.content.starts_with(text));
+        let last = place("Always write prose.").expect("what holds is found");
+        for earlier in ["I prefer tables.", "I prefer lists"] {
+            assert!(place(earlier).is_none_or(|at| at > last), "{earlier}: {found:?}");
+        }
     }
-    let few = ask(&memory, "ada", "I prefer tables.", (3, 0.0)).await;
-    let place = |text: &str| few.iter().position(|record| record.content.starts_with(text));
-    assert!(place("I prefer tables.").is_none() || place("I prefer prose.").is_some(), "{few:?}");
+    let few = ask(&memory, "ada", "I prefer tables or lists", (3, 0.0)).await;
+    let held = |record: &Record| record.content.starts_with("I prefer");
+    assert!(!few.iter().any(held) || few[0].content.starts_with("Always"), "{few:?}");
 }
 
 #[tokio::test]
