@@ -51,6 +51,10 @@ function kept(storage, key) {
   }
 }
 
+function toEnd() {
+  byId("main").scrollTop = byId("main").scrollHeight;
+}
+
 // === Theme ===
 
 function isDark() {
@@ -137,7 +141,7 @@ async function open(session) {
   byId("log").append(...[...turns.values()].map((turn) => earlier(turn.asked, turn.answered)));
   byId("welcome").hidden = turns.size > 0;
   byId("question").focus();
-  byId("end").scrollIntoView();
+  toEnd();
   again();
   await drawn.sessions();
 }
@@ -193,7 +197,7 @@ async function show(text, id) {
   byId("log").append(turn.node);
   drawSend();
   announce("thinking");
-  byId("end").scrollIntoView();
+  toEnd();
   const ended = await follow(id, (event) => turn.heard(event), leaving.signal);
   if (leaving.signal.aborted) {
     turn.halt();
@@ -284,10 +288,10 @@ new IntersectionObserver(([entry]) => {
 byId("main").addEventListener("wheel", (event) => { if (event.deltaY < 0) state.following = false; }, { passive: true });
 byId("main").addEventListener("touchmove", () => { state.following = false; }, { passive: true });
 byId("main").addEventListener("keydown", (event) => { if (["ArrowUp", "PageUp", "Home"].includes(event.key)) state.following = false; });
-new MutationObserver(() => { if (state.following && state.turn) byId("end").scrollIntoView(); }).observe(byId("log"), { childList: true, subtree: true });
+new MutationObserver(() => { if (state.following && state.turn) toEnd(); }).observe(byId("log"), { childList: true, subtree: true });
 byId("follow").addEventListener("click", () => {
   state.following = true;
-  byId("end").scrollIntoView();
+  toEnd();
   byId("question").focus();
 });
 

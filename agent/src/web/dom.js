@@ -42,7 +42,7 @@ export function duration(ms) {
 export function told(instant) {
   const at = new Date(instant);
   const isToday = at.toDateString() === new Date().toDateString();
-  const shape = isToday ? { hour: "2-digit", minute: "2-digit" } : { day: "numeric", month: "short", year: "numeric" };
+  const shape = isToday ? { hour: "2-digit", minute: "2-digit", hourCycle: "h23" } : { day: "numeric", month: "short", year: "numeric" };
   return new Intl.DateTimeFormat(undefined, shape).format(at);
 }
 
