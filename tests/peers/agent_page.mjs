@@ -1,9 +1,15 @@
-// Uses the agent's chat page as a person does, in a real browser, and tells what it saw.
+// Uses the agent's chat page as a person does, in a real browser, and tells what it saw: one line of
+// JSON, {"checks": [names]}. The first check that fails ends it with exit status 1.
 //
 //   run.sh agent_page --url http://127.0.0.1:8080/ [--shots FOLDER]
 //
-// The agent has the script fixtures/agent_page.json as its model `script`, beside `rules`, and a tool whose
-// result is hostile. CHROMIUM names the browser (default /usr/bin/chromium).
+// What the agent needs:
+//   - its default model is `script` with fixtures/agent_page.json (model/script_file), beside `rules`;
+//   - its gateway has the built-in clock, and a target `shop` with the tools `read`, which only reads
+//     and answers with markup, script and orders, and `write`, which changes something;
+//   - memory is on and empty, tools are approved by the user (agent/approval: ask), nobody signs in;
+//   - telemetry/trace_url is http://traces.example.com/{trace}.
+// CHROMIUM names the browser (default /usr/bin/chromium). --shots keeps pictures of the page.
 import { createRequire } from "node:module";
 import { readFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
@@ -26,42 +32,65 @@ async function shot(page, name) {
     if (values.shots) await page.screenshot({ path: join(values.shots, `${name}.png`) });
 }
 
-// Asks, and waits for the end of the answer.
-async function ask(page, text) {
+// Writes a question with the keyboard and sends it; its turn on the page.
+async function begin(page, text) {
     const before = await page.locator(".turn").count();
+    await page.locator("h1").click();
     await page.keyboard.press("/");
-    await page.locator("#question").fill(text);
+    await page.keyboard.type(text);
     await page.keyboard.press("Enter");
-    const turn = page.locator(".turn").nth(before);
+    return page.locator(".turn").nth(before);
+}
+
+// The same, and waits for the end of the answer.
+async function ask(page, text) {
+    const turn = await begin(page, text);
     await turn.locator(".facts").waitFor();
     return turn;
 }
 
+const focused = (page) => page.evaluate(() => document.activeElement?.id || document.activeElement?.className);
+
 async function accessible(page, name) {
     // From the debugger's side: the page's own policy lets no script in.
     await page.evaluate(axe);
-    const result = await page.evaluate(() => globalThis.axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa"] }));
+    const tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
+    const result = await page.evaluate((tags) => globalThis.axe.run(document, { runOnly: tags }), tags);
     const bad = result.violations.map((it) => `${it.id} (${it.impact}): ${it.nodes.map((node) => node.target.join(" ")).join(", ")}`);
     check(name, bad.length === 0, bad.join("\n"));
 }
 
-async function answers(page) {
+async function opened(page) {
+    await page.goto(values.url);
     await page.locator("#capabilities", { hasText: "tools of" }).waitFor();
+}
+
+async function answers(page) {
     check("examples", (await page.locator("#examples button").count()) > 0);
-    check("capabilities", (await page.locator("#tools summary").count()) >= 2);
+    check("capabilities", (await page.locator("#abilities dt").allTextContents()).join().includes("clock,"));
+    check("tools by target", (await page.locator("#tools summary").count()) >= 2);
+    await accessible(page, "the welcome is accessible");
     await shot(page, "welcome");
+    await page.keyboard.press("Shift+Tab");
+    await page.locator(".skip").focus();
+    await page.keyboard.press("Enter");
+    check("the skip link leads to the question", (await focused(page)) === "question", await focused(page));
     const turn = await ask(page, "look it up");
+    check("the focus stays in the question", (await focused(page)) === "question", await focused(page));
     await turn.locator(".steps-box > summary").click();
     const steps = await turn.locator(".step-head").allTextContents();
     for (const part of [/memory.*recall.* ms/, /model.*script.* ms/, /tool.*clock___now.* ms/]) {
         check(`a step like ${part}`, steps.some((step) => part.test(step)), steps.join("\n"));
     }
     check("the answer", (await turn.locator(".answer li").allTextContents()).join() === "one,two");
+    check("it is told to who does not see it", (await page.locator("#status").textContent()) === "answered");
     check("the bar", (await turn.locator(".piece").count()) >= 3);
     check("the sum", /= .* m?s/.test(await turn.locator(".legends").textContent()));
     check("the ids", /^[0-9a-f-]{36}$/.test(await turn.locator(".request").textContent()));
     const link = await turn.locator(".facts a").getAttribute("href");
     check("the link to the trace", /^http:\/\/traces\.example\.com\/[0-9a-f]{32}$/.test(link), link);
+    await turn.locator(".step", { hasText: "clock___now" }).locator("summary").click();
+    check("where the time went", /total[\d.]+ ms/.test(await turn.locator(".phases").textContent()));
     await shot(page, "answer");
 }
 
@@ -80,23 +109,71 @@ async function hostile(page) {
     await shot(page, "hostile");
 }
 
-async function stops(page) {
+// What changes something waits for the user, with what it would do as text; Deny comes first.
+async function approves(page) {
+    for (const [button, outcome] of [["Deny", "not allowed"], ["Allow once", "done"]]) {
+        const turn = await begin(page, "change it");
+        const box = turn.locator(".approval");
+        await box.waitFor();
+        check("arguments are text", (await box.textContent()).includes("<b>7</b>"), await box.textContent());
+        check("Deny has the focus", (await page.evaluate(() => document.activeElement.textContent)) === "Deny");
+        await accessible(page, "a question about a tool is accessible");
+        await shot(page, "approval");
+        if (button === "Allow once") await page.keyboard.press("Tab");
+        await page.keyboard.press("Enter");
+        await turn.locator(".facts").waitFor();
+        const step = await turn.locator(".is-tool .step-head").textContent();
+        check(`${button} counts`, step.includes(outcome), step);
+        check("you are a part of the bar", (await turn.locator(".piece.you").count()) === 1);
+        check("nobody is asked any more", (await box.count()) === 0);
+    }
+}
+
+// A fault stands in the answer's place, says whether to ask again, and has an id.
+async function fails(page) {
     const before = await page.locator(".turn").count();
-    await page.locator("#question").fill("think for ever");
-    await page.keyboard.press("Enter");
-    const turn = page.locator(".turn").nth(before);
+    const turn = await ask(page, "break");
+    const says = await turn.locator(".error").textContent();
+    check("a fault is told", says.includes("no more requests") && says.includes("safe to ask again"), says);
+    check("the steps of a failed turn are open", await turn.locator(".ended-failed").isVisible());
+    const first = await turn.locator(".request").textContent();
+    await accessible(page, "a failed answer is accessible");
+    await shot(page, "failed");
+    await turn.locator("button", { hasText: "Retry" }).click();
+    const second = page.locator(".turn").nth(before + 1);
+    await second.locator(".facts").waitFor();
+    check("retry asks the same", (await second.locator(".question").textContent()) === "break");
+    check("with an id of its own", (await second.locator(".request").textContent()) !== first);
+}
+
+async function stops(page) {
+    const turn = await begin(page, "think for ever");
     await page.locator("#send", { hasText: "Stop" }).waitFor();
-    await turn.locator(".is-model").waitFor();
+    await turn.locator(".is-model .time", { hasText: /\d/ }).waitFor();
+    check("what it waits for is named", (await turn.locator(".steps-box > summary").textContent()).includes("the model thinks"));
     await page.locator("#send").click();
     await turn.locator(".foot", { hasText: "stopped" }).waitFor();
     await page.locator("#send", { hasText: "Send" }).waitFor();
     check("stop", true);
-    await turn.locator("button", { hasText: "Retry" }).click();
-    await page.locator(".turn").nth(before + 1).locator(".is-model").waitFor();
-    check("retry", (await page.locator(".question").last().textContent()) === "think for ever");
+    check("the focus is back", (await focused(page)) === "question");
+}
+
+// The server owns the turn: after a reload, and from another session, it is there again.
+async function comesBack(page) {
+    await begin(page, "think for ever");
+    await page.locator(".turn").last().locator(".is-model").waitFor();
+    await page.reload();
+    await page.locator("#send", { hasText: "Stop" }).waitFor();
+    await page.locator(".turn").last().locator(".is-model .note", { hasText: "thinking" }).waitFor();
+    check("a turn is there after a reload", (await page.locator(".question").last().textContent()) === "think for ever");
+    await page.locator("#new").click();
+    check("another session can be begun meanwhile", (await page.locator("#send").textContent()) === "Send");
+    check("and is empty", (await page.locator(".turn").count()) === 0);
+    await page.locator("#sessions .session").first().click();
+    await page.locator("#send", { hasText: "Stop" }).waitFor();
     await page.keyboard.press("Escape");
-    await page.locator(".turn").nth(before + 1).locator(".facts").waitFor();
-    check("escape stops", true);
+    await page.locator(".turn").last().locator(".foot", { hasText: "stopped" }).waitFor();
+    check("escape stops", (await page.locator(".question", { hasText: "think for ever" }).count()) === 2);
 }
 
 async function models(page) {
@@ -104,13 +181,17 @@ async function models(page) {
     const turn = await ask(page, "what time is it?");
     check("another model answers", (await turn.locator(".answer").textContent()).includes("stand in for a language model"));
     check("and is named", (await turn.locator(".facts").textContent()).startsWith("rules"));
+    await page.reload();
+    await page.locator("#model option").nth(1).waitFor({ state: "attached" });
+    check("the choice is kept", (await page.locator("#model").inputValue()) === "rules");
     await page.locator("#model").selectOption("script");
 }
 
 async function sessions(page) {
+    await page.locator(".question").first().waitFor();
     const asked = await page.locator(".question").count();
     await page.reload();
-    await page.locator(".question").nth(asked - 2).waitFor();
+    await page.locator(".question").nth(asked - 1).waitFor();
     check("history after a reload", (await page.locator(".question").first().textContent()) === "look it up");
     await page.locator("#new").click();
     check("a new session is empty", (await page.locator(".turn").count()) === 0);
@@ -119,10 +200,17 @@ async function sessions(page) {
     check("both are listed", (await page.locator("#sessions li").count()) === 2);
     await page.locator("#sessions .session").nth(1).click();
     await page.locator(".question").nth(1).waitFor();
-    check("the older one is opened", (await page.locator(".question").count()) >= asked - 1);
-    await page.locator("#sessions button.small").nth(0).click();
+    check("the older one is opened", (await page.locator(".question").count()) === asked);
+    const clear = page.locator("#sessions button.small").nth(0);
+    await clear.click();
+    check("one press does not delete", (await page.locator("#sessions li").count()) === 2);
+    await page.locator("#sessions button.small", { hasText: "Delete?" }).click();
     await page.locator("#sessions li").nth(1).waitFor({ state: "detached" });
-    check("one is cleared", true);
+    check("two do", true);
+    await page.locator("#clear").click();
+    await page.locator("#clear").click();
+    await page.locator("#sessions .empty").waitFor();
+    check("everything is forgotten", (await page.locator(".turn").count()) === 0);
 }
 
 // The same turns over a WebSocket, from the page's own origin.
@@ -149,19 +237,59 @@ async function socket(page) {
 async function small(browser) {
     const context = await browser.newContext({ reducedMotion: "reduce", colorScheme: "dark", viewport: { width: 360, height: 740 } });
     const page = await context.newPage();
-    await page.goto(values.url);
-    await page.locator("#capabilities", { hasText: "tools of" }).waitFor();
-    await ask(page, "show me the hostile page");
+    await opened(page);
+    const turn = await ask(page, "show me the hostile page");
+    await turn.locator(".steps-box > summary").click();
     const width = await page.evaluate(() => document.documentElement.scrollWidth);
     check("360 px", width <= 360, `${width} px`);
+    await accessible(page, "dark and small is accessible");
+    await shot(page, "small");
     await page.locator("#menu").click();
     await page.locator("#new").waitFor();
+    check("the panel takes the focus", (await focused(page)) === "new");
+    await accessible(page, "the panel over the page is accessible");
     await shot(page, "small-panel");
     await page.keyboard.press("Escape");
     check("the panel closes by keyboard", !(await page.locator("#new").isVisible()));
-    await accessible(page, "dark and small is accessible");
-    await shot(page, "small");
+    check("the focus goes back", (await focused(page)) === "menu");
     await context.close();
+}
+
+// What the page does when it is not let in, and when the way to the agent breaks.
+async function troubles(browser) {
+    const context = await browser.newContext({ reducedMotion: "reduce" });
+    const page = await context.newPage();
+    const breaks = (route) => route.abort("connectionfailed");
+    await page.route("**/events", breaks, { times: 1 });
+    await opened(page);
+    const turn = await ask(page, "look it up");
+    check("a stream that broke is taken up again", (await turn.locator(".answer li").count()) === 2);
+    await page.route("**/api/turns", breaks, { times: 1 });
+    await begin(page, "once more");
+    await page.locator("#notice", { hasText: "does not answer" }).waitFor();
+    check("the question is not lost", (await page.locator("#question").inputValue()) === "once more");
+    const nobody = { actor: null, open: false, about: null, examples: [], memory: "local", trace_url: null };
+    await page.route("**/api/whoami", (route) => route.fulfill({ json: nobody }));
+    await page.reload();
+    await page.locator("#token").waitFor();
+    check("who is not known signs in", !(await page.locator("#question").isVisible()));
+    await accessible(page, "signing in is accessible");
+    await shot(page, "sign-in");
+    await page.keyboard.type("a.b.c");
+    await page.keyboard.press("Enter");
+    await page.locator("#notice:not(:empty)").waitFor();
+    check("a foreign token is refused", (await focused(page)) === "token");
+    await context.close();
+}
+
+async function looks(page) {
+    await accessible(page, "light is accessible");
+    await page.locator("#theme").click();
+    await shot(page, "dark");
+    await accessible(page, "dark is accessible");
+    await page.reload();
+    check("the theme is kept", (await page.evaluate(() => document.documentElement.dataset.theme)) === "dark");
+    await page.locator(".question").first().waitFor();
 }
 
 const browser = await chromium.launch({
@@ -176,19 +304,13 @@ try {
     page.on("console", (message) => { if (message.type() === "error") wrong.push(message.text()); });
     page.on("pageerror", (error) => wrong.push(error.message));
     page.on("dialog", (dialog) => { wrong.push(`a dialog: ${dialog.message()}`); dialog.dismiss(); });
-    await page.goto(values.url);
-    await answers(page);
-    await hostile(page);
-    await accessible(page, "light is accessible");
-    await page.locator("#theme").click();
-    await shot(page, "dark");
-    await accessible(page, "dark is accessible");
-    await stops(page);
-    await models(page);
-    await sessions(page);
-    await socket(page);
+    await opened(page);
+    for (const part of [answers, hostile, looks, approves, fails, stops, comesBack, models, sessions, socket]) {
+        await part(page);
+    }
     check("nothing went wrong", wrong.length === 0, wrong.join("\n"));
     await small(browser);
+    await troubles(browser);
     console.log(JSON.stringify({ checks: Object.keys(seen) }));
 } finally {
     await browser.close();

@@ -246,6 +246,11 @@ function grow() {
   box.rows = Math.min(8, Math.max(1, lines));
 }
 
+// The address names the session, so the skip link does not go into it.
+document.querySelector(".skip").addEventListener("click", (event) => {
+  event.preventDefault();
+  byId("question").focus();
+});
 byId("model").addEventListener("change", () => keep(localStorage, "model", byId("model").value));
 byId("question").addEventListener("input", grow);
 byId("question").addEventListener("keydown", (event) => {
