@@ -213,6 +213,30 @@ async function sessions(page) {
     check("everything is forgotten", (await page.locator(".turn").count()) === 0);
 }
 
+// A long session is shown from its end; what came before follows when it is asked for.
+async function long(page) {
+    const turns = 32;
+    await page.evaluate(async (turns) => {
+        const headers = { "content-type": "application/json" };
+        for (let nth = 0; nth < turns; nth += 1) {
+            const body = JSON.stringify({ prompt: `number ${nth}`, sessionId: "long" });
+            await (await fetch("/invocations", { method: "POST", headers, body })).json();
+        }
+    }, turns);
+    await page.waitForFunction(async (turns) => {
+        const { sessions } = await (await fetch("/api/sessions")).json();
+        return sessions.find((it) => it.session === "long")?.turns === turns;
+    }, turns);
+    await page.goto(`${values.url}#long`);
+    await page.locator(".question", { hasText: `number ${turns - 1}` }).waitFor();
+    check("a long session is not drawn whole", (await page.locator(".question").count()) < turns);
+    await page.locator(".more").click();
+    await page.locator(".question", { hasText: /^number 0$/ }).waitFor();
+    check("earlier turns come above", (await page.locator(".question").first().textContent()) === "number 0");
+    check("and each once", (await page.locator(".question").count()) === turns);
+    await page.locator("#new").click();
+}
+
 // The same turns over a WebSocket, from the page's own origin.
 async function socket(page) {
     const types = await page.evaluate(() => new Promise((resolve, reject) => {
@@ -305,7 +329,7 @@ try {
     page.on("pageerror", (error) => wrong.push(error.message));
     page.on("dialog", (dialog) => { wrong.push(`a dialog: ${dialog.message()}`); dialog.dismiss(); });
     await opened(page);
-    for (const part of [answers, hostile, looks, approves, fails, stops, comesBack, models, sessions, socket]) {
+    for (const part of [answers, hostile, looks, approves, fails, stops, comesBack, models, sessions, long, socket]) {
         await part(page);
     }
     check("nothing went wrong", wrong.length === 0, wrong.join("\n"));

@@ -1,6 +1,6 @@
 // The page: who asks, in which session, of which model; and what is on the screen.
 import { announce, byId, el, visible } from "./dom.js";
-import { drawMemory, drawSessions, drawTools } from "./panel.js";
+import { drawMemory, drawSessions, drawTools, more } from "./panel.js";
 import { Refused, follow, get, post, remove } from "./server.js";
 import { Turn, earlier } from "./turn.js";
 
@@ -89,10 +89,20 @@ byId("menu").addEventListener("click", () => togglePanel(!byId("panel").classLis
 addEventListener("resize", () => { if (!isDrawer()) togglePanel(false); });
 
 const drawn = {
-  sessions: () => tried(() => drawSessions({ current: state.session, memory: state.about?.memory, open, forget })),
+  sessions: () => tried(() => drawSessions({ current: state.session, memory: state.about?.memory, open, forget, tried })),
   tools: () => tried(drawTools),
   memory: () => tried(() => drawMemory({ memory: state.about?.memory, tried, forgotten })),
 };
+
+/** A turn is written down after it was answered: the list is looked at until it has it. */
+async function remembered(session, before) {
+  for (let tries = 1; tries <= 5; tries += 1) {
+    const turns = await drawn.sessions();
+    if (turns === null || turns > before || !state.about?.memory || state.session !== session) break;
+    await new Promise((resolve) => setTimeout(resolve, 100 * tries));
+  }
+  await drawn.memory();
+}
 
 async function forget(session) {
   await tried(() => remove(`/api/sessions/${encodeURIComponent(session)}`));
@@ -127,10 +137,11 @@ function begin() {
 
 byId("new").addEventListener("click", begin);
 
-async function open(session) {
-  leave(session);
-  const data = await tried(() => get(`/api/sessions/${encodeURIComponent(session)}/events`));
-  if (!data || state.session !== session) return;
+/** Puts a page of a session's turns, the newest first, above those that are there. */
+async function drawHistory(session, from) {
+  const query = from ? `?from=${encodeURIComponent(from)}` : "";
+  const data = await tried(() => get(`/api/sessions/${encodeURIComponent(session)}/events${query}`));
+  if (!data || state.session !== session) return false;
   const turns = new Map();
   for (const event of data.events) {
     const turn = turns.get(event.turn) ?? {};
@@ -138,8 +149,16 @@ async function open(session) {
     else turn.answered = event;
     turns.set(event.turn, turn);
   }
-  byId("log").append(...[...turns.values()].map((turn) => earlier(turn.asked, turn.answered)));
-  byId("welcome").hidden = turns.size > 0;
+  const nodes = [...turns.values()].map((turn) => earlier(turn.asked, turn.answered));
+  if (data.next) nodes.unshift(more("Earlier turns", () => drawHistory(session, data.next)));
+  byId("log").prepend(...nodes);
+  return true;
+}
+
+async function open(session) {
+  leave(session);
+  if (!(await drawHistory(session))) return;
+  byId("welcome").hidden = byId("log").childElementCount > 0;
   byId("question").focus();
   toEnd();
   again();
@@ -192,6 +211,7 @@ async function show(text, id) {
   const leaving = new AbortController();
   Object.assign(state, { turn, id, leaving, following: true });
   keep(sessionStorage, session, JSON.stringify({ id, text }));
+  const known = drawn.sessions();
   byId("welcome").hidden = true;
   byId("log").querySelector(`[data-turn="${CSS.escape(id)}"]`)?.remove();
   byId("log").append(turn.node);
@@ -207,7 +227,7 @@ async function show(text, id) {
   keep(sessionStorage, session, null);
   Object.assign(state, { turn: null, id: null, leaving: null });
   drawSend();
-  await Promise.all([drawn.sessions(), drawn.memory()]);
+  await remembered(session, await known);
 }
 
 /** A turn of this session that went on when the page was left. */
@@ -305,8 +325,7 @@ byId("follow").addEventListener("click", () => {
 function showSignIn() {
   byId("sign-in").hidden = false;
   byId("welcome").hidden = true;
-  document.querySelector(".below").hidden = true;
-  byId("panel").hidden = true;
+  document.body.classList.add("nobody");
   byId("token").focus();
 }
 
@@ -322,8 +341,7 @@ byId("sign-in-form").addEventListener("submit", async (event) => {
   }
   byId("token").value = "";
   byId("sign-in").hidden = true;
-  document.querySelector(".below").hidden = false;
-  byId("panel").hidden = false;
+  document.body.classList.remove("nobody");
   await start();
 });
 

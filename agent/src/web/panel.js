@@ -22,8 +22,20 @@ function twice(attributes, label, sure, act) {
   return button;
 }
 
-export async function drawSessions({ current, memory, open, forget }) {
-  const data = await get("/api/sessions");
+/** A button that fetches what follows, and goes once that is there. */
+export function more(text, act) {
+  const button = el("button", { type: "button", class: "more plain", text, onclick: async () => {
+    button.disabled = true;
+    if (await act()) (button.closest("li") ?? button).remove();
+    else button.disabled = false;
+  } });
+  return button;
+}
+
+/** Gives how many turns of the session are known that is shown. */
+export async function drawSessions(about, from) {
+  const { current, memory, open, forget } = about;
+  const data = await get(from ? `/api/sessions?from=${encodeURIComponent(from)}` : "/api/sessions");
   const items = data.sessions.map((it) => {
     const title = visible(it.title || "untitled");
     const choose = { type: "button", class: "session", "aria-current": it.session === current ? "true" : undefined, title, onclick: () => open(it.session) };
@@ -31,8 +43,11 @@ export async function drawSessions({ current, memory, open, forget }) {
       el("button", choose, el("span", { text: title }), el("small", { text: `${told(it.last)}, ${many(it.turns, "turn")}` })),
       twice({ class: "small", "aria-label": `Delete session: ${title}` }, "×", "Delete?", () => forget(it.session)));
   });
+  if (data.next) items.push(el("li", {}, more("Older sessions", async () => (await about.tried(() => drawSessions(about, data.next))) !== null)));
   const none = memory ? "none yet" : "memory is off: sessions are not kept";
-  byId("sessions").replaceChildren(...(items.length ? items : [el("li", { class: "empty", text: none })]));
+  if (from) byId("sessions").append(...items);
+  else byId("sessions").replaceChildren(...(items.length ? items : [el("li", { class: "empty", text: none })]));
+  return data.sessions.find((it) => it.session === current)?.turns ?? 0;
 }
 
 export async function drawTools() {

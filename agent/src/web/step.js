@@ -40,6 +40,12 @@ export class Step {
     this.note.textContent = visible(event.message);
   }
 
+  /** It waits for the user, and `tick` has nothing to add to that. */
+  asks() {
+    this.said = true;
+    this.note.textContent = "waits for your word";
+  }
+
   ended(event) {
     this.rest();
     this.outcome = event.outcome;

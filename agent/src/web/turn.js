@@ -63,10 +63,11 @@ export class Turn {
     };
     const deny = el("button", { type: "button", text: "Deny", onclick: answer(false) });
     const box = el("div", { class: "approval", role: "alertdialog", "aria-label": "A tool wants to change something", "data-step": event.step },
-      el("p", {}, el("strong", { text: visible(event.tool) }), " changes something. The model asks for it because of your message."),
+      el("p", {}, el("strong", { text: visible(event.tool) }), " changes something. The model wants to call it with this; nothing is sent unless you allow it:"),
       pre(JSON.stringify(event.arguments, null, 2)),
       el("div", { class: "buttons" }, deny,
         el("button", { type: "button", class: "primary", text: "Allow once", onclick: answer(true) })));
+    this.steps.get(event.step)?.asks();
     this.asks.append(box);
     announce(`${visible(event.tool)} waits for your word`);
     deny.focus();
