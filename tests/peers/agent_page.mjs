@@ -117,6 +117,8 @@ async function approves(page) {
         await box.waitFor();
         check("arguments are text", (await box.textContent()).includes("<b>7</b>"), await box.textContent());
         check("Deny has the focus", (await page.evaluate(() => document.activeElement.textContent)) === "Deny");
+        const waits = await turn.locator(".is-tool .note").textContent();
+        check("the step waits for the user", waits === "waits for your word", waits);
         await accessible(page, "a question about a tool is accessible");
         await shot(page, "approval");
         if (button === "Allow once") await page.keyboard.press("Tab");
@@ -237,6 +239,46 @@ async function long(page) {
     await page.locator("#new").click();
 }
 
+// What models can write: which elements come of it, and how long the longest takes.
+async function markdown(page) {
+    const drawn = await page.evaluate(async () => {
+        const { render } = await import("/assets/markdown.js");
+        const html = (text) => render(text).map((node) => node.outerHTML).join("");
+        const hostile = [
+            "<img src=x onerror=alert(1)>", "<svg/onload=alert(1)>", "[a](javascript:alert(1))", "[a](JAVASCRIPT:alert(1))",
+            "[a](data:text/html,<script>1</script>)", "![a](http://example.com/a.png)", "`<b>` **<i>x</i>** *<u>x</u>*",
+            "# <script>1</script>", "- <b>x</b>", "> <b>x</b>", "| <b>a</b> |\n|---|\n| <b>c</b> |",
+            "[a](http://user:pass@example.com/)", "[http://good.example.com?evil.example.com](http://evil.example.com)",
+            "a\u202eb", "```\n<b>x</b>",
+        ];
+        const nodes = render(hostile.join("\n\n")).flatMap((node) => [node, ...node.querySelectorAll("*")]);
+        const long = ["> ", ">", "[", "`", "*", "**", "![](", "a_", "|", "- ", "1. ", "#", "\n", "~~~\n", "http://"];
+        const began = performance.now();
+        for (const piece of long) render(piece.repeat(20_000 / piece.length));
+        return {
+            tags: [...new Set(nodes.map((node) => node.localName))],
+            attributes: [...new Set(nodes.flatMap((node) => node.getAttributeNames()))],
+            links: nodes.filter((node) => node.localName === "a").map((node) => [node.protocol, node.textContent]),
+            text: nodes.map((node) => node.textContent).join("\n"),
+            ms: performance.now() - began,
+            list: html("1. a\n\n2. b\n   - c\n\n3. d\n\nx"),
+            starts: html("4. a"),
+            open: html("```js\nlet a"),
+        };
+    });
+    const tags = "p,a,strong,em,code,h4,ul,li,blockquote,div,table,thead,tbody,tr,th,td,pre".split(",");
+    check("elements of Markdown alone", drawn.tags.every((tag) => tags.includes(tag)), drawn.tags.join());
+    const attributes = ["href", "rel", "target", "class", "scope", "tabindex", "start"];
+    check("attributes of ours alone", drawn.attributes.every((name) => attributes.includes(name)), drawn.attributes.join());
+    check("links to the web alone", drawn.links.length > 0 && drawn.links.every(([protocol]) => /^https?:$/.test(protocol)), drawn.links.join());
+    check("a link says where it leads", drawn.links.some(([, text]) => text.includes("(evil.example.com)")), drawn.links.join("\n"));
+    check("what is not seen is made visible", drawn.text.includes("a\\u202eb"));
+    check("nothing takes long", drawn.ms < 2_000, `${drawn.ms} ms`);
+    check("a list with gaps is one list", drawn.list === "<ol><li>a</li><li>b<ul><li>c</li></ul></li><li>d</li></ol><p>x</p>", drawn.list);
+    check("a list begins where it says", drawn.starts === '<ol start="4"><li>a</li></ol>', drawn.starts);
+    check("an open fence is shown closed", drawn.open.includes("<code>let a</code>"), drawn.open);
+}
+
 // The same turns over a WebSocket, from the page's own origin.
 async function socket(page) {
     const types = await page.evaluate(() => new Promise((resolve, reject) => {
@@ -329,7 +371,7 @@ try {
     page.on("pageerror", (error) => wrong.push(error.message));
     page.on("dialog", (dialog) => { wrong.push(`a dialog: ${dialog.message()}`); dialog.dismiss(); });
     await opened(page);
-    for (const part of [answers, hostile, looks, approves, fails, stops, comesBack, models, sessions, long, socket]) {
+    for (const part of [answers, hostile, looks, approves, fails, stops, comesBack, models, sessions, long, markdown, socket]) {
         await part(page);
     }
     check("nothing went wrong", wrong.length === 0, wrong.join("\n"));

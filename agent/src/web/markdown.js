@@ -152,6 +152,6 @@ function link(label, href) {
   }
   if (!["http:", "https:", "mailto:"].includes(url.protocol)) return visible(`${label} (${href})`);
   const node = el("a", { href: url.href, rel: "noreferrer noopener", target: "_blank", text: visible(label) });
-  if (url.host && !label.includes(url.host)) node.append(` (${url.host})`);
+  if (url.host && label !== href && label !== url.host) node.append(` (${url.host})`);
   return node;
 }
