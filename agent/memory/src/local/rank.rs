@@ -142,8 +142,10 @@ pub(super) fn ordered(mut found: Vec<Ranked>) -> Vec<(Card, f32)> {
             }
             None => ranked.score(),
         };
-        // A conclusion that is about as good stands for what it was drawn from.
-        let stands = told.get(&ranked.card.event).is_some_and(|best| said && *best >= score * 0.8);
+        // A conclusion that is about as good stands for what it was drawn from: if it is superseded,
+        // neither is told of.
+        let whole = ranked.score() * 0.8;
+        let stands = told.get(&ranked.card.event).is_some_and(|best| said && *best >= whole);
         if !stands {
             order.push((ranked.card, score.powf(DRAWN)));
         }
