@@ -13,8 +13,9 @@ use toolgate_agent_memory::Actor;
 use crate::event::Event;
 use crate::turn::{Agent, Chosen, Report, Request, Talk, Waiting};
 
-/// Turns that have ended and can still be read.
+/// Turns that have ended and can still be read, and the bytes of their events together.
 const ENDED: usize = 128;
+const ENDED_BYTES: usize = if cfg!(test) { 1 << 20 } else { 64 << 20 };
 /// Events of one turn; what is beyond is counted and not kept.
 const EVENTS: usize = 20_000;
 
@@ -29,7 +30,9 @@ pub struct Turns {
 #[derive(Debug, Default)]
 struct Inner {
     all: HashMap<String, Arc<Running>>,
-    ended: VecDeque<String>,
+    ended: VecDeque<(String, usize)>,
+    /// Of those that have ended.
+    bytes: usize,
     going: usize,
 }
 
@@ -135,10 +138,14 @@ impl Turns {
     fn ended(&self, turn: &Running) {
         let mut inner = self.inner();
         inner.going = inner.going.saturating_sub(1);
-        inner.ended.push_back(turn.id.clone());
-        while inner.ended.len() > ENDED {
-            if let Some(oldest) = inner.ended.pop_front() {
+        let bytes = turn.events().kept.iter().map(|event| event.len()).sum();
+        inner.ended.push_back((turn.id.clone(), bytes));
+        inner.bytes += bytes;
+        // The last one stays, however large: somebody is reading it.
+        while inner.ended.len() > ENDED || (inner.ended.len() > 1 && inner.bytes > ENDED_BYTES) {
+            if let Some((oldest, bytes)) = inner.ended.pop_front() {
                 inner.all.remove(&oldest);
+                inner.bytes -= bytes;
             }
         }
         self.changed.send_replace(inner.going);

@@ -264,6 +264,7 @@ function grow() {
   const line = 24;
   const lines = Math.floor((box.scrollHeight - 12) / line);
   box.rows = Math.min(8, Math.max(1, lines));
+  if (state.following) toEnd();
 }
 
 // The address names the session, so the skip link does not go into it.

@@ -135,7 +135,8 @@ export class Turn {
     const cost = event.cost_usd === null || event.cost_usd === undefined ? "" : `, $${event.cost_usd.toFixed(4)} (estimate)`;
     const trace = this.start?.trace ?? "";
     const link = this.acts.traceLink(trace);
-    const short = trace.slice(0, 8);
+    // Its end: the beginning is the time, and alike in turns that follow each other.
+    const short = `…${trace.slice(-8)}`;
     const traceNode = link ? el("a", { href: link, rel: "noreferrer", title: trace, text: short }) : el("code", { title: trace, text: short });
     const hint = event.retry_safe ? "Asks the same again" : "It may have changed something: look before";
     const copy = el("button", { type: "button", class: "plain", text: "Copy", onclick: () => this.copy(copy) });

@@ -65,6 +65,36 @@ async fn whoever_comes_back_hears_the_rest() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn turns_that_have_ended_are_kept_for_a_while() {
+    let mut house = house();
+    let first = house.turn("hi").await;
+    let path = |id: &str| format!("/api/turns/{id}/events");
+    house.send(get(&path(&first))).await;
+    let mut last = String::new();
+    for _ in 0..128 {
+        assert_eq!(house.begin(get(&path(&first))).await.status(), 200);
+        last = house.turn("hi").await;
+        house.idle().await;
+    }
+    house.send(get(&path(&first))).await.refuses(404, "no such turn");
+    assert_eq!(house.send(get(&path(&last))).await.status, 200);
+
+    // A long answer, many times: bytes count as well.
+    let words = "x".repeat(32 << 10);
+    let mut house = House::scripted(&json!([{ "replies": [{ "text": words }] }]));
+    let first = house.turn("hi").await;
+    house.idle().await;
+    for kept in [true, false] {
+        for _ in 0..20 {
+            house.turn("hi").await;
+            house.idle().await;
+        }
+        let head = house.begin(get(&path(&first))).await;
+        assert_eq!(head.status().is_success(), kept, "{}", head.status());
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_turn_is_stopped() {
     let mut house = house();
     let id = house.turn("slow").await;

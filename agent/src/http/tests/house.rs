@@ -32,7 +32,7 @@ pub(super) struct House {
     host: Arc<FakeHost>,
     gate: watch::Sender<bool>,
     pub(super) options: Options,
-    router: Option<Router>,
+    routes: Option<(Router, Arc<Shared>)>,
 }
 
 /// What was answered.
@@ -72,7 +72,7 @@ impl House {
             settings: Settings::default(),
         });
         let host = Arc::new(FakeHost { agent: Arc::new(agent), tools, open: true, ok: true });
-        Self { host, gate, options: Options::default(), router: None }
+        Self { host, gate, options: Options::default(), routes: None }
     }
 
     /// The same, with a memory.
@@ -119,10 +119,16 @@ impl House {
 
     /// Sends a request; the body of its answer has not been read.
     pub(super) async fn begin(&mut self, request: Request<Body>) -> Response<Body> {
-        if self.router.is_none() {
-            self.router = Some(self.at("127.0.0.1:8080").0);
+        if self.routes.is_none() {
+            self.routes = Some(self.at("127.0.0.1:8080"));
         }
-        self.router.clone().unwrap().oneshot(request).await.unwrap()
+        self.routes.clone().unwrap().0.oneshot(request).await.unwrap()
+    }
+
+    /// Waits until no turn goes on.
+    pub(super) async fn idle(&self) {
+        let mut going = self.routes.as_ref().unwrap().1.turns.watch();
+        going.wait_for(|going| *going == 0).await.unwrap();
     }
 
     /// Sends a request and reads all of its answer.
