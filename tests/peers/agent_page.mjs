@@ -2,6 +2,9 @@
 // JSON, {"checks": [names]}. The first check that fails ends it with exit status 1.
 //
 //   run.sh agent_page --url http://127.0.0.1:8080/ [--shots FOLDER]
+//   run.sh agent_page --url http://127.0.0.1:8080/ --token TOKEN   (server/access: token)
+//
+// With --token it does nothing but sign in with it, ask one question, and sign out.
 //
 // What the agent needs:
 //   - its default model is `script` with fixtures/agent_page.json (model/script_file), beside `rules`;
@@ -10,55 +13,7 @@
 //   - memory is on and empty, tools are approved by the user (agent/approval: ask), nobody signs in;
 //   - telemetry/trace_url is http://traces.example.com/{trace}.
 // CHROMIUM names the browser (default /usr/bin/chromium). --shots keeps pictures of the page.
-import { createRequire } from "node:module";
-import { readFile } from "node:fs/promises";
-import { parseArgs } from "node:util";
-import { join } from "node:path";
-import { nodeFolder } from "./peer.mjs";
-
-const require = createRequire(join(nodeFolder, "package.json"));
-const { chromium } = require("playwright-core");
-const axe = await readFile(require.resolve("axe-core/axe.min.js"), "utf8");
-
-const { values } = parseArgs({ options: { url: { type: "string" }, shots: { type: "string" } } });
-const seen = {};
-
-function check(name, holds, what = "") {
-    seen[name] = true;
-    if (!holds) throw new Error(`${name}: ${what}`);
-}
-
-async function shot(page, name) {
-    if (values.shots) await page.screenshot({ path: join(values.shots, `${name}.png`) });
-}
-
-// Writes a question with the keyboard and sends it; its turn on the page.
-async function begin(page, text) {
-    const before = await page.locator(".turn").count();
-    await page.locator("h1").click();
-    await page.keyboard.press("/");
-    await page.keyboard.type(text);
-    await page.keyboard.press("Enter");
-    return page.locator(".turn").nth(before);
-}
-
-// The same, and waits for the end of the answer.
-async function ask(page, text) {
-    const turn = await begin(page, text);
-    await turn.locator(".facts").waitFor();
-    return turn;
-}
-
-const focused = (page) => page.evaluate(() => document.activeElement?.id || document.activeElement?.className);
-
-async function accessible(page, name) {
-    // From the debugger's side: the page's own policy lets no script in.
-    await page.evaluate(axe);
-    const tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
-    const result = await page.evaluate((tags) => globalThis.axe.run(document, { runOnly: tags }), tags);
-    const bad = result.violations.map((it) => `${it.id} (${it.impact}): ${it.nodes.map((node) => node.target.join(" ")).join(", ")}`);
-    check(name, bad.length === 0, bad.join("\n"));
-}
+import { accessible, ask, begin, check, chromium, focused, seen, shot, values } from "./agent_page_kit.mjs";
 
 async function opened(page) {
     await page.goto(values.url);
@@ -348,6 +303,41 @@ async function troubles(browser) {
     await context.close();
 }
 
+// Who is let in by a token alone.
+async function signsIn(page) {
+    await page.goto(values.url);
+    await page.locator("#token").waitFor();
+    await page.keyboard.type(values.token);
+    await page.keyboard.press("Enter");
+    await page.locator("#capabilities", { hasText: "tool" }).waitFor();
+    check("no script can read the cookie", (await page.evaluate(() => document.cookie)) === "");
+    check("nor is the token kept", (await page.locator("#token").inputValue()) === "");
+    await ask(page, "look it up");
+    await page.reload();
+    await page.locator(".question").waitFor();
+    check("who is signed in stays so", (await page.locator(".question").textContent()) === "look it up");
+    await page.locator("#sign-out").click();
+    await page.locator("#token").waitFor();
+    check("who has signed out is nobody", (await page.locator(".turn").count()) === 0);
+}
+
+// Reading further up is not disturbed by what comes below; at the end the page goes along.
+async function follows(page) {
+    const end = () => page.evaluate(() => {
+        const main = document.getElementById("main");
+        return main.scrollHeight - main.clientHeight - main.scrollTop;
+    });
+    await ask(page, "look it up");
+    check("the page is at its end", (await end()) < 40, `${await end()} px`);
+    await page.locator(".turn").first().hover();
+    await page.mouse.wheel(0, -400);
+    await page.locator("#follow").waitFor();
+    await page.locator("#follow").click();
+    await page.locator("#follow").waitFor({ state: "hidden" });
+    check("there is a way back to the end", (await end()) < 40, `${await end()} px`);
+    check("the page itself does not scroll", (await page.evaluate(() => document.scrollingElement.scrollTop)) === 0);
+}
+
 async function looks(page) {
     await accessible(page, "light is accessible");
     await page.locator("#theme").click();
@@ -358,6 +348,7 @@ async function looks(page) {
     await page.locator(".question").first().waitFor();
 }
 
+const parts = [answers, hostile, follows, looks, approves, fails, stops, comesBack, models, sessions, long, markdown, socket];
 const browser = await chromium.launch({
     executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
     args: ["--no-sandbox", "--disable-gpu"],
@@ -370,13 +361,14 @@ try {
     page.on("console", (message) => { if (message.type() === "error") wrong.push(message.text()); });
     page.on("pageerror", (error) => wrong.push(error.message));
     page.on("dialog", (dialog) => { wrong.push(`a dialog: ${dialog.message()}`); dialog.dismiss(); });
-    await opened(page);
-    for (const part of [answers, hostile, looks, approves, fails, stops, comesBack, models, sessions, long, markdown, socket]) {
+    const all = values.token ? [signsIn] : parts;
+    if (!values.token) await opened(page);
+    for (const part of all) {
         await part(page);
     }
     check("nothing went wrong", wrong.length === 0, wrong.join("\n"));
-    await small(browser);
-    await troubles(browser);
+    if (!values.token) await small(browser);
+    if (!values.token) await troubles(browser);
     console.log(JSON.stringify({ checks: Object.keys(seen) }));
 } finally {
     await browser.close();

@@ -3,8 +3,9 @@ import { announce, byId, el, visible } from "./dom.js";
 import { drawMemory, drawSessions, drawTools, more } from "./panel.js";
 import { Refused, follow, get, post, remove } from "./server.js";
 import { Turn, earlier } from "./turn.js";
+import { drawTheme, followEnd, keep, kept, stayAtEnd, toEnd } from "./view.js";
 
-const state = { session: null, about: null, following: true, turn: null, id: null, leaving: null };
+const state = { session: null, about: null, turn: null, id: null, leaving: null };
 
 // === Small things ===
 
@@ -32,46 +33,6 @@ function traceLink(trace) {
   const template = state.about?.trace_url;
   return template && trace ? template.replace("{trace}", trace) : null;
 }
-
-/** What the browser keeps. Storage may be switched off: then it is for this visit alone. */
-function keep(storage, key, value) {
-  try {
-    if (value === null) storage.removeItem(key);
-    else storage.setItem(key, value);
-  } catch {
-    // Nothing is kept.
-  }
-}
-
-function kept(storage, key) {
-  try {
-    return storage.getItem(key);
-  } catch {
-    return null;
-  }
-}
-
-function toEnd() {
-  byId("main").scrollTop = byId("main").scrollHeight;
-}
-
-// === Theme ===
-
-function isDark() {
-  const chosen = document.documentElement.dataset.theme;
-  return chosen ? chosen === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
-}
-
-function drawTheme() {
-  byId("theme").textContent = isDark() ? "Light" : "Dark";
-}
-
-byId("theme").addEventListener("click", () => {
-  const theme = isDark() ? "light" : "dark";
-  document.documentElement.dataset.theme = theme;
-  keep(localStorage, "theme", theme);
-  drawTheme();
-});
 
 // === The panel ===
 
@@ -209,7 +170,7 @@ async function show(text, id) {
     traceLink,
   });
   const leaving = new AbortController();
-  Object.assign(state, { turn, id, leaving, following: true });
+  Object.assign(state, { turn, id, leaving });
   keep(sessionStorage, session, JSON.stringify({ id, text }));
   const known = drawn.sessions();
   byId("welcome").hidden = true;
@@ -217,7 +178,7 @@ async function show(text, id) {
   byId("log").append(turn.node);
   drawSend();
   announce("thinking");
-  toEnd();
+  followEnd();
   const ended = await follow(id, (event) => turn.heard(event), leaving.signal);
   if (leaving.signal.aborted) {
     turn.halt();
@@ -264,7 +225,7 @@ function grow() {
   const line = 24;
   const lines = Math.floor((box.scrollHeight - 12) / line);
   box.rows = Math.min(8, Math.max(1, lines));
-  if (state.following) toEnd();
+  stayAtEnd();
 }
 
 // The address names the session, so the skip link does not go into it.
@@ -303,22 +264,6 @@ document.addEventListener("keydown", (event) => {
     walk(event.key);
     event.preventDefault();
   }
-});
-
-// === Following the end ===
-
-new IntersectionObserver(([entry]) => {
-  if (entry.isIntersecting) state.following = true;
-  byId("follow").hidden = entry.isIntersecting || byId("log").childElementCount === 0;
-}, { root: byId("main"), rootMargin: "0px 0px 24px" }).observe(byId("end"));
-byId("main").addEventListener("wheel", (event) => { if (event.deltaY < 0) state.following = false; }, { passive: true });
-byId("main").addEventListener("touchmove", () => { state.following = false; }, { passive: true });
-byId("main").addEventListener("keydown", (event) => { if (["ArrowUp", "PageUp", "Home"].includes(event.key)) state.following = false; });
-new MutationObserver(() => { if (state.following && state.turn) toEnd(); }).observe(byId("log"), { childList: true, subtree: true });
-byId("follow").addEventListener("click", () => {
-  state.following = true;
-  toEnd();
-  byId("question").focus();
 });
 
 // === Signing in ===
