@@ -121,8 +121,11 @@ async fn the_page_lets_nothing_run_but_its_own_files() {
     assert!(!page.body.contains("style=") && !page.body.contains("onclick"), "{}", page.body);
     let named = page.body.split('"').filter_map(|part| part.strip_prefix("/assets/"));
     let mut named: Vec<_> = named.map(str::to_owned).collect();
-    named.extend(["dom.js", "markdown.js", "server.js", "turn.js"].map(str::to_owned));
-    assert!(named.len() >= 7, "{named:?}");
+    named.extend(
+        ["dom.js", "markdown.js", "panel.js", "server.js", "step.js", "turn.js", "view.js"]
+            .map(str::to_owned),
+    );
+    assert!(named.len() >= 10, "{named:?}");
     for name in named {
         let path = format!("/assets/{name}");
         let file = house.send(get(&path)).await;
@@ -135,19 +138,4 @@ async fn the_page_lets_nothing_run_but_its_own_files() {
         assert_eq!((again.status.as_u16(), again.body.as_str()), (304, ""));
     }
     house.send(get("/assets/..%2fhttp.rs")).await.refuses(404, "no such file");
-}
-
-/// The dark colours stand twice in the file, for the system's choice and for the reader's.
-#[test]
-fn both_ways_to_dark_have_the_same_colours() {
-    let text = include_str!("../../web/style.css");
-    let block = |head: &str| -> Vec<String> {
-        let rest = text.split_once(head).unwrap_or_else(|| panic!("no {head}")).1;
-        let inner = rest.split_once('}').unwrap().0;
-        let each = inner.split(';').map(|it| it.split_whitespace().collect::<Vec<_>>().join(" "));
-        each.filter(|it| it.starts_with("--")).collect()
-    };
-    let system = block(":root:not([data-theme=light]) {");
-    assert!(system.len() > 10, "{system:?}");
-    assert_eq!(system, block(":root[data-theme=dark] {"));
 }
