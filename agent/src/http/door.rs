@@ -7,7 +7,9 @@ use std::net::{IpAddr, SocketAddr};
 
 use axum::extract::{Request, State};
 use axum::http::header::{
-    AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HOST, HeaderName, HeaderValue, ORIGIN,
+    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
+    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, AUTHORIZATION, CACHE_CONTROL,
+    CONTENT_TYPE, HOST, HeaderName, HeaderValue, ORIGIN, VARY,
 };
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::middleware::Next;
@@ -51,8 +53,12 @@ impl Allowed {
     /// Whether an `Origin` may call: our own page's, or one that is said.
     fn origin(&self, origin: &str, host: &str) -> bool {
         let same = origin.split_once("://").is_some_and(|(_, rest)| rest == host);
-        same || self.origins.iter().any(|known| known == origin)
-            || origin == format!("http://localhost:{}", self.port)
+        same || self.is_said(origin) || origin == format!("http://localhost:{}", self.port)
+    }
+
+    /// Whether it is the origin of a page elsewhere that may call.
+    fn is_said(&self, origin: &str) -> bool {
+        self.origins.iter().any(|known| known == origin)
     }
 }
 
@@ -64,10 +70,27 @@ const ALWAYS: [(&str, &str); 4] = [
     ("cross-origin-opener-policy", "same-origin"),
 ];
 
+/// What a page elsewhere that may call is told besides (Fetch, "CORS protocol"). It has a token of its
+/// own: cookies are none of its business.
+const ELSEWHERE: [(HeaderName, &str); 4] = [
+    (ACCESS_CONTROL_EXPOSE_HEADERS, "x-request-id, x-amzn-bedrock-agentcore-runtime-session-id"),
+    (ACCESS_CONTROL_ALLOW_METHODS, "GET, POST, DELETE"),
+    (
+        ACCESS_CONTROL_ALLOW_HEADERS,
+        "authorization, content-type, last-event-id, traceparent, x-request-id, \
+         x-amzn-bedrock-agentcore-runtime-session-id",
+    ),
+    (ACCESS_CONTROL_MAX_AGE, "600"),
+];
+
 pub(super) async fn check(State(shared): State<Served>, request: Request, next: Next) -> Response {
     let given = runtime::given_id(request.headers()).map(str::to_owned);
+    let elsewhere = elsewhere(&shared.allowed, request.headers());
     let mut response = match wrong(&shared, request.method(), request.headers()) {
         Some(problem) => problem.into_response(),
+        None if elsewhere.is_some() && request.method() == Method::OPTIONS => {
+            StatusCode::NO_CONTENT.into_response()
+        }
         None => next.run(request).await,
     };
     let headers = response.headers_mut();
@@ -75,6 +98,11 @@ pub(super) async fn check(State(shared): State<Served>, request: Request, next: 
         headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
     }
     headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    if let Some(origin) = elsewhere {
+        headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+        headers.append(VARY, HeaderValue::from_static("origin"));
+        headers.extend(ELSEWHERE.map(|(name, value)| (name, HeaderValue::from_static(value))));
+    }
     // A turn has named its own.
     if !headers.contains_key(runtime::REQUEST_ID)
         && let Ok(id) = HeaderValue::try_from(given.unwrap_or_else(ids::id))
@@ -82,6 +110,12 @@ pub(super) async fn check(State(shared): State<Served>, request: Request, next: 
         headers.insert(runtime::REQUEST_ID, id);
     }
     response
+}
+
+/// The origin of the page elsewhere that calls, and may.
+fn elsewhere(allowed: &Allowed, headers: &HeaderMap) -> Option<HeaderValue> {
+    let origin = headers.get(ORIGIN)?;
+    origin.to_str().is_ok_and(|origin| allowed.is_said(origin)).then(|| origin.clone())
 }
 
 fn wrong(shared: &Shared, method: &Method, headers: &HeaderMap) -> Option<Problem> {

@@ -69,6 +69,41 @@ async fn a_page_of_another_origin_may_not_call() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_page_elsewhere_that_may_call_can_read_what_it_is_told() {
+    const PAGE: &str = "https://app.example.com";
+    let mut house = house().closed();
+    house.options.origins = vec![PAGE.to_owned()];
+    let preflight = |origin: &str| {
+        let mut ask = with(get("/invocations"), "origin", origin);
+        *ask.method_mut() = http::Method::OPTIONS;
+        with(ask, "access-control-request-method", "POST")
+    };
+    let allowed = house.send(preflight(PAGE)).await;
+    assert_eq!((allowed.status.as_u16(), allowed.body.as_str()), (204, ""));
+    assert_eq!(allowed.header("access-control-allow-origin"), PAGE);
+    assert_eq!(allowed.header("vary"), "origin");
+    assert_eq!(allowed.header("access-control-allow-credentials"), "");
+    for name in ["authorization", "content-type", "last-event-id", super::house::SESSION] {
+        let names = allowed.header("access-control-allow-headers");
+        assert!(names.split(", ").any(|it| it == name), "{name}: {names}");
+    }
+    let refused = house.send(with(get("/api/models"), "origin", PAGE)).await;
+    assert_eq!(
+        (refused.status.as_u16(), refused.header("access-control-allow-origin")),
+        (401, PAGE)
+    );
+    let ask = with(get("/api/models"), "authorization", "Bearer ann-token");
+    let told = house.send(with(ask, "origin", PAGE)).await;
+    assert_eq!((told.status.as_u16(), told.header("access-control-allow-origin")), (200, PAGE));
+    assert!(told.header("access-control-expose-headers").contains("x-request-id"));
+    let evil = house.send(preflight("https://evil.example.com")).await;
+    evil.refuses(403, "another origin");
+    assert_eq!(evil.header("access-control-allow-origin"), "");
+    let own = house.send(preflight("http://127.0.0.1:8080")).await;
+    assert_eq!((own.status.as_u16(), own.header("access-control-allow-origin")), (405, ""));
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_a_form_can_send_is_not_taken() {
     let mut house = house();
     for kind in ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", ""] {
