@@ -1,10 +1,11 @@
 //! The gateway: its tools, over the wire.
 //!
 //! Enters: a name and arguments of a turn. Leaves: what the gateway answered, or a typed reason why
-//! nothing came. Never: a call that is repeated after it may have been carried out; a list call on a
+//! nothing came. While it stands, it hears when the list of tools has changed. Never: a call that is repeated after it may have been carried out; a list call on a
 //! warm turn; a token in an error.
 
 mod answer;
+mod hear;
 mod list;
 mod token;
 
@@ -20,6 +21,7 @@ use toolgate_client::{Along, Answer as Came, Ask, Bearer, Client, Failure as Bro
 
 use crate::tools::{Answer, Asking, Call, Failure, Listed, OnProgress, Tools};
 use answer::{answered, failed, late};
+use hear::{Ear, Hearing};
 use list::List;
 
 pub use token::{Renewal, Renewals, Tokens};
@@ -37,9 +39,10 @@ pub struct Gateway(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    client: Client,
+    client: Arc<Client>,
     tokens: Tokens,
-    list: List,
+    list: Arc<List>,
+    hearing: Hearing,
 }
 
 // === impl Gateway ===
@@ -48,7 +51,8 @@ impl Gateway {
     /// The gateway that the client asks, as whoever the tokens say. A list is good for `ttl`.
     #[must_use]
     pub fn new(client: Client, tokens: Tokens, ttl: Duration) -> Self {
-        Self(Arc::new(Inner { client: client.keeping(NAME), tokens, list: List::new(ttl) }))
+        let (client, list) = (Arc::new(client.keeping(NAME)), Arc::new(List::new(ttl)));
+        Self(Arc::new(Inner { client, tokens, list, hearing: Hearing::default() }))
     }
 
     /// How many tools are known, and how the last list went; for `/ready`. Asks nothing.
@@ -63,8 +67,9 @@ impl Gateway {
             if is_old && inner.list.begin_renewal() {
                 let gateway = self.clone();
                 tokio::spawn(async move {
+                    let before = gateway.0.list.changes();
                     let renewed = gateway.fetch().await;
-                    gateway.0.list.renewed(&renewed);
+                    gateway.0.list.renewed(&renewed, before);
                 });
             }
             return Ok(listed);
@@ -73,8 +78,12 @@ impl Gateway {
         if let Some((listed, _)) = inner.list.get() {
             return Ok(listed);
         }
+        let before = inner.list.changes();
         let fetched = self.fetch().await;
-        inner.list.renewed(&fetched);
+        inner.list.renewed(&fetched, before);
+        if fetched.is_ok() {
+            inner.hearing.begin(|| inner.ear());
+        }
         fetched.map(Arc::new)
     }
 
@@ -152,16 +161,19 @@ impl Gateway {
         failure: &Broken,
         refused: Option<&Arc<Bearer>>,
     ) -> Result<Option<Arc<Bearer>>, Failure> {
-        let Some(refused) = refused.filter(|_| is_unauthenticated(failure)) else {
-            return Ok(None);
-        };
-        let other = self.0.tokens.instead_of(refused).await;
+        let other = self.0.tokens.after(failure, refused).await;
         other.map_err(|error| token::unavailable(&error))
     }
 }
 
-fn is_unauthenticated(failure: &Broken) -> bool {
-    failure.head().is_some_and(|head| head.status == 401)
+// === impl Inner ===
+
+impl Inner {
+    /// What hears of changes. It has no handle of the gateway, whose end is its own.
+    fn ear(&self) -> Ear {
+        let (client, list) = (Arc::clone(&self.client), Arc::clone(&self.list));
+        Ear { client, tokens: self.tokens.clone(), list }
+    }
 }
 
 impl Tools for Gateway {

@@ -30,6 +30,8 @@ struct Kept {
     listed: Option<Arc<Listed>>,
     until: Option<Instant>,
     renewing: bool,
+    /// How often it was said to be outdated.
+    changes: u64,
     problem: Option<String>,
 }
 
@@ -106,8 +108,14 @@ impl List {
         !std::mem::replace(&mut self.kept().renewing, true)
     }
 
-    /// It has been renewed, or could not be.
-    pub(super) fn renewed(&self, fetched: &Result<Listed, Failure>) {
+    /// How often it has changed, for whoever begins to fetch it.
+    pub(super) fn changes(&self) -> u64 {
+        self.kept().changes
+    }
+
+    /// It has been renewed, or could not be, by whoever began after so many changes. What changed
+    /// since then may not be in it.
+    pub(super) fn renewed(&self, fetched: &Result<Listed, Failure>, changes: u64) {
         let now = Instant::now();
         let mut kept = self.kept();
         kept.renewing = false;
@@ -116,7 +124,7 @@ impl List {
                 // What is missing now may be back in a moment.
                 let good = if listed.missing.is_empty() { self.ttl } else { AGAIN.min(self.ttl) };
                 kept.listed = Some(Arc::new(Listed { cached: true, ..listed.clone() }));
-                kept.until = Some(now + good);
+                kept.until = (kept.changes == changes).then(|| now + good);
                 kept.problem = None;
             }
             Err(failure) => {
@@ -128,7 +136,9 @@ impl List {
 
     /// It is not what it was: the next turn renews it.
     pub(super) fn outdated(&self) {
-        self.kept().until = None;
+        let mut kept = self.kept();
+        kept.until = None;
+        kept.changes = kept.changes.wrapping_add(1);
     }
 
     fn kept(&self) -> MutexGuard<'_, Kept> {

@@ -9,7 +9,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
-use toolgate_client::{Bearer, ClientCredentials, Token, TokenError, token_endpoint};
+use toolgate_client::{
+    Bearer, ClientCredentials, Failure as Broken, Token, TokenError, token_endpoint,
+};
 
 use super::answer;
 use crate::settings::{Client, Place};
@@ -69,7 +71,8 @@ struct Kept {
 }
 
 /// Why there is no token.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
 pub(super) struct NoToken(String);
 
 // === impl Tokens ===
@@ -128,11 +131,21 @@ impl Tokens {
         }
     }
 
-    /// Another token than that one, which was not taken; `None` if there is no way to one.
-    pub(super) async fn instead_of(
+    /// Another token, if the gateway did not take that one; `None` if it failed for another reason,
+    /// or there is no way to one.
+    pub(super) async fn after(
         &self,
-        refused: &Arc<Bearer>,
+        failure: &Broken,
+        refused: Option<&Arc<Bearer>>,
     ) -> Result<Option<Arc<Bearer>>, NoToken> {
+        let is_unauthenticated = failure.head().is_some_and(|head| head.status == 401);
+        match refused.filter(|_| is_unauthenticated) {
+            Some(refused) => self.instead_of(refused).await,
+            None => Ok(None),
+        }
+    }
+
+    async fn instead_of(&self, refused: &Arc<Bearer>) -> Result<Option<Arc<Bearer>>, NoToken> {
         match &self.0.from {
             From::Nowhere | From::Given(_) => Ok(None),
             From::Client(client) => self.renewed(client, Some(refused)).await.map(Some),

@@ -63,14 +63,15 @@ pub struct Progress {
     pub message: Option<String>,
 }
 
+/// One JSON-RPC message that came.
 #[derive(Deserialize)]
-struct Message {
+pub(super) struct Message {
     #[serde(default)]
     id: Value,
     #[serde(default)]
-    method: Option<String>,
+    pub(super) method: Option<String>,
     #[serde(default)]
-    params: Option<Box<RawValue>>,
+    pub(super) params: Option<Box<RawValue>>,
     #[serde(default)]
     result: Option<Box<RawValue>>,
     #[serde(default)]
@@ -132,6 +133,13 @@ impl Answer {
     }
 }
 
+/// Whether a stream of events follows.
+pub(super) fn is_stream(headers: &HeaderMap) -> bool {
+    let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    let kind = kind.and_then(|kind| kind.split(';').next()).unwrap_or_default().trim();
+    kind.eq_ignore_ascii_case("text/event-stream")
+}
+
 /// Reads a response to its end.
 pub(super) async fn read(
     response: Response<Incoming>,
@@ -139,9 +147,7 @@ pub(super) async fn read(
     on_progress: OnProgress<'_>,
 ) -> Result<Answer, Failure> {
     let (parts, body) = response.into_parts();
-    let kind = parts.headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
-    let kind = kind.and_then(|kind| kind.split(';').next()).unwrap_or_default().trim();
-    let streamed = kind.eq_ignore_ascii_case("text/event-stream");
+    let streamed = is_stream(&parts.headers);
     let mut head = Head {
         status: parts.status.as_u16(),
         streamed,
@@ -199,13 +205,13 @@ async fn read_events(
 
 impl Message {
     /// Whether it answers our request; an error may come without an id.
-    fn is_answer(&self) -> bool {
+    pub(super) fn is_answer(&self) -> bool {
         let is_ours = self.id.as_u64() == Some(ID);
         (is_ours && self.result.is_some())
             || (self.error.is_some() && (is_ours || self.id.is_null()))
     }
 
-    fn into_answer(self, head: Head) -> Result<Answer, Failure> {
+    pub(super) fn into_answer(self, head: Head) -> Result<Answer, Failure> {
         if let Some(RpcError { code, message, data }) = self.error {
             return Err(Failure::Refused(Box::new(Refused { head, code, message, data })));
         }

@@ -8,6 +8,7 @@ mod admin;
 mod answer;
 mod bearer;
 mod failure;
+mod listen;
 mod oauth;
 mod older;
 pub mod request;
@@ -22,6 +23,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, HeaderValue, USER_AGENT};
+use http::request::Builder;
 use http::{Request, Uri};
 use http_body_util::Full;
 use hyper_util::client::legacy::connect::capture_connection;
@@ -32,6 +34,7 @@ pub use self::admin::admin;
 pub use self::answer::{Answer, Head, Progress};
 pub use self::bearer::{Bearer, Claims};
 pub use self::failure::{Failure, Refused};
+pub use self::listen::Changes;
 pub use self::oauth::{ClientCredentials, Token, TokenError, token_endpoint};
 pub use self::request::{Along, Ask};
 pub use self::trust::Trust;
@@ -238,6 +241,17 @@ impl Client {
         for (name, value) in sent.ask.headers_of(sent.wording()) {
             request = request.header(name, &*value);
         }
+        let body = sent.ask.worded(sent.wording(), self.name, sent.along);
+        self.addressed(request, sent, body)
+    }
+
+    /// What every request carries, whatever it asks.
+    fn addressed(
+        &self,
+        mut request: Builder,
+        sent: &Sent<'_>,
+        body: String,
+    ) -> Result<Request<Full<Bytes>>, Failure> {
         let session = sent.older.and_then(|older| older.session.as_ref());
         if let Some(session) = session {
             request = request.header(SESSION_ID, session);
@@ -251,7 +265,6 @@ impl Client {
         if let Some(traceparent) = &sent.along.traceparent {
             request = request.header("traceparent", traceparent);
         }
-        let body = sent.ask.worded(sent.wording(), self.name, sent.along);
         request
             .header(USER_AGENT, self.agent())
             .body(Full::from(body))

@@ -11,6 +11,7 @@ use serde::Deserialize;
 
 use crate::answer::{Answer, Progress};
 use crate::failure::Failure;
+use crate::listen::{Changes, served};
 use crate::request::Ask;
 use crate::{Client, OnProgress, Sent};
 
@@ -41,12 +42,29 @@ enum Found {
 pub(crate) struct Older {
     pub(crate) version: String,
     pub(crate) session: Option<HeaderValue>,
+    /// Whether it says that its list of tools has changed.
+    pub(crate) tells: bool,
 }
 
 #[derive(Deserialize)]
 struct Initialized {
     #[serde(rename = "protocolVersion")]
     protocol_version: String,
+    #[serde(default)]
+    capabilities: Capabilities,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Capabilities {
+    tools: Tells,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Tells {
+    #[serde(rename = "listChanged")]
+    list_changed: bool,
 }
 
 // === impl Lifecycle ===
@@ -65,7 +83,7 @@ impl Lifecycle {
         };
         let first = Sent { older: Some(&older), ..*sent };
         let ended = client.exchange(&first, on_progress).await;
-        if !older.is_forgotten(&ended) {
+        if !older.is_forgotten(ended.as_ref().err()) {
             return ended;
         }
         self.forget(&older);
@@ -73,6 +91,30 @@ impl Lifecycle {
             return client.exchange(sent, on_progress).await;
         };
         client.exchange(&Sent { older: Some(&older), ..*sent }, on_progress).await
+    }
+
+    /// Opens the stream of changes, as the other side's lifecycle has it. An older server that tells
+    /// of none is not asked.
+    pub(crate) async fn listen(
+        &self,
+        client: &Client,
+        sent: &Sent<'_>,
+    ) -> Result<Option<Changes>, Failure> {
+        let mut again = true;
+        loop {
+            let Found::Older(older) = self.found(client, sent).await? else {
+                return served(client.subscribed(sent).await);
+            };
+            if !older.tells {
+                return Ok(None);
+            }
+            let opened = client.overheard(&Sent { older: Some(&older), ..*sent }).await;
+            let is_last = !std::mem::take(&mut again);
+            if is_last || !older.is_forgotten(opened.as_ref().err()) {
+                return served(opened);
+            }
+            self.forget(&older);
+        }
     }
 
     async fn found(&self, client: &Client, sent: &Sent<'_>) -> Result<Found, Failure> {
@@ -109,8 +151,8 @@ impl Lifecycle {
 
 impl Older {
     /// Whether the answer says that the session is unknown (404 to a request that named one).
-    fn is_forgotten(&self, ended: &Result<Answer, Failure>) -> bool {
-        let status = ended.as_ref().err().and_then(Failure::head).map(|head| head.status);
+    fn is_forgotten(&self, failure: Option<&Failure>) -> bool {
+        let status = failure.and_then(Failure::head).map(|head| head.status);
         self.session.is_some() && status == Some(404)
     }
 }
@@ -134,7 +176,7 @@ fn is_of_an_older(failure: &Failure) -> bool {
 }
 
 async fn shake_hands(client: &Client, sent: &Sent<'_>) -> Result<Older, Failure> {
-    let offered = Older { version: crate::request::OLDER.to_owned(), session: None };
+    let offered = Older { version: crate::request::OLDER.to_owned(), session: None, tells: false };
     let ask = Ask::initialize(client.name);
     let hello = Sent { ask: &ask, older: Some(&offered), ..*sent };
     let answer = client.exchange(&hello, &mut |_: &Progress| {}).await?;
@@ -143,7 +185,8 @@ async fn shake_hands(client: &Client, sent: &Sent<'_>) -> Result<Older, Failure>
         Failure::NotMcp { head: Box::new(answer.head.clone()), detail }
     })?;
     let session = answer.head.headers.get(SESSION_ID).cloned();
-    let older = Older { version: agreed.protocol_version, session };
+    let tells = agreed.capabilities.tools.list_changed;
+    let older = Older { version: agreed.protocol_version, session, tells };
     let ask = Ask::initialized();
     let thanks = Sent { ask: &ask, older: Some(&older), ..*sent };
     client.tell(&thanks).await?;

@@ -117,6 +117,14 @@ impl Ask {
         Self { method: "notifications/initialized", name: None, params }
     }
 
+    /// `subscriptions/listen`, for changes of the list of tools.
+    pub(crate) fn listen() -> Self {
+        let mut others = Map::new();
+        others.insert("notifications".to_owned(), json!({ "toolsListChanged": true }));
+        let params = Params { others, ..Params::default() };
+        Self { method: "subscriptions/listen", name: None, params }
+    }
+
     /// The JSON-RPC message, as this command line words it.
     #[must_use]
     pub fn body(&self) -> String {

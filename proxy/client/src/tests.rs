@@ -2,6 +2,7 @@
 
 mod server;
 
+mod listen;
 mod oauth;
 mod older;
 mod wire;

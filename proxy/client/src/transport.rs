@@ -26,6 +26,10 @@ const UNSENT_TRIES: u32 = 3;
 /// Idle connections that a client which keeps them keeps, and for how long: less than the gateway.
 const IDLE: usize = 32;
 const IDLE_FOR: Duration = Duration::from_secs(30);
+/// A connection on which nothing is heard for so long is asked whether it still stands, so often.
+const QUIET: Duration = Duration::from_secs(60);
+const PROBES: u32 = 4;
+const BETWEEN_PROBES: Duration = Duration::from_secs(15);
 /// How long a connection may take to open.
 const CONNECT: Duration = Duration::from_secs(10);
 
@@ -100,8 +104,9 @@ impl Transport {
     /// The same; connections are kept.
     pub(super) fn keeping(self) -> Self {
         let mut connector = HttpConnector::new();
-        connector.set_nodelay(true);
         connector.set_connect_timeout(Some(CONNECT));
+        connector.set_nodelay(true);
+        asked_when_quiet(&mut connector);
         let plain = client(connector, IDLE);
         Self { plain, trust: self.trust, kept: IDLE, tls: OnceLock::new() }
     }
@@ -173,10 +178,18 @@ fn client<C: Connect + Clone + Send + Sync + 'static>(connector: C, kept: usize)
         .build(connector)
 }
 
+/// A stream that says nothing for hours is known to be gone when the other side is.
+fn asked_when_quiet(connector: &mut HttpConnector) {
+    connector.set_keepalive(Some(QUIET));
+    connector.set_keepalive_interval(Some(BETWEEN_PROBES));
+    connector.set_keepalive_retries(Some(PROBES));
+}
+
 fn tls_client(trust: &Trust, kept: usize) -> Result<Https, String> {
     let mut tcp = HttpConnector::new();
     tcp.enforce_http(false);
     tcp.set_nodelay(true);
+    asked_when_quiet(&mut tcp);
     let https =
         HttpsConnectorBuilder::new().with_tls_config(trust.config()?).https_only().enable_http1();
     Ok(client(https.wrap_connector(tcp), kept))

@@ -1,6 +1,7 @@
 //! A server inside the test that gives the answers it was told, in order.
 //!
-//! Enters: canned answers. Leaves: the requests that came. Never: anything a gateway would decide.
+//! Enters: canned answers; for streams of changes others than for the rest. Leaves: the requests that
+//! came. Never: anything a gateway would decide.
 
 use std::collections::VecDeque;
 use std::pin::Pin;
@@ -16,6 +17,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::net::TcpListener;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinSet;
 
 /// One answer.
@@ -33,6 +35,8 @@ enum End {
     Whole,
     Broken,
     Never,
+    /// What the test says, until it ends it.
+    Live,
     NoHead,
 }
 
@@ -45,16 +49,30 @@ pub(crate) struct Seen {
 }
 
 type Noted = Arc<Mutex<Vec<Seen>>>;
-type Script = Arc<Mutex<VecDeque<Canned>>>;
+
+/// What is answered, and what was asked.
+#[derive(Clone, Default)]
+struct Script {
+    answers: Arc<Mutex<VecDeque<Canned>>>,
+    seen: Noted,
+}
+
+/// One script for requests, one for streams of changes.
+#[derive(Clone, Default)]
+struct Scripts {
+    requests: Script,
+    streams: Script,
+    live: Arc<Mutex<Vec<UnboundedSender<Bytes>>>>,
+}
 
 /// The server; it ends when dropped.
 pub(crate) struct Server {
     address: std::net::SocketAddr,
-    seen: Noted,
+    scripts: Scripts,
     _task: JoinSet<()>,
 }
 
-struct Chunks(Canned);
+struct Chunks(Canned, UnboundedReceiver<Bytes>);
 
 impl Canned {
     pub(crate) fn json(status: u16, body: impl Into<String>) -> Self {
@@ -87,6 +105,11 @@ impl Canned {
         Self { end: End::Never, ..self }
     }
 
+    /// The test says what comes after the chunks, and when it ends.
+    pub(crate) fn live(self) -> Self {
+        Self { end: End::Live, ..self }
+    }
+
     fn at(mut self, origin: &str) -> Self {
         for chunk in &mut self.chunks {
             let text = String::from_utf8(chunk.to_vec()).unwrap();
@@ -103,25 +126,56 @@ impl Canned {
 
 impl Server {
     /// Serves the answers in turn; the last one again and again. `ORIGIN` in a body becomes the
-    /// URL of this server.
+    /// URL of this server. Changes are not told of.
     pub(crate) async fn start(answers: Vec<Canned>) -> Self {
+        Self::telling(answers, vec![Canned::json(405, "")]).await
+    }
+
+    /// The same; whoever asks for a stream of changes is answered from the second script.
+    pub(crate) async fn telling(answers: Vec<Canned>, streams: Vec<Canned>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let seen = Arc::new(Mutex::new(Vec::new()));
+        let scripts = Scripts::default();
         let origin = format!("http://{address}");
-        let answers = answers.into_iter().map(|answer| answer.at(&origin));
-        let answers = Arc::new(Mutex::new(answers.collect::<VecDeque<Canned>>()));
+        for (script, answers) in [(&scripts.requests, answers), (&scripts.streams, streams)] {
+            script.answers.lock().unwrap().extend(answers.into_iter().map(|it| it.at(&origin)));
+        }
         let mut task = JoinSet::new();
-        task.spawn(accept(listener, Arc::clone(&seen), answers));
-        Self { address, seen, _task: task }
+        task.spawn(accept(listener, scripts.clone()));
+        Self { address, scripts, _task: task }
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }
 
+    /// What came, but for streams of changes.
     pub(crate) fn seen(&self) -> Vec<Seen> {
-        self.seen.lock().unwrap().clone()
+        self.scripts.requests.seen.lock().unwrap().clone()
+    }
+
+    /// Who asked for a stream of changes.
+    pub(crate) fn streams(&self) -> Vec<Seen> {
+        self.scripts.streams.seen.lock().unwrap().clone()
+    }
+
+    /// How many live streams somebody reads.
+    pub(crate) fn listeners(&self) -> usize {
+        let live = self.scripts.live.lock().unwrap();
+        live.iter().filter(|stream| !stream.is_closed()).count()
+    }
+
+    /// Says it on every live stream.
+    pub(crate) fn say(&self, text: &str) {
+        for stream in &*self.scripts.live.lock().unwrap() {
+            // One that nobody reads any more.
+            let _gone = stream.send(Bytes::from(text.to_owned()));
+        }
+    }
+
+    /// Ends every live stream.
+    pub(crate) fn end_streams(&self) {
+        self.scripts.live.lock().unwrap().clear();
     }
 
     /// The only request there was.
@@ -137,6 +191,12 @@ impl Seen {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }
 
+    /// A subscription, or the stream of a session.
+    fn is_for_changes(&self) -> bool {
+        self.header("mcp-method") == "subscriptions/listen"
+            || self.header("accept") == "text/event-stream"
+    }
+
     pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap()
     }
@@ -148,7 +208,7 @@ impl Body for Chunks {
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
+        cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, std::io::Error>>> {
         match (self.0.chunks.pop_front(), self.0.end) {
             (Some(chunk), _) => Poll::Ready(Some(Ok(Frame::data(chunk)))),
@@ -157,17 +217,30 @@ impl Body for Chunks {
                 Poll::Ready(Some(Err(std::io::Error::other("scripted"))))
             }
             (None, End::Never) => Poll::Pending,
+            (None, End::Live) => self.1.poll_recv(cx).map(|said| Some(Ok(Frame::data(said?)))),
         }
     }
 }
 
-async fn accept(listener: TcpListener, seen: Noted, answers: Script) {
+impl Script {
+    /// Notes what came, and gives the next answer.
+    fn next(&self, seen: Seen) -> Canned {
+        self.seen.lock().unwrap().push(seen);
+        let mut answers = self.answers.lock().unwrap();
+        let next = answers.front().cloned().expect("an answer was scripted");
+        if answers.len() > 1 {
+            answers.pop_front();
+        }
+        next
+    }
+}
+
+async fn accept(listener: TcpListener, scripts: Scripts) {
     let mut connections = JoinSet::new();
     loop {
         let (stream, _) = listener.accept().await.unwrap();
-        let (seen, answers) = (Arc::clone(&seen), Arc::clone(&answers));
-        let service =
-            service_fn(move |request| answer(request, Arc::clone(&seen), Arc::clone(&answers)));
+        let scripts = scripts.clone();
+        let service = service_fn(move |request| answer(request, scripts.clone()));
         let served = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
         connections.spawn(async move {
             // A connection that breaks is what some tests are about.
@@ -178,24 +251,17 @@ async fn accept(listener: TcpListener, seen: Noted, answers: Script) {
 
 async fn answer(
     request: Request<Incoming>,
-    seen: Noted,
-    answers: Script,
+    scripts: Scripts,
 ) -> Result<Response<Chunks>, std::io::Error> {
     let (head, body) = request.into_parts();
     let body = body.collect().await.map_err(std::io::Error::other)?.to_bytes();
-    seen.lock().unwrap().push(Seen {
+    let seen = Seen {
         path: head.uri.path().to_owned(),
         headers: head.headers,
         body: String::from_utf8(body.to_vec()).unwrap(),
-    });
-    let canned = {
-        let mut answers = answers.lock().unwrap();
-        let next = answers.front().cloned().expect("an answer was scripted");
-        if answers.len() > 1 {
-            answers.pop_front();
-        }
-        next
     };
+    let script = if seen.is_for_changes() { &scripts.streams } else { &scripts.requests };
+    let canned = script.next(seen);
     if matches!(canned.end, End::NoHead) {
         return Err(std::io::Error::other("scripted"));
     }
@@ -203,5 +269,9 @@ async fn answer(
     for (name, value) in &canned.headers {
         response = response.header(*name, value);
     }
-    Ok(response.body(Chunks(canned)).unwrap())
+    let (sender, said) = unbounded_channel();
+    if matches!(canned.end, End::Live) {
+        scripts.live.lock().unwrap().push(sender);
+    }
+    Ok(response.body(Chunks(canned, said)).unwrap())
 }
