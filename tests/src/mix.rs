@@ -121,9 +121,8 @@ traces: {{ sample: 0.5, otlp: {{ endpoint: \"{otlp}\" }} }}
 "
         );
         let env = [&CREDENTIALS[..], &[("DESK_SECRET", DESK)]].concat();
-        let hands = Hands::new(&authority, None)?;
-        let gateway = Gateway::start_with(&config, &env).await?.over(hands);
-        let agent = AgentMix::start().await?;
+        let gateway = Gateway::start_with(&config, &env).await?.over(Hands::new(&authority, None)?);
+        let agent = Box::pin(AgentMix::start()).await?;
         Ok(Self { gateway, collector, issuer, sick, frail, agent, gone, _kept: kept })
     }
 

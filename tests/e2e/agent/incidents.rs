@@ -43,10 +43,13 @@ async fn a_slow_answer_shows_which_part_is_slow() -> Result<()> {
     ensure!(ms(&slow, "tool_execution_ms")? < 400.0, "the tools are not to blame: {slow}");
     let fast = agent.ask("s2", "answer").await?;
     ensure!(ms(&fast, "total_ms")? < ms(&slow, "total_ms")? / 2.0, "{fast}\n{slow}");
-    // A warm turn asks for no list.
+    // A warm turn asks for no list: there is the first, and one once the agent hears of changes.
+    for _ in 0..3 {
+        agent.ask("s3", "answer").await?;
+    }
     let lists = house.gateway.metrics().await?;
     let lists = lists.sum("toolgate_requests_total", &[("mcp_method_name", "tools/list")]);
-    ensure!((lists - 1.0).abs() < f64::EPSILON, "{lists} lists");
+    ensure!((1.0..=2.0).contains(&lists), "{lists} lists in five turns");
     Ok(())
 }
 
