@@ -4,6 +4,8 @@
 #[path = "../../../proxy/client/src/tests/server.rs"]
 mod server;
 
+mod hear;
+
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 use serde_json::{Map, json};

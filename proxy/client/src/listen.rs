@@ -6,7 +6,7 @@
 
 use bytes::Bytes;
 use http::header::ACCEPT;
-use http::{HeaderMap, Request, Response, StatusCode};
+use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use serde::Deserialize;
@@ -136,7 +136,7 @@ fn is_final(failure: &Failure) -> bool {
 impl Changes {
     fn of(response: Response<Incoming>) -> Self {
         let (parts, body) = response.into_parts();
-        let mut head = Head::of(parts.status, HeaderMap::clone(&parts.headers));
+        let mut head = Head::of(parts.status, parts.headers);
         head.streamed = true;
         Self { body, events: EventReader::new(MOST_BYTES), head, told: Told::default() }
     }

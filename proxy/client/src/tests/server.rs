@@ -239,6 +239,8 @@ async fn accept(listener: TcpListener, scripts: Scripts) {
     let mut connections = JoinSet::new();
     loop {
         let (stream, _) = listener.accept().await.unwrap();
+        // What is said in pieces is heard at once.
+        stream.set_nodelay(true).unwrap();
         let scripts = scripts.clone();
         let service = service_fn(move |request| answer(request, scripts.clone()));
         let served = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
