@@ -38,30 +38,30 @@ pub(super) fn in_vain(merged: &Merged) -> Vec<Problem> {
     let mut problems = Vec::new();
     for (key, other, values) in WITH {
         if !values.contains(&text(other)) {
-            problems.extend(vain(merged, key, format!("`{other}` is `{}`", text(other))));
+            problems.extend(vain(merged, key, &format!("`{other}` is `{}`", text(other))));
         }
     }
     for (key, other) in BESIDE {
         if text(other).is_empty() {
-            problems.extend(vain(merged, key, format!("`{other}` is not set")));
+            problems.extend(vain(merged, key, &format!("`{other}` is not set")));
         }
     }
     if !text("gateway/token_url").is_empty() {
         let why = "`gateway/token_url` says already where tokens are";
-        problems.extend(vain(merged, "gateway/issuer", why.to_owned()));
+        problems.extend(vain(merged, "gateway/issuer", why));
     }
     let catalogue = text("model/catalogue");
     let catalogue = serde_json::from_str::<Vec<serde_json::Value>>(catalogue).unwrap_or_default();
     for (key, provider) in SERVED {
         if !catalogue.iter().any(|entry| entry.get("provider").is_some_and(|it| it == provider)) {
             let why = format!("no model of `model/catalogue` has the provider `{provider}`");
-            problems.extend(vain(merged, key, why));
+            problems.extend(vain(merged, key, &why));
         }
     }
     problems
 }
 
-fn vain(merged: &Merged, key: &str, why: String) -> Option<Problem> {
+fn vain(merged: &Merged, key: &str, why: &str) -> Option<Problem> {
     let (_, from) = merged.get(key).filter(|(text, _)| !text.is_empty())?;
     let by_hand = matches!(from, Source::File(..) | Source::Variable(_) | Source::Flag);
     by_hand.then(|| Problem {

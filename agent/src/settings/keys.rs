@@ -132,7 +132,7 @@ pub const KEYS: &[Key] = &[
         "gateway/list_ttl",
         Time,
         Some("5m"),
-        "How long the list of tools is good for; an old one is renewed while it is used.",
+        "How long the list of tools is good for, unless the gateway says that it has changed; an old one is renewed while it is used.",
     ),
     key(
         "model/default",
