@@ -132,6 +132,12 @@ impl Call {
         self.name.as_deref().unwrap_or(self.method)
     }
 
+    /// Whether it is a stream that a caller keeps open to hear of changes: how long it took says
+    /// nothing of anybody's speed.
+    pub(super) fn is_kept_open(&self) -> bool {
+        matches!(self.method, "subscriptions/listen" | "stream/open")
+    }
+
     /// The phase that took longest.
     pub(super) fn longest(&self) -> (&'static str, Duration) {
         self.phases.iter().copied().rev().max_by_key(|(_, spent)| *spent).unwrap_or_default()

@@ -35,7 +35,8 @@ impl Tool for Slowest {
     }
 
     async fn run<'a>(&'a self, input: Input, _: &'a Context) -> Result<Output, ToolError> {
-        let (found, coverage) = input.find(&self.0).await?;
+        let (mut found, coverage) = input.find(&self.0).await?;
+        found.calls.retain(|call| !call.is_kept_open());
         let took = |call: &Call| u64::try_from(call.total().as_micros()).unwrap_or(u64::MAX);
         let key = |call: &Call| (took(call), call.request_id.clone());
         let page = page(found.calls, key, input.next.as_deref(), input.limit)?;

@@ -182,6 +182,18 @@ async fn the_slowest_come_first_and_filters_hold() {
 }
 
 #[tokio::test]
+async fn a_stream_that_is_kept_open_is_not_slow() {
+    let open = Call { method: "subscriptions/listen", name: None, ..late("open", SECOND) };
+    let tools = over(vec![good("fast", "a___b", SECOND), open]);
+    let slowest = call(&tools, "slowest", json!({})).await;
+    assert_eq!(slowest.structured()["matched"], 1, "{}", slowest.structured());
+    let top = call(&tools, "top", json!({})).await;
+    assert_eq!(top.structured()["calls"], 1, "{}", top.structured());
+    let found = call(&tools, "find_calls", json!({})).await;
+    assert_eq!(found.structured()["matched"], 2, "it can be found all the same");
+}
+
+#[tokio::test]
 async fn failures_are_counted_by_tool_and_reason() {
     let calls = vec![late("r-1", SECOND), late("r-2", 2 * SECOND), good("r-3", "a___b", SECOND)];
     let reply = call(&over(calls), "errors", json!({})).await;

@@ -100,7 +100,8 @@ impl Tool for Top {
     }
 
     async fn run<'a>(&'a self, input: Input, _: &'a Context) -> Result<Output, ToolError> {
-        let (found, coverage) = input.find(&self.0).await?;
+        let (mut found, coverage) = input.find(&self.0).await?;
+        found.calls.retain(|call| !call.is_kept_open());
         let mut groups: BTreeMap<&str, Vec<&Call>> = BTreeMap::new();
         for call in &found.calls {
             groups.entry(name_of(call, input.by)).or_default().push(call);

@@ -42,7 +42,10 @@ pub(super) enum Login {
         key: Blob,
     },
     /// As AWS's `aws eks get-token` does it.
-    #[cfg_attr(not(feature = "aws"), expect(dead_code, reason = "without AWS it is refused"))]
+    #[cfg_attr(
+        not(any(feature = "aws", test)),
+        expect(dead_code, reason = "without AWS it is refused")
+    )]
     Eks {
         cluster: String,
         region: Option<String>,
