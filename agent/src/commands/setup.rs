@@ -3,7 +3,7 @@
 //! Enters: flags, files, the environment, a running `toolgate dev`. Leaves: merged settings and the
 //! typed configuration. Never: half of the problems.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use toolgate_client::runfile::RunFile;
 
@@ -46,10 +46,7 @@ pub async fn read(
         Some(dev) => with_dev(&given, dev)?,
         None => merged,
     };
-    // What is named in a file stands beside it.
-    let beside = setup.config.as_deref().and_then(Path::parent).map(Path::to_path_buf);
-    let read = |name: &str| std::fs::read_to_string(beside_of(beside.as_deref(), name));
-    let config = Config::read(&merged, &read)?;
+    let config = Config::read(&merged, &beside(setup))?;
     Ok(Ready { merged, config, borrowed: borrowed.is_some() })
 }
 
@@ -94,8 +91,10 @@ fn with_dev(given: &Given, dev: &RunFile) -> Result<Merged, Problems> {
     given.merge()
 }
 
-fn beside_of(folder: Option<&Path>, name: &str) -> PathBuf {
-    folder.map_or_else(|| PathBuf::from(name), |folder| folder.join(name))
+/// Reads what the settings name: it stands beside their file.
+pub fn beside(setup: &Setup) -> impl Fn(&str) -> std::io::Result<String> {
+    let folder = setup.config.as_deref().and_then(Path::parent).map(Path::to_path_buf);
+    move |name| std::fs::read_to_string(folder.clone().unwrap_or_default().join(name))
 }
 
 fn unreadable(path: &Path, error: &std::io::Error) -> Problem {

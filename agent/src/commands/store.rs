@@ -6,7 +6,7 @@
 use std::fmt::Write as _;
 use std::io::Write;
 
-use super::say;
+use super::{say, setup};
 use crate::cli::Setup;
 use crate::exit::Exit;
 use crate::settings::{Given, Key, Problem, Problems, Source};
@@ -114,7 +114,7 @@ async fn ensured(setup: &Setup, mut given: Given) -> Result<String, Problems> {
         given.parameters = Some(Box::pin(store::layer(setup, &below)).await.map_err(one)?);
     }
     let merged = given.merge()?;
-    let config = crate::settings::Config::read(&merged, &|name| std::fs::read_to_string(name))?;
+    let config = crate::settings::Config::read(&merged, &setup::beside(setup))?;
     let of = |key: &str| merged.get(key).map(|(text, _)| text.to_owned());
     let tags = [("Application", &setup.app), ("Environment", &setup.env)];
     let tags = tags.map(|(key, value)| (key.to_owned(), value.clone()));

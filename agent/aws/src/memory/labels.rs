@@ -13,6 +13,8 @@ use std::time::Duration;
 use aws_sdk_bedrockagentcore::types::MetadataValue;
 use toolgate_agent_memory::{Session, Turn};
 
+use super::names::unmarked;
+
 /// The longest value.
 const LONGEST: usize = 256;
 /// Values that the names of tools may fill.
@@ -59,14 +61,14 @@ pub(super) fn of(turn: &Turn, name_session: bool) -> Metadata {
 /// Reads labels.
 pub(super) fn read(metadata: Option<&Metadata>) -> Labels {
     let Some(metadata) = metadata else { return Labels::default() };
-    let whole = |name| get(metadata, name).and_then(|text| plain(&text));
+    let whole = |name| get(metadata, name).and_then(|text| unmarked(&text, b'='));
     let took = whole("took_ms").and_then(|took| took.parse().ok());
     let tools = get(metadata, "tools").unwrap_or_default();
     Labels {
         turn: whole("turn"),
         model: whole("model"),
         took: took.map(Duration::from_millis),
-        tools: tools.split_ascii_whitespace().filter_map(plain).collect(),
+        tools: tools.split_ascii_whitespace().filter_map(|word| unmarked(word, b'=')).collect(),
         session: whole("session").and_then(|name| Session::new(&name).ok()),
     }
 }
@@ -108,22 +110,6 @@ fn written(text: &str) -> String {
         }
     }
     written
-}
-
-/// What was written; `None` if nobody has written it like this.
-fn plain(written: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(written.len());
-    let mut rest = written.bytes();
-    while let Some(byte) = rest.next() {
-        if byte == b'=' {
-            let digit = |byte: u8| char::from(byte).to_digit(16);
-            let (high, low) = (digit(rest.next()?)?, digit(rest.next()?)?);
-            bytes.push(u8::try_from(high * 16 + low).ok()?);
-        } else {
-            bytes.push(byte);
-        }
-    }
-    String::from_utf8(bytes).ok()
 }
 
 #[cfg(test)]

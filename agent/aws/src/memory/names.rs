@@ -33,7 +33,7 @@ pub(super) fn session_id(session: &Session) -> String {
 /// The session of an id, if the id tells.
 pub(super) fn session_of(id: &str) -> Option<Session> {
     let name = match id.strip_prefix(WRITTEN) {
-        Some(written) => read(written)?,
+        Some(written) => unmarked(written, b'_')?,
         None => id.to_owned(),
     };
     Session::new(&name).ok().filter(|session| session_id(session) == id)
@@ -87,11 +87,13 @@ fn write(name: &str) -> String {
     written
 }
 
-fn read(written: &str) -> Option<String> {
+/// What was written with the bytes that are not plain as a mark and two digits; `None` if nobody has
+/// written it like this.
+pub(super) fn unmarked(written: &str, mark: u8) -> Option<String> {
     let mut bytes = Vec::with_capacity(written.len());
     let mut rest = written.bytes();
     while let Some(byte) = rest.next() {
-        if byte == b'_' {
+        if byte == mark {
             let digit = |byte: u8| char::from(byte).to_digit(16);
             let (high, low) = (digit(rest.next()?)?, digit(rest.next()?)?);
             bytes.push(u8::try_from(high * 16 + low).ok()?);
