@@ -1,5 +1,6 @@
 //! What search finds, and what its model makes of texts.
 
+mod curve;
 mod index;
 mod notes;
 mod wide;

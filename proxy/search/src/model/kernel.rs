@@ -6,7 +6,6 @@
 //! x86-64 the inner one is a multiply-and-add of eight pairs of 16 bits.
 
 use fearless_simd::prelude::*;
-use fearless_simd::{Level, dispatch};
 
 use super::read::{Flaw, Reader};
 use super::wide::{self, BLOCK, TILE};
@@ -16,6 +15,10 @@ const MOST: f32 = 8191.0;
 
 /// Most numbers in a row: `MOST_WIDTH * 127 * 8191` is below 2^31.
 pub(crate) const MOST_WIDTH: usize = 2048;
+
+/// Sums that grow at once where numbers are added up, so that each need not wait for the one before.
+/// Always so many, whatever the processor: the order of additions decides the last bits.
+const SUMS: usize = 16;
 
 /// Under the root of a variance (so it is in the reference).
 const EPSILON: f32 = 1e-12;
@@ -70,10 +73,15 @@ impl Linear {
         Ok(Self { bias: reader.floats(rows)?, rows: Rows::read(reader, rows, width)? })
     }
 
-    /// Maps every state; the results lie one behind the other. The same numbers at every level.
-    pub(crate) fn apply(&self, states: &States, level: Level) -> Vec<f32> {
+    /// Maps every state; the results lie one behind the other.
+    #[inline(always)]
+    pub(crate) fn apply<S: Simd>(&self, simd: S, states: &States) -> Vec<f32> {
         let mut out = vec![0.0; states.scales.len() * self.bias.len()];
-        dispatch!(level, simd => self.map(simd, states, &mut out));
+        // A function of its own, so that a layer has its code once and not for each of its maps.
+        simd.vectorize(
+            #[inline(always)]
+            || self.map(simd, states, &mut out),
+        );
         out
     }
 
@@ -105,10 +113,11 @@ impl Norm {
     }
 
     /// Gives one state the mean 0 and the variance 1, then its scale and shift.
+    #[inline(always)]
     pub(crate) fn apply(&self, state: &mut [f32]) {
         let count = state.len() as f32;
-        let mean = state.iter().sum::<f32>() / count;
-        let variance = state.iter().map(|x| (x - mean) * (x - mean)).sum::<f32>() / count;
+        let mean = sum_of(state, |x| x) / count;
+        let variance = sum_of(state, |x| (x - mean) * (x - mean)) / count;
         let by = 1.0 / (variance + EPSILON).sqrt();
         for ((x, scale), shift) in state.iter_mut().zip(&self.scale).zip(&self.shift) {
             *x = (*x - mean) * by * scale + shift;
@@ -118,12 +127,13 @@ impl Norm {
 
 impl States {
     /// States of `width` numbers each, which lie one behind the other.
+    #[inline(always)]
     #[expect(clippy::cast_possible_truncation, reason = "at most `MOST`, and it saturates")]
     pub(crate) fn of(states: &[f32], width: usize) -> Self {
         let mut numbers = Vec::with_capacity(states.len());
         let mut scales = Vec::with_capacity(states.len() / width.max(1));
         for state in states.chunks_exact(width) {
-            let largest = state.iter().fold(0.0_f32, |most, x| most.max(x.abs()));
+            let largest = largest(state);
             let by = if largest > 0.0 { MOST / largest } else { 0.0 };
             // Half away from zero, without a call into the mathematics library.
             numbers.extend(state.iter().map(|x| (x * by + 0.5_f32.copysign(*x)) as i16));
@@ -138,11 +148,47 @@ impl States {
     }
 }
 
+/// Adds to each number its counterpart.
+#[inline(always)]
+pub(crate) fn add(to: &mut [f32], what: &[f32]) {
+    for (to, what) in to.iter_mut().zip(what) {
+        *to += what;
+    }
+}
+
+/// The sum of what becomes of each number, in as many sums as [`SUMS`] at once.
+#[inline(always)]
+pub(crate) fn sum_of(numbers: &[f32], becomes: impl Fn(f32) -> f32) -> f32 {
+    let (numbers, rest) = numbers.as_chunks::<SUMS>();
+    let mut sums = [0.0_f32; SUMS];
+    for numbers in numbers {
+        for (sum, number) in sums.iter_mut().zip(numbers) {
+            *sum += becomes(*number);
+        }
+    }
+    sums.iter().sum::<f32>() + rest.iter().map(|number| becomes(*number)).sum::<f32>()
+}
+
+/// The largest of the numbers without their signs.
+#[inline(always)]
+fn largest(numbers: &[f32]) -> f32 {
+    let larger = |most: f32, x: &f32| if x.abs() > most { x.abs() } else { most };
+    let (numbers, rest) = numbers.as_chunks::<SUMS>();
+    let mut most = [0.0_f32; SUMS];
+    for numbers in numbers {
+        for (most, number) in most.iter_mut().zip(numbers) {
+            *most = larger(*most, number);
+        }
+    }
+    rest.iter().fold(most.iter().fold(0.0, larger), larger)
+}
+
 /// The inner product of two rows.
+#[inline(always)]
 pub(crate) fn dot(left: &[f32], right: &[f32]) -> f32 {
-    let (left, left_rest) = left.as_chunks::<8>();
-    let (right, right_rest) = right.as_chunks::<8>();
-    let mut sums = [0.0_f32; 8];
+    let (left, left_rest) = left.as_chunks::<SUMS>();
+    let (right, right_rest) = right.as_chunks::<SUMS>();
+    let mut sums = [0.0_f32; SUMS];
     for (left, right) in left.iter().zip(right) {
         for ((sum, l), r) in sums.iter_mut().zip(left).zip(right) {
             *sum += l * r;
@@ -157,37 +203,6 @@ pub(crate) fn normalise(vector: &mut [f32]) {
     let length = dot(vector, vector).sqrt();
     if length > 0.0 {
         vector.iter_mut().for_each(|x| *x /= length);
-    }
-}
-
-/// Makes shares of one out of scores.
-pub(crate) fn softmax(scores: &mut [f32]) {
-    let largest = scores.iter().fold(f32::MIN, |most, x| most.max(*x));
-    scores.iter_mut().for_each(|x| *x = (*x - largest).exp());
-    let sum = scores.iter().sum::<f32>();
-    scores.iter_mut().for_each(|x| *x /= sum);
-}
-
-/// The Gaussian error linear unit, with the error function to 1.5e-7 (Abramowitz and Stegun, 7.1.26).
-pub(crate) fn gelu(states: &mut [f32]) {
-    for x in states {
-        let z = x.abs() * std::f32::consts::FRAC_1_SQRT_2;
-        let t = 1.0 / (1.0 + 0.327_591_1 * z);
-        let sum = 1.061_405_4_f32.mul_by(t, -1.453_152);
-        let sum = sum.mul_by(t, 1.421_413_7).mul_by(t, -0.284_496_74).mul_by(t, 0.254_829_6) * t;
-        let erf = (1.0 - sum * (-z * z).exp()).copysign(*x);
-        *x *= 0.5 * (1.0 + erf);
-    }
-}
-
-trait MulBy {
-    /// `self * by + and`, rounded twice, so that no processor calls a function for it.
-    fn mul_by(self, by: f32, and: f32) -> f32;
-}
-
-impl MulBy for f32 {
-    fn mul_by(self, by: f32, and: f32) -> f32 {
-        self * by + and
     }
 }
 

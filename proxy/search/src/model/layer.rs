@@ -3,11 +3,11 @@
 //! In: the states of a text's tokens, one behind the other. Out: their new ones, in their place.
 //! Never: looks at another text.
 
-use fearless_simd::Level;
+use fearless_simd::{Level, Simd, dispatch};
 
-use super::kernel::{Linear, Norm, States, dot, gelu, softmax};
+use super::kernel::{Linear, Norm, States, add, dot};
 use super::read::{Flaw, Reader};
-use super::{Shape, add};
+use super::{Shape, curve};
 
 /// The maps and norms of a layer, in the order in which they are applied.
 #[derive(Debug)]
@@ -34,21 +34,27 @@ impl Layer {
         })
     }
 
-    /// Passes the states on.
+    /// Passes the states on. The same numbers at every level.
     pub(crate) fn pass(&self, states: &mut [f32], shape: Shape, level: Level) {
+        dispatch!(level, simd => self.pass_by(simd, states, shape));
+    }
+
+    #[inline(always)]
+    fn pass_by<S: Simd>(&self, simd: S, states: &mut [f32], shape: Shape) {
         let Shape { width, heads, inner } = shape;
-        let asked = self.asks.apply(&States::of(states, width), level);
+        let asked = self.asks.apply(simd, &States::of(states, width));
         let seen = attend(&asked, width, heads);
-        add(states, &self.answers.apply(&States::of(&seen, width), level));
+        add(states, &self.answers.apply(simd, &States::of(&seen, width)));
         states.chunks_exact_mut(width).for_each(|state| self.looked.apply(state));
-        let mut wide = self.widens.apply(&States::of(states, width), level);
-        gelu(&mut wide);
-        add(states, &self.narrows.apply(&States::of(&wide, inner), level));
+        let mut wide = self.widens.apply(simd, &States::of(states, width));
+        curve::gelu(&mut wide);
+        add(states, &self.narrows.apply(simd, &States::of(&wide, inner)));
         states.chunks_exact_mut(width).for_each(|state| self.thought.apply(state));
     }
 }
 
 /// For each token and head, the values of all tokens, mixed by how well their keys fit its query.
+#[inline(always)]
 fn attend(asked: &[f32], width: usize, heads: usize) -> Vec<f32> {
     let size = width / heads;
     let by = 1.0 / (size as f32).sqrt();
@@ -61,7 +67,7 @@ fn attend(asked: &[f32], width: usize, heads: usize) -> Vec<f32> {
             for (share, other) in shares.iter_mut().zip(asked.chunks_exact(3 * width)) {
                 *share = dot(query, piece(other, key, size)) * by;
             }
-            softmax(&mut shares);
+            curve::softmax(&mut shares);
             let Some(seen) = seen.get_mut(head..head + size) else { continue };
             for (share, other) in shares.iter().zip(asked.chunks_exact(3 * width)) {
                 for (seen, said) in seen.iter_mut().zip(piece(other, value, size)) {
@@ -73,6 +79,7 @@ fn attend(asked: &[f32], width: usize, heads: usize) -> Vec<f32> {
     seen
 }
 
+#[inline(always)]
 fn piece(numbers: &[f32], at: usize, size: usize) -> &[f32] {
     numbers.get(at..at + size).unwrap_or_default()
 }
