@@ -117,6 +117,7 @@ impl Gateway {
         let along = Along {
             request_id: Some(call.request_id.to_owned()),
             traceparent: call.traceparent.map(str::to_owned),
+            ..Along::within(call.patience)
         };
         let asked = Box::pin(self.sent(&ask, &along, on_progress));
         let came = timeout(call.patience, asked).await;

@@ -114,6 +114,49 @@ async fn the_time_of_a_refused_call_adds_up_as_well() -> Result<()> {
     adds_up(&logged(&line)?, line["duration_ms"].as_f64().unwrap())
 }
 
+/// A caller that says how long it waits is told before it leaves where the time went; one that waits for
+/// much less than the target may take is to blame itself, and the target's circuit stays closed.
+#[tokio::test]
+async fn a_caller_that_says_how_long_it_waits_is_told_in_time() -> Result<()> {
+    let sick = Sick::start(Era::Modern).await?;
+    let url = sick.url();
+    let gateway = Gateway::start(&format!(
+        "{OPEN}targets:\n  sick: {{ mcp: {{ url: \"{url}\" }}, timeout: 1s, retry: {{ attempts: 1 }}, \
+         breaker: {{ failures: 1 }} }}\n"
+    ))
+    .await?;
+    let client = gateway.client();
+    client.tool("sick___read", json!({})).await?.result()?;
+    let params = |ms: u64| json!({ "name": "sick___read", "arguments": {}, "_meta": { "toolgate/timeout_ms": ms } });
+    let ask = |ms: u64| {
+        let sent = with_meta(params(ms));
+        Ask::modern_raw("1", "tools/call", &sent).header("mcp-name", "sick___read")
+    };
+    let session = client.session().await?;
+    sick.then([Act::Hang, Act::Hang, Act::Hang]);
+    let hurried = client.send(ask(200)).await?;
+    let older = session.request("tools/call", params(200)).await?;
+    let patient = client.send(ask(600)).await?;
+    for (answer, blame, reason, least) in [
+        (hurried, "caller", "client_cancelled", 200.0),
+        (older, "caller", "client_cancelled", 200.0),
+        (patient, "target", "timeout_first_byte", 600.0),
+    ] {
+        let text = answer.text();
+        assert!(text.contains(&format!("within the {least} ms that its caller waits")), "{text}");
+        let line = gateway.line_of(&answer).await?;
+        assert_eq!((&line["blame"], &line["reason"]), (&json!(blame), &json!(reason)), "{line}");
+        let took = line["duration_ms"].as_f64().context("no duration")?;
+        assert!((least..least + 300.0).contains(&took), "{line}");
+    }
+    let open = gateway.metrics().await?.sum("toolgate_circuit_state", &[("state", "open")]);
+    assert!((open - 1.0).abs() < f64::EPSILON, "the last one alone opened it: {open}");
+    let wrong = client.send(ask(0)).await?;
+    assert_eq!(wrong.status, 400, "{}", wrong.text());
+    assert!(wrong.text().contains("toolgate/timeout_ms"), "{}", wrong.text());
+    Ok(())
+}
+
 #[tokio::test]
 async fn bytes_and_trace_of_a_call_are_in_its_line() -> Result<()> {
     let sick = Sick::start(Era::Modern).await?;

@@ -6,7 +6,10 @@
 
 mod envelope;
 mod headers;
+mod meta;
 mod salvage;
+
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::HeaderMap;
@@ -18,8 +21,9 @@ use toolgate_call::{
 };
 
 pub(crate) use envelope::deeper_than;
-use envelope::{Envelope, MetaView, ParamsView};
+use envelope::{Envelope, ParamsView};
 pub(crate) use headers::{PROTOCOL_VERSION, SESSION_ID};
+use meta::MetaView;
 use salvage::Salvage;
 
 /// The byte order mark of UTF-8, which some writers put before their text.
@@ -38,6 +42,8 @@ pub(crate) struct Decoded {
     pub(crate) mirrored: Vec<Mirrored>,
     /// What `_meta` says of a trace.
     pub(crate) said: Option<Said>,
+    /// How long the caller waits, if it says so.
+    pub(crate) waits: Option<Duration>,
     pub(crate) frame: Frame,
     pub(crate) abilities: Abilities,
     pub(crate) session: SessionRef,
@@ -75,6 +81,7 @@ impl Decoded {
             meta: Meta::default(),
             mirrored: Vec::new(),
             said: None,
+            waits: None,
             abilities: Abilities::NONE,
             frame: Frame::new(Bytes::new(), FrameParts::default()),
             session,
@@ -170,6 +177,7 @@ fn read(headers: &HeaderMap, body: &Bytes, envelope: &Envelope<'_>) -> Result<De
         },
         mirrored: if mirrors { headers::mirrored(headers) } else { Vec::new() },
         said: meta.said(),
+        waits: meta.waits,
         abilities: abilities(method, params, &meta),
         frame: Frame::new(body.clone(), locate(body, method, (envelope, &meta))),
         session,

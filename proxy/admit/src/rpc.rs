@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use http::{HeaderMap, HeaderValue, Method as HttpMethod, Request, Response, header};
 use hyper::body::Incoming;
 use toolgate_call::{
-    Call, Case, Deadline, Era, Lifecycle, Method, Phase, Refusal, Reply, SessionRef,
+    By, Call, Case, Deadline, Era, Lifecycle, Method, Phase, Refusal, Reply, SessionRef,
 };
 use toolgate_telemetry::{Shed, Telemetry};
 use tower::{Layer, Service};
@@ -283,6 +283,13 @@ impl Line {
         }
     }
 
+    /// The gateway's limit of a call, or the caller's if that is shorter.
+    fn deadline(&self, waits: Option<Duration>) -> Deadline {
+        let now = Instant::now();
+        let most = Deadline::after(now, self.layer.config.ceiling);
+        waits.map_or(most, |waits| most.sooner(Deadline::after(now, waits).set_by(By::Caller)))
+    }
+
     fn call(&self, exchange: &Exchange, decoded: Decoded, hears: bool) -> Option<Call> {
         exchange.ledger.enter(Phase::Authorize);
         let name = decoded.name.as_deref();
@@ -305,7 +312,7 @@ impl Line {
             server: exchange.server.get().map(Arc::clone),
             peer: exchange.peer,
             request_id: Arc::clone(&exchange.request_id),
-            deadline: Deadline::after(Instant::now(), self.layer.config.ceiling),
+            deadline: self.deadline(decoded.waits),
             ledger: Arc::clone(&exchange.ledger),
             trace,
         })

@@ -42,7 +42,7 @@ pub use abilities::{Abilities, ROUTED, TASKS, UI};
 pub use ask::{AskKind, MOST_OPEN, OpenQuestions, PATIENCE, Question, Respond, Said};
 pub use call::{Call, Mirrored, Session, SessionRef};
 pub use certificate::{Certificate, ClientCertificate};
-pub use deadline::Deadline;
+pub use deadline::{By, Deadline};
 pub use ends::id_at_ends;
 pub use explanation::{Asks, Explanation, Rule, What, Who};
 pub use frame::{Frame, FrameParts, MetaEdit, Rewrite, Span};

@@ -142,7 +142,8 @@ impl Client {
         on_progress: OnProgress<'_>,
     ) -> Result<Answer, Failure> {
         let ask = Ask::call(tool, arguments);
-        let answer = self.send(&ask, &Along::default(), self.token.as_ref(), on_progress).await?;
+        let along = Along::within(self.patience);
+        let answer = self.send(&ask, &along, self.token.as_ref(), on_progress).await?;
         if answer.is_error() { Err(Failure::Tool(Box::new(answer))) } else { Ok(answer) }
     }
 

@@ -5,6 +5,7 @@
 //! again, so that a long number stays as it was typed.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -27,6 +28,21 @@ pub struct Along {
     pub request_id: Option<String>,
     /// The trace it belongs to (W3C Trace Context): as a header, and in `_meta` (SEP-414).
     pub traceparent: Option<String>,
+    /// How long whoever asks waits for the answer; a gateway of ours gives up then, and says where
+    /// the time went.
+    pub waits: Option<Duration>,
+}
+
+// === impl Along ===
+
+impl Along {
+    /// What to say of a request that is given up after so long: that it is waited for a little less,
+    /// a tenth and at most a quarter of a second, so that the answer can still say why.
+    #[must_use]
+    pub fn within(patience: Duration) -> Self {
+        let margin = (patience / 10).min(Duration::from_millis(250));
+        Self { waits: Some(patience.saturating_sub(margin)), ..Self::default() }
+    }
 }
 
 /// How a request is worded.
@@ -188,6 +204,10 @@ impl Ask {
             }
             if let Some(traceparent) = &along.traceparent {
                 members.insert("traceparent".to_owned(), traceparent.as_str().into());
+            }
+            if let Some(waits) = along.waits {
+                let ms = u64::try_from(waits.as_millis()).unwrap_or(u64::MAX);
+                members.insert("toolgate/timeout_ms".to_owned(), ms.max(1).into());
             }
         }
         meta

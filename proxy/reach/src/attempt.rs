@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 use toolgate_call::{
-    Answer, AttemptNote, Deadline, Ledger, Method, Outcome, Phase, Question, Reason, Refusal,
+    Answer, AttemptNote, By, Deadline, Ledger, Method, Outcome, Phase, Question, Reason, Refusal,
     Reply, SpanId,
 };
 use toolgate_telemetry::TargetMetrics;
@@ -149,10 +149,12 @@ impl Running<'_> {
     }
 
     /// Why an attempt was dropped: its time was up, or the caller left. A caller that does not read
-    /// what is being written to it has left as well, whatever the time.
+    /// what is being written to it has left as well, whatever the time; and so has one that waits for
+    /// much less than the target may take.
     fn cut_off(&self) -> Reason {
         let in_time = !self.deadline.left(Instant::now().into_std()).is_zero();
-        if in_time || self.ledger.phase() == Phase::Write {
+        let hurried = self.deadline.by() == By::Caller;
+        if in_time || hurried || self.ledger.phase() == Phase::Write {
             return Reason::ClientCancelled;
         }
         if self.began { Reason::TimeoutTotal } else { cut_in(self.ledger.phase()) }

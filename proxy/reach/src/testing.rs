@@ -12,7 +12,7 @@ use std::time::Duration;
 use fastrand::Rng;
 use tokio::time::{Instant, Sleep, sleep};
 use toolgate_call::{
-    Answer, AskKind, Body, Call, Deadline, Era, Event, Events, Frame, FrameParts, Hint, Kind,
+    Answer, AskKind, Body, By, Call, Deadline, Era, Event, Events, Frame, FrameParts, Hint, Kind,
     Ledger, Listed, Meta, Method, Op, Outbound, Phase, Plan, Policy, Principal, Question, RawJson,
     Reason, Refusal, Reply, Respond, RetryPlan, Scopes, SessionRef, Trace, Version,
 };
@@ -164,6 +164,12 @@ pub(crate) fn idempotent() -> Plan {
 /// A call with all the time in the world.
 pub(crate) fn call(tool: Plan) -> Outbound {
     call_within(tool, Duration::from_secs(3600))
+}
+
+/// A call whose caller waits so long.
+pub(crate) fn call_hurried(tool: Plan, waits: Duration) -> Outbound {
+    let outbound = call_within(tool, waits);
+    Outbound { deadline: outbound.deadline.set_by(By::Caller), ..outbound }
 }
 
 pub(crate) fn call_within(tool: Plan, left: Duration) -> Outbound {

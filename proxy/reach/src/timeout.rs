@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use tokio::task::coop::{Unconstrained, unconstrained};
 use tokio::time::{Instant, Sleep, sleep_until};
-use toolgate_call::{Body, Case, Deadline, Ledger, PATIENCE, Phase, Reason, Refusal, Reply};
+use toolgate_call::{Body, By, Case, Deadline, Ledger, PATIENCE, Phase, Reason, Refusal, Reply};
 
 use crate::ReachConfig;
 use crate::stage::{Shared, Stage, Trip, keep};
@@ -46,6 +46,8 @@ type Timer = Option<Unconstrained<Sleep>>;
 enum Limit {
     /// That of the whole call, of which so much was left.
     Whole(Duration),
+    /// That of the caller, who waits so long.
+    Callers(Duration),
     /// The limit of the tool or target.
     Own(Duration),
 }
@@ -62,17 +64,22 @@ impl<S> Timeout<S> {
         trip.outbound.plan().map_or(self.limit, |tool| tool.timeout)
     }
 
+    /// The sooner of the two. The caller's remains the caller's only where it leaves less than half
+    /// of what the target may take: then it tells nothing about the target.
     fn deadline(&self, trip: Trip<'_>) -> Deadline {
-        Deadline::after(trip.now.into_std(), self.own(trip)).sooner(trip.deadline)
+        let (now, own) = (trip.now.into_std(), self.own(trip));
+        let deadline = Deadline::after(now, own).sooner(trip.deadline);
+        if deadline.left(now) < own / 2 { deadline } else { deadline.set_by(By::Gateway) }
     }
 
     /// `trip` as it came, still with the deadline of the whole call.
     fn expiry<'a>(&'a self, trip: Trip<'a>) -> Expiry<'a> {
         let (now, own) = (trip.now.into_std(), self.own(trip));
-        let limit = if trip.deadline < Deadline::after(now, own) {
-            Limit::Whole(trip.deadline.left(now))
-        } else {
-            Limit::Own(own)
+        let left = trip.deadline.left(now);
+        let limit = match trip.deadline.by() {
+            _ if left >= own => Limit::Own(own),
+            By::Gateway => Limit::Whole(left),
+            By::Caller => Limit::Callers(left),
         };
         Expiry {
             deadline: self.deadline(trip),
@@ -120,7 +127,7 @@ impl Expiry<'_> {
     fn too_late(&self) -> Refusal {
         let name = &self.subject.name;
         let message = format!("`{name}` was not called, for its time was already up");
-        Refusal::target(Reason::TimeoutTotal, &self.target, message).safe_to_retry(true)
+        self.refuse(Reason::TimeoutTotal, message).safe_to_retry(true)
     }
 
     /// Time ran out before an answer began.
@@ -166,7 +173,12 @@ impl Expiry<'_> {
         self.deadline = Deadline::after(at, by);
     }
 
+    /// Whoever waits for less than half of what the target may take has left, as one who hangs up.
     fn refuse(&self, reason: Reason, message: String) -> Refusal {
+        let reason = match self.deadline.by() {
+            By::Caller => Reason::ClientCancelled,
+            By::Gateway => reason,
+        };
         Refusal::target(reason, &self.target, message)
     }
 }
@@ -179,6 +191,7 @@ impl Limit {
             Self::Whole(left) => {
                 format!("within the {} that were left of the gateway's limit", spell(left))
             }
+            Self::Callers(left) => format!("within the {} that its caller waits", spell(left)),
             Self::Own(limit) => format!("within its limit of {}", spell(limit)),
         }
     }

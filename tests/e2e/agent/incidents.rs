@@ -156,3 +156,32 @@ async fn one_slow_target_is_named_and_recovers_alone() -> Result<()> {
     })
     .await
 }
+
+/// A tool that is slower than the agent waits: the gateway, which knows how long that is, still says whose
+/// fault it is.
+#[tokio::test]
+async fn a_tool_that_the_agent_gives_up_is_blamed_by_the_gateway() -> Result<()> {
+    let slow = Sick::start(Era::Modern).await?;
+    let target = format!(
+        "  slow: {{ mcp: {{ url: \"{}\" }}, timeout: 4s, retry: {{ attempts: 1 }} }}\n",
+        slow.url()
+    );
+    let house = House::start(&target, "").await?;
+    let read = json!({ "name": "slow___read", "input": {} });
+    let script = json!([{ "replies": [{ "tools": [read] }, { "text": "done" }] }]);
+    let (_script, mut settings) = scripted(&script)?;
+    settings.push(("limits/tool_time", "2500ms".to_owned()));
+    let agent = house.agent(&settings).await?;
+    slow.then([Act::Hang]);
+    let mut events = agent.stream("s1", "go").await?;
+    let step = loop {
+        let event = events.next_message().await?;
+        if event["type"] == "step.end" && event["reason"] != Value::Null {
+            break event;
+        }
+        ensure!(event["type"] != "turn.end", "no tool failed: {event}");
+    };
+    ensure!(step["reason"] == "timeout_first_byte" && step["blame"] == "target", "{step}");
+    ensure!(step["call_id"].is_string(), "the gateway's line can be found: {step}");
+    Ok(())
+}

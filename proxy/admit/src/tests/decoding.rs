@@ -1,5 +1,7 @@
 //! Bodies and headers, good and bad.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use proptest::prelude::{ProptestConfig, any, prop_assert, proptest};
@@ -241,6 +243,30 @@ fn a_modern_request_names_the_log_messages_that_it_wants() {
     let older = r#"{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"_meta":{"io.modelcontextprotocol/logLevel":"verbose"}}}"#;
     let older = read(&headers(&[("mcp-session-id", "s")]), older).unwrap();
     assert_eq!(older.meta.log_level, None, "it has a request of its own for that");
+}
+
+#[test]
+fn a_request_says_how_long_its_caller_waits_in_either_era() {
+    let member = |ms: &str| format!(r#"{{"toolgate/timeout_ms":{ms},"io"#);
+    let modern = |ms: &str| {
+        let meta = META.replace("{\"io", &member(ms));
+        let body =
+            format!(r#"{{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{{{meta}}}}}"#);
+        read(&modern_headers("tools/list", None), &body)
+    };
+    assert_eq!(modern("1500").unwrap().waits, Some(Duration::from_millis(1500)));
+    for bad in ["0", "-1", "1.5", "1e3", r#""1500""#, "null", "18446744073709551616"] {
+        assert_eq!(modern(bad).unwrap_err().1, Case::ParamsInvalid, "{bad}");
+    }
+    let older = r#"{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"_meta":{"toolgate/timeout_ms":7}}}"#;
+    let older = read(&headers(&[("mcp-session-id", "s")]), older).unwrap();
+    assert_eq!(older.waits, Some(Duration::from_millis(7)));
+    let twice = member("1").replace("\"io", "\"toolgate/timeout_ms\":2,\"io");
+    let body = format!(
+        r#"{{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{{{}}}}}"#,
+        META.replace("{\"io", &twice)
+    );
+    assert_eq!(case(&modern_headers("tools/list", None), &body), Case::ParamsInvalid);
 }
 
 #[test]

@@ -18,7 +18,8 @@ fn client(server: &Server) -> Client {
 
 async fn call(client: &Client) -> Result<crate::Answer, Failure> {
     let nothing: Box<RawValue> = serde_json::from_str("{}").unwrap();
-    let along = Along { traceparent: Some("00-1-2-01".to_owned()), ..Along::default() };
+    let traceparent = Some("00-1-2-01".to_owned());
+    let along = Along { traceparent, waits: Some(Duration::from_secs(7)), ..Along::default() };
     let token = Bearer::new("other");
     client.send(&Ask::call("t", &nothing), &along, token.as_ref(), &mut |_: &Progress| {}).await
 }
@@ -45,6 +46,7 @@ async fn a_stateless_server_is_asked_once_what_it_is() {
     assert!(last.header("user-agent").starts_with("agent/"));
     let meta = &last.json()["params"]["_meta"];
     assert_eq!(meta["traceparent"], "00-1-2-01");
+    assert_eq!(meta["toolgate/timeout_ms"], 7_000);
     assert_eq!(meta["io.modelcontextprotocol/clientInfo"]["name"], "agent");
 }
 

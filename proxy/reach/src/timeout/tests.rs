@@ -6,7 +6,8 @@ use tokio::time::{Instant, sleep_until};
 use toolgate_call::{Event, Op, PATIENCE, Phase, Plan, Reason, Refusal, Said};
 
 use crate::testing::{
-    Bit, Rig, Step, answer, call, call_within, drain, idempotent, list, next, tool,
+    Bit, Rig, Step, answer, call, call_hurried, call_within, config, drain, idempotent, list, next,
+    tool,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -73,6 +74,43 @@ async fn a_sooner_deadline_of_the_call_ends_it_and_is_named() {
     assert_eq!(start.elapsed(), Duration::from_millis(1500));
     assert!(refusal.message().contains("within the 1.5 s that were left of the gateway's limit"));
     assert_eq!(rig.metric("toolgate_timeouts_total", &["first_byte"]), 1.0);
+}
+
+/// Whoever waits for less than half of what the target may take has hung up, and no circuit opens.
+#[tokio::test(start_paused = true)]
+async fn a_caller_that_hurries_is_to_blame_itself() {
+    let mut config = config();
+    config.breaker.failures = 1;
+    let rig = Rig::with(config, [Step::Hangs(Phase::Wait)]);
+    let start = Instant::now();
+    let outbound = call_hurried(tool(), 14 * SECOND);
+    let ledger = std::sync::Arc::clone(&outbound.ledger);
+    let refusal = rig.refused(outbound).await;
+    assert_eq!(start.elapsed(), 14 * SECOND);
+    assert_eq!(refusal.reason(), Reason::ClientCancelled);
+    assert!(refusal.message().contains("within the 14 s that its caller waits"), "{refusal:?}");
+    assert!(refusal.was_sent() && !refusal.is_retry_safe());
+    assert_eq!(ledger.notes().last().unwrap().reason, Some(Reason::ClientCancelled));
+    assert_eq!(rig.metric("toolgate_timeouts_total", &[]), 0.0);
+    assert_eq!(rig.metric("toolgate_circuit_state", &["open"]), 0.0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_that_waits_long_enough_learns_that_the_target_is_slow() {
+    let rig = Rig::new([Step::Hangs(Phase::Wait)]);
+    let refusal = rig.refused(call_hurried(tool(), 16 * SECOND)).await;
+    assert_eq!(refusal.reason(), Reason::TimeoutFirstByte);
+    assert!(refusal.message().contains("within the 16 s that its caller waits"), "{refusal:?}");
+    assert_eq!(rig.metric("toolgate_timeouts_total", &["first_byte"]), 1.0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_that_waits_longer_than_the_tool_may_take_changes_nothing() {
+    let rig = Rig::new([Step::Hangs(Phase::Wait)]);
+    let start = Instant::now();
+    let refusal = rig.refused(call_hurried(tool(), 90 * SECOND)).await;
+    assert_eq!(start.elapsed(), 30 * SECOND);
+    assert!(refusal.message().contains("within its limit of 30 s"), "{refusal:?}");
 }
 
 #[tokio::test(start_paused = true)]
