@@ -40,6 +40,14 @@ export async function ask(page, text) {
     return turn;
 }
 
+// Waits until a function that asks the agent, in the page, says so (waitForFunction takes its promise for a yes).
+export async function until(page, asks, about) {
+    for (let left = 400; !(await page.evaluate(asks, about)); left -= 1) {
+        if (left === 0) throw new Error(`it is never so: ${asks}`);
+        await page.waitForTimeout(50);
+    }
+}
+
 export const focused = (page) => page.evaluate(() => document.activeElement?.id || document.activeElement?.className);
 
 export async function accessible(page, name) {

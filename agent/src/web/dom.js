@@ -14,6 +14,18 @@ export function el(name, attributes = {}, ...children) {
   return node;
 }
 
+const SVG = "http://www.w3.org/2000/svg";
+
+/** A picture of 16 by 16, of one line. */
+export function icon(line) {
+  const node = document.createElementNS(SVG, "svg");
+  for (const [key, value] of Object.entries({ class: "icon", viewBox: "0 0 16 16", "aria-hidden": "true" })) node.setAttribute(key, value);
+  const path = document.createElementNS(SVG, "path");
+  path.setAttribute("d", line);
+  node.append(path);
+  return node;
+}
+
 export const byId = (id) => document.getElementById(id);
 
 const UNSEEN = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;

@@ -6,8 +6,10 @@ const WORDS = { ok: "done", tool_error: "tool said no", failed: "failed", denied
 const RUNNING = { memory: "looking", model: "thinking", tool: "running" };
 
 export class Step {
-  constructor(event) {
+  constructor(event, isPast = false) {
     this.event = event;
+    this.isPast = isPast;
+    this.ms = 0;
     this.outcome = null;
     this.sign = el("span", { class: "sign", "aria-hidden": "true", text: "◐" });
     this.clock = el("span", { class: "time" });
@@ -22,6 +24,7 @@ export class Step {
     }
     this.box = el("details", { class: "step" }, el("summary", {}, head), this.body);
     this.node = el("li", { class: `is-${event.kind}` }, this.box);
+    if (isPast) return;
     const since = performance.now();
     this.ticking = setInterval(() => this.tick(performance.now() - since), 200);
   }
@@ -49,6 +52,7 @@ export class Step {
   ended(event) {
     this.rest();
     this.outcome = event.outcome;
+    this.ms = event.ms;
     this.node.classList.add(`ended-${event.outcome}`);
     this.sign.textContent = SIGNS[event.outcome] ?? "?";
     this.clock.textContent = duration(event.ms);
@@ -62,6 +66,7 @@ export class Step {
     if (event.result) this.body.append(el("h4", { text: "Result, as the tool gave it" }), pre(event.result));
     if (event.ledger) this.body.append(el("h4", { text: "Where the time went at the gateway" }), ...ledger(event.ledger));
     if (event.call_id) this.body.append(el("p", {}, "call ", el("code", { text: visible(event.call_id) })));
+    if (this.isPast && this.event.kind === "tool") this.body.append(el("p", { text: "What it was asked and what it gave are not kept." }));
     if (!this.body.hasChildNodes()) this.body.append(el("p", { text: "There is nothing more to tell." }));
   }
 
