@@ -10,7 +10,13 @@ export const { chromium } = require("playwright-core");
 const axe = await readFile(require.resolve("axe-core/axe.min.js"), "utf8");
 
 export const { values } = parseArgs({
-    options: { url: { type: "string" }, shots: { type: "string" }, token: { type: "string" } },
+    options: {
+        url: { type: "string" },
+        shots: { type: "string" },
+        token: { type: "string" },
+        ended: { type: "string" },
+        short: { type: "string", multiple: true },
+    },
 });
 export const seen = {};
 

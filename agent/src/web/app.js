@@ -4,7 +4,7 @@ import { drawMemory, drawTools, more } from "./panel.js";
 import { Refused, follow, get, post, remove } from "./server.js";
 import { drawSessions, listenToFind } from "./sessions.js";
 import { Turn, earlier } from "./turn.js";
-import { drawTheme, followEnd, keep, kept, stayAtEnd, toEnd } from "./view.js";
+import { drawTheme, followEnd, forgetVisit, keep, kept, stayAtEnd, toEnd } from "./view.js";
 
 const state = { actor: null, session: null, about: null, turn: null, id: null, leaving: null };
 
@@ -321,7 +321,8 @@ byId("sign-in-form").addEventListener("submit", async (event) => {
 });
 
 byId("sign-out").addEventListener("click", async () => {
-  await tried(() => post("/api/sign-out"));
+  if (!(await tried(() => post("/api/sign-out")))) return;
+  forgetVisit();
   location.reload();
 });
 

@@ -53,6 +53,7 @@ export class Step {
     this.rest();
     this.outcome = event.outcome;
     this.ms = event.ms;
+    this.call = event.call_id;
     this.node.classList.add(`ended-${event.outcome}`);
     this.sign.textContent = SIGNS[event.outcome] ?? "?";
     this.clock.textContent = duration(event.ms);
@@ -64,6 +65,7 @@ export class Step {
       }
     }
     if (event.result) this.body.append(el("h4", { text: "Result, as the tool gave it" }), pre(event.result));
+    else if (!this.isPast && event.outcome === "ok" && this.event.kind === "tool") this.body.append(el("p", { text: "It gave no text." }));
     if (event.ledger) this.body.append(el("h4", { text: "Where the time went at the gateway" }), ...ledger(event.ledger));
     if (event.call_id) this.body.append(el("p", {}, "call ", el("code", { text: visible(event.call_id) })));
     if (this.isPast && this.event.kind === "tool") this.body.append(el("p", { text: "What it was asked and what it gave are not kept." }));

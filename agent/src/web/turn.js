@@ -98,10 +98,14 @@ export class Turn {
   over(event) {
     this.halt();
     this.draw();
-    const failed = [...this.steps.values()].filter((step) => step.outcome !== "ok" && step.outcome !== "cancelled").length;
-    this.details.open = failed > 0 && !this.isPast;
+    const bad = [...this.steps.values()].filter((step) => step.outcome !== "ok" && step.outcome !== "cancelled");
+    const denied = bad.filter((step) => step.outcome === "denied").length;
+    const failed = bad.length - denied;
+    this.details.open = bad.length > 0 && !this.isPast;
     this.details.hidden = this.steps.size === 0;
-    this.summary.textContent = `${many(this.steps.size, "step")} in ${duration(event.times.total_ms)}${failed ? `, ${failed} not well` : ""}`;
+    this.summary.textContent = `${many(this.steps.size, "step")} in ${duration(event.times.total_ms)}`;
+    if (failed) this.summary.append(el("span", { class: "bad", text: ` ■ ${failed} failed` }));
+    if (denied) this.summary.append(el("span", { class: "bad", text: ` ◆ ${denied} not allowed` }));
     if (event.says) this.foot.append(this.why(event));
     this.foot.append(this.bar(event), this.facts(event));
     this.tells(event.reason === "answered" ? "answered" : `ended: ${event.reason}`);
@@ -163,15 +167,22 @@ export class Turn {
     const short = `…${trace.slice(-8)}`;
     const traceNode = link ? el("a", { href: link, rel: "noreferrer", title: trace, text: short }) : el("code", { title: trace, text: short });
     const hint = event.retry_safe ? "Asks the same again" : "It may have changed something: look before";
-    const copy = el("button", { type: "button", class: "plain", text: "Copy", onclick: () => this.copy(copy) });
+    const copy = el("button", { type: "button", class: "plain", text: "Copy", title: "Copies the answer", onclick: () => this.copy(copy, this.text) });
+    const ids = el("button", { type: "button", class: "plain", text: "Copy ids", title: "Copies what to look this answer up by", onclick: () => this.copy(ids, this.ids()) });
     return el("div", { class: "facts" },
       el("p", {}, `${visible(event.model)} · ${usage}${cost} · trace `, traceNode, " · request ", el("code", { class: "request", text: this.start?.request_id ?? "" })),
-      el("div", { class: "buttons" }, copy, this.retry(hint)));
+      el("div", { class: "buttons" }, copy, ids, this.retry(hint)));
   }
 
-  async copy(button) {
+  /** What the answer is looked up by in logs and traces. */
+  ids() {
+    const calls = [...this.steps.values()].filter((step) => step.call).map((step) => `call ${step.call} ${step.event.name}`);
+    return [`request ${this.start?.request_id ?? ""}`, `trace ${this.start?.trace ?? ""}`, `session ${this.start?.session ?? ""}`, ...calls].join("\n");
+  }
+
+  async copy(button, text) {
     try {
-      await navigator.clipboard.writeText(this.text);
+      await navigator.clipboard.writeText(text);
       button.textContent = "Copied";
     } catch {
       button.textContent = "Cannot copy";
