@@ -83,6 +83,8 @@ async function approves(page) {
         await turn.locator(".facts").waitFor();
         const step = await turn.locator(".is-tool .step-head").textContent();
         check(`${button} counts`, step.includes(outcome), step);
+        const summary = await turn.locator(".steps-box > summary").textContent();
+        check(`${button} is told in short`, summary.includes("1 not allowed") === (button === "Deny"), summary);
         check("you are a part of the bar", (await turn.locator(".piece.you").count()) === 1);
         check("nobody is asked any more", (await box.count()) === 0);
     }
@@ -94,6 +96,8 @@ async function fails(page) {
     const turn = await ask(page, "break");
     const says = await turn.locator(".error").textContent();
     check("a fault is told", says.includes("no more requests") && says.includes("safe to ask again"), says);
+    const summary = await turn.locator(".steps-box > summary").textContent();
+    check("what failed is told in short", summary.includes("1 failed"), summary);
     check("the steps of a failed turn are open", await turn.locator(".ended-failed").isVisible());
     const first = await turn.locator(".request").textContent();
     await accessible(page, "a failed answer is accessible");
@@ -159,6 +163,10 @@ const saying = async (turn) => ({
 // After a reload an answer says where its time went, as it did when it was live; but for words of tools.
 async function remembers(page) {
     const live = await saying(page.locator(".turn").first());
+    await page.locator(".turn").first().getByText("Copy ids").click();
+    await page.locator(".facts button", { hasText: "Copied" }).waitFor();
+    const ids = await page.evaluate(() => navigator.clipboard.readText());
+    check("what an answer is looked up by is copied", /^request [0-9a-f-]{36}\ntrace [0-9a-f]{32}\nsession session-[0-9a-f-]{36}\ncall [0-9a-f-]{36} clock___now$/.test(ids), ids);
     check("each tool has its own time", /clock___now [\d.]+ ms/.test(live.legends), live.legends);
     await until(page, async () => {
         const path = `/api/sessions/${location.hash.slice(1)}/events`;
@@ -173,6 +181,8 @@ async function remembers(page) {
     for (const part of Object.keys(live)) {
         check(`an earlier answer has its ${part}`, JSON.stringify(past[part]) === JSON.stringify(live[part]), `${JSON.stringify(live[part])}\n${JSON.stringify(past[part])}`);
     }
+    const when = await turn.locator(".when").textContent();
+    check("it says when it was asked", /^\d\d:\d\d/.test(when), when);
     check("nobody is told of it again", (await page.locator("#status").textContent()) === "");
     check("nor alarmed", (await page.locator(".turn [role=alert]").count()) === 0);
     await turn.locator(".steps-box > summary").click();
@@ -226,8 +236,10 @@ async function sessions(page) {
     await page.locator("#sessions .empty").waitFor();
     check("without sessions it says what comes here", (await page.locator("#sessions").textContent()).includes("None yet"));
     await ask(page, "look it up");
+    await page.locator("#sessions .session").waitFor();
     await page.locator("#clear").click();
     await page.locator("#clear").click();
+    await page.locator(".turn").waitFor({ state: "detached" });
     await page.locator("#sessions .empty").waitFor();
     check("everything is forgotten", (await page.locator(".turn").count()) === 0);
 }
@@ -386,6 +398,41 @@ async function markdown(page) {
     check("an open fence is shown closed", drawn.open.includes("<code>let a</code>"), drawn.open);
 }
 
+// How parts of a turn are drawn that are longer, or more, than the script's.
+async function draws(page) {
+    const drawn = await page.evaluate(async () => {
+        const { duration, told } = await import("/assets/dom.js");
+        const { Turn } = await import("/assets/turn.js");
+        const turn = new Turn("a question", { traceLink: () => null });
+        document.getElementById("log").append(turn.node);
+        const name = "kubernetes-production-eu-west-1___list_deployments_that_are_not_ready";
+        const begin = (step, name) => turn.heard({ type: "step.start", step, kind: "tool", name, limit_ms: 1_000 });
+        const end = (step, ms) => turn.heard({ type: "step.end", step, ms, outcome: "ok", retry_safe: null });
+        begin(1, name);
+        begin(2, "prom___query");
+        const both = turn.summary.textContent;
+        end(1, 60);
+        const one = turn.summary.textContent;
+        end(2, 40);
+        const times = { memory_retrieval_ms: 0, llm_inference_ms: 0, tool_execution_ms: 60, approval_ms: 0, overhead_ms: 0, total_ms: 60 };
+        turn.heard({ type: "turn.end", reason: "answered", says: null, retry_safe: true, times, usage: { total_tokens: 0 }, cost_usd: null, model: "one" });
+        turn.details.open = true;
+        const high = turn.node.querySelector(".name").getBoundingClientRect().height;
+        const grown = [...turn.node.querySelectorAll(".piece")].map((it) => Number(it.style.flexGrow));
+        const legends = turn.node.querySelector(".legends").textContent;
+        turn.node.remove();
+        const yesterday = told(new Date(Date.now() - 864e5).toISOString());
+        return { both, one, high, grown, legends, name, yesterday, durations: [0.25, 12.4, 30_043, 61_250].map(duration) };
+    });
+    check("all that it waits for is named", drawn.both === `2 steps: ${drawn.name} and prom___query`, drawn.both);
+    check("and no more once it is there", drawn.one === "2 steps: prom___query", drawn.one);
+    check("a long name has a line of its own", drawn.high < 30, `${drawn.high} px`);
+    check("tools at the same time count once", Math.abs(drawn.grown.reduce((sum, it) => sum + it, 0) - 1) < 1e-6, drawn.grown.join());
+    check("and that is said", drawn.legends.includes("(tools at the same time: 60 ms)") && drawn.legends.includes("prom___query 40 ms"), drawn.legends);
+    check("durations", drawn.durations.join() === "0.3 ms,12 ms,30 s,61.3 s", drawn.durations.join());
+    check("the day before has its day and time", /\d\d:\d\d|\d{4}/.test(drawn.yesterday) && /[A-Za-z]/.test(drawn.yesterday), drawn.yesterday);
+}
+
 // The same turns over a WebSocket, from the page's own origin.
 async function socket(page) {
     const types = await page.evaluate(() => new Promise((resolve, reject) => {
@@ -426,6 +473,29 @@ async function small(browser) {
     check("the panel closes by keyboard", !(await page.locator("#new").isVisible()));
     check("the focus goes back", (await focused(page)) === "menu");
     await context.close();
+}
+
+// What somebody was about to ask is not shown to who signs in after them.
+async function signsInAsAnother(page, nobody) {
+    const known = (actor) => page.route("**/api/whoami", (route) => route.fulfill({ json: { ...nobody, actor, about: {} } }));
+    await page.route("**/api/sign-in", (route) => route.fulfill({ json: {} }));
+    const signIn = async (actor) => {
+        await known(actor);
+        await page.locator("#token").fill("x.y.z");
+        await page.locator("#token").press("Enter");
+        await page.locator("#question").waitFor();
+    };
+    await signIn("ann");
+    await page.locator("#question").fill("a question of ann's");
+    for (const [actor, left] of [["ann", "a question of ann's"], ["bob", ""]]) {
+        await page.route("**/api/turns", (route) => route.fulfill({ status: 401, json: {} }), { times: 1 });
+        await page.locator("#question").press("Enter");
+        await page.locator("#token").waitFor();
+        await signIn(actor);
+        await page.waitForFunction((left) => document.getElementById("question").value === left, left);
+        check(`what ${actor} finds there`, true);
+    }
+    check("in a session of their own", (await page.locator(".turn").count()) === 0);
 }
 
 const refusal = (detail) => (route) => route.fulfill({ status: 503, contentType: "application/problem+json", body: JSON.stringify({ detail }) });
@@ -476,6 +546,7 @@ async function troubles(browser) {
     await page.keyboard.press("Enter");
     await page.locator("#notice:not(:empty)").waitFor();
     check("a foreign token is refused", (await focused(page)) === "token");
+    await signsInAsAnother(page, nobody);
     await context.close();
 }
 
@@ -506,7 +577,7 @@ async function looks(page) {
     await page.locator(".question").first().waitFor();
 }
 
-const parts = [answers, remembers, hostile, follows, looks, approves, fails, stops, comesBack, models, sessions, knows, long, markdown, socket];
+const parts = [answers, remembers, hostile, follows, looks, approves, fails, stops, comesBack, models, sessions, knows, long, draws, markdown, socket];
 const browser = await chromium.launch({
     executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
     args: ["--no-sandbox", "--disable-gpu"],
@@ -515,6 +586,7 @@ const wrong = [];
 let page;
 try {
     const context = await browser.newContext({ reducedMotion: "reduce", colorScheme: "light", viewport: { width: 1200, height: 800 } });
+    await context.grantPermissions(["clipboard-read", "clipboard-write"]);
     page = await context.newPage();
     page.setDefaultTimeout(20_000);
     // A refusal is what is looked for where tokens are.

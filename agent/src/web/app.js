@@ -315,8 +315,6 @@ byId("sign-in-form").addEventListener("submit", async (event) => {
     button.disabled = false;
   }
   byId("token").value = "";
-  byId("sign-in").hidden = true;
-  document.body.classList.remove("nobody");
   await start();
 });
 
@@ -343,10 +341,15 @@ async function start() {
     showSignIn();
     return;
   }
-  // What somebody else was about to ask is theirs.
+  // What somebody else asked, or was about to ask, is theirs.
   const isOther = state.actor !== null && state.actor !== who.actor;
-  if (isOther) byId("question").value = "";
+  if (isOther) {
+    byId("question").value = "";
+    begin();
+  }
   state.actor = who.actor;
+  byId("sign-in").hidden = true;
+  document.body.classList.remove("nobody");
   state.about = { ...who.about, memory: who.memory, archive: who.archive, trace_url: who.trace_url };
   byId("find").hidden = !who.archive;
   byId("sign-out").hidden = who.open;

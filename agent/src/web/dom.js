@@ -46,16 +46,18 @@ export function duration(ms) {
   if (ms === undefined || ms === null) return "";
   if (ms < 1) return `${ms.toFixed(1)} ms`;
   if (ms < 1000) return `${Math.round(ms)} ms`;
-  const seconds = ms / 1000;
-  return `${Number.isInteger(seconds) ? seconds : seconds.toFixed(1)} s`;
+  return `${Number((ms / 1000).toFixed(1))} s`;
 }
 
-/** An instant as people say it: the time today, the day before that. */
+const TIME = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
+const DAY = { day: "numeric", month: "short" };
+
+/** An instant as people say it: the time today, the day too before that, the year alone long ago. */
 export function told(instant) {
-  const at = new Date(instant);
-  const isToday = at.toDateString() === new Date().toDateString();
-  const shape = isToday ? { hour: "2-digit", minute: "2-digit", hourCycle: "h23" } : { day: "numeric", month: "short", year: "numeric" };
-  return new Intl.DateTimeFormat(undefined, shape).format(at);
+  const [at, now] = [new Date(instant), new Date()];
+  const isToday = at.toDateString() === now.toDateString();
+  const ofYear = at.getFullYear() === now.getFullYear() ? TIME : { year: "numeric" };
+  return new Intl.DateTimeFormat(undefined, isToday ? TIME : { ...DAY, ...ofYear }).format(at);
 }
 
 export const many = (count, word) => `${count} ${word}${count === 1 ? "" : "s"}`;

@@ -5,6 +5,9 @@ const SIGNS = { ok: "●", tool_error: "▲", failed: "■", denied: "◆", canc
 const WORDS = { ok: "done", tool_error: "tool said no", failed: "failed", denied: "not allowed", cancelled: "stopped", unknown: "outcome unknown" };
 const RUNNING = { memory: "looking", model: "thinking", tool: "running" };
 
+/** The longest name that has room in its column. */
+const SHORT = 23;
+
 export class Step {
   constructor(event, isPast = false) {
     this.event = event;
@@ -14,7 +17,8 @@ export class Step {
     this.sign = el("span", { class: "sign", "aria-hidden": "true", text: "◐" });
     this.clock = el("span", { class: "time" });
     this.note = el("span", { class: "note", text: RUNNING[event.kind] });
-    const head = el("span", { class: "step-head" }, this.sign,
+    const isLong = event.name.length > SHORT;
+    const head = el("span", { class: isLong ? "step-head long" : "step-head" }, this.sign,
       el("span", { class: "kind", text: event.kind }),
       el("span", { class: "name", text: visible(event.name) }),
       this.clock, this.note);

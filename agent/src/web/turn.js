@@ -1,5 +1,5 @@
 // One question and its answer, as it happens.
-import { announce, duration, el, many, pre, visible } from "./dom.js";
+import { announce, duration, el, many, pre, told, visible } from "./dom.js";
 import { render } from "./markdown.js";
 import { Step } from "./step.js";
 
@@ -18,7 +18,7 @@ const CALM = { answered: "degraded", cut_off: "degraded", limit: "degraded", sto
 /** A turn on the page. `acts` is what its buttons do: approve(step, yes), retry(), traceLink(trace).
  *  One that `isPast` is told of once more, and says nothing to those who do not see it. */
 export class Turn {
-  constructor(question, acts, isPast = false) {
+  constructor(question, acts, { at = new Date().toISOString(), isPast = false } = {}) {
     this.acts = acts;
     this.isPast = isPast;
     this.text = "";
@@ -30,7 +30,7 @@ export class Turn {
     this.notes = el("div", { class: "notes" });
     this.foot = el("div", { class: "foot" });
     this.asks = el("div", { class: "asks" });
-    this.node = article(question, this.notes, this.details, this.asks, this.answer, this.foot);
+    this.node = article([question, at], this.notes, this.details, this.asks, this.answer, this.foot);
     this.isOver = false;
   }
 
@@ -51,13 +51,22 @@ export class Turn {
     const step = new Step(event, this.isPast);
     this.steps.set(event.step, step);
     this.list.append(step.node);
-    this.summary.textContent = `${many(this.steps.size, "step")}: ${event.kind === "model" ? "the model thinks" : visible(event.name)}`;
+    this.waits();
     if (event.kind === "tool") this.tells(`running ${visible(event.name)}`);
   }
 
   ended(event) {
     this.asks.querySelector(`[data-step="${Number(event.step)}"]`)?.remove();
     this.steps.get(event.step)?.ended(event);
+    this.waits();
+  }
+
+  /** What it waits for, all of it. */
+  waits() {
+    const going = [...this.steps.values()].filter((step) => step.outcome === null).map(({ event }) => event);
+    const names = going.map((event) => (event.kind === "model" ? "the model thinks" : visible(event.name)));
+    const what = names.length > 2 ? `${names.length} at the same time` : names.join(" and ");
+    this.summary.textContent = `${many(this.steps.size, "step")}${what ? `: ${what}` : ""}`;
   }
 
   approval(event) {
@@ -209,7 +218,7 @@ export class Turn {
 
 /** An exchange of an earlier visit: as it was live, if that was kept. */
 export function earlier(asked, answered, acts) {
-  const turn = new Turn(asked?.text ?? "", acts, true);
+  const turn = new Turn(asked?.text ?? "", acts, { at: asked?.at ?? answered?.at, isPast: true });
   turn.text = answered?.text ?? "";
   turn.node.dataset.turn = asked?.turn ?? answered?.turn ?? "";
   if (answered?.timeline?.length) {
@@ -223,10 +232,11 @@ export function earlier(asked, answered, acts) {
   return turn.node;
 }
 
-function article(question, ...rest) {
+function article([question, at], ...rest) {
   return el("article", { class: "turn", tabindex: "-1" },
     el("h3", { class: "hidden", text: "You" }),
     el("p", { class: "question", text: visible(question) }),
+    el("time", { class: "when", datetime: at, title: at, text: at ? told(at) : "" }),
     el("h3", { class: "hidden", text: "Agent" }),
     ...rest);
 }
