@@ -64,3 +64,8 @@ export async function accessible(page, name) {
     const bad = result.violations.map((it) => `${it.id} (${it.impact}): ${it.nodes.map((node) => node.target.join(" ")).join(", ")}`);
     check(name, bad.length === 0, bad.join("\n"));
 }
+
+export async function opened(page) {
+    await page.goto(values.url);
+    await page.locator("#capabilities", { hasText: "tools of" }).waitFor();
+}

@@ -36,7 +36,8 @@ export class Step {
   /** What it waits for is said soon, how long it may take a little later. */
   tick(passed) {
     if (passed < 400) return;
-    this.clock.textContent = duration(passed);
+    // Every tick has as many digits: it does not jump.
+    this.clock.textContent = passed < 1000 ? duration(passed) : `${(passed / 1000).toFixed(1)} s`;
     const limit = this.event.limit_ms;
     if (passed > 2000 && limit && !this.said) this.note.textContent = `${RUNNING[this.event.kind]}, at most ${duration(limit)}`;
   }
