@@ -22,7 +22,8 @@ export async function remembers(page) {
     await until(page, async () => {
         const path = `/api/sessions/${location.hash.slice(1)}/events`;
         const { events } = await (await fetch(path)).json();
-        return events.filter((it) => it.role === "ASSISTANT").every((it) => it.timeline);
+        // A turn is written down after it was answered.
+        return events.some((it) => it.timeline);
     });
     await page.route("**/events", (route) => route.continue());
     await page.reload();
