@@ -7,6 +7,7 @@
 mod api;
 mod assets;
 mod door;
+mod kept;
 mod problem;
 mod runtime;
 mod session;
@@ -24,7 +25,7 @@ use std::time::{Duration, SystemTime};
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
-use axum::routing::{delete, get, post};
+use axum::routing::{delete, get, patch, post};
 use tokio::net::TcpListener;
 use tokio::time::{sleep, timeout};
 
@@ -114,6 +115,7 @@ pub async fn serve(
 ) -> std::io::Result<()> {
     let shared = Arc::new(Shared::new(host, &options, listener.local_addr()?));
     let router = router(&shared, &options);
+    let turns = Arc::clone(&shared.turns);
     let (draining, mut drained) = tokio::sync::watch::channel(false);
     let drain = async move {
         stop.await;
@@ -130,10 +132,12 @@ pub async fn serve(
         drop(drained.wait_for(|drained| *drained).await);
         sleep(LAST_WORDS).await;
     };
-    tokio::select! {
+    let served = tokio::select! {
         served = served.into_future() => served,
         () = last => Ok(()),
-    }
+    };
+    let _late = timeout(LAST_WORDS, turns.kept()).await;
+    served
 }
 
 fn router(shared: &Served, options: &Options) -> Router {
@@ -141,11 +145,11 @@ fn router(shared: &Served, options: &Options) -> Router {
         .route("/whoami", get(api::whoami))
         .route("/models", get(api::models))
         .route("/tools", get(api::tools))
-        .route("/sessions", get(api::sessions))
-        .route("/sessions/{id}", delete(api::forget_session))
-        .route("/sessions/{id}/events", get(api::session_events))
-        .route("/memory", get(api::records).delete(api::forget_everything))
-        .route("/memory/{id}", delete(api::forget_record))
+        .route("/sessions", get(kept::sessions))
+        .route("/sessions/{id}", patch(kept::rename).delete(kept::forget_session))
+        .route("/sessions/{id}/events", get(kept::events))
+        .route("/memory", get(kept::records).delete(kept::forget_everything))
+        .route("/memory/{id}", delete(kept::forget_record))
         .route("/turns", post(api::begin))
         .route("/turns/{id}/events", get(api::turn_events))
         .route("/turns/{id}/stop", post(api::stop))

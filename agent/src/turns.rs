@@ -1,7 +1,11 @@
 //! Turns that go on, and those that have just ended.
 //!
 //! Enters: questions of verified actors. Leaves: events by number, for whoever is there and whoever
-//! comes back. Never: more turns than agreed; a turn of another actor; an event that is kept for ever.
+//! comes back; where the time of each went, to memory. Never: more turns than agreed; a turn of another
+//! actor; an event that is kept for ever.
+
+mod keep;
+mod timeline;
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
@@ -11,6 +15,9 @@ use tokio::sync::{oneshot, watch};
 use toolgate_agent_memory::Actor;
 
 use crate::event::Event;
+use keep::{Keeping, timeline};
+use timeline::Told;
+
 use crate::turn::{Agent, Chosen, Report, Request, Talk, Waiting};
 
 /// Turns that have ended and can still be read, and the bytes of their events together.
@@ -25,6 +32,7 @@ pub struct Turns {
     most: usize,
     inner: Mutex<Inner>,
     changed: watch::Sender<usize>,
+    keeping: Keeping,
 }
 
 #[derive(Debug, Default)]
@@ -56,6 +64,7 @@ pub struct Running {
 struct Events {
     kept: Vec<Arc<str>>,
     dropped: u64,
+    told: Told,
     report: Option<Report>,
 }
 
@@ -76,7 +85,8 @@ impl Turns {
     /// At most so many at the same time.
     #[must_use]
     pub fn new(most: usize) -> Arc<Self> {
-        Arc::new(Self { most, inner: Mutex::default(), changed: watch::Sender::new(0) })
+        let (inner, keeping) = <_>::default();
+        Arc::new(Self { most, inner, changed: watch::Sender::new(0), keeping })
     }
 
     /// Begins a turn. It goes on whoever listens. Unless somebody can be asked, no tool that changes
@@ -103,9 +113,20 @@ impl Turns {
         }
         let (turns, agent, turn) = (Arc::clone(self), Arc::clone(agent), Arc::clone(&running));
         tokio::spawn(async move {
-            let _place = Place(&turns, &turn);
+            let place = Place(&turns, &turn);
             let report = Box::pin(agent.turn(&request, &chosen, turn.as_ref())).await;
-            turn.events().report = Some(report);
+            let told = {
+                let mut events = turn.events();
+                events.report = Some(report);
+                std::mem::take(&mut events.told).text()
+            };
+            let memory = agent.memory().filter(|memory| memory.archive().is_some());
+            let kept = memory.zip(told.map(|told| timeline(&request, told)));
+            let keeping = kept.and_then(|kept| Some((kept, turns.keeping.begin()?)));
+            drop(place);
+            if let Some(((memory, timeline), going)) = keeping {
+                going.write(memory, &request.actor, timeline).await;
+            }
         });
         Ok(running)
     }
@@ -133,6 +154,11 @@ impl Turns {
         for turn in self.inner().all.values() {
             turn.stop();
         }
+    }
+
+    /// Waits until all timelines are kept of turns that have ended.
+    pub async fn kept(&self) {
+        self.keeping.done().await;
     }
 
     fn ended(&self, turn: &Running) {
@@ -232,6 +258,7 @@ impl Talk for Running {
         let json = serde_json::to_string(&event).unwrap_or_default();
         let count = {
             let mut events = self.events();
+            events.told.hear(&event);
             // The end is told in any case.
             if events.kept.len() < EVENTS || matches!(event, Event::TurnEnd(_)) {
                 events.kept.push(json.into());

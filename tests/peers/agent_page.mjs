@@ -2,9 +2,10 @@
 // JSON, {"checks": [names]}. The first check that fails ends it with exit status 1.
 //
 //   run.sh agent_page --url http://127.0.0.1:8080/ [--shots FOLDER]
-//   run.sh agent_page --url http://127.0.0.1:8080/ --token TOKEN   (server/access: token)
-//
-// With --token it does nothing but sign in with it, ask one question, and sign out.
+//   run.sh agent_page --url http://127.0.0.1:8080/ --token TOKEN --ended TOKEN --short TOKEN …
+//                                                                 (server/access: token)
+// With --token it does nothing but sign in, be asked again when a short token ends, and sign out
+// (agent_page_token.mjs).
 //
 // What the agent needs:
 //   - its default model is `script` with fixtures/agent_page.json (model/script_file), beside `rules`;
@@ -13,12 +14,11 @@
 //   - memory is on and empty, tools are approved by the user (agent/approval: ask), nobody signs in;
 //   - telemetry/trace_url is http://traces.example.com/{trace}.
 // CHROMIUM names the browser (default /usr/bin/chromium). --shots keeps pictures of the page.
-import { accessible, ask, begin, check, chromium, focused, seen, shot, values } from "./agent_page_kit.mjs";
-
-async function opened(page) {
-    await page.goto(values.url);
-    await page.locator("#capabilities", { hasText: "tools of" }).waitFor();
-}
+import { draws, markdown, socket } from "./agent_page_drawn.mjs";
+import { knows, long, remembers, sessions } from "./agent_page_kept.mjs";
+import { accessible, ask, begin, check, chromium, focused, opened, seen, shot, values } from "./agent_page_kit.mjs";
+import { signsIn } from "./agent_page_token.mjs";
+import { troubles } from "./agent_page_troubles.mjs";
 
 async function answers(page) {
     check("examples", (await page.locator("#examples button").count()) > 0);
@@ -81,6 +81,8 @@ async function approves(page) {
         await turn.locator(".facts").waitFor();
         const step = await turn.locator(".is-tool .step-head").textContent();
         check(`${button} counts`, step.includes(outcome), step);
+        const summary = await turn.locator(".steps-box > summary").textContent();
+        check(`${button} is told in short`, summary.includes("1 not allowed") === (button === "Deny"), summary);
         check("you are a part of the bar", (await turn.locator(".piece.you").count()) === 1);
         check("nobody is asked any more", (await box.count()) === 0);
     }
@@ -92,6 +94,8 @@ async function fails(page) {
     const turn = await ask(page, "break");
     const says = await turn.locator(".error").textContent();
     check("a fault is told", says.includes("no more requests") && says.includes("safe to ask again"), says);
+    const summary = await turn.locator(".steps-box > summary").textContent();
+    check("what failed is told in short", summary.includes("1 failed"), summary);
     check("the steps of a failed turn are open", await turn.locator(".ended-failed").isVisible());
     const first = await turn.locator(".request").textContent();
     await accessible(page, "a failed answer is accessible");
@@ -144,117 +148,6 @@ async function models(page) {
     await page.locator("#model").selectOption("script");
 }
 
-async function sessions(page) {
-    await page.locator(".question").first().waitFor();
-    const asked = await page.locator(".question").count();
-    await page.reload();
-    await page.locator(".question").nth(asked - 1).waitFor();
-    check("history after a reload", (await page.locator(".question").first().textContent()) === "look it up");
-    await page.locator("#new").click();
-    check("a new session is empty", (await page.locator(".turn").count()) === 0);
-    await ask(page, "look it up");
-    await page.locator("#sessions li").nth(1).waitFor();
-    check("both are listed", (await page.locator("#sessions li").count()) === 2);
-    await page.locator("#sessions .session").nth(1).click();
-    await page.locator(".question").nth(1).waitFor();
-    check("the older one is opened", (await page.locator(".question").count()) === asked);
-    const clear = page.locator("#sessions button.small").nth(0);
-    await clear.click();
-    check("one press does not delete", (await page.locator("#sessions li").count()) === 2);
-    await page.locator("#sessions button.small", { hasText: "Delete?" }).click();
-    await page.locator("#sessions li").nth(1).waitFor({ state: "detached" });
-    check("two do", true);
-    await page.locator("#clear").click();
-    await page.locator("#clear").click();
-    await page.locator("#sessions .empty").waitFor();
-    check("everything is forgotten", (await page.locator(".turn").count()) === 0);
-}
-
-// A long session is shown from its end; what came before follows when it is asked for.
-async function long(page) {
-    const turns = 32;
-    await page.evaluate(async (turns) => {
-        const headers = { "content-type": "application/json" };
-        for (let nth = 0; nth < turns; nth += 1) {
-            const body = JSON.stringify({ prompt: `number ${nth}`, sessionId: "long" });
-            await (await fetch("/invocations", { method: "POST", headers, body })).json();
-        }
-    }, turns);
-    await page.waitForFunction(async (turns) => {
-        const { sessions } = await (await fetch("/api/sessions")).json();
-        return sessions.find((it) => it.session === "long")?.turns === turns;
-    }, turns);
-    await page.goto(`${values.url}#long`);
-    await page.locator(".question", { hasText: `number ${turns - 1}` }).waitFor();
-    check("a long session is not drawn whole", (await page.locator(".question").count()) < turns);
-    await page.locator(".more").click();
-    await page.locator(".question", { hasText: /^number 0$/ }).waitFor();
-    check("earlier turns come above", (await page.locator(".question").first().textContent()) === "number 0");
-    check("and each once", (await page.locator(".question").count()) === turns);
-    await page.locator("#new").click();
-}
-
-// What models can write: which elements come of it, and how long the longest takes.
-async function markdown(page) {
-    const drawn = await page.evaluate(async () => {
-        const { render } = await import("/assets/markdown.js");
-        const html = (text) => render(text).map((node) => node.outerHTML).join("");
-        const hostile = [
-            "<img src=x onerror=alert(1)>", "<svg/onload=alert(1)>", "[a](javascript:alert(1))", "[a](JAVASCRIPT:alert(1))",
-            "[a](data:text/html,<script>1</script>)", "![a](http://example.com/a.png)", "`<b>` **<i>x</i>** *<u>x</u>*",
-            "# <script>1</script>", "- <b>x</b>", "> <b>x</b>", "| <b>a</b> |\n|---|\n| <b>c</b> |",
-            "[a](http://user:pass@example.com/)", "[http://good.example.com?evil.example.com](http://evil.example.com)",
-            "a\u202eb", "```\n<b>x</b>",
-        ];
-        const nodes = render(hostile.join("\n\n")).flatMap((node) => [node, ...node.querySelectorAll("*")]);
-        const long = ["> ", ">", "[", "`", "*", "**", "![](", "a_", "|", "- ", "1. ", "#", "\n", "~~~\n", "http://"];
-        const began = performance.now();
-        for (const piece of long) render(piece.repeat(20_000 / piece.length));
-        return {
-            tags: [...new Set(nodes.map((node) => node.localName))],
-            attributes: [...new Set(nodes.flatMap((node) => node.getAttributeNames()))],
-            links: nodes.filter((node) => node.localName === "a").map((node) => [node.protocol, node.textContent]),
-            text: nodes.map((node) => node.textContent).join("\n"),
-            ms: performance.now() - began,
-            list: html("1. a\n\n2. b\n   - c\n\n3. d\n\nx"),
-            starts: html("4. a"),
-            open: html("```js\nlet a"),
-        };
-    });
-    const tags = "p,a,strong,em,code,h4,ul,li,blockquote,div,table,thead,tbody,tr,th,td,pre".split(",");
-    check("elements of Markdown alone", drawn.tags.every((tag) => tags.includes(tag)), drawn.tags.join());
-    const attributes = ["href", "rel", "target", "class", "scope", "tabindex", "start"];
-    check("attributes of ours alone", drawn.attributes.every((name) => attributes.includes(name)), drawn.attributes.join());
-    check("links to the web alone", drawn.links.length > 0 && drawn.links.every(([protocol]) => /^https?:$/.test(protocol)), drawn.links.join());
-    check("a link says where it leads", drawn.links.some(([, text]) => text.includes("(evil.example.com)")), drawn.links.join("\n"));
-    check("what is not seen is made visible", drawn.text.includes("a\\u202eb"));
-    check("nothing takes long", drawn.ms < 2_000, `${drawn.ms} ms`);
-    check("a list with gaps is one list", drawn.list === "<ol><li>a</li><li>b<ul><li>c</li></ul></li><li>d</li></ol><p>x</p>", drawn.list);
-    check("a list begins where it says", drawn.starts === '<ol start="4"><li>a</li></ol>', drawn.starts);
-    check("an open fence is shown closed", drawn.open.includes("<code>let a</code>"), drawn.open);
-}
-
-// The same turns over a WebSocket, from the page's own origin.
-async function socket(page) {
-    const types = await page.evaluate(() => new Promise((resolve, reject) => {
-        const types = [];
-        const socket = new WebSocket(`ws://${location.host}/ws`);
-        socket.onopen = () => {
-            socket.send("no JSON");
-            socket.send(JSON.stringify({ type: "ask", text: "look it up" }));
-        };
-        socket.onmessage = (message) => {
-            const { type } = JSON.parse(message.data);
-            types.push(type);
-            if (type === "turn.end") { socket.close(); resolve(types); }
-        };
-        socket.onerror = () => reject(new Error("the socket is refused"));
-    }));
-    for (const type of ["error", "turn.start", "step.end", "text"]) {
-        check(`the socket says ${type}`, types.includes(type), types.join());
-    }
-}
-
 async function small(browser) {
     const context = await browser.newContext({ reducedMotion: "reduce", colorScheme: "dark", viewport: { width: 360, height: 740 } });
     const page = await context.newPage();
@@ -263,6 +156,7 @@ async function small(browser) {
     await turn.locator(".steps-box > summary").click();
     const width = await page.evaluate(() => document.documentElement.scrollWidth);
     check("360 px", width <= 360, `${width} px`);
+    await draws(page, 70);
     await accessible(page, "dark and small is accessible");
     await shot(page, "small");
     await page.locator("#menu").click();
@@ -274,51 +168,6 @@ async function small(browser) {
     check("the panel closes by keyboard", !(await page.locator("#new").isVisible()));
     check("the focus goes back", (await focused(page)) === "menu");
     await context.close();
-}
-
-// What the page does when it is not let in, and when the way to the agent breaks.
-async function troubles(browser) {
-    const context = await browser.newContext({ reducedMotion: "reduce" });
-    const page = await context.newPage();
-    const breaks = (route) => route.abort("connectionfailed");
-    await page.route("**/events", breaks, { times: 1 });
-    await opened(page);
-    const turn = await ask(page, "look it up");
-    check("a stream that broke is taken up again", (await turn.locator(".answer li").count()) === 2);
-    await page.route("**/api/turns", breaks, { times: 1 });
-    await begin(page, "once more");
-    await page.locator("#notice", { hasText: "does not answer" }).waitFor();
-    check("the question is not lost", (await page.locator("#question").inputValue()) === "once more");
-    const nobody = { actor: null, open: false, about: null, examples: [], memory: "local", trace_url: null };
-    await page.route("**/api/whoami", (route) => route.fulfill({ json: nobody }));
-    await page.reload();
-    await page.locator("#token").waitFor();
-    check("who is not known signs in", !(await page.locator("#question").isVisible()));
-    await accessible(page, "signing in is accessible");
-    await shot(page, "sign-in");
-    await page.keyboard.type("a.b.c");
-    await page.keyboard.press("Enter");
-    await page.locator("#notice:not(:empty)").waitFor();
-    check("a foreign token is refused", (await focused(page)) === "token");
-    await context.close();
-}
-
-// Who is let in by a token alone.
-async function signsIn(page) {
-    await page.goto(values.url);
-    await page.locator("#token").waitFor();
-    await page.keyboard.type(values.token);
-    await page.keyboard.press("Enter");
-    await page.locator("#capabilities", { hasText: "tool" }).waitFor();
-    check("no script can read the cookie", (await page.evaluate(() => document.cookie)) === "");
-    check("nor is the token kept", (await page.locator("#token").inputValue()) === "");
-    await ask(page, "look it up");
-    await page.reload();
-    await page.locator(".question").waitFor();
-    check("who is signed in stays so", (await page.locator(".question").textContent()) === "look it up");
-    await page.locator("#sign-out").click();
-    await page.locator("#token").waitFor();
-    check("who has signed out is nobody", (await page.locator(".turn").count()) === 0);
 }
 
 // Reading further up is not disturbed by what comes below; at the end the page goes along.
@@ -348,17 +197,21 @@ async function looks(page) {
     await page.locator(".question").first().waitFor();
 }
 
-const parts = [answers, hostile, follows, looks, approves, fails, stops, comesBack, models, sessions, long, markdown, socket];
+const parts = [answers, remembers, hostile, follows, looks, approves, fails, stops, comesBack, models, sessions, knows, long, draws, markdown, socket];
 const browser = await chromium.launch({
     executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
     args: ["--no-sandbox", "--disable-gpu"],
 });
+const wrong = [];
+let page;
 try {
     const context = await browser.newContext({ reducedMotion: "reduce", colorScheme: "light", viewport: { width: 1200, height: 800 } });
-    const page = await context.newPage();
+    await context.grantPermissions(["clipboard-read", "clipboard-write"]);
+    page = await context.newPage();
     page.setDefaultTimeout(20_000);
-    const wrong = [];
-    page.on("console", (message) => { if (message.type() === "error") wrong.push(message.text()); });
+    // A refusal is what is looked for where tokens are.
+    const isMeant = (text) => values.token && text.includes("status of 401");
+    page.on("console", (message) => { if (message.type() === "error" && !isMeant(message.text())) wrong.push(message.text()); });
     page.on("pageerror", (error) => wrong.push(error.message));
     page.on("dialog", (dialog) => { wrong.push(`a dialog: ${dialog.message()}`); dialog.dismiss(); });
     const all = values.token ? [signsIn] : parts;
@@ -370,6 +223,11 @@ try {
     if (!values.token) await small(browser);
     if (!values.token) await troubles(browser);
     console.log(JSON.stringify({ checks: Object.keys(seen) }));
+} catch (error) {
+    // What the browser said is often why.
+    console.error([`after: ${Object.keys(seen).pop()}`, ...wrong].join("\n"));
+    await shot(page, "went-wrong");
+    throw error;
 } finally {
     await browser.close();
 }

@@ -10,7 +10,13 @@ export const { chromium } = require("playwright-core");
 const axe = await readFile(require.resolve("axe-core/axe.min.js"), "utf8");
 
 export const { values } = parseArgs({
-    options: { url: { type: "string" }, shots: { type: "string" }, token: { type: "string" } },
+    options: {
+        url: { type: "string" },
+        shots: { type: "string" },
+        token: { type: "string" },
+        ended: { type: "string" },
+        short: { type: "string", multiple: true },
+    },
 });
 export const seen = {};
 
@@ -40,6 +46,14 @@ export async function ask(page, text) {
     return turn;
 }
 
+// Waits until a function that asks the agent, in the page, says so (waitForFunction takes its promise for a yes).
+export async function until(page, asks, about) {
+    for (let left = 400; !(await page.evaluate(asks, about)); left -= 1) {
+        if (left === 0) throw new Error(`it is never so: ${asks}`);
+        await page.waitForTimeout(50);
+    }
+}
+
 export const focused = (page) => page.evaluate(() => document.activeElement?.id || document.activeElement?.className);
 
 export async function accessible(page, name) {
@@ -49,4 +63,9 @@ export async function accessible(page, name) {
     const result = await page.evaluate((tags) => globalThis.axe.run(document, { runOnly: tags }), tags);
     const bad = result.violations.map((it) => `${it.id} (${it.impact}): ${it.nodes.map((node) => node.target.join(" ")).join(", ")}`);
     check(name, bad.length === 0, bad.join("\n"));
+}
+
+export async function opened(page) {
+    await page.goto(values.url);
+    await page.locator("#capabilities", { hasText: "tools of" }).waitFor();
 }

@@ -4,6 +4,7 @@
 //! question, the events of a session in order. Never: a record of another actor; a record past its
 //! retention; a failure that stops an answer.
 
+mod archive;
 mod error;
 mod local;
 mod names;
@@ -14,6 +15,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::{Duration, SystemTime};
 
+pub use archive::{Archive, BadTitle, BadWords, Timeline, Title, Words};
 pub use error::{MemoryError, Why};
 pub use local::{Config, Counted, Local, Swept};
 pub use names::{Actor, BadName, Session};
@@ -114,6 +116,11 @@ pub trait Memory: fmt::Debug + Send + Sync {
 
     /// Forgets, and says how many events and records it was.
     fn forget<'a>(&'a self, actor: &'a Actor, what: &'a Forget) -> Asking<'a, u64>;
+
+    /// What it keeps of conversations for people to look at, if it does.
+    fn archive(&self) -> Option<&dyn Archive> {
+        None
+    }
 
     /// How it does. Must not take longer than a moment.
     fn health(&self) -> Health;

@@ -6,6 +6,7 @@
 //! A turn is on the disk when [`Memory::remember`] returns. What is concluded from it comes after,
 //! by a thread that reads the outbox; a process that ends before goes on there at its next start.
 
+mod archive;
 mod calendar;
 mod config;
 mod cursor;
@@ -37,8 +38,8 @@ use tokio::task::spawn_blocking;
 use toolgate_search::Model;
 
 use crate::{
-    Actor, Asking, Event, Forget, Health, Memory, MemoryError, Namespace, Page, Question, Record,
-    Session, SessionSummary, Turn, Why,
+    Actor, Archive, Asking, Event, Forget, Health, Memory, MemoryError, Namespace, Page, Question,
+    Record, Session, SessionSummary, Turn, Why,
 };
 pub use config::Config;
 use cursor::Cursor;
@@ -284,7 +285,7 @@ impl Memory for Local {
         Box::pin(async move {
             let before = Cursor::read(from)?;
             self.read(move |connection, _| {
-                list::sessions(connection, actor.as_str(), before, since)
+                list::sessions(connection, actor.as_str(), (before, since), None)
             })
             .await
         })
@@ -316,6 +317,10 @@ impl Memory for Local {
             });
             forgotten.await
         })
+    }
+
+    fn archive(&self) -> Option<&dyn Archive> {
+        Some(self)
     }
 
     fn health(&self) -> Health {

@@ -101,7 +101,7 @@ pub struct Record {
 pub struct SessionSummary {
     /// Which.
     pub session: Session,
-    /// The beginning of its first question.
+    /// What it was called, or the beginning of its first question.
     pub title: String,
     /// When it began.
     pub began: SystemTime,

@@ -20,7 +20,7 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; c
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 
 /// Name, type and text of each file.
-const FILES: [(&str, &str, &str); 10] = [
+const FILES: [(&str, &str, &str); 11] = [
     ("style.css", "text/css; charset=utf-8", include_str!("../web/style.css")),
     ("theme.js", SCRIPT, include_str!("../web/theme.js")),
     ("app.js", SCRIPT, include_str!("../web/app.js")),
@@ -28,6 +28,7 @@ const FILES: [(&str, &str, &str); 10] = [
     ("markdown.js", SCRIPT, include_str!("../web/markdown.js")),
     ("panel.js", SCRIPT, include_str!("../web/panel.js")),
     ("server.js", SCRIPT, include_str!("../web/server.js")),
+    ("sessions.js", SCRIPT, include_str!("../web/sessions.js")),
     ("step.js", SCRIPT, include_str!("../web/step.js")),
     ("turn.js", SCRIPT, include_str!("../web/turn.js")),
     ("view.js", SCRIPT, include_str!("../web/view.js")),

@@ -74,7 +74,7 @@ const ALWAYS: [(&str, &str); 4] = [
 /// own: cookies are none of its business.
 const ELSEWHERE: [(HeaderName, &str); 4] = [
     (ACCESS_CONTROL_EXPOSE_HEADERS, "x-request-id, x-amzn-bedrock-agentcore-runtime-session-id"),
-    (ACCESS_CONTROL_ALLOW_METHODS, "GET, POST, DELETE"),
+    (ACCESS_CONTROL_ALLOW_METHODS, "GET, POST, PATCH, DELETE"),
     (
         ACCESS_CONTROL_ALLOW_HEADERS,
         "authorization, content-type, last-event-id, traceparent, x-request-id, \
@@ -132,7 +132,8 @@ fn wrong(shared: &Shared, method: &Method, headers: &HeaderMap) -> Option<Proble
     // What a form of a foreign page can send has no such type.
     let kind = text(CONTENT_TYPE).unwrap_or_default();
     let kind = kind.split(';').next().unwrap_or_default().trim();
-    if method == Method::POST && !kind.eq_ignore_ascii_case("application/json") {
+    let has_body = [Method::POST, Method::PATCH].contains(method);
+    if has_body && !kind.eq_ignore_ascii_case("application/json") {
         let says = "the body has to be JSON (`Content-Type: application/json`)";
         return Some(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, says));
     }

@@ -3,6 +3,7 @@
 mod api;
 mod door;
 mod house;
+mod kept;
 mod look;
 mod runtime;
 mod sign_in;

@@ -1,11 +1,12 @@
 // The page: who asks, in which session, of which model; and what is on the screen.
 import { announce, byId, el, visible } from "./dom.js";
-import { drawMemory, drawSessions, drawTools, more } from "./panel.js";
+import { drawMemory, drawTools, more } from "./panel.js";
 import { Refused, follow, get, post, remove } from "./server.js";
+import { drawSessions, listenToFind } from "./sessions.js";
 import { Turn, earlier } from "./turn.js";
-import { drawTheme, followEnd, keep, kept, stayAtEnd, toEnd } from "./view.js";
+import { drawTheme, followEnd, forgetVisit, keep, kept, stayAtEnd, toEnd } from "./view.js";
 
-const state = { session: null, about: null, turn: null, id: null, leaving: null };
+const state = { actor: null, session: null, about: null, turn: null, id: null, leaving: null };
 
 // === Small things ===
 
@@ -49,11 +50,28 @@ function togglePanel(open) {
 byId("menu").addEventListener("click", () => togglePanel(!byId("panel").classList.contains("open")));
 addEventListener("resize", () => { if (!isDrawer()) togglePanel(false); });
 
+/** Draws a part of the panel; a refusal is told in its place, and gives null. */
+async function inPanel(id, draw) {
+  try {
+    return await draw();
+  } catch (error) {
+    if (!(error instanceof Refused)) throw error;
+    if (error.status === 401) {
+      showSignIn();
+      return null;
+    }
+    const again = el("button", { type: "button", class: "plain", text: "Try again", onclick: () => inPanel(id, draw) });
+    byId(id).replaceChildren(el(byId(id).localName === "ul" ? "li" : "div", { class: "unread" }, el("p", { text: visible(error.message) }), again));
+    return null;
+  }
+}
+
 const drawn = {
-  sessions: () => tried(() => drawSessions({ current: state.session, memory: state.about?.memory, open, forget, tried })),
-  tools: () => tried(drawTools),
-  memory: () => tried(() => drawMemory({ memory: state.about?.memory, tried, forgotten })),
+  sessions: () => inPanel("sessions", () => drawSessions({ current: state.session, memory: state.about?.memory, archive: state.about?.archive, open, forget, tried, drawn: drawn.sessions })),
+  tools: () => inPanel("tools", drawTools),
+  memory: () => inPanel("memory", () => drawMemory({ memory: state.about?.memory, tried, forgotten })),
 };
+listenToFind(drawn.sessions);
 
 /** A turn is written down after it was answered: the list is looked at until it has it. */
 async function remembered(session, before) {
@@ -66,9 +84,10 @@ async function remembered(session, before) {
 }
 
 async function forget(session) {
-  await tried(() => remove(`/api/sessions/${encodeURIComponent(session)}`));
-  if (session === state.session) begin();
+  const done = await tried(() => remove(`/api/sessions/${encodeURIComponent(session)}`));
+  if (done && session === state.session) begin();
   await Promise.all([drawn.sessions(), drawn.memory()]);
+  return done;
 }
 
 async function forgotten(everything) {
@@ -110,7 +129,7 @@ async function drawHistory(session, from) {
     else turn.answered = event;
     turns.set(event.turn, turn);
   }
-  const nodes = [...turns.values()].map((turn) => earlier(turn.asked, turn.answered));
+  const nodes = [...turns.values()].map((turn) => earlier(turn.asked, turn.answered, { retry: retry(turn.asked?.text ?? ""), traceLink }));
   if (data.next) nodes.unshift(more("Earlier turns", () => drawHistory(session, data.next)));
   byId("log").prepend(...nodes);
   return true;
@@ -179,16 +198,18 @@ async function show(text, id) {
   drawSend();
   announce("thinking");
   followEnd();
-  const ended = await follow(id, (event) => turn.heard(event), leaving.signal);
+  const ended = await tried(() => follow(id, (event) => turn.heard(event), leaving.signal));
   if (leaving.signal.aborted) {
     turn.halt();
     return;
   }
-  if (!ended) turn.lost();
-  keep(sessionStorage, session, null);
+  if (ended === false) turn.lost();
+  // Who has to sign in again finds it still going on.
+  if (ended !== null) keep(sessionStorage, session, null);
   Object.assign(state, { turn: null, id: null, leaving: null });
   drawSend();
-  await remembered(session, await known);
+  if (ended === null) turn.halt();
+  else await remembered(session, await known);
 }
 
 /** A turn of this session that went on when the page was left. */
@@ -270,6 +291,9 @@ document.addEventListener("keydown", (event) => {
 
 function showSignIn() {
   byId("sign-in").hidden = false;
+  // Whoever was signed in has come to the end of the token.
+  byId("ended").hidden = state.actor === null;
+  byId("question").blur();
   byId("welcome").hidden = true;
   document.body.classList.add("nobody");
   byId("token").focus();
@@ -278,21 +302,25 @@ function showSignIn() {
 byId("sign-in-form").addEventListener("submit", async (event) => {
   event.preventDefault();
   notice("");
+  const button = byId("sign-in-form").querySelector("button");
+  button.disabled = true;
   try {
     await post("/api/sign-in", { token: byId("token").value });
   } catch (error) {
-    notice(error.message);
+    const help = error.status === 401 ? ". Get a new access token from the gateway's issuer and paste all of it, without “Bearer”; of a running “toolgate dev”, “toolgate token” prints one." : "";
+    notice(error.message + help);
     byId("token").select();
     return;
+  } finally {
+    button.disabled = false;
   }
   byId("token").value = "";
-  byId("sign-in").hidden = true;
-  document.body.classList.remove("nobody");
   await start();
 });
 
 byId("sign-out").addEventListener("click", async () => {
-  await tried(() => post("/api/sign-out"));
+  if (!(await tried(() => post("/api/sign-out")))) return;
+  forgetVisit();
   location.reload();
 });
 
@@ -313,13 +341,23 @@ async function start() {
     showSignIn();
     return;
   }
-  state.about = { ...who.about, memory: who.memory, trace_url: who.trace_url };
+  // What somebody else asked, or was about to ask, is theirs.
+  const isOther = state.actor !== null && state.actor !== who.actor;
+  if (isOther) {
+    byId("question").value = "";
+    begin();
+  }
+  state.actor = who.actor;
+  byId("sign-in").hidden = true;
+  document.body.classList.remove("nobody");
+  state.about = { ...who.about, memory: who.memory, archive: who.archive, trace_url: who.trace_url };
+  byId("find").hidden = !who.archive;
   byId("sign-out").hidden = who.open;
   byId("examples").replaceChildren(...who.examples.map((text) => el("li", {},
     el("button", { type: "button", text: visible(text), onclick: () => { if (!state.turn) ask(text); } }))));
   const models = await tried(() => get("/api/models"));
   if (models) drawModels(models.models);
-  const session = named();
+  const session = isOther ? null : named();
   if (session) await open(session);
   else begin();
   await Promise.all([drawn.sessions(), drawn.tools(), drawn.memory()]);

@@ -14,6 +14,18 @@ export function el(name, attributes = {}, ...children) {
   return node;
 }
 
+const SVG = "http://www.w3.org/2000/svg";
+
+/** A picture of 16 by 16, of one line. */
+export function icon(line) {
+  const node = document.createElementNS(SVG, "svg");
+  for (const [key, value] of Object.entries({ class: "icon", viewBox: "0 0 16 16", "aria-hidden": "true" })) node.setAttribute(key, value);
+  const path = document.createElementNS(SVG, "path");
+  path.setAttribute("d", line);
+  node.append(path);
+  return node;
+}
+
 export const byId = (id) => document.getElementById(id);
 
 const UNSEEN = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
@@ -34,16 +46,18 @@ export function duration(ms) {
   if (ms === undefined || ms === null) return "";
   if (ms < 1) return `${ms.toFixed(1)} ms`;
   if (ms < 1000) return `${Math.round(ms)} ms`;
-  const seconds = ms / 1000;
-  return `${Number.isInteger(seconds) ? seconds : seconds.toFixed(1)} s`;
+  return `${Number((ms / 1000).toFixed(1))} s`;
 }
 
-/** An instant as people say it: the time today, the day before that. */
+const TIME = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
+const DAY = { day: "numeric", month: "short" };
+
+/** An instant as people say it: the time today, the day too before that, the year alone long ago. */
 export function told(instant) {
-  const at = new Date(instant);
-  const isToday = at.toDateString() === new Date().toDateString();
-  const shape = isToday ? { hour: "2-digit", minute: "2-digit", hourCycle: "h23" } : { day: "numeric", month: "short", year: "numeric" };
-  return new Intl.DateTimeFormat(undefined, shape).format(at);
+  const [at, now] = [new Date(instant), new Date()];
+  const isToday = at.toDateString() === now.toDateString();
+  const ofYear = at.getFullYear() === now.getFullYear() ? TIME : { year: "numeric" };
+  return new Intl.DateTimeFormat(undefined, isToday ? TIME : { ...DAY, ...ofYear }).format(at);
 }
 
 export const many = (count, word) => `${count} ${word}${count === 1 ? "" : "s"}`;

@@ -1,15 +1,23 @@
-// What stands beside the conversation: sessions, tools, memory.
+// What stands beside the conversation: tools, memory; and the buttons of lists.
 import { byId, el, many, told, visible } from "./dom.js";
 import { get, remove } from "./server.js";
 
+/** What is known, as people call it. */
+const KINDS = { preferences: "preference", semantic: "fact" };
+
 /** A button that does it when it is pressed twice; leaving it takes the first press back. */
-function twice(attributes, label, sure, act) {
+export function twice(attributes, label, sure, act) {
   const button = el("button", { type: "button", ...attributes, text: label });
   const reset = () => {
     button.textContent = label;
     button.classList.remove("sure", "danger");
   };
   button.addEventListener("blur", reset);
+  button.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || !button.classList.contains("sure")) return;
+    event.stopPropagation();
+    reset();
+  });
   button.addEventListener("click", () => {
     if (button.classList.contains("sure")) {
       reset();
@@ -30,24 +38,6 @@ export function more(text, act) {
     else button.disabled = false;
   } });
   return button;
-}
-
-/** Gives how many turns of the session are known that is shown. */
-export async function drawSessions(about, from) {
-  const { current, memory, open, forget } = about;
-  const data = await get(from ? `/api/sessions?from=${encodeURIComponent(from)}` : "/api/sessions");
-  const items = data.sessions.map((it) => {
-    const title = visible(it.title || "untitled");
-    const choose = { type: "button", class: "session", "aria-current": it.session === current ? "true" : undefined, title, onclick: () => open(it.session) };
-    return el("li", {},
-      el("button", choose, el("span", { text: title }), el("small", { text: `${told(it.last)}, ${many(it.turns, "turn")}` })),
-      twice({ class: "small", "aria-label": `Delete session: ${title}` }, "×", "Delete?", () => forget(it.session)));
-  });
-  if (data.next) items.push(el("li", {}, more("Older sessions", async () => (await about.tried(() => drawSessions(about, data.next))) !== null)));
-  const none = memory ? "none yet" : "memory is off: sessions are not kept";
-  if (from) byId("sessions").append(...items);
-  else byId("sessions").replaceChildren(...(items.length ? items : [el("li", { class: "empty", text: none })]));
-  return data.sessions.find((it) => it.session === current)?.turns ?? 0;
 }
 
 export async function drawTools() {
@@ -74,22 +64,52 @@ export async function drawTools() {
   byId("health").className = data.problem ? "health bad" : "health";
 }
 
-export async function drawMemory({ memory, forgotten, tried }) {
-  if (!memory) {
-    byId("memory").replaceChildren(el("p", { class: "empty", text: "switched off" }));
+/** How many pages of what is known are shown. */
+let pages = 1;
+
+/** Draws what is known, as many pages of it as there were. */
+export async function drawMemory(about) {
+  if (!about.memory) {
+    byId("memory").replaceChildren(el("p", { class: "empty", text: "Switched off: nothing is remembered." }));
     return;
   }
-  const data = await get("/api/memory");
-  const forget = (path) => async () => {
-    await tried(() => remove(path));
-    await forgotten(path === "/api/memory");
-  };
-  const items = data.records.map((record) => {
+  const list = el("ul");
+  let next = await known(list, about);
+  for (let nth = 1; nth < pages && next; nth += 1) next = await known(list, about, next);
+  goesOn(list, about, next);
+  const clear = twice({ class: "wide", id: "clear" }, "Forget everything", "Forget all sessions and facts?", () => forget("/api/memory", about));
+  // Whoever is asked whether to forget is not disturbed.
+  if (byId("memory").querySelector(".sure")) return;
+  const none = el("p", { class: "empty", text: "Nothing yet. Preferences and facts that you tell it are kept here." });
+  byId("memory").replaceChildren(list.childElementCount ? list : none, clear);
+}
+
+/** Puts a page of what is known into the list, and gives where the next one begins. */
+async function known(list, about, from) {
+  const data = await get(from ? `/api/memory?from=${encodeURIComponent(from)}` : "/api/memory");
+  list.append(...data.records.map((record) => {
     const text = visible(record.content);
     return el("li", {},
-      el("div", {}, el("span", { text }), el("small", { text: `${visible(record.namespace)}, ${told(record.at)}` })),
-      twice({ class: "small", "aria-label": `Forget: ${text}` }, "×", "Forget?", forget(`/api/memory/${encodeURIComponent(record.id)}`)));
-  });
-  const clear = twice({ class: "wide", id: "clear" }, "Forget everything", "Forget all sessions and facts?", forget("/api/memory"));
-  byId("memory").replaceChildren(items.length ? el("ul", {}, ...items) : el("p", { class: "empty", text: "nothing yet" }), clear);
+      el("div", {}, el("span", { text }), el("small", { text: `${KINDS[record.namespace] ?? visible(record.namespace)}, ${told(record.at)}` })),
+      twice({ class: "small", "aria-label": `Forget: ${text}` }, "×", "Forget?", () => forget(`/api/memory/${encodeURIComponent(record.id)}`, about)));
+  }));
+  return data.next;
+}
+
+/** A button under the list that shows the next page. */
+function goesOn(list, about, from) {
+  if (!from) return;
+  list.append(el("li", {}, more("More of what it knows", async () => {
+    const next = await about.tried(() => known(list, about, from));
+    if (next === null) return false;
+    pages += 1;
+    goesOn(list, about, next === true ? null : next);
+    return true;
+  })));
+}
+
+async function forget(path, about) {
+  await about.tried(() => remove(path));
+  if (path === "/api/memory") pages = 1;
+  await about.forgotten(path === "/api/memory");
 }

@@ -38,10 +38,12 @@ async function ask(method, path, body) {
 
 export const get = (path) => ask("GET", path);
 export const post = (path, body) => ask("POST", path, body);
+export const patch = (path, body) => ask("PATCH", path, body);
 export const remove = (path) => ask("DELETE", path);
 
 /** The events of a turn, from the last one that was seen on. Comes back by itself after a break.
- *  True once it has ended or `signal` has said that nobody wants it any more. */
+ *  True once it has ended or `signal` has said that nobody wants it any more; refused once whoever
+ *  asked is nobody any more. */
 export async function follow(turn, heard, signal) {
   let seen = 0;
   for (let tries = 1; tries <= 6; tries += 1) {
@@ -49,6 +51,7 @@ export async function follow(turn, heard, signal) {
     const path = `/api/turns/${encodeURIComponent(turn)}/events`;
     const response = await fetch(path, { headers, cache: "no-store", signal }).catch(() => null);
     if (signal.aborted) return true;
+    if (response?.status === 401) throw new Refused(401, "You are not signed in any more.");
     if (response && !response.ok) return false;
     for await (const event of events(response?.body)) {
       tries = 0;

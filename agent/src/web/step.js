@@ -5,14 +5,20 @@ const SIGNS = { ok: "●", tool_error: "▲", failed: "■", denied: "◆", canc
 const WORDS = { ok: "done", tool_error: "tool said no", failed: "failed", denied: "not allowed", cancelled: "stopped", unknown: "outcome unknown" };
 const RUNNING = { memory: "looking", model: "thinking", tool: "running" };
 
+/** The longest name that has room in its column. */
+const SHORT = 23;
+
 export class Step {
-  constructor(event) {
+  constructor(event, isPast = false) {
     this.event = event;
+    this.isPast = isPast;
+    this.ms = 0;
     this.outcome = null;
     this.sign = el("span", { class: "sign", "aria-hidden": "true", text: "◐" });
     this.clock = el("span", { class: "time" });
     this.note = el("span", { class: "note", text: RUNNING[event.kind] });
-    const head = el("span", { class: "step-head" }, this.sign,
+    const isLong = event.name.length > SHORT;
+    const head = el("span", { class: isLong ? "step-head long" : "step-head" }, this.sign,
       el("span", { class: "kind", text: event.kind }),
       el("span", { class: "name", text: visible(event.name) }),
       this.clock, this.note);
@@ -22,6 +28,7 @@ export class Step {
     }
     this.box = el("details", { class: "step" }, el("summary", {}, head), this.body);
     this.node = el("li", { class: `is-${event.kind}` }, this.box);
+    if (isPast) return;
     const since = performance.now();
     this.ticking = setInterval(() => this.tick(performance.now() - since), 200);
   }
@@ -29,7 +36,8 @@ export class Step {
   /** What it waits for is said soon, how long it may take a little later. */
   tick(passed) {
     if (passed < 400) return;
-    this.clock.textContent = duration(passed);
+    // Every tick has as many digits: it does not jump.
+    this.clock.textContent = passed < 1000 ? duration(passed) : `${(passed / 1000).toFixed(1)} s`;
     const limit = this.event.limit_ms;
     if (passed > 2000 && limit && !this.said) this.note.textContent = `${RUNNING[this.event.kind]}, at most ${duration(limit)}`;
   }
@@ -49,6 +57,8 @@ export class Step {
   ended(event) {
     this.rest();
     this.outcome = event.outcome;
+    this.ms = event.ms;
+    this.call = event.call_id;
     this.node.classList.add(`ended-${event.outcome}`);
     this.sign.textContent = SIGNS[event.outcome] ?? "?";
     this.clock.textContent = duration(event.ms);
@@ -60,8 +70,10 @@ export class Step {
       }
     }
     if (event.result) this.body.append(el("h4", { text: "Result, as the tool gave it" }), pre(event.result));
+    else if (!this.isPast && event.outcome === "ok" && this.event.kind === "tool") this.body.append(el("p", { text: "It gave no text." }));
     if (event.ledger) this.body.append(el("h4", { text: "Where the time went at the gateway" }), ...ledger(event.ledger));
     if (event.call_id) this.body.append(el("p", {}, "call ", el("code", { text: visible(event.call_id) })));
+    if (this.isPast && this.event.kind === "tool") this.body.append(el("p", { text: "What it was asked and what it gave are not kept." }));
     if (!this.body.hasChildNodes()) this.body.append(el("p", { text: "There is nothing more to tell." }));
   }
 

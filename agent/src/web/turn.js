@@ -1,5 +1,5 @@
 // One question and its answer, as it happens.
-import { announce, duration, el, many, pre, visible } from "./dom.js";
+import { announce, duration, el, many, pre, told, visible } from "./dom.js";
 import { render } from "./markdown.js";
 import { Step } from "./step.js";
 
@@ -10,13 +10,17 @@ const PARTS = [
   ["approval_ms", "you", "you"],
   ["overhead_ms", "agent", "agent"],
 ];
+/** Tools that the bar tells apart. */
+const MOST_TOOLS = 6;
 /** Ends that are no fault. */
 const CALM = { answered: "degraded", cut_off: "degraded", limit: "degraded", stopped: "ended" };
 
-/** A turn on the page. `acts` is what its buttons do: approve(step, yes), retry(), traceLink(trace). */
+/** A turn on the page. `acts` is what its buttons do: approve(step, yes), retry(), traceLink(trace).
+ *  One that `isPast` is told of once more, and says nothing to those who do not see it. */
 export class Turn {
-  constructor(question, acts) {
+  constructor(question, acts, { at = new Date().toISOString(), isPast = false } = {}) {
     this.acts = acts;
+    this.isPast = isPast;
     this.text = "";
     this.steps = new Map();
     this.answer = el("div", { class: "answer" });
@@ -26,7 +30,7 @@ export class Turn {
     this.notes = el("div", { class: "notes" });
     this.foot = el("div", { class: "foot" });
     this.asks = el("div", { class: "asks" });
-    this.node = article(question, this.notes, this.details, this.asks, this.answer, this.foot);
+    this.node = article([question, at], this.notes, this.details, this.asks, this.answer, this.foot);
     this.isOver = false;
   }
 
@@ -44,16 +48,25 @@ export class Turn {
   }
 
   began(event) {
-    const step = new Step(event);
+    const step = new Step(event, this.isPast);
     this.steps.set(event.step, step);
     this.list.append(step.node);
-    this.summary.textContent = `${many(this.steps.size, "step")}: ${event.kind === "model" ? "the model thinks" : visible(event.name)}`;
-    if (event.kind === "tool") announce(`running ${visible(event.name)}`);
+    this.waits();
+    if (event.kind === "tool") this.tells(`running ${visible(event.name)}`);
   }
 
   ended(event) {
     this.asks.querySelector(`[data-step="${Number(event.step)}"]`)?.remove();
     this.steps.get(event.step)?.ended(event);
+    this.waits();
+  }
+
+  /** What it waits for, all of it. */
+  waits() {
+    const going = [...this.steps.values()].filter((step) => step.outcome === null).map(({ event }) => event);
+    const names = going.map((event) => (event.kind === "model" ? "the model thinks" : visible(event.name)));
+    const what = names.length > 2 ? `${names.length} at the same time` : names.join(" and ");
+    this.summary.textContent = `${many(this.steps.size, "step")}${what ? `: ${what}` : ""}`;
   }
 
   approval(event) {
@@ -94,12 +107,21 @@ export class Turn {
   over(event) {
     this.halt();
     this.draw();
-    const failed = [...this.steps.values()].some((step) => step.outcome !== "ok" && step.outcome !== "cancelled");
-    this.details.open = failed;
+    const bad = [...this.steps.values()].filter((step) => step.outcome !== "ok" && step.outcome !== "cancelled");
+    const denied = bad.filter((step) => step.outcome === "denied").length;
+    const failed = bad.length - denied;
+    this.details.open = bad.length > 0 && !this.isPast;
+    this.details.hidden = this.steps.size === 0;
     this.summary.textContent = `${many(this.steps.size, "step")} in ${duration(event.times.total_ms)}`;
+    if (failed) this.summary.append(el("span", { class: "bad", text: ` ■ ${failed} failed` }));
+    if (denied) this.summary.append(el("span", { class: "bad", text: ` ◆ ${denied} not allowed` }));
     if (event.says) this.foot.append(this.why(event));
     this.foot.append(this.bar(event), this.facts(event));
-    announce(event.reason === "answered" ? "answered" : `ended: ${event.reason}`);
+    this.tells(event.reason === "answered" ? "answered" : `ended: ${event.reason}`);
+  }
+
+  tells(text) {
+    if (!this.isPast) announce(text);
   }
 
   halt() {
@@ -112,7 +134,7 @@ export class Turn {
     if (event.reason === "stopped") return el("p", { class: CALM.stopped, text: "You stopped it; what was said so far stays." });
     const again = event.retry_safe ? " It is safe to ask again." : " Look before you ask again: something may have been changed.";
     const kind = CALM[event.reason];
-    return el("p", { class: kind ?? "error", role: "alert", text: visible(event.says) + (kind ? "" : again) });
+    return el("p", { class: kind ?? "error", role: this.isPast ? undefined : "alert", text: visible(event.says) + (kind ? "" : again) });
   }
 
   bar(event) {
@@ -122,12 +144,27 @@ export class Turn {
     for (const [key, word, kind] of PARTS) {
       const ms = event.times[key];
       if (!(ms > 0)) continue;
-      const piece = el("span", { class: `piece ${kind}`, title: `${word} ${duration(ms)}` });
-      piece.style.setProperty("flex-grow", String(ms / total));
-      bar.append(piece);
-      words.push(el("span", { class: "legend" }, el("span", { class: `dot ${kind}`, "aria-hidden": "true" }), `${word} ${duration(ms)}`));
+      const tools = kind === "tool" ? this.tools() : [];
+      const own = tools.reduce((sum, [, ms]) => sum + ms, 0);
+      for (const [name, part] of tools.length > 0 && own > 0 ? tools : [[word, ms]]) {
+        const piece = el("span", { class: `piece ${kind}`, title: `${name} ${duration(part)}` });
+        piece.style.setProperty("flex-grow", String((own > 0 ? (ms * part) / own : ms) / total));
+        bar.append(piece);
+        words.push(el("span", { class: "legend" }, el("span", { class: `dot ${kind}`, "aria-hidden": "true" }), `${name} ${duration(part)}`));
+      }
+      // Their own times are more than the time that went by.
+      if (own > ms * 1.01) words.push(el("span", { class: "legend", text: `(tools at the same time: ${duration(ms)})` }));
     }
     return el("div", { class: "timeline" }, bar, el("p", { class: "legends" }, ...words, el("span", { class: "sum", text: `= ${duration(total)}` })));
+  }
+
+  /** Each tool with its own time, unless there are too many to tell apart. */
+  tools() {
+    const times = new Map();
+    for (const { event, ms } of this.steps.values()) {
+      if (event.kind === "tool" && ms > 0) times.set(visible(event.name), (times.get(visible(event.name)) ?? 0) + ms);
+    }
+    return times.size <= MOST_TOOLS ? [...times] : [];
   }
 
   facts(event) {
@@ -139,15 +176,22 @@ export class Turn {
     const short = `…${trace.slice(-8)}`;
     const traceNode = link ? el("a", { href: link, rel: "noreferrer", title: trace, text: short }) : el("code", { title: trace, text: short });
     const hint = event.retry_safe ? "Asks the same again" : "It may have changed something: look before";
-    const copy = el("button", { type: "button", class: "plain", text: "Copy", onclick: () => this.copy(copy) });
+    const copy = el("button", { type: "button", class: "plain", text: "Copy", title: "Copies the answer", onclick: () => this.copy(copy, this.text) });
+    const ids = el("button", { type: "button", class: "plain", text: "Copy ids", title: "Copies what to look this answer up by", onclick: () => this.copy(ids, this.ids()) });
     return el("div", { class: "facts" },
       el("p", {}, `${visible(event.model)} · ${usage}${cost} · trace `, traceNode, " · request ", el("code", { class: "request", text: this.start?.request_id ?? "" })),
-      el("div", { class: "buttons" }, copy, this.retry(hint)));
+      el("div", { class: "buttons" }, copy, ids, this.retry(hint)));
   }
 
-  async copy(button) {
+  /** What the answer is looked up by in logs and traces. */
+  ids() {
+    const calls = [...this.steps.values()].filter((step) => step.call).map((step) => `call ${step.call} ${step.event.name}`);
+    return [`request ${this.start?.request_id ?? ""}`, `trace ${this.start?.trace ?? ""}`, `session ${this.start?.session ?? ""}`, ...calls].join("\n");
+  }
+
+  async copy(button, text) {
     try {
-      await navigator.clipboard.writeText(this.text);
+      await navigator.clipboard.writeText(text);
       button.textContent = "Copied";
     } catch {
       button.textContent = "Cannot copy";
@@ -172,20 +216,27 @@ export class Turn {
   }
 }
 
-/** An exchange of an earlier visit. */
-export function earlier(asked, answered) {
-  const facts = [answered?.model, answered?.ms && duration(answered.ms), answered?.tools?.length && answered.tools.map(visible).join(", ")];
-  const node = article(asked?.text ?? "",
-    el("div", { class: "answer" }, ...render(answered?.text ?? "")),
-    el("p", { class: "past", text: facts.filter(Boolean).join(" · ") }));
-  node.dataset.turn = asked?.turn ?? answered?.turn ?? "";
-  return node;
+/** An exchange of an earlier visit: as it was live, if that was kept. */
+export function earlier(asked, answered, acts) {
+  const turn = new Turn(asked?.text ?? "", acts, { at: asked?.at ?? answered?.at, isPast: true });
+  turn.text = answered?.text ?? "";
+  turn.node.dataset.turn = asked?.turn ?? answered?.turn ?? "";
+  if (answered?.timeline?.length) {
+    for (const event of answered.timeline) turn.heard(event);
+    if (turn.isOver) return turn.node;
+  }
+  turn.draw();
+  turn.details.remove();
+  const facts = [answered?.model, answered?.ms && duration(answered.ms), answered?.tools?.length && answered.tools.map(visible).join(", "), "no timeline kept"];
+  turn.foot.append(el("p", { class: "past", text: facts.filter(Boolean).join(" · ") }));
+  return turn.node;
 }
 
-function article(question, ...rest) {
+function article([question, at], ...rest) {
   return el("article", { class: "turn", tabindex: "-1" },
     el("h3", { class: "hidden", text: "You" }),
     el("p", { class: "question", text: visible(question) }),
+    el("time", { class: "when", datetime: at, title: at, text: at ? told(at) : "" }),
     el("h3", { class: "hidden", text: "Agent" }),
     ...rest);
 }

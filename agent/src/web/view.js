@@ -13,6 +13,15 @@ export function keep(storage, key, value) {
   }
 }
 
+/** What is kept for this visit alone goes. */
+export function forgetVisit() {
+  try {
+    sessionStorage.clear();
+  } catch {
+    // Nothing was kept.
+  }
+}
+
 export function kept(storage, key) {
   try {
     return storage.getItem(key);

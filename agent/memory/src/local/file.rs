@@ -15,10 +15,10 @@ use super::fault::fault;
 use crate::{MemoryError, Why};
 
 /// The version that is written here.
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
 
 /// How to get from each version to the next.
-const STEPS: [&str; 1] = [include_str!("schema.sql")];
+const STEPS: [&str; 2] = [include_str!("schema.sql"), include_str!("schema2.sql")];
 
 /// How long one waits for another that has the file.
 const PATIENCE: Duration = Duration::from_secs(5);

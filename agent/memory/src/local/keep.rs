@@ -9,7 +9,7 @@ use std::time::SystemTime;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::time::{length, millis};
-use super::vector;
+use super::{archive, vector};
 use crate::{Forget, Namespace, Turn};
 
 /// What may be kept.
@@ -207,6 +207,7 @@ fn forget_session(connection: &Connection, actor: i64, session: &str) -> rusqlit
         .prepare("SELECT id, superseded_by FROM records WHERE actor = ?1 AND session = ?2")?;
     let gone = gone.query_map(of, |row| Ok((row.get(0)?, row.get(1)?)))?;
     revive(connection, actor, &gone.collect::<Result<_, _>>()?)?;
+    archive::forget(connection, actor, Some(session))?;
     let records = "DELETE FROM records WHERE actor = ?1 AND session = ?2";
     let events = "DELETE FROM events WHERE actor = ?1 AND session = ?2";
     Ok(connection.execute(records, of)? + connection.execute(events, of)?)
@@ -267,6 +268,7 @@ fn forget_record(connection: &Connection, actor: i64, record: &str) -> rusqlite:
 
 fn forget_everything(connection: &Connection, actor: i64) -> rusqlite::Result<usize> {
     connection.execute("DELETE FROM outbox WHERE actor = ?1", [actor])?;
+    archive::forget(connection, actor, None)?;
     let records = connection.execute("DELETE FROM records WHERE actor = ?1", [actor])?;
     let events = connection.execute("DELETE FROM events WHERE actor = ?1", [actor])?;
     connection.execute("DELETE FROM actors WHERE id = ?1", [actor])?;
@@ -282,6 +284,7 @@ pub(super) fn sweep(
     let before = millis(now).saturating_sub(bounds.retention);
     let records = connection.execute("DELETE FROM records WHERE at < ?1", [before])?;
     let events = connection.execute("DELETE FROM events WHERE at < ?1", [before])?;
+    archive::sweep(connection, millis(now))?;
     let mut swept = Swept {
         expired_events: events as u64,
         expired_records: records as u64,

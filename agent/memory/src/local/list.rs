@@ -10,7 +10,7 @@ use rusqlite::{Connection, Row, params};
 use super::cursor::Cursor;
 use super::keep::actor;
 use super::time::time;
-use crate::{Event, Namespace, Page, Record, Role, Session, SessionSummary};
+use crate::{Event, Namespace, Page, Record, Role, Session, SessionSummary, Words};
 
 /// Entries of a page.
 pub(super) const PAGE: usize = 50;
@@ -41,26 +41,34 @@ pub(super) fn events(
     Ok(page)
 }
 
-/// The sessions of an actor, the latest first.
+/// The sessions of an actor that have all of the words, the latest first.
 pub(super) fn sessions(
     connection: &Connection,
     name: &str,
-    before: Cursor,
-    since: i64,
+    (before, since): (Cursor, i64),
+    words: Option<&Words>,
 ) -> Listed<SessionSummary> {
     let Some(actor) = actor(connection, name)? else { return Ok(empty()) };
+    let patterns: Vec<String> = words.into_iter().flat_map(Words::iter).map(pattern).collect();
+    let patterns = serde_json::to_string(&patterns).unwrap_or_default();
     let mut statement = connection.prepare(
         "WITH each AS (
            SELECT session, max(at) AS last, max(id) AS id, min(at) AS began,
                   sum(role = 'USER') AS turns
            FROM events WHERE actor = ?1 AND at >= ?2 GROUP BY session)
-         SELECT last, id, session, began, turns,
-                ifnull((SELECT substr(text, 1, ?6) FROM events
+         SELECT last, id, each.session, began, turns,
+                coalesce(title, (SELECT substr(text, 1, ?6) FROM events
                  WHERE actor = ?1 AND session = each.session AND role = 'USER' AND at >= ?2
                  ORDER BY at, id LIMIT 1), '')
-         FROM each WHERE (last, id) < (?3, ?4) ORDER BY last DESC, id DESC LIMIT ?5",
+         FROM each LEFT JOIN titles ON titles.actor = ?1 AND titles.session = each.session
+         WHERE (last, id) < (?3, ?4) AND NOT EXISTS
+           (SELECT 1 FROM json_each(?7) AS word
+            WHERE ifnull(title, '') NOT LIKE word.value ESCAPE '\\' AND NOT EXISTS
+              (SELECT 1 FROM events WHERE actor = ?1 AND session = each.session AND at >= ?2
+                 AND text LIKE word.value ESCAPE '\\'))
+         ORDER BY last DESC, id DESC LIMIT ?5",
     )?;
-    let of = params![actor, since, before.at, before.id, PAGE as i64 + 1, TITLE];
+    let of = params![actor, since, before.at, before.id, PAGE as i64 + 1, TITLE, patterns];
     paged(statement.query_map(of, |row| Ok((place(row)?, session(row)?)))?)
 }
 
@@ -80,6 +88,19 @@ pub(super) fn records(
     )?;
     let of = params![actor, namespace.as_str(), since, before.at, before.id, PAGE as i64 + 1];
     paged(statement.query_map(of, |row| Ok((place(row)?, record(row)?)))?)
+}
+
+/// What text is like that has the word.
+fn pattern(word: &str) -> String {
+    let mut pattern = String::from("%");
+    for letter in word.chars() {
+        if ['%', '_', '\\'].contains(&letter) {
+            pattern.push('\\');
+        }
+        pattern.push(letter);
+    }
+    pattern.push('%');
+    pattern
 }
 
 /// A row of `at, id, name, namespace, content, session`.

@@ -4,6 +4,7 @@
 //! anything but what the memory itself tells.
 
 mod apart;
+mod archive;
 mod crash;
 mod exact;
 mod extract;

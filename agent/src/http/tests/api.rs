@@ -1,9 +1,6 @@
 //! What the page asks.
 
-use std::sync::Arc;
-
-use serde_json::{Value, json};
-use toolgate_agent_memory::{Config, Local};
+use serde_json::json;
 
 use super::house::{House, delete, events, get, post, until, with};
 
@@ -156,33 +153,4 @@ async fn questions_of_the_page_are_looked_at() {
     let path = format!("/api/turns/{}/events", begun["turn"].as_str().unwrap());
     let all = house.send(get(&path)).await.body;
     assert_eq!(events(&all)[0].1["model"], "two");
-}
-
-#[tokio::test]
-async fn what_is_remembered_is_shown_and_forgotten() {
-    let memory = Local::open(Config { path: None, ..Config::default() }).unwrap();
-    let script = json!([{ "replies": [{ "text": "hello" }] }]);
-    let mut house = House::remembering(&script, Arc::new(memory)).closed();
-    let ann = |request| with(request, "authorization", "Bearer ann-token");
-    let bob = |request| with(request, "authorization", "Bearer bob-token");
-    let ask = json!({ "prompt": "I prefer short answers", "sessionId": "s1" });
-    assert_eq!(house.send(ann(post("/invocations", &ask))).await.status, 200);
-    house.drained().await;
-    let sessions = house.send(ann(get("/api/sessions"))).await.json();
-    let first = &sessions["sessions"][0];
-    assert_eq!((&first["session"], &first["turns"]), (&json!("s1"), &json!(1)), "{sessions}");
-    let told = house.send(ann(get("/api/sessions/s1/events"))).await.json();
-    let texts: Vec<&Value> =
-        told["events"].as_array().unwrap().iter().map(|it| &it["text"]).collect();
-    assert_eq!(texts, ["I prefer short answers", "hello"]);
-    assert_eq!(told["events"][1]["model"], "one");
-    assert_eq!(house.send(bob(get("/api/sessions"))).await.json()["sessions"], json!([]));
-    assert_eq!(house.send(bob(get("/api/sessions/s1/events"))).await.json()["events"], json!([]));
-    assert_eq!(house.send(bob(delete("/api/sessions/s1"))).await.json()["forgotten"], 0);
-    let gone = house.send(ann(delete("/api/sessions/s1"))).await.json();
-    assert!(gone["forgotten"].as_u64().is_some_and(|count| count >= 2), "{gone}");
-    assert_eq!(house.send(ann(get("/api/sessions"))).await.json()["sessions"], json!([]));
-    assert_eq!(house.send(ann(delete("/api/memory"))).await.status, 200);
-    assert_eq!(house.send(ann(get("/api/memory"))).await.json()["records"], json!([]));
-    house.send(ann(get("/api/sessions?from=nonsense"))).await.refuses(400, "");
 }

@@ -108,6 +108,9 @@ impl House {
     /// Everything is remembered that is to be.
     pub(super) async fn drained(&self) {
         self.host.agent.drained().await;
+        if let Some((_, shared)) = &self.routes {
+            shared.turns.kept().await;
+        }
     }
 
     /// Its routes, as if it listened there.
@@ -218,6 +221,12 @@ pub(super) fn get(path: &str) -> Request<Body> {
 
 pub(super) fn delete(path: &str) -> Request<Body> {
     head("DELETE", path).body(Body::empty()).unwrap()
+}
+
+pub(super) fn patch(path: &str, body: &Value) -> Request<Body> {
+    let mut request = post(path, body);
+    *request.method_mut() = http::Method::PATCH;
+    request
 }
 
 pub(super) fn post(path: &str, body: &Value) -> Request<Body> {

@@ -172,7 +172,7 @@ fn a_reader_cannot_write() {
         let _writer = place.writer(true).expect("it opens");
         let reader = place.reader().expect("it opens");
         assert!(reader.execute("DELETE FROM events", []).is_err());
-        let none = list::sessions(&reader, "ada", super::super::Cursor::LATEST, 0);
+        let none = list::sessions(&reader, "ada", (super::super::Cursor::LATEST, 0), None);
         assert_eq!(none.expect("a page").entries, Vec::new());
     }
 }
