@@ -23,6 +23,7 @@ pub mod page;
 pub mod pki;
 pub mod process;
 pub mod prometheus;
+pub mod provider;
 pub mod redis;
 pub mod scrape;
 pub mod segments;

@@ -1,9 +1,11 @@
 //! Where the time of a turn goes.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use serde_json::json;
+use toolgate_tests::agent::Agent;
+use toolgate_tests::provider::Provider;
 use toolgate_tests::upstream::Upstream;
 use toolgate_tests::wait::until;
 
@@ -50,7 +52,7 @@ async fn two_tools_that_do_not_wait_for_each_other_overlap() -> Result<()> {
 async fn words_are_passed_on_as_they_come() -> Result<()> {
     let script = json!([{ "replies": [{ "delta_ms": 300, "text": "one two three" }] }]);
     let (_script, settings) = scripted(&script)?;
-    let agent = toolgate_tests::agent::Agent::start(&settings).await?;
+    let agent = Agent::start(&settings).await?;
     let mut events = agent.stream("s1", "go").await?;
     let mut heard = Vec::new();
     let active =
@@ -67,5 +69,39 @@ async fn words_are_passed_on_as_they_come() -> Result<()> {
     let [(first, _), .., (last, _)] = heard.as_slice() else { anyhow::bail!("{heard:?}") };
     ensure!(heard.len() == 3, "{heard:?}");
     ensure!(last.duration_since(*first).as_millis() >= 500, "they came at once: {heard:?}");
+    Ok(())
+}
+
+/// From the provider's write to what whoever asked has read: within 20 ms, all but two of fifty.
+#[tokio::test]
+async fn the_first_word_is_passed_on_within_20_ms() -> Result<()> {
+    const TURNS: usize = 50;
+    let provider = Provider::start().await?;
+    let catalogue = json!([
+        { "key": "m", "provider": "openai", "url": provider.url(), "id": "m" }
+    ]);
+    let agent = Agent::start(&[("model/catalogue", catalogue.to_string())]).await?;
+    let mut heard = Vec::with_capacity(TURNS);
+    for turn in 0..TURNS {
+        let mut events = agent.stream(&format!("s{turn}"), "go").await?;
+        let mut first = None;
+        loop {
+            let event = events.next_message().await?;
+            match event["type"].as_str() {
+                Some("text") => _ = first.get_or_insert_with(Instant::now),
+                Some("turn.end") => break ensure!(event["reason"] == "answered", "{event}"),
+                _ => {}
+            }
+        }
+        heard.push(first.context("no word")?);
+    }
+    let sent = provider.sent();
+    ensure!(sent.len() == TURNS, "{} replies", sent.len());
+    let pairs = heard.iter().zip(&sent);
+    let mut took = pairs.map(|(heard, sent)| heard.duration_since(*sent)).collect::<Vec<_>>();
+    took.sort_unstable();
+    let (median, late) = (took[TURNS / 2], took[TURNS - 3]);
+    println!("the first word: {median:?} (median), {late:?} (48 of 50)");
+    ensure!(late <= Duration::from_millis(20), "{took:?}");
     Ok(())
 }
