@@ -6,6 +6,7 @@ mod face;
 mod incidents;
 mod memory;
 mod page;
+mod refresh;
 mod store;
 mod story;
 mod time;

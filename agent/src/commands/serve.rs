@@ -12,7 +12,8 @@ use tokio::sync::watch;
 use toolgate_telemetry::{Admin, Check, Checks};
 
 use super::setup::Ready;
-use super::{say, talk};
+use super::talk::Begun;
+use super::{refresh, say, talk};
 use crate::assembly::{Assembled, Surroundings};
 use crate::exit::Exit;
 use crate::host::Host as _;
@@ -34,12 +35,12 @@ pub async fn run(
         say(err, &format!("error: {error}\n"));
         return Exit::Config;
     }
-    let server = ready.as_ref().ok().map(|ready| ready.config.server.clone());
-    let (assembled, _) = match talk::begin(ready, around, err).await {
+    let Begun { assembled, ready, .. } = match talk::begin(ready, around, err).await {
         Ok(begun) => begun,
         Err(exit) => return exit,
     };
-    let Some(server) = server else { return Exit::Config };
+    let server = ready.config.server.clone();
+    let refresh = refresh::begin(ready, &assembled);
     let exit = match served(&assembled, &server, err).await {
         Ok(()) => Exit::Ok,
         Err(error) => {
@@ -47,6 +48,9 @@ pub async fn run(
             Exit::Config
         }
     };
+    if let Some(refresh) = refresh {
+        refresh.abort();
+    }
     talk::end(&assembled, err).await;
     exit
 }

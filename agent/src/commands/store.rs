@@ -10,7 +10,9 @@ use super::{say, setup};
 use crate::cli::Setup;
 use crate::exit::Exit;
 use crate::settings::{Given, Key, Problem, Problems, Source};
-use crate::store::{self, AgentCoreMemory, Change, MemoryOptions, Parameters, Put, Snapshot};
+use crate::store::{
+    self, AgentCoreMemory, Change, MemoryOptions, Parameters, Put, Snapshot, Store,
+};
 
 /// What is to be in the store, and what is there.
 struct Both {
@@ -111,7 +113,8 @@ async fn ensured(setup: &Setup, mut given: Given) -> Result<String, Problems> {
     let one = |problem: Problem| Problems(vec![problem]);
     if setup.ssm {
         let below = given.merge()?;
-        given.parameters = Some(Box::pin(store::layer(setup, &below)).await.map_err(one)?);
+        let store = Box::pin(Store::open(setup, &below)).await.map_err(one)?;
+        given.parameters = Some(Box::pin(store.layer()).await.map_err(one)?);
     }
     let merged = given.merge()?;
     let config = crate::settings::Config::read(&merged, &setup::beside(setup))?;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use toolgate_agent_memory::{Actor, Session};
 
-use super::{config, say};
+use super::{config, refresh, say};
 use crate::assembly::{Assembled, Surroundings, assemble};
 use crate::cli;
 use crate::commands::setup::Ready;
@@ -24,6 +24,15 @@ const LONGEST: u64 = 1 << 20;
 /// How long memory may take to be written at the end.
 const LAST_WRITES: Duration = Duration::from_secs(10);
 
+/// An agent, put together.
+pub(super) struct Begun {
+    pub(super) assembled: Assembled,
+    /// Who asks, where no token says it.
+    pub(super) actor: Actor,
+    /// What it was made of.
+    pub(super) ready: Ready,
+}
+
 /// `ask`.
 pub async fn ask(
     args: &cli::Ask,
@@ -31,7 +40,7 @@ pub async fn ask(
     around: &Surroundings,
     (out, err): (&mut (dyn Write + Send), &mut (dyn Write + Send)),
 ) -> Exit {
-    let (assembled, actor) = match begin(ready, around, err).await {
+    let Begun { assembled, actor, .. } = match begin(ready, around, err).await {
         Ok(begun) => begun,
         Err(exit) => return exit,
     };
@@ -82,11 +91,12 @@ pub async fn chat(
     around: &Surroundings,
     (out, err): (&mut (dyn Write + Send), &mut (dyn Write + Send)),
 ) -> Exit {
-    let (assembled, actor) = match begin(ready, around, err).await {
+    let Begun { assembled, actor, ready } = match begin(ready, around, err).await {
         Ok(begun) => begun,
         Err(exit) => return exit,
     };
     let Some(session) = session(args.session.as_deref(), err) else { return Exit::Usage };
+    let refresh = refresh::begin(ready, &assembled);
     let chat = terminal::Chat {
         host: &assembled.host,
         actor,
@@ -95,6 +105,9 @@ pub async fn chat(
         look: Look::of(std::io::stdout().is_terminal()),
     };
     let exit = Box::pin(chat.run(out, err)).await;
+    if let Some(refresh) = refresh {
+        refresh.abort();
+    }
     end(&assembled, err).await;
     exit
 }
@@ -104,7 +117,7 @@ pub(super) async fn begin(
     ready: Result<Ready, Problems>,
     around: &Surroundings,
     err: &mut (dyn Write + Send),
-) -> Result<(Assembled, Actor), Exit> {
+) -> Result<Begun, Exit> {
     let ready = ready.map_err(|problems| config::wrong(&problems, err))?;
     let assembled = Box::pin(assemble(&ready.config, around)).await.map_err(|error| {
         say(err, &format!("error: {error:#}\n"));
@@ -121,7 +134,7 @@ pub(super) async fn begin(
     if let Ok(Some(exporter)) = assembled.telemetry.exporter() {
         tokio::spawn(exporter);
     }
-    Ok((assembled, actor))
+    Ok(Begun { assembled, actor, ready })
 }
 
 /// What is left to write is written.

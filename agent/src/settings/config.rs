@@ -9,6 +9,7 @@ mod reader;
 mod server;
 mod turn;
 
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -21,6 +22,9 @@ use reader::Reader;
 pub use gateway::{Client, Gateway, Place};
 pub use models::{ModelEntry, Models, Served};
 pub use server::{Access, Server};
+
+/// How often the Parameter Store is read at most (its limit is for the whole account), and at least.
+const REFRESH: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_hours(24);
 
 /// How the agent is set up.
 #[derive(Clone, Debug)]
@@ -41,6 +45,8 @@ pub struct Config {
     pub telemetry: Telemetry,
     /// Questions that the page offers.
     pub examples: Vec<String>,
+    /// How often the Parameter Store is read again; `None` for never.
+    pub refresh: Option<Duration>,
 }
 
 /// The memory.
@@ -116,6 +122,7 @@ impl Config {
             },
             telemetry: reader.telemetry(),
             examples: reader.json("agent/examples"),
+            refresh: reader.refresh(),
         };
         if reader.problems.is_empty() { Ok(config) } else { Err(Problems(reader.problems)) }
     }
@@ -124,6 +131,14 @@ impl Config {
 // === impl Reader ===
 
 impl Reader<'_> {
+    fn refresh(&mut self) -> Option<Duration> {
+        let refresh = self.time("settings/refresh");
+        if !refresh.is_zero() && !REFRESH.contains(&refresh) {
+            self.wrong("settings/refresh", "wanted is: `0s` for never, or from `1s` to `1d`");
+        }
+        (!refresh.is_zero()).then_some(refresh)
+    }
+
     fn memory(&self) -> MemoryPlace {
         let backend = match self.text("memory/backend") {
             Some("off") => Backend::Off,

@@ -50,6 +50,10 @@ pub(super) fn in_vain(merged: &Merged) -> Vec<Problem> {
         let why = "`gateway/token_url` says already where tokens are";
         problems.extend(vain(merged, "gateway/issuer", why));
     }
+    if !merged.is_stored() {
+        let why = "settings are read from the Parameter Store with `--ssm` only";
+        problems.extend(vain(merged, "settings/refresh", why));
+    }
     let catalogue = text("model/catalogue");
     let catalogue = serde_json::from_str::<Vec<serde_json::Value>>(catalogue).unwrap_or_default();
     for (key, provider) in SERVED {

@@ -142,6 +142,43 @@ fn the_committed_reference_is_that_of_the_table() {
     assert_eq!(fs::read_to_string(&path).unwrap(), document(), "TOOLGATE_GEN=1 makes it anew");
 }
 
+fn stored(parameters: &[(&str, &str)]) -> Given {
+    let own = |(path, value): &(&str, &str)| ((*path).to_owned(), (*value).to_owned());
+    let parameters = parameters.iter().map(own).collect();
+    Given { parameters: Some((prefix("a", "b"), parameters)), ..Given::default() }
+}
+
+#[test]
+fn what_has_changed_is_told_apart_by_whether_it_can_be_applied() {
+    let old = stored(&[("memory/top_k", "3"), ("limits/steps", "4"), ("gateway/scopes", "x")]);
+    let new = stored(&[("memory/top_k", "9"), ("limits/steps", "5"), ("model/max_tokens", "4096")]);
+    let (old, new) = (old.merge().unwrap(), new.merge().unwrap());
+    let changes = Changes::between(&old, &new);
+    let (live, later) = (["gateway/scopes", "memory/top_k"], ["limits/steps"]);
+    assert_eq!((&changes.live[..], &changes.later[..]), (&live[..], &later[..]));
+    let mixed = old.with(&changes.live, &new);
+    assert_eq!(Changes::between(&mixed, &new).live, [""; 0]);
+    assert_eq!(Changes::between(&old, &mixed), Changes { later: Vec::new(), ..changes });
+    assert!(Changes::between(&old, &old).is_empty());
+    // The way to a token belongs to its gateway.
+    let elsewhere = stored(&[("gateway/url", "http://x/"), ("gateway/token", "t")]);
+    let elsewhere = Changes::between(&stored(&[]).merge().unwrap(), &elsewhere.merge().unwrap());
+    assert!(elsewhere.live.is_empty() && elsewhere.later == ["gateway/url", "gateway/token"]);
+}
+
+#[test]
+fn how_often_the_store_is_read_is_checked_and_needs_a_store() {
+    let every = |text| read(&stored(&[("settings/refresh", text)])).map(|config| config.refresh);
+    assert_eq!(every("30s").unwrap(), Some(Duration::from_secs(30)));
+    assert_eq!(every("0s").unwrap(), None);
+    for text in ["500ms", "2d"] {
+        assert!(every(text).unwrap_err().to_string().contains("from `1s` to `1d`"), "{text}");
+    }
+    assert_eq!(read(&stored(&[])).unwrap().refresh, Some(Duration::from_mins(5)));
+    let says = says(&given("settings: { refresh: 30s }"));
+    assert!(says.contains("`settings/refresh`: has no effect: settings are read from"), "{says}");
+}
+
 #[test]
 fn what_is_set_in_vain_is_told() {
     let mut given = given(
