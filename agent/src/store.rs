@@ -23,7 +23,13 @@ pub type Layer = (String, BTreeMap<String, String>);
 #[cfg(feature = "aws")]
 pub async fn open(setup: &Setup, merged: &Merged) -> Result<Parameters, Problem> {
     let cloud = Box::pin(cloud(merged)).await?;
-    Parameters::new(&cloud, &setup.app, &setup.env).map_err(|error| problem(error.to_string()))
+    let store = Parameters::new(&cloud, &setup.app, &setup.env);
+    let store = store.map_err(|error| problem(error.to_string()))?;
+    let key = merged.get("aws/kms_key").filter(|(key, _)| !key.is_empty());
+    Ok(match key {
+        Some((key, _)) => store.sealed_with(key),
+        None => store,
+    })
 }
 
 /// AWS, where the other layers say that it is.

@@ -4,7 +4,7 @@
 //! that [`super::Config`] does not read.
 
 use super::value::Kind;
-use Kind::{Address, Decimal, Flag, Integer, Json, One, Secret, Text, Time, Url, Words};
+use Kind::{Address, Decimal, Flag, Integer, Json, KmsKey, One, Secret, Text, Time, Url, Words};
 
 /// A key.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -235,8 +235,8 @@ pub const KEYS: &[Key] = &[
     key(
         "memory/recall_time",
         Time,
-        Some("300ms"),
-        "How long recalling may take; the answer goes on without it then.",
+        None,
+        "How long recalling may take; the answer goes on without it then. Without it, `300ms` where a file remembers, and `1s` with AgentCore Memory: there it is two searches by meaning and a list, each over the network, and such a search alone takes about half a second.",
     ),
     key(
         "memory/history_turns",
@@ -264,6 +264,12 @@ pub const KEYS: &[Key] = &[
         "With `--ssm`: how often the Parameter Store is read again while the agent runs; `0s` for never, otherwise from a second to a day.",
     )),
     key("aws/endpoint", Url, None, "One endpoint for every AWS service, for emulators."),
+    key(
+        "aws/kms_key",
+        KmsKey,
+        None,
+        "The KMS key that `config push` seals secrets with; without it, the account's own for parameters. A secret that is there already is sealed with it when its value changes.",
+    ),
     key("telemetry/otlp_endpoint", Url, None, "Where traces go (OTLP over HTTP)."),
     key(
         "telemetry/sampling",

@@ -180,6 +180,35 @@ fn how_often_the_store_is_read_is_checked_and_needs_a_store() {
 }
 
 #[test]
+fn recalling_from_a_service_may_take_longer_than_from_a_file_unless_it_is_said() {
+    let time = |text: &str| read(&given(text)).unwrap().turn.limits.recall_time.as_millis();
+    assert_eq!(time("memory: { backend: local }"), 300);
+    assert_eq!(time("memory: { backend: agentcore }"), 1000);
+    assert_eq!(time("memory: { backend: agentcore, recall_time: 200ms }"), 200);
+    assert_eq!(time("memory: { backend: local, recall_time: 2s }"), 2000);
+}
+
+#[test]
+fn what_secrets_are_sealed_with_is_checked_and_needs_a_secret() {
+    let of = |key: &str, more: &str| given(&format!("aws: {{ kms_key: '{key}' }}{more}"));
+    let secret = "\ngateway: { url: 'http://x/', token: t }";
+    for key in [
+        "alias/agent",
+        "1234abcd-12ab-34cd-56ef-1234567890ab",
+        "mrk-1234abcd12ab34cd56ef1234567890ab",
+        "arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab",
+        "arn:aws-cn:kms:cn-north-1:111122223333:alias/agent",
+    ] {
+        assert!(read(&of(key, secret)).is_ok(), "{key}");
+    }
+    for key in ["agent", "alias/", "alias/a b", "arn:aws:s3:::bucket", "1234abcd"] {
+        assert!(says(&of(key, secret)).contains("`aws/kms_key`: wanted is: the id"), "{key}");
+    }
+    let vain = says(&of("alias/agent", ""));
+    assert!(vain.contains("`aws/kms_key`: has no effect: no secret is set"), "{vain}");
+}
+
+#[test]
 fn what_is_set_in_vain_is_told() {
     let mut given = given(
         "memory:\n  backend: agentcore\n  max_events: 99\ngateway:\n  scopes: [a]\nmodel:\n  \
