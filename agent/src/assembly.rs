@@ -3,6 +3,7 @@
 //! Enters: the configuration. Leaves: an agent and what stands behind its faces. Never: a request to
 //! anybody, but for what finds out where AWS is.
 
+mod cloudwatch;
 mod live;
 
 use std::fs::DirBuilder;
@@ -27,6 +28,7 @@ use crate::telemetry::Watch;
 use crate::tools::Tools;
 use crate::turn::{Agent, Models, Parts};
 
+pub use cloudwatch::Sink;
 use live::Adjusted;
 pub use live::{Live, Now, Reading};
 
@@ -44,6 +46,8 @@ pub struct Assembled {
     pub host: Arc<Hosted>,
     /// What is counted.
     pub telemetry: Arc<AgentTelemetry>,
+    /// Where it is put at CloudWatch.
+    pub cloudwatch: Option<Sink>,
 }
 
 /// What the program is told beside its settings.
@@ -63,6 +67,7 @@ pub struct Surroundings {
 /// Something cannot be made: a URL that is none, a file that cannot be opened, no region of AWS.
 pub async fn assemble(config: &Config, around: &Surroundings) -> anyhow::Result<Assembled> {
     let models = models(config).await?;
+    let cloudwatch = cloudwatch::sink(config).await?;
     let telemetry = telemetry(config, around, &models)?;
     let watch = Watch::new(Arc::clone(&telemetry));
     let gateway = config.gateway.as_ref().map(|it| gateway(it, &watch)).transpose()?;
@@ -93,7 +98,7 @@ pub async fn assemble(config: &Config, around: &Surroundings) -> anyhow::Result<
         about,
         checked: Checked::default(),
     });
-    Ok(Assembled { host, telemetry })
+    Ok(Assembled { host, telemetry, cloudwatch })
 }
 
 // === impl Assembled ===
@@ -158,7 +163,9 @@ fn telemetry(
     let log = if config.telemetry.interactions { around.log.clone() } else { AccessLogTo::Off };
     let default = AgentOptions::default();
     let traces = TraceConfig { ratio: config.telemetry.sampling, to, ..default.traces.clone() };
-    AgentTelemetry::start(AgentOptions { models: models.ids(), log, traces, ..default })
+    let cloudwatch = config.telemetry.cloudwatch.as_ref().map(|_| cloudwatch::kept());
+    let models = models.ids();
+    AgentTelemetry::start(AgentOptions { models, log, traces, cloudwatch, ..default })
         .context("telemetry cannot start")
 }
 

@@ -35,13 +35,13 @@ pub async fn run(
         say(err, &format!("error: {error}\n"));
         return Exit::Config;
     }
-    let Begun { assembled, ready, .. } = match talk::begin(ready, around, err).await {
+    let Begun { assembled, ready, outgoing, .. } = match talk::begin(ready, around, err).await {
         Ok(begun) => begun,
         Err(exit) => return exit,
     };
     let server = ready.config.server.clone();
     let refresh = refresh::begin(ready, &assembled);
-    let exit = match served(&assembled, &server, err).await {
+    let exit = match served(&assembled, &server, outgoing.cloudwatch.as_deref(), err).await {
         Ok(()) => Exit::Ok,
         Err(error) => {
             say(err, &format!("error: {error:#}\n"));
@@ -51,13 +51,14 @@ pub async fn run(
     if let Some(refresh) = refresh {
         refresh.abort();
     }
-    talk::end(&assembled, err).await;
+    talk::end(&assembled, outgoing, err).await;
     exit
 }
 
 async fn served(
     assembled: &Assembled,
     server: &Server,
+    cloudwatch: Option<&str>,
     err: &mut (dyn Write + Send),
 ) -> anyhow::Result<()> {
     let listener = bound(server.listen, "server/listen").await?;
@@ -83,6 +84,9 @@ async fn served(
     let gateway = assembled.host.about().gateway;
     let gateway = gateway.unwrap_or_else(|| "none: answers come without tools".to_owned());
     told.push_str(&format!("  gateway  {gateway}\n"));
+    if let Some(cloudwatch) = cloudwatch {
+        told.push_str(&format!("  CloudWatch  {cloudwatch}\n"));
+    }
     say(err, &told);
     let options = Options {
         hosts: server.hosts.clone(),

@@ -113,6 +113,17 @@ fn lent(dev: &RunFile) -> Vec<(String, String)> {
     lent.map(|(key, value)| (key.to_owned(), value)).to_vec()
 }
 
+// === impl Ready ===
+
+impl Ready {
+    /// The same for a command that does not last for minutes: nothing is put into CloudWatch.
+    #[must_use]
+    pub fn unpublished(mut self) -> Self {
+        self.config.telemetry.cloudwatch = None;
+        self
+    }
+}
+
 // === impl Again ===
 
 impl Again {

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use toolgate_agent_memory::{Actor, Session};
 
+use super::outgoing::Outgoing;
 use super::{config, refresh, say};
 use crate::assembly::{Assembled, Surroundings, assemble};
 use crate::cli;
@@ -31,6 +32,8 @@ pub(super) struct Begun {
     pub(super) actor: Actor,
     /// What it was made of.
     pub(super) ready: Ready,
+    /// What is sent meanwhile.
+    pub(super) outgoing: Outgoing,
 }
 
 /// `ask`.
@@ -40,10 +43,11 @@ pub async fn ask(
     around: &Surroundings,
     (out, err): (&mut (dyn Write + Send), &mut (dyn Write + Send)),
 ) -> Exit {
-    let Begun { assembled, actor, .. } = match begin(ready, around, err).await {
-        Ok(begun) => begun,
-        Err(exit) => return exit,
-    };
+    let Begun { assembled, actor, outgoing, .. } =
+        match begin(ready.map(Ready::unpublished), around, err).await {
+            Ok(begun) => begun,
+            Err(exit) => return exit,
+        };
     let question = match question(&args.question) {
         Ok(question) => question,
         Err(error) => {
@@ -80,7 +84,7 @@ pub async fn ask(
             say(err, &terminal::times(&report, look));
         }
     }
-    end(&assembled, err).await;
+    end(&assembled, outgoing, err).await;
     exit
 }
 
@@ -91,10 +95,11 @@ pub async fn chat(
     around: &Surroundings,
     (out, err): (&mut (dyn Write + Send), &mut (dyn Write + Send)),
 ) -> Exit {
-    let Begun { assembled, actor, ready } = match begin(ready, around, err).await {
-        Ok(begun) => begun,
-        Err(exit) => return exit,
-    };
+    let Begun { assembled, actor, ready, outgoing } =
+        match begin(ready.map(Ready::unpublished), around, err).await {
+            Ok(begun) => begun,
+            Err(exit) => return exit,
+        };
     let Some(session) = session(args.session.as_deref(), err) else { return Exit::Usage };
     let refresh = refresh::begin(ready, &assembled);
     let chat = terminal::Chat {
@@ -108,7 +113,7 @@ pub async fn chat(
     if let Some(refresh) = refresh {
         refresh.abort();
     }
-    end(&assembled, err).await;
+    end(&assembled, outgoing, err).await;
     exit
 }
 
@@ -131,19 +136,18 @@ pub(super) async fn begin(
         say(err, &format!("error: `server/actor`: {bad}\n"));
         Exit::Config
     })?;
-    if let Ok(Some(exporter)) = assembled.telemetry.exporter() {
-        tokio::spawn(exporter);
-    }
-    Ok(Begun { assembled, actor, ready })
+    let outgoing = Outgoing::begin(&assembled);
+    Ok(Begun { assembled, actor, ready, outgoing })
 }
 
 /// What is left to write is written.
-pub(super) async fn end(assembled: &Assembled, err: &mut (dyn Write + Send)) {
+pub(super) async fn end(assembled: &Assembled, outgoing: Outgoing, err: &mut (dyn Write + Send)) {
     let written = tokio::time::timeout(LAST_WRITES, assembled.host.agent.drained()).await;
     if written.is_err() {
         say(err, "note: memory was not written in time: the last answer may not be remembered\n");
     }
     assembled.telemetry.close();
+    outgoing.last(err).await;
     let telemetry = std::sync::Arc::clone(&assembled.telemetry);
     let _flushed = tokio::task::spawn_blocking(move || telemetry.flush()).await;
 }

@@ -96,6 +96,8 @@ pub struct Telemetry {
     pub interactions: bool,
     /// Where a trace is looked at.
     pub trace_url: Option<String>,
+    /// The namespace of CloudWatch that metrics are put into; `None` for none.
+    pub cloudwatch: Option<String>,
 }
 
 // === impl Config ===
@@ -161,6 +163,9 @@ impl Reader<'_> {
             sampling: self.number("telemetry/sampling"),
             interactions: self.text("telemetry/interaction_log") == Some("true"),
             trace_url: self.owned("telemetry/trace_url"),
+            cloudwatch: self
+                .owned("telemetry/cloudwatch_namespace")
+                .filter(|_| self.text("telemetry/cloudwatch") == Some("true")),
         }
     }
 }

@@ -19,6 +19,7 @@ const WITH: &[(&str, &str, &[&str])] = &[
     ("agentcore/memory_id", "memory/backend", &["agentcore"]),
     ("agentcore/memory_name", "memory/backend", &["agentcore"]),
     ("server/actor", "server/access", &["open"]),
+    ("telemetry/cloudwatch_namespace", "telemetry/cloudwatch", &["true"]),
 ];
 
 /// A key, and the key without which it has none.

@@ -283,6 +283,18 @@ pub const KEYS: &[Key] = &[
         Some("true"),
         "Whether each turn leaves a line in the log: times, tokens, cost; never its words.",
     ),
+    key(
+        "telemetry/cloudwatch",
+        Flag,
+        Some("false"),
+        "Whether `serve` puts the metrics into CloudWatch, once a minute.",
+    ),
+    key(
+        "telemetry/cloudwatch_namespace",
+        Kind::Namespace,
+        Some("DevOpsAgent"),
+        "The namespace there; dashboards and alarms read the default one.",
+    ),
     live(key(
         "telemetry/trace_url",
         Text,

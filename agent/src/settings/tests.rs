@@ -209,6 +209,22 @@ fn what_secrets_are_sealed_with_is_checked_and_needs_a_secret() {
 }
 
 #[test]
+fn what_is_put_into_cloudwatch_is_off_until_it_is_asked_for() {
+    let of = |text: &str| read(&given(text)).map(|config| config.telemetry.cloudwatch);
+    assert_eq!(of("").unwrap(), None);
+    let default = toolgate_telemetry::catalog::NAMESPACE;
+    assert_eq!(of("telemetry: { cloudwatch: true }").unwrap().unwrap(), default);
+    let other = "telemetry: { cloudwatch: true, cloudwatch_namespace: Team/Agent }";
+    assert_eq!(of(other).unwrap().unwrap(), "Team/Agent");
+    let vain = of("telemetry: { cloudwatch_namespace: Team/Agent }").unwrap_err().to_string();
+    assert!(vain.contains("has no effect: `telemetry/cloudwatch` is `false`"), "{vain}");
+    for odd in ["AWS/Agent", "a b", "a:b"] {
+        let text = format!("telemetry: {{ cloudwatch: true, cloudwatch_namespace: '{odd}' }}");
+        assert!(of(&text).unwrap_err().to_string().contains("not `AWS/"), "{odd}");
+    }
+}
+
+#[test]
 fn what_is_set_in_vain_is_told() {
     let mut given = given(
         "memory:\n  backend: agentcore\n  max_events: 99\ngateway:\n  scopes: [a]\nmodel:\n  \

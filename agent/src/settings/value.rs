@@ -28,6 +28,8 @@ pub enum Kind {
     Url,
     /// An address and a port, such as `127.0.0.1:8080`.
     Address,
+    /// A namespace of CloudWatch.
+    Namespace,
     /// The id of a key of KMS, its ARN, or an alias.
     KmsKey,
     /// JSON; in a file also YAML.
@@ -57,6 +59,10 @@ impl Kind {
             Self::One(words) => format!("`{}`", words.join("`, `")),
             Self::Url => "URL, http or https".to_owned(),
             Self::Address => "address and port".to_owned(),
+            Self::Namespace => {
+                "a namespace of CloudWatch: at most 255 of a-z A-Z 0-9 . _ / # -, not `AWS/…`"
+                    .to_owned()
+            }
             Self::KmsKey => "the id of a KMS key, its ARN, or `alias/NAME`".to_owned(),
             Self::Json => "JSON".to_owned(),
         }
@@ -77,6 +83,7 @@ impl Kind {
             Self::One(words) => words.contains(&text),
             Self::Url => is_url(text),
             Self::Address => text.parse::<std::net::SocketAddr>().is_ok(),
+            Self::Namespace => is_namespace(text),
             Self::KmsKey => is_kms_key(text),
             Self::Json => serde_json::from_str::<serde_json::Value>(text).is_ok(),
         };
@@ -90,6 +97,11 @@ fn is_url(text: &str) -> bool {
     let host = parsed.as_ref().and_then(http::Uri::authority).map(http::uri::Authority::as_str);
     // A password in a URL ends up in logs.
     is_web && host.is_some_and(|host| !host.is_empty() && !host.contains('@'))
+}
+
+fn is_namespace(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._/#-".contains(&byte);
+    (1..=255).contains(&text.len()) && text.bytes().all(plain) && !text.starts_with("AWS/")
 }
 
 fn is_kms_key(text: &str) -> bool {
