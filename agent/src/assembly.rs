@@ -3,6 +3,9 @@
 //! Enters: the configuration. Leaves: an agent and what stands behind its faces. Never: a request to
 //! anybody, but for what finds out where AWS is.
 
+mod cloudwatch;
+mod live;
+
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
@@ -25,6 +28,10 @@ use crate::telemetry::Watch;
 use crate::tools::Tools;
 use crate::turn::{Agent, Models, Parts};
 
+pub use cloudwatch::Sink;
+use live::Adjusted;
+pub use live::{Live, Now, Reading};
+
 /// `service.name` of the agent's spans.
 const SERVICE: &str = "toolgate-agent";
 /// How long the collector may take for one export.
@@ -33,12 +40,14 @@ const OTLP_PATIENCE: Duration = Duration::from_secs(10);
 const MEMORY_FILE: &str = "toolgate/agent-memory.sqlite";
 
 /// The agent and its surroundings.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Assembled {
     /// What stands behind the faces.
     pub host: Arc<Hosted>,
     /// What is counted.
     pub telemetry: Arc<AgentTelemetry>,
+    /// Where it is put at CloudWatch.
+    pub cloudwatch: Option<Sink>,
 }
 
 /// What the program is told beside its settings.
@@ -57,17 +66,21 @@ pub struct Surroundings {
 /// # Errors
 /// Something cannot be made: a URL that is none, a file that cannot be opened, no region of AWS.
 pub async fn assemble(config: &Config, around: &Surroundings) -> anyhow::Result<Assembled> {
-    let bedrock = bedrock(config).await?;
-    let models = Arc::new(Known::new(&config.models, bedrock.as_ref())?);
+    let models = models(config).await?;
+    let cloudwatch = cloudwatch::sink(config).await?;
     let telemetry = telemetry(config, around, &models)?;
     let watch = Watch::new(Arc::clone(&telemetry));
     let gateway = config.gateway.as_ref().map(|it| gateway(it, &watch)).transpose()?;
     let asker = config.gateway.as_ref().map(client).transpose()?;
     let memory = memory(config, around).await?;
+    let has_gateway = gateway.is_some();
+    let live = Arc::new(Live::new(now(config, models, gateway)));
     let agent = Agent::new(Parts {
-        models: Arc::clone(&models) as Arc<dyn Models>,
-        tools: gateway.clone().map(|gateway| Arc::new(gateway) as Arc<dyn Tools>),
-        memory,
+        models: Arc::clone(&live) as Arc<dyn Models>,
+        tools: has_gateway.then(|| Arc::clone(&live) as Arc<dyn Tools>),
+        memory: memory.map(|memory| {
+            Arc::new(Adjusted { memory, live: Arc::clone(&live) }) as Arc<dyn Memory>
+        }),
         watcher: Arc::new(watch),
         settings: config.turn.clone(),
     });
@@ -79,16 +92,49 @@ pub async fn assemble(config: &Config, around: &Surroundings) -> anyhow::Result<
     };
     let host = Arc::new(Hosted {
         agent: Arc::new(agent),
-        models,
-        gateway,
+        live,
         asker,
         access: config.server.access.clone(),
         about,
-        trace_url: config.telemetry.trace_url.clone(),
-        examples: config.examples.clone(),
         checked: Checked::default(),
     });
-    Ok(Assembled { host, telemetry })
+    Ok(Assembled { host, telemetry, cloudwatch })
+}
+
+// === impl Assembled ===
+
+impl Assembled {
+    /// Makes what those keys are about anew, and then changes all of it at once. Only keys that are
+    /// marked `live` have an effect.
+    ///
+    /// # Errors
+    /// Something cannot be made; then nothing was changed.
+    pub async fn apply(&self, config: &Config, changed: &[&str]) -> anyhow::Result<()> {
+        let before = self.host.live.now();
+        let about = |group: &str| changed.iter().any(|key| key.starts_with(group));
+        let models =
+            if about("model/") { models(config).await? } else { Arc::clone(&before.models) };
+        let gateway = match &config.gateway {
+            Some(settings) if about("gateway/") && before.gateway.is_some() => {
+                Some(gateway(settings, &Watch::new(Arc::clone(&self.telemetry)))?)
+            }
+            _ => before.gateway.clone(),
+        };
+        self.telemetry.models_configured(&models.ids());
+        self.host.live.change(now(config, models, gateway));
+        Ok(())
+    }
+}
+
+fn now(config: &Config, models: Arc<Known>, gateway: Option<Gateway>) -> Now {
+    let (recall, examples) = (config.turn.recall, config.examples.clone());
+    Now { models, gateway, recall, examples, trace_url: config.telemetry.trace_url.clone() }
+}
+
+async fn models(config: &Config) -> anyhow::Result<Arc<Known>> {
+    let bedrock = bedrock(config).await?;
+    let known = Known::new(&config.models, bedrock.as_ref())?;
+    Ok(Arc::new(known.of_at_most(config.turn.limits.reply_tokens)))
 }
 
 fn client(gateway: &settings::Gateway) -> anyhow::Result<Client> {
@@ -117,7 +163,9 @@ fn telemetry(
     let log = if config.telemetry.interactions { around.log.clone() } else { AccessLogTo::Off };
     let default = AgentOptions::default();
     let traces = TraceConfig { ratio: config.telemetry.sampling, to, ..default.traces.clone() };
-    AgentTelemetry::start(AgentOptions { models: models.ids(), log, traces, ..default })
+    let cloudwatch = config.telemetry.cloudwatch.as_ref().map(|_| cloudwatch::kept());
+    let models = models.ids();
+    AgentTelemetry::start(AgentOptions { models, log, traces, cloudwatch, ..default })
         .context("telemetry cannot start")
 }
 

@@ -3,6 +3,8 @@
 //! Enters: a parsed command line. Leaves: an exit code. Never: another command's work.
 
 pub mod config;
+mod outgoing;
+mod refresh;
 pub mod serve;
 pub mod setup;
 #[cfg(feature = "aws")]

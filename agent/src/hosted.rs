@@ -16,9 +16,8 @@ use tokio::time::{Instant, timeout};
 use toolgate_agent_memory::Actor;
 use toolgate_client::{Along, Ask, Bearer, Client, Failure, Progress};
 
-use crate::gateway::Gateway;
+use crate::assembly::Live;
 use crate::host::{About, Asking, Denied, Host, ModelCard, Part, Ready, SignedIn};
-use crate::models::Known;
 use crate::settings::Access;
 use crate::turn::Agent;
 
@@ -32,20 +31,14 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub struct Hosted {
     /// The agent.
     pub agent: Arc<Agent>,
-    /// The models.
-    pub models: Arc<Known>,
-    /// The gateway.
-    pub gateway: Option<Gateway>,
+    /// What can be changed while it runs.
+    pub live: Arc<Live>,
     /// Asks the gateway about the tokens of others.
     pub asker: Option<Client>,
     /// Who may ask.
     pub access: Access,
     /// What it is.
     pub about: About,
-    /// Where a trace is looked at, with `{trace}` in place of its id.
-    pub trace_url: Option<String>,
-    /// Questions that the page offers.
-    pub examples: Vec<String>,
     /// What was found out about tokens.
     pub checked: Checked,
 }
@@ -91,7 +84,8 @@ impl Hosted {
 
     /// The gateway's part in being ready.
     fn gateway_part(&self) -> Option<Part> {
-        let gateway = self.gateway.as_ref()?;
+        let now = self.live.now();
+        let gateway = now.gateway.as_ref()?;
         let (ok, says) = match gateway.known() {
             None => (true, "not asked yet".to_owned()),
             Some(Ok(tools)) => (true, format!("{tools} tools")),
@@ -118,8 +112,14 @@ impl Hosted {
         Part { name: "memory".to_owned(), ok, required: false, says }
     }
 
+    /// How the settings were read the last time, where they are read again.
+    fn settings_part(&self) -> Option<Part> {
+        let (ok, says) = self.live.settings()?.part();
+        Some(Part { name: "settings".to_owned(), ok, required: false, says })
+    }
+
     fn model_part(&self) -> Part {
-        let cards = self.models.cards();
+        let cards = self.live.now().models.cards();
         let default = cards.iter().find(|card| card.default);
         let says = default.map_or_else(String::new, |card| {
             format!("{} of {}, by {}", card.key, cards.len(), card.provider)
@@ -134,7 +134,7 @@ impl Host for Hosted {
     }
 
     fn models(&self) -> Vec<ModelCard> {
-        self.models.cards()
+        self.live.now().models.cards()
     }
 
     fn authenticate<'a>(&'a self, headers: &'a HeaderMap) -> Asking<'a, Result<Actor, Denied>> {
@@ -163,16 +163,17 @@ impl Host for Hosted {
     fn ready(&self) -> Asking<'_, Ready> {
         let mut parts = vec![self.model_part(), self.memory_part()];
         parts.extend(self.gateway_part());
+        parts.extend(self.settings_part());
         let ok = parts.iter().all(|part| part.ok || !part.required);
         Box::pin(async move { Ready { ok, parts } })
     }
 
     fn trace_link(&self, trace: &str) -> Option<String> {
-        self.trace_url.as_ref().map(|url| url.replace("{trace}", trace))
+        self.live.now().trace_url.as_ref().map(|url| url.replace("{trace}", trace))
     }
 
     fn examples(&self) -> Vec<String> {
-        self.examples.clone()
+        self.live.now().examples.clone()
     }
 
     fn about(&self) -> About {

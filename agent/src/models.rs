@@ -98,6 +98,15 @@ impl Known {
         Ok(Self { entries, default })
     }
 
+    /// The same; replies have so many tokens at most, where the catalogue does not say it.
+    #[must_use]
+    pub fn of_at_most(mut self, tokens: u32) -> Self {
+        for entry in &mut self.entries {
+            entry.max_tokens = entry.max_tokens.or(Some(tokens));
+        }
+        self
+    }
+
     /// The models as faces show them.
     #[must_use]
     pub fn cards(&self) -> Vec<ModelCard> {

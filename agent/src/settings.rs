@@ -4,6 +4,7 @@
 //! Leaves: a [`Config`] whose every value was checked, or all problems at once. Never: a key that
 //! nobody reads; a secret in a problem, a listing or a debug form.
 
+mod changes;
 mod config;
 mod document;
 mod effect;
@@ -15,6 +16,7 @@ mod value;
 #[cfg(test)]
 mod tests;
 
+pub use changes::Changes;
 pub use config::{
     Access, AwsPlace, Backend, Client, Config, Gateway, MemoryPlace, ModelEntry, Models, Place,
     Served, Server, Telemetry,

@@ -23,7 +23,13 @@ pub type Layer = (String, BTreeMap<String, String>);
 #[cfg(feature = "aws")]
 pub async fn open(setup: &Setup, merged: &Merged) -> Result<Parameters, Problem> {
     let cloud = Box::pin(cloud(merged)).await?;
-    Parameters::new(&cloud, &setup.app, &setup.env).map_err(|error| problem(error.to_string()))
+    let store = Parameters::new(&cloud, &setup.app, &setup.env);
+    let store = store.map_err(|error| problem(error.to_string()))?;
+    let key = merged.get("aws/kms_key").filter(|(key, _)| !key.is_empty());
+    Ok(match key {
+        Some((key, _)) => store.sealed_with(key),
+        None => store,
+    })
 }
 
 /// AWS, where the other layers say that it is.
@@ -41,28 +47,71 @@ pub async fn cloud(merged: &Merged) -> Result<Cloud, Problem> {
     cloud.map_err(|error| problem(error.to_string()))
 }
 
-/// All that the store has for that application and environment.
-///
-/// # Errors
-/// The same, and that the store does not answer or does not allow it.
+/// The store as a layer of settings, to be read again and again.
 #[cfg(feature = "aws")]
-pub async fn layer(setup: &Setup, merged: &Merged) -> Result<Layer, Problem> {
-    let store = Box::pin(open(setup, merged)).await?;
-    let snapshot = Box::pin(store.load()).await.map_err(|error| problem(error.to_string()))?;
-    Ok((store.prefix().to_owned(), snapshot.values()))
-}
+#[derive(Clone, Debug)]
+pub struct Store(Parameters);
 
 /// There is no store in this program.
-///
-/// # Errors
-/// Always.
 #[cfg(not(feature = "aws"))]
-#[expect(clippy::unused_async, reason = "the same as with AWS")]
-pub async fn layer(_: &Setup, _: &Merged) -> Result<Layer, Problem> {
-    Err(problem("this program was built without AWS".to_owned()))
-}
+#[derive(Clone, Copy, Debug)]
+pub enum Store {}
 
 fn problem(says: String) -> Problem {
     let help = "the Parameter Store is asked because of --ssm or a command that changes it";
     Problem { key: String::new(), from: None, says, help: Some(help.to_owned()) }
+}
+
+// === impl Store ===
+
+#[cfg(feature = "aws")]
+impl Store {
+    /// The store of that application and environment, where the other layers say that AWS is.
+    ///
+    /// # Errors
+    /// AWS is not found, or a name cannot be one.
+    pub async fn open(setup: &Setup, merged: &Merged) -> Result<Self, Problem> {
+        Box::pin(open(setup, merged)).await.map(Self)
+    }
+
+    /// What its names begin with.
+    #[must_use]
+    pub fn prefix(&self) -> &str {
+        self.0.prefix()
+    }
+
+    /// All that it has.
+    ///
+    /// # Errors
+    /// It does not answer or does not allow it.
+    pub async fn layer(&self) -> Result<Layer, Problem> {
+        let snapshot = Box::pin(self.0.load()).await.map_err(|error| problem(error.to_string()))?;
+        Ok((self.0.prefix().to_owned(), snapshot.values()))
+    }
+}
+
+#[cfg(not(feature = "aws"))]
+#[expect(clippy::unused_async, reason = "the same as with AWS")]
+impl Store {
+    /// There is none.
+    ///
+    /// # Errors
+    /// Always.
+    pub async fn open(_: &Setup, _: &Merged) -> Result<Self, Problem> {
+        Err(problem("this program was built without AWS".to_owned()))
+    }
+
+    /// There is none.
+    #[must_use]
+    pub fn prefix(&self) -> &str {
+        match *self {}
+    }
+
+    /// There is none.
+    ///
+    /// # Errors
+    /// Never: there is nothing to ask.
+    pub async fn layer(&self) -> Result<Layer, Problem> {
+        match *self {}
+    }
 }

@@ -4,6 +4,7 @@
 //! each with numbers by which it fires and numbers by which it does not. Never: an alert on
 //! something that nobody can act upon; those are panels of a dashboard.
 
+pub(crate) mod agent;
 mod auth;
 pub(crate) mod calls;
 mod gateway;
@@ -29,6 +30,7 @@ pub fn alerts() -> Vec<Alert> {
         .chain(targets::alerts())
         .chain(auth::alerts())
         .chain(gateway::alerts())
+        .chain(agent::alerts())
         .collect()
 }
 

@@ -8,9 +8,10 @@
 //! tells. No alarm looks further back than a day, so the slowest burn is left to Prometheus.
 
 use toolgate_telemetry_catalog::query::{Query, Series, Window};
-use toolgate_telemetry_catalog::{Key, Slo, access, audit, gateway, target};
+use toolgate_telemetry_catalog::{Key, Slo, access, agent, audit, gateway, target};
 
 use crate::Severity;
+use crate::alerts::agent as asked;
 use crate::alerts::calls::{MANY, SOME, enough, failing, refused};
 use crate::objective::{Burn, FAST, FEW, OBJECTIVES, SLOW};
 
@@ -63,6 +64,24 @@ pub fn cloud_rules() -> Vec<CloudRule> {
         calls_shed(),
         telemetry_dropping(),
         audit_lost(),
+        agent_turns_fail(),
+        agent_turns_slow(),
+        agent_memory_failing(),
+        counted(
+            ("AgentMemoryLost", Severity::Ticket),
+            "Turns of the agent will not be remembered.",
+            (asked::lost, Window::minutes(15)),
+        ),
+        counted(
+            ("AgentTokenFailing", Severity::Page),
+            "The agent gets no token for the gateway.",
+            (asked::no_token, Window::minutes(15)),
+        ),
+        counted(
+            ("AgentSettingsStale", Severity::Ticket),
+            "The agent's settings cannot be read again.",
+            (asked::stale, Window::minutes(30)),
+        ),
     ]
 }
 
@@ -192,4 +211,41 @@ fn audit_lost() -> CloudRule {
     let lost = Query::increase(Series::of(&audit::LOST), window).sum().above(0.0);
     let part = CloudPart::over(lost, window);
     CloudRule::one("AuditLost", Severity::Page, "The audit log loses records.", part)
+}
+
+/// A number of failures over one window.
+fn counted(
+    (id, severity): (&'static str, Severity),
+    summary: &'static str,
+    (question, window): (fn(Window) -> Query, Window),
+) -> CloudRule {
+    CloudRule::one(id, severity, summary, CloudPart::over(question(window), window))
+}
+
+fn agent_turns_fail() -> CloudRule {
+    let (short, long) = (Window::minutes(15), Window::hours(1));
+    let now = asked::failing(short).above(asked::MANY).and(asked::several(short));
+    let lately = asked::failing(long).above(asked::SOME).and(asked::enough(long));
+    CloudRule {
+        id: "AgentTurnsFail",
+        severity: Severity::Page,
+        summary: "More than 25 % of the agent's turns fail, or more than 5 % for an hour.",
+        any: vec![vec![CloudPart::over(now, short)], vec![CloudPart::over(lately, long)]],
+    }
+}
+
+fn agent_turns_slow() -> CloudRule {
+    let window = Window::minutes(30);
+    let slow = Query::quantile(0.95, &agent::INVOKE_DURATION, window).above(asked::SLOW);
+    let part = CloudPart::over(slow, window).times(2);
+    let summary = "1 of 20 turns of the agent takes longer than 2 minutes, for an hour.";
+    CloudRule::one("AgentTurnsSlow", Severity::Ticket, summary, part)
+}
+
+fn agent_memory_failing() -> CloudRule {
+    let window = Window::minutes(30);
+    let query = asked::forgetful(window).above(asked::FORGETFUL).and(asked::forgets(window));
+    let summary = "The agent's memory does not answer for more than 20 % of turns.";
+    let part = CloudPart::over(query, window);
+    CloudRule::one("AgentMemoryFailing", Severity::Ticket, summary, part)
 }

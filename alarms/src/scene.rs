@@ -4,7 +4,7 @@
 //! Never: a label that the family lacks, or a word outside its domain: a test must not share a
 //! mistake with the rule it tests.
 
-use toolgate_telemetry_catalog::query::Part;
+use toolgate_telemetry_catalog::query::{Part, Series};
 use toolgate_telemetry_catalog::{Key, Metric};
 
 /// The gateway that all series come from.
@@ -111,7 +111,8 @@ impl Sample {
     /// What of it does not exist.
     pub fn series(&self) -> Result<String, String> {
         self.check()?;
-        let mut labels = vec![("job".to_owned(), "toolgate".to_owned())];
+        let job = Series::of(self.metric).job().unwrap_or("toolgate");
+        let mut labels = vec![("job".to_owned(), job.to_owned())];
         labels.push(("instance".to_owned(), INSTANCE.to_owned()));
         // An empty label is no label.
         let ours = self.labels.iter().filter(|(_, value)| !value.is_empty());

@@ -10,7 +10,8 @@
 use serde_json::Value;
 use toolgate_telemetry_catalog::query::{Query, Series, Window};
 use toolgate_telemetry_catalog::{
-    Key, MemoryEnd, Metric, TokenFetch, access, agent, audit, fields, gateway, target,
+    Key, MemoryEnd, Metric, SettingsRefresh, TokenFetch, access, agent, audit, fields, gateway,
+    target,
 };
 
 use crate::boards::{FAILED, SYSTEM};
@@ -136,10 +137,13 @@ fn turns() -> Vec<Panel> {
         .ask("", tokens);
     let errors = Series::of(&agent::MEMORY_OPERATIONS).any(Key::ErrorType, MemoryEnd::FAILED);
     let refused = Series::of(&agent::TOKEN_RENEWALS).any(Key::Outcome, TokenFetch::FAILED);
+    let settings = Series::of(&agent::SETTINGS_REFRESHES);
+    let settings = settings.any(Key::Outcome, SettingsRefresh::FAILED);
     let trouble = Panel::lines("Agent: memory and tokens", Shown::Count, "What went wrong.")
         .ask("memory failed", Query::increase(errors, PANEL).sum())
         .ask("not remembered", count(&agent::MEMORY_LOST))
-        .ask("no token", Query::increase(refused, PANEL).sum());
+        .ask("no token", Query::increase(refused, PANEL).sum())
+        .ask("settings not read", Query::increase(settings, PANEL).sum());
     vec![ended, took, tokens, trouble]
 }
 

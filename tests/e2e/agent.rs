@@ -1,11 +1,13 @@
 //! The agent from outside: the real binary beside the real gateway.
 
+mod cloudwatch;
 mod counted;
 mod down;
 mod face;
 mod incidents;
 mod memory;
 mod page;
+mod refresh;
 mod store;
 mod story;
 mod time;

@@ -3,7 +3,7 @@
 
 mod lines;
 mod outage;
-mod read;
+pub(crate) mod read;
 
 use std::collections::BTreeSet;
 use std::fs;

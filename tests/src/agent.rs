@@ -23,6 +23,7 @@ pub struct Agent {
     scratch: Scratch,
     listen: SocketAddr,
     admin: SocketAddr,
+    words: &'static [&'static str],
     settings: Vec<(String, String)>,
     env: Vec<(String, String)>,
 }
@@ -93,17 +94,30 @@ impl Agent {
     /// # Errors
     /// As [`Agent::start`].
     pub async fn start_with(settings: &[(&str, String)], env: &[(&str, &str)]) -> Result<Self> {
+        Self::start_as(&["serve"], settings, env).await
+    }
+
+    /// The same by these words of the command line.
+    ///
+    /// # Errors
+    /// As [`Agent::start`].
+    pub async fn start_as(
+        words: &'static [&'static str],
+        settings: &[(&str, String)],
+        env: &[(&str, &str)],
+    ) -> Result<Self> {
         let env = env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-        Self::start_in(Scratch::new()?, owned(settings), env.collect()).await
+        Self::start_in(Scratch::new()?, words, owned(settings), env.collect()).await
     }
 
     async fn start_in(
         scratch: Scratch,
+        words: &'static [&'static str],
         settings: Vec<(String, String)>,
         env: Vec<(String, String)>,
     ) -> Result<Self> {
         let mut command = command(&scratch)?;
-        command.arg("serve").envs(env.iter().cloned());
+        command.args(words).envs(env.iter().cloned());
         let mut own = vec![("server/listen", "127.0.0.1:0"), ("server/admin", "127.0.0.1:0")];
         // Other tests run on the same processors; who measures, says so.
         if !settings.iter().any(|(key, value)| key == "memory/backend" && value == "off") {
@@ -119,7 +133,7 @@ impl Agent {
             Ok(said(&process.stderr(), "chat").zip(said(&process.stderr(), "metrics")))
         })
         .await?;
-        Ok(Self { process, scratch, listen, admin, settings, env })
+        Ok(Self { process, scratch, listen, admin, words, settings, env })
     }
 
     /// The same again, with the same files, after it was killed as by a power cut.
@@ -129,7 +143,7 @@ impl Agent {
     pub async fn killed_and_back(mut self) -> Result<Self> {
         self.process.signal(Signal::KILL)?;
         self.process.ended().await?;
-        Self::start_in(self.scratch, self.settings, self.env).await
+        Self::start_in(self.scratch, self.words, self.settings, self.env).await
     }
 
     /// Stops it as an operator would, and gives what it has said on standard error.
@@ -197,6 +211,12 @@ impl Agent {
     pub async fn ready(&self) -> Result<(u16, Value)> {
         let answer: Answer = self.client().send(Ask::get("/ready")).await?;
         Ok((answer.status, serde_json::from_slice(&answer.body)?))
+    }
+
+    /// What it has said on standard error so far.
+    #[must_use]
+    pub fn stderr(&self) -> String {
+        self.process.stderr()
     }
 
     /// Its log of turns so far.

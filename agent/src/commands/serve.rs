@@ -12,7 +12,8 @@ use tokio::sync::watch;
 use toolgate_telemetry::{Admin, Check, Checks};
 
 use super::setup::Ready;
-use super::{say, talk};
+use super::talk::Begun;
+use super::{refresh, say, talk};
 use crate::assembly::{Assembled, Surroundings};
 use crate::exit::Exit;
 use crate::host::Host as _;
@@ -34,26 +35,30 @@ pub async fn run(
         say(err, &format!("error: {error}\n"));
         return Exit::Config;
     }
-    let server = ready.as_ref().ok().map(|ready| ready.config.server.clone());
-    let (assembled, _) = match talk::begin(ready, around, err).await {
+    let Begun { assembled, ready, outgoing, .. } = match talk::begin(ready, around, err).await {
         Ok(begun) => begun,
         Err(exit) => return exit,
     };
-    let Some(server) = server else { return Exit::Config };
-    let exit = match served(&assembled, &server, err).await {
+    let server = ready.config.server.clone();
+    let refresh = refresh::begin(ready, &assembled);
+    let exit = match served(&assembled, &server, outgoing.cloudwatch.as_deref(), err).await {
         Ok(()) => Exit::Ok,
         Err(error) => {
             say(err, &format!("error: {error:#}\n"));
             Exit::Config
         }
     };
-    talk::end(&assembled, err).await;
+    if let Some(refresh) = refresh {
+        refresh.abort();
+    }
+    talk::end(&assembled, outgoing, err).await;
     exit
 }
 
 async fn served(
     assembled: &Assembled,
     server: &Server,
+    cloudwatch: Option<&str>,
     err: &mut (dyn Write + Send),
 ) -> anyhow::Result<()> {
     let listener = bound(server.listen, "server/listen").await?;
@@ -79,6 +84,9 @@ async fn served(
     let gateway = assembled.host.about().gateway;
     let gateway = gateway.unwrap_or_else(|| "none: answers come without tools".to_owned());
     told.push_str(&format!("  gateway  {gateway}\n"));
+    if let Some(cloudwatch) = cloudwatch {
+        told.push_str(&format!("  CloudWatch  {cloudwatch}\n"));
+    }
     say(err, &told);
     let options = Options {
         hosts: server.hosts.clone(),

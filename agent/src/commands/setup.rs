@@ -9,7 +9,7 @@ use toolgate_client::runfile::RunFile;
 
 use crate::cli::Setup;
 use crate::settings::{Config, Given, Merged, Problem, Problems};
-use crate::store;
+use crate::store::Store;
 
 /// The environment as a program sees it.
 pub type Env<'a> = &'a (dyn Fn(&str) -> Option<String> + Sync);
@@ -23,6 +23,26 @@ pub struct Ready {
     pub config: Config,
     /// Whether a running `toolgate dev` lent its gateway.
     pub borrowed: bool,
+    /// How they are read again.
+    pub again: Option<Again>,
+}
+
+/// How settings are read again: the Parameter Store is, all other layers stay as they were.
+#[derive(Debug)]
+pub struct Again {
+    /// The store.
+    pub store: Store,
+    given: Given,
+    setup: Setup,
+}
+
+/// Why settings that were read again are not used.
+#[derive(Debug)]
+pub enum Unread {
+    /// The store did not give them.
+    Failed(String),
+    /// They make no sense.
+    Invalid(Problems),
 }
 
 /// Reads settings of every layer.
@@ -34,20 +54,24 @@ pub async fn read(
     env: Env<'_>,
     variables: Vec<(String, String)>,
 ) -> Result<Ready, Problems> {
+    let one = |problem: Problem| Problems(vec![problem]);
     let mut given = given(setup, variables)?;
+    let mut store = None;
     if setup.ssm {
         let below = given.merge()?;
-        let layer = Box::pin(store::layer(setup, &below)).await;
-        given.parameters = Some(layer.map_err(|problem| Problems(vec![problem]))?);
+        let opened = Box::pin(Store::open(setup, &below)).await.map_err(one)?;
+        given.parameters = Some(Box::pin(opened.layer()).await.map_err(one)?);
+        store = Some(opened);
     }
-    let merged = given.merge()?;
+    let mut merged = given.merge()?;
     let borrowed = merged.get("gateway/url").is_none().then(|| RunFile::find(env)).flatten();
-    let merged = match &borrowed {
-        Some(dev) => with_dev(&given, dev)?,
-        None => merged,
-    };
+    if let Some(dev) = &borrowed {
+        given.borrowed = lent(dev);
+        merged = given.merge()?;
+    }
     let config = Config::read(&merged, &beside(setup))?;
-    Ok(Ready { merged, config, borrowed: borrowed.is_some() })
+    let again = store.map(|store| Again { store, given, setup: setup.clone() });
+    Ok(Ready { merged, config, borrowed: borrowed.is_some(), again })
 }
 
 /// What the file, the environment and flags give.
@@ -77,9 +101,8 @@ pub fn given(setup: &Setup, variables: Vec<(String, String)>) -> Result<Given, P
     if problems.is_empty() { Ok(given) } else { Err(Problems(problems)) }
 }
 
-/// The same settings, with the gateway of a running `toolgate dev` below them.
-fn with_dev(given: &Given, dev: &RunFile) -> Result<Merged, Problems> {
-    let mut given = given.clone();
+/// What a running `toolgate dev` lends: its gateway, and a client of it.
+fn lent(dev: &RunFile) -> Vec<(String, String)> {
     let lent = [
         ("gateway/url", dev.mcp.clone()),
         ("gateway/token_url", dev.token_url.clone()),
@@ -87,8 +110,40 @@ fn with_dev(given: &Given, dev: &RunFile) -> Result<Merged, Problems> {
         ("gateway/client_secret", dev.client_secret.clone()),
         ("gateway/scopes", dev.scopes.join(",")),
     ];
-    given.borrowed = lent.map(|(key, value)| (key.to_owned(), value)).to_vec();
-    given.merge()
+    lent.map(|(key, value)| (key.to_owned(), value)).to_vec()
+}
+
+// === impl Ready ===
+
+impl Ready {
+    /// The same for a command that does not last for minutes: nothing is put into CloudWatch.
+    #[must_use]
+    pub fn unpublished(mut self) -> Self {
+        self.config.telemetry.cloudwatch = None;
+        self
+    }
+}
+
+// === impl Again ===
+
+impl Again {
+    /// The settings with what the store has now.
+    ///
+    /// # Errors
+    /// It cannot be read, or what it has is no setting.
+    pub async fn merged(&mut self) -> Result<Merged, Unread> {
+        let layer = Box::pin(self.store.layer()).await;
+        self.given.parameters = Some(layer.map_err(|problem| Unread::Failed(problem.says))?);
+        self.given.merge().map_err(Unread::Invalid)
+    }
+
+    /// The configuration of merged settings.
+    ///
+    /// # Errors
+    /// Everything that is wrong with them.
+    pub fn config(&self, merged: &Merged) -> Result<Config, Problems> {
+        Config::read(merged, &beside(&self.setup))
+    }
 }
 
 /// Reads what the settings name: it stands beside their file.

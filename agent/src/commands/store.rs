@@ -10,13 +10,17 @@ use super::{say, setup};
 use crate::cli::Setup;
 use crate::exit::Exit;
 use crate::settings::{Given, Key, Problem, Problems, Source};
-use crate::store::{self, AgentCoreMemory, Change, MemoryOptions, Parameters, Put, Snapshot};
+use crate::store::{
+    self, AgentCoreMemory, Change, MemoryOptions, Parameters, Put, Snapshot, Store,
+};
 
 /// What is to be in the store, and what is there.
 struct Both {
     store: Parameters,
     there: Snapshot,
     wanted: Vec<(&'static Key, String)>,
+    /// Where the key comes from that secrets are sealed with, if there is one.
+    sealed: Option<Source>,
 }
 
 /// `config diff`: 0 if a push would change nothing, 1 if it would.
@@ -50,6 +54,9 @@ pub async fn push(setup: &Setup, given: Given, out: &mut dyn Write, err: &mut dy
         Ok(both) => both,
         Err(problems) => return super::config::wrong(&problems, err),
     };
+    if let Some(problem) = both.sealed_in_vain() {
+        return super::config::wrong(&Problems(vec![problem]), err);
+    }
     let mut failed = 0;
     for (key, value) in &both.wanted {
         let secret = key.kind.is_secret();
@@ -111,7 +118,8 @@ async fn ensured(setup: &Setup, mut given: Given) -> Result<String, Problems> {
     let one = |problem: Problem| Problems(vec![problem]);
     if setup.ssm {
         let below = given.merge()?;
-        given.parameters = Some(Box::pin(store::layer(setup, &below)).await.map_err(one)?);
+        let store = Box::pin(Store::open(setup, &below)).await.map_err(one)?;
+        given.parameters = Some(Box::pin(store.layer()).await.map_err(one)?);
     }
     let merged = given.merge()?;
     let config = crate::settings::Config::read(&merged, &setup::beside(setup))?;
@@ -163,12 +171,26 @@ async fn both(setup: &Setup, given: Given) -> Result<Both, Problems> {
         (is_ours(from) && !key.path.starts_with("aws/")).then(|| (key, value.to_owned()))
     });
     let wanted = wanted.collect();
-    Ok(Both { store, there, wanted })
+    let sealed = merged.get("aws/kms_key").filter(|(key, _)| !key.is_empty());
+    let sealed = sealed.map(|(_, from)| from.clone());
+    Ok(Both { store, there, wanted, sealed })
 }
 
 // === impl Both ===
 
 impl Both {
+    /// Nothing that is pushed is a secret, and yet there is a key to seal secrets with.
+    fn sealed_in_vain(&self) -> Option<Problem> {
+        let from = self.sealed.as_ref()?;
+        let any_secret = self.wanted.iter().any(|(key, _)| key.kind.is_secret());
+        (!any_secret).then(|| Problem {
+            key: "aws/kms_key".to_owned(),
+            from: Some(from.clone()),
+            says: "has no effect: no secret is pushed, and nothing else is sealed".to_owned(),
+            help: Some("take it out, or push the secret as well".to_owned()),
+        })
+    }
+
     fn sets(&self, path: &str) -> bool {
         self.wanted.iter().any(|(key, _)| key.path == path)
     }

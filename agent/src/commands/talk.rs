@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use toolgate_agent_memory::{Actor, Session};
 
-use super::{config, say};
+use super::outgoing::Outgoing;
+use super::{config, refresh, say};
 use crate::assembly::{Assembled, Surroundings, assemble};
 use crate::cli;
 use crate::commands::setup::Ready;
@@ -24,6 +25,17 @@ const LONGEST: u64 = 1 << 20;
 /// How long memory may take to be written at the end.
 const LAST_WRITES: Duration = Duration::from_secs(10);
 
+/// An agent, put together.
+pub(super) struct Begun {
+    pub(super) assembled: Assembled,
+    /// Who asks, where no token says it.
+    pub(super) actor: Actor,
+    /// What it was made of.
+    pub(super) ready: Ready,
+    /// What is sent meanwhile.
+    pub(super) outgoing: Outgoing,
+}
+
 /// `ask`.
 pub async fn ask(
     args: &cli::Ask,
@@ -31,10 +43,11 @@ pub async fn ask(
     around: &Surroundings,
     (out, err): (&mut (dyn Write + Send), &mut (dyn Write + Send)),
 ) -> Exit {
-    let (assembled, actor) = match begin(ready, around, err).await {
-        Ok(begun) => begun,
-        Err(exit) => return exit,
-    };
+    let Begun { assembled, actor, outgoing, .. } =
+        match begin(ready.map(Ready::unpublished), around, err).await {
+            Ok(begun) => begun,
+            Err(exit) => return exit,
+        };
     let question = match question(&args.question) {
         Ok(question) => question,
         Err(error) => {
@@ -71,7 +84,7 @@ pub async fn ask(
             say(err, &terminal::times(&report, look));
         }
     }
-    end(&assembled, err).await;
+    end(&assembled, outgoing, err).await;
     exit
 }
 
@@ -82,11 +95,13 @@ pub async fn chat(
     around: &Surroundings,
     (out, err): (&mut (dyn Write + Send), &mut (dyn Write + Send)),
 ) -> Exit {
-    let (assembled, actor) = match begin(ready, around, err).await {
-        Ok(begun) => begun,
-        Err(exit) => return exit,
-    };
+    let Begun { assembled, actor, ready, outgoing } =
+        match begin(ready.map(Ready::unpublished), around, err).await {
+            Ok(begun) => begun,
+            Err(exit) => return exit,
+        };
     let Some(session) = session(args.session.as_deref(), err) else { return Exit::Usage };
+    let refresh = refresh::begin(ready, &assembled);
     let chat = terminal::Chat {
         host: &assembled.host,
         actor,
@@ -95,7 +110,10 @@ pub async fn chat(
         look: Look::of(std::io::stdout().is_terminal()),
     };
     let exit = Box::pin(chat.run(out, err)).await;
-    end(&assembled, err).await;
+    if let Some(refresh) = refresh {
+        refresh.abort();
+    }
+    end(&assembled, outgoing, err).await;
     exit
 }
 
@@ -104,7 +122,7 @@ pub(super) async fn begin(
     ready: Result<Ready, Problems>,
     around: &Surroundings,
     err: &mut (dyn Write + Send),
-) -> Result<(Assembled, Actor), Exit> {
+) -> Result<Begun, Exit> {
     let ready = ready.map_err(|problems| config::wrong(&problems, err))?;
     let assembled = Box::pin(assemble(&ready.config, around)).await.map_err(|error| {
         say(err, &format!("error: {error:#}\n"));
@@ -118,19 +136,18 @@ pub(super) async fn begin(
         say(err, &format!("error: `server/actor`: {bad}\n"));
         Exit::Config
     })?;
-    if let Ok(Some(exporter)) = assembled.telemetry.exporter() {
-        tokio::spawn(exporter);
-    }
-    Ok((assembled, actor))
+    let outgoing = Outgoing::begin(&assembled);
+    Ok(Begun { assembled, actor, ready, outgoing })
 }
 
 /// What is left to write is written.
-pub(super) async fn end(assembled: &Assembled, err: &mut (dyn Write + Send)) {
+pub(super) async fn end(assembled: &Assembled, outgoing: Outgoing, err: &mut (dyn Write + Send)) {
     let written = tokio::time::timeout(LAST_WRITES, assembled.host.agent.drained()).await;
     if written.is_err() {
         say(err, "note: memory was not written in time: the last answer may not be remembered\n");
     }
     assembled.telemetry.close();
+    outgoing.last(err).await;
     let telemetry = std::sync::Arc::clone(&assembled.telemetry);
     let _flushed = tokio::task::spawn_blocking(move || telemetry.flush()).await;
 }

@@ -15,7 +15,11 @@ pub fn document() -> String {
          defaults, the file (`--config FILE`), the Parameter Store (`--ssm`, under \
          `/app/{app}/{env}/`), the environment, flags (`--set KEY=VALUE`). In a file, `/` begins a \
          group:\n\n```yaml\nmodel:\n  temperature: 0.2\n```\n\n\
-         | key | value | default | for | variable |\n|---|---|---|---|---|\n",
+         With `--ssm`, `serve` and `chat` read the Parameter Store again every `settings/refresh`. A \
+         change of what is marked `live` is applied for the next turn, all of them at once; \
+         everything else takes effect at a restart, and `/ready` says what waits for one. Settings \
+         that cannot be read, or make no sense, change nothing.\n\n\
+         | key | value | default | for | applied | variable |\n|---|---|---|---|---|---|\n",
     );
     for key in KEYS {
         let default = match key.default {
@@ -29,9 +33,10 @@ pub fn document() -> String {
         }
         let _written = writeln!(
             text,
-            "| `{}` | {} | {default} | {about} | `{}` |",
+            "| `{}` | {} | {default} | {about} | {} | `{}` |",
             key.path,
             key.kind.describe(),
+            if key.live { "live" } else { "at start" },
             key.variable()
         );
     }

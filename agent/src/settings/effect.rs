@@ -4,6 +4,7 @@
 //! Never: a complaint about a default, about what a running gateway lends, or about the Parameter Store,
 //! which several programs share.
 
+use super::keys::KEYS;
 use super::layers::{Merged, Source};
 use super::problem::Problem;
 
@@ -18,6 +19,7 @@ const WITH: &[(&str, &str, &[&str])] = &[
     ("agentcore/memory_id", "memory/backend", &["agentcore"]),
     ("agentcore/memory_name", "memory/backend", &["agentcore"]),
     ("server/actor", "server/access", &["open"]),
+    ("telemetry/cloudwatch_namespace", "telemetry/cloudwatch", &["true"]),
 ];
 
 /// A key, and the key without which it has none.
@@ -50,6 +52,11 @@ pub(super) fn in_vain(merged: &Merged) -> Vec<Problem> {
         let why = "`gateway/token_url` says already where tokens are";
         problems.extend(vain(merged, "gateway/issuer", why));
     }
+    if !merged.is_stored() {
+        let why = "settings are read from the Parameter Store with `--ssm` only";
+        problems.extend(vain(merged, "settings/refresh", why));
+    }
+    problems.extend(sealed_in_vain(merged));
     let catalogue = text("model/catalogue");
     let catalogue = serde_json::from_str::<Vec<serde_json::Value>>(catalogue).unwrap_or_default();
     for (key, provider) in SERVED {
@@ -59,6 +66,15 @@ pub(super) fn in_vain(merged: &Merged) -> Vec<Problem> {
         }
     }
     problems
+}
+
+/// The key that secrets are sealed with, if there is none.
+pub(super) fn sealed_in_vain(merged: &Merged) -> Option<Problem> {
+    let mut secrets = KEYS.iter().filter(|key| key.kind.is_secret());
+    if secrets.any(|key| merged.text(key.path).is_some()) {
+        return None;
+    }
+    vain(merged, "aws/kms_key", "no secret is set, and nothing else is sealed")
 }
 
 fn vain(merged: &Merged, key: &str, why: &str) -> Option<Problem> {

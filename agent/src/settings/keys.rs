@@ -4,7 +4,7 @@
 //! that [`super::Config`] does not read.
 
 use super::value::Kind;
-use Kind::{Address, Decimal, Flag, Integer, Json, One, Secret, Text, Time, Url, Words};
+use Kind::{Address, Decimal, Flag, Integer, Json, KmsKey, One, Secret, Text, Time, Url, Words};
 
 /// A key.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -19,6 +19,8 @@ pub struct Key {
     pub about: &'static str,
     /// Other names that it has had.
     pub also: &'static [&'static str],
+    /// Whether a change in the Parameter Store is applied while the agent runs.
+    pub live: bool,
 }
 
 const fn key(
@@ -27,11 +29,16 @@ const fn key(
     default: Option<&'static str>,
     about: &'static str,
 ) -> Key {
-    Key { path, kind, default, about, also: &[] }
+    Key { path, kind, default, about, also: &[], live: false }
 }
 
 const fn also(key: Key, also: &'static [&'static str]) -> Key {
     Key { also, ..key }
+}
+
+/// A change of it is applied for the next turn.
+const fn live(key: Key) -> Key {
+    Key { live: true, ..key }
 }
 
 /// What the gateway's own tools answer.
@@ -51,12 +58,12 @@ pub const KEYS: &[Key] = &[
         Some("ask"),
         "Whether a tool that changes something runs: after the user was asked, never, or without a question.",
     ),
-    key(
+    live(key(
         "agent/examples",
         Json,
         Some(EXAMPLES),
         "Questions that the page offers, a list of sentences.",
-    ),
+    )),
     key(
         "server/listen",
         Address,
@@ -95,8 +102,8 @@ pub const KEYS: &[Key] = &[
         None,
         "The authority of the gateway's certificate (PEM); without it, those that the machine trusts.",
     ),
-    key("gateway/token", Secret, None, "A token for the gateway, if it is not fetched."),
-    also(
+    live(key("gateway/token", Secret, None, "A token for the gateway, if it is not fetched.")),
+    live(also(
         key(
             "gateway/token_url",
             Url,
@@ -104,8 +111,8 @@ pub const KEYS: &[Key] = &[
             "The token endpoint of client credentials (RFC 6749 section 4.4).",
         ),
         &["agentcore/cognito_token_url"],
-    ),
-    also(
+    )),
+    live(also(
         key(
             "gateway/issuer",
             Url,
@@ -113,13 +120,16 @@ pub const KEYS: &[Key] = &[
             "The issuer whose discovery document names the token endpoint.",
         ),
         &["agentcore/cognito_issuer"],
-    ),
-    also(
+    )),
+    live(also(
         key("gateway/client_id", Text, None, "The client to fetch a token as."),
         &["cognito/client_id", "agentcore/machine_client_id"],
-    ),
-    also(key("gateway/client_secret", Secret, None, "Its secret."), &["cognito/client_secret"]),
-    also(
+    )),
+    live(also(
+        key("gateway/client_secret", Secret, None, "Its secret."),
+        &["cognito/client_secret"],
+    )),
+    live(also(
         key(
             "gateway/scopes",
             Words,
@@ -127,45 +137,50 @@ pub const KEYS: &[Key] = &[
             "The scopes to ask for; without any, those that the issuer gives.",
         ),
         &["agentcore/cognito_auth_scope"],
-    ),
-    key(
+    )),
+    live(key(
         "gateway/list_ttl",
         Time,
         Some("5m"),
         "How long the list of tools is good for, unless the gateway says that it has changed; an old one is renewed while it is used.",
-    ),
-    key(
+    )),
+    live(key(
         "model/default",
         Text,
         None,
         "The key of the model that answers unless another is asked for; without it the first of the catalogue.",
-    ),
+    )),
     key(
         "model/temperature",
         Decimal(0.0, 1.0),
         Some("0.3"),
         "How freely models word their answers.",
     ),
-    key("model/max_tokens", Integer(1, 200_000), Some("4096"), "The most tokens of one reply."),
-    key(
+    live(key(
+        "model/max_tokens",
+        Integer(1, 200_000),
+        Some("4096"),
+        "The most tokens of one reply.",
+    )),
+    live(key(
         "model/catalogue",
         Json,
         Some("[]"),
         "The models that there are: a list of `{key, name, provider, id, max_tokens, input_usd, output_usd, cache_read_usd, caching}`; `provider` is `bedrock`, `openai`, `script` or `rules`, prices are for a million tokens. The rules are always there.",
-    ),
-    key(
+    )),
+    live(key(
         "model/openai_url",
         Url,
         None,
         "The base URL of an OpenAI-compatible service, such as `http://127.0.0.1:11434/v1`.",
-    ),
-    key("model/openai_key", Secret, None, "Its API key."),
-    key(
+    )),
+    live(key("model/openai_key", Secret, None, "Its API key.")),
+    live(key(
         "model/script_file",
         Text,
         None,
         "A file of scripted replies, for tests and demonstrations.",
-    ),
+    )),
     key("limits/steps", Integer(1, 64), Some("8"), "Times that a turn asks the model."),
     key("limits/calls", Integer(0, 256), Some("16"), "Tools that a turn calls."),
     key("limits/parallel", Integer(1, 64), Some("5"), "Tools of a turn that run at the same time."),
@@ -205,13 +220,23 @@ pub const KEYS: &[Key] = &[
         Some("1000"),
         "Events that are kept of one actor; the oldest go first.",
     ),
-    key("memory/top_k", Integer(0, 50), Some("5"), "Records that are recalled for a question."),
-    key("memory/threshold", Decimal(0.0, 1.0), Some("0.3"), "How relevant a record has to be."),
+    live(key(
+        "memory/top_k",
+        Integer(0, 50),
+        Some("5"),
+        "Records that are recalled for a question.",
+    )),
+    live(key(
+        "memory/threshold",
+        Decimal(0.0, 1.0),
+        Some("0.3"),
+        "How relevant a record has to be.",
+    )),
     key(
         "memory/recall_time",
         Time,
-        Some("300ms"),
-        "How long recalling may take; the answer goes on without it then.",
+        None,
+        "How long recalling may take; the answer goes on without it then. Without it, `300ms` where a file remembers, and `1s` with AgentCore Memory: there it is two searches by meaning and a list, each over the network, and such a search alone takes about half a second.",
     ),
     key(
         "memory/history_turns",
@@ -232,7 +257,19 @@ pub const KEYS: &[Key] = &[
         None,
         "The AWS region; without it, that of the environment or the profile.",
     ),
+    live(key(
+        "settings/refresh",
+        Time,
+        Some("5m"),
+        "With `--ssm`: how often the Parameter Store is read again while the agent runs; `0s` for never, otherwise from a second to a day.",
+    )),
     key("aws/endpoint", Url, None, "One endpoint for every AWS service, for emulators."),
+    key(
+        "aws/kms_key",
+        KmsKey,
+        None,
+        "The KMS key that `config push` seals secrets with; without it, the account's own for parameters. A secret that is there already is sealed with it when its value changes.",
+    ),
     key("telemetry/otlp_endpoint", Url, None, "Where traces go (OTLP over HTTP)."),
     key(
         "telemetry/sampling",
@@ -247,11 +284,23 @@ pub const KEYS: &[Key] = &[
         "Whether each turn leaves a line in the log: times, tokens, cost; never its words.",
     ),
     key(
+        "telemetry/cloudwatch",
+        Flag,
+        Some("false"),
+        "Whether `serve` puts the metrics into CloudWatch, once a minute.",
+    ),
+    key(
+        "telemetry/cloudwatch_namespace",
+        Kind::Namespace,
+        Some("DevOpsAgent"),
+        "The namespace there; dashboards and alarms read the default one.",
+    ),
+    live(key(
         "telemetry/trace_url",
         Text,
         None,
         "Where a trace is looked at, with `{trace}` in place of its id.",
-    ),
+    )),
 ];
 
 // === impl Key ===

@@ -47,6 +47,7 @@ pub struct Given {
 #[derive(Clone)]
 pub struct Merged {
     values: BTreeMap<&'static str, (String, Source)>,
+    stored: bool,
 }
 
 // === impl Given ===
@@ -57,7 +58,7 @@ impl Given {
     /// # Errors
     /// Every key that does not exist and every value that is not of its kind.
     pub fn merge(&self) -> Result<Merged, Problems> {
-        let mut merged = Merged { values: BTreeMap::new() };
+        let mut merged = Merged { values: BTreeMap::new(), stored: self.parameters.is_some() };
         let mut problems = Vec::new();
         for key in KEYS {
             if let Some(text) = key.default {
@@ -141,6 +142,24 @@ impl Merged {
             let (text, source) = self.get(key.path)?;
             Some((key, if key.kind.is_secret() { "••••" } else { text }, source))
         })
+    }
+
+    /// The same, with those keys as the others have them.
+    #[must_use]
+    pub fn with(&self, keys: &[&'static str], of: &Self) -> Self {
+        let mut values = self.values.clone();
+        for key in keys {
+            match of.values.get(key) {
+                Some(value) => values.insert(key, value.clone()),
+                None => values.remove(key),
+            };
+        }
+        Self { values, stored: self.stored }
+    }
+
+    /// Whether the Parameter Store is one of the layers.
+    pub(super) const fn is_stored(&self) -> bool {
+        self.stored
     }
 
     pub(super) fn text(&self, path: &str) -> Option<&str> {

@@ -24,6 +24,16 @@ pub struct Problem {
 #[derive(Clone, Debug, Default, PartialEq, Eq, thiserror::Error)]
 pub struct Problems(pub Vec<Problem>);
 
+// === impl Problems ===
+
+impl Problems {
+    /// One problem that is not about a single key.
+    #[must_use]
+    pub fn of(says: String) -> Self {
+        Self(vec![Problem { key: String::new(), from: None, says, help: None }])
+    }
+}
+
 // === impl Problem ===
 
 impl Problem {

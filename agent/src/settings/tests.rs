@@ -142,6 +142,88 @@ fn the_committed_reference_is_that_of_the_table() {
     assert_eq!(fs::read_to_string(&path).unwrap(), document(), "TOOLGATE_GEN=1 makes it anew");
 }
 
+fn stored(parameters: &[(&str, &str)]) -> Given {
+    let own = |(path, value): &(&str, &str)| ((*path).to_owned(), (*value).to_owned());
+    let parameters = parameters.iter().map(own).collect();
+    Given { parameters: Some((prefix("a", "b"), parameters)), ..Given::default() }
+}
+
+#[test]
+fn what_has_changed_is_told_apart_by_whether_it_can_be_applied() {
+    let old = stored(&[("memory/top_k", "3"), ("limits/steps", "4"), ("gateway/scopes", "x")]);
+    let new = stored(&[("memory/top_k", "9"), ("limits/steps", "5"), ("model/max_tokens", "4096")]);
+    let (old, new) = (old.merge().unwrap(), new.merge().unwrap());
+    let changes = Changes::between(&old, &new);
+    let (live, later) = (["gateway/scopes", "memory/top_k"], ["limits/steps"]);
+    assert_eq!((&changes.live[..], &changes.later[..]), (&live[..], &later[..]));
+    let mixed = old.with(&changes.live, &new);
+    assert_eq!(Changes::between(&mixed, &new).live, [""; 0]);
+    assert_eq!(Changes::between(&old, &mixed), Changes { later: Vec::new(), ..changes });
+    assert!(Changes::between(&old, &old).is_empty());
+    // The way to a token belongs to its gateway.
+    let elsewhere = stored(&[("gateway/url", "http://x/"), ("gateway/token", "t")]);
+    let elsewhere = Changes::between(&stored(&[]).merge().unwrap(), &elsewhere.merge().unwrap());
+    assert!(elsewhere.live.is_empty() && elsewhere.later == ["gateway/url", "gateway/token"]);
+}
+
+#[test]
+fn how_often_the_store_is_read_is_checked_and_needs_a_store() {
+    let every = |text| read(&stored(&[("settings/refresh", text)])).map(|config| config.refresh);
+    assert_eq!(every("30s").unwrap(), Some(Duration::from_secs(30)));
+    assert_eq!(every("0s").unwrap(), None);
+    for text in ["500ms", "2d"] {
+        assert!(every(text).unwrap_err().to_string().contains("from `1s` to `1d`"), "{text}");
+    }
+    assert_eq!(read(&stored(&[])).unwrap().refresh, Some(Duration::from_mins(5)));
+    let says = says(&given("settings: { refresh: 30s }"));
+    assert!(says.contains("`settings/refresh`: has no effect: settings are read from"), "{says}");
+}
+
+#[test]
+fn recalling_from_a_service_may_take_longer_than_from_a_file_unless_it_is_said() {
+    let time = |text: &str| read(&given(text)).unwrap().turn.limits.recall_time.as_millis();
+    assert_eq!(time("memory: { backend: local }"), 300);
+    assert_eq!(time("memory: { backend: agentcore }"), 1000);
+    assert_eq!(time("memory: { backend: agentcore, recall_time: 200ms }"), 200);
+    assert_eq!(time("memory: { backend: local, recall_time: 2s }"), 2000);
+}
+
+#[test]
+fn what_secrets_are_sealed_with_is_checked_and_needs_a_secret() {
+    let of = |key: &str, more: &str| given(&format!("aws: {{ kms_key: '{key}' }}{more}"));
+    let secret = "\ngateway: { url: 'http://x/', token: t }";
+    for key in [
+        "alias/agent",
+        "1234abcd-12ab-34cd-56ef-1234567890ab",
+        "mrk-1234abcd12ab34cd56ef1234567890ab",
+        "arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab",
+        "arn:aws-cn:kms:cn-north-1:111122223333:alias/agent",
+    ] {
+        assert!(read(&of(key, secret)).is_ok(), "{key}");
+    }
+    for key in ["agent", "alias/", "alias/a b", "arn:aws:s3:::bucket", "1234abcd"] {
+        assert!(says(&of(key, secret)).contains("`aws/kms_key`: wanted is: the id"), "{key}");
+    }
+    let vain = says(&of("alias/agent", ""));
+    assert!(vain.contains("`aws/kms_key`: has no effect: no secret is set"), "{vain}");
+}
+
+#[test]
+fn what_is_put_into_cloudwatch_is_off_until_it_is_asked_for() {
+    let of = |text: &str| read(&given(text)).map(|config| config.telemetry.cloudwatch);
+    assert_eq!(of("").unwrap(), None);
+    let default = toolgate_telemetry::catalog::NAMESPACE;
+    assert_eq!(of("telemetry: { cloudwatch: true }").unwrap().unwrap(), default);
+    let other = "telemetry: { cloudwatch: true, cloudwatch_namespace: Team/Agent }";
+    assert_eq!(of(other).unwrap().unwrap(), "Team/Agent");
+    let vain = of("telemetry: { cloudwatch_namespace: Team/Agent }").unwrap_err().to_string();
+    assert!(vain.contains("has no effect: `telemetry/cloudwatch` is `false`"), "{vain}");
+    for odd in ["AWS/Agent", "a b", "a:b"] {
+        let text = format!("telemetry: {{ cloudwatch: true, cloudwatch_namespace: '{odd}' }}");
+        assert!(of(&text).unwrap_err().to_string().contains("not `AWS/"), "{odd}");
+    }
+}
+
 #[test]
 fn what_is_set_in_vain_is_told() {
     let mut given = given(

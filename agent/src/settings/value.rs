@@ -28,6 +28,10 @@ pub enum Kind {
     Url,
     /// An address and a port, such as `127.0.0.1:8080`.
     Address,
+    /// A namespace of CloudWatch.
+    Namespace,
+    /// The id of a key of KMS, its ARN, or an alias.
+    KmsKey,
     /// JSON; in a file also YAML.
     Json,
 }
@@ -55,6 +59,11 @@ impl Kind {
             Self::One(words) => format!("`{}`", words.join("`, `")),
             Self::Url => "URL, http or https".to_owned(),
             Self::Address => "address and port".to_owned(),
+            Self::Namespace => {
+                "a namespace of CloudWatch: at most 255 of a-z A-Z 0-9 . _ / # -, not `AWS/…`"
+                    .to_owned()
+            }
+            Self::KmsKey => "the id of a KMS key, its ARN, or `alias/NAME`".to_owned(),
             Self::Json => "JSON".to_owned(),
         }
     }
@@ -74,6 +83,8 @@ impl Kind {
             Self::One(words) => words.contains(&text),
             Self::Url => is_url(text),
             Self::Address => text.parse::<std::net::SocketAddr>().is_ok(),
+            Self::Namespace => is_namespace(text),
+            Self::KmsKey => is_kms_key(text),
             Self::Json => serde_json::from_str::<serde_json::Value>(text).is_ok(),
         };
         (!good).then(|| format!("wanted is: {}", self.describe()))
@@ -86,6 +97,29 @@ fn is_url(text: &str) -> bool {
     let host = parsed.as_ref().and_then(http::Uri::authority).map(http::uri::Authority::as_str);
     // A password in a URL ends up in logs.
     is_web && host.is_some_and(|host| !host.is_empty() && !host.contains('@'))
+}
+
+fn is_namespace(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._/#-".contains(&byte);
+    (1..=255).contains(&text.len()) && text.bytes().all(plain) && !text.starts_with("AWS/")
+}
+
+fn is_kms_key(text: &str) -> bool {
+    // `arn:aws:kms:REGION:ACCOUNT:` before `key/ID` or `alias/NAME`.
+    let named = text.strip_prefix("arn:aws").and_then(|rest| rest.splitn(5, ':').last());
+    let of_kms = text.split(':').nth(2).is_none_or(|service| service == "kms");
+    let bare = named.unwrap_or(text);
+    let word = |text: &str| {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'_' | b'-');
+        !text.is_empty() && text.len() <= 256 && text.bytes().all(plain)
+    };
+    let id = bare.strip_prefix("key/").unwrap_or(bare);
+    let is_id = |id: &str| {
+        let id = id.strip_prefix("mrk-").unwrap_or(id);
+        let hex = id.bytes().filter(u8::is_ascii_hexdigit).count();
+        hex == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-')
+    };
+    of_kms && bare.strip_prefix("alias/").map_or_else(|| is_id(id), word)
 }
 
 /// A time as people write it.

@@ -81,21 +81,22 @@ fn models() -> Vec<Panel> {
 fn tools() -> Vec<Panel> {
     let called = Series::of(&agent::TOOL_CALLS);
     let called = Panel::stacked("Calls of tools", Shown::PerSecond, "As the agent sees them.")
-        .ask("", rate(called, &[Key::Outcome]))
-        .wide(6);
+        .ask("", rate(called, &[Key::Outcome]));
     let took = Series::of(&agent::TOOL_DURATION);
     let took = Panel::lines("Slowest tools, p95", Shown::Seconds, "With the way to the gateway.")
-        .ask("", quantile(0.95, took, &[Key::Tool]).top(8))
-        .wide(6);
+        .ask("", quantile(0.95, took, &[Key::Tool]).top(8));
     let each = Panel::lines("Tools", Shown::Count, "Calls of a turn, and what can be called.")
         .ask("calls of a turn", mean(Series::of(&agent::TURN_TOOL_CALLS), &[]))
-        .ask("to choose from", Query::latest(&agent::TOOLS).max_by(&[]))
-        .wide(6);
+        .ask("to choose from", Query::latest(&agent::TOOLS).max_by(&[]));
     let tokens = Series::of(&agent::TOKEN_RENEWALS);
     let tokens = Panel::lines("Tokens for the gateway", Shown::PerSecond, "Renewals, by outcome.")
         .ask("", rate(tokens, &[Key::Outcome]))
-        .wide(6);
-    vec![called, took, each, tokens]
+        .wide(12);
+    let settings = Series::of(&agent::SETTINGS_REFRESHES);
+    let settings = Panel::lines("Settings read again", Shown::PerSecond, "By what came of it.")
+        .ask("", rate(settings, &[Key::Outcome]))
+        .wide(12);
+    vec![called, took, each, tokens, settings]
 }
 
 fn memory() -> Vec<Panel> {

@@ -29,7 +29,7 @@ use metrics::{AgentMetrics, memory_end};
 
 pub use facts::{AgentPlace, ReplyFacts, StepFacts, StepKind, TimeFacts, TokenFacts, TurnFacts};
 pub use metrics::ActiveTurn;
-pub use toolgate_telemetry_catalog::{Budget, StepEnd, TokenFetch, TurnEnd};
+pub use toolgate_telemetry_catalog::{Budget, SettingsRefresh, StepEnd, TokenFetch, TurnEnd};
 
 /// What telemetry of the agent may cost, and where it goes.
 #[derive(Clone, Debug)]
@@ -181,6 +181,16 @@ impl AgentTelemetry {
     /// A token to show the gateway was asked for.
     pub fn token_renewed(&self, came_to: TokenFetch) {
         self.metrics.renewed(came_to);
+    }
+
+    /// Key and provider's id of models that are configured from now on: they have labels of their own.
+    pub fn models_configured(&self, models: &[(String, String)]) {
+        self.metrics.configured(models);
+    }
+
+    /// The settings were read again.
+    pub fn settings_refreshed(&self, came_to: SettingsRefresh) {
+        self.metrics.refreshed(came_to);
     }
 
     /// The tools that the model may choose from are these: they have labels of their own from now on.

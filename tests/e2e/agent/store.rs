@@ -1,8 +1,9 @@
 //! Settings in the Parameter Store, over the real SDK.
 
 use anyhow::{Result, ensure};
+use serde_json::Value;
 use toolgate_tests::agent::{Agent, Ran, run_with};
-use toolgate_tests::client::Ask;
+use toolgate_tests::client::{Ask, Client};
 use toolgate_tests::emulator::{CREDENTIALS, Emulator};
 use toolgate_tests::process::Scratch;
 use toolgate_tests::wait::until;
@@ -85,4 +86,45 @@ async fn a_memory_at_agentcore_is_made_once_and_used() -> Result<()> {
     let events = agent.client().send(Ask::get("/api/sessions/one/events")).await?;
     ensure!(events.text().contains("blue-7"), "{}", events.text());
     Ok(())
+}
+
+#[tokio::test]
+async fn secrets_are_sealed_with_the_key_that_is_named_and_nothing_else_is() -> Result<()> {
+    let aws = Emulator::ministack().await?;
+    let push = async |more: &[(&str, &str)]| {
+        let at = [("aws/endpoint", aws.url()), ("aws/region", "us-east-1".to_owned())];
+        let more = more.iter().map(|(key, value)| (*key, (*value).to_owned()));
+        let settings: Vec<_> = at.into_iter().chain(more).collect();
+        run_with(&["config", "push"], &settings, &CREDENTIALS).await
+    };
+    let key = ("aws/kms_key", "alias/agent");
+    let url = ("gateway/url", "http://127.0.0.1:1/mcp");
+    let in_vain = push(&[key, url]).await?;
+    ensure!(in_vain.status.code() == Some(3), "{in_vain:?}");
+    ensure!(in_vain.stderr.contains("`aws/kms_key`: has no effect: no secret"), "{in_vain:?}");
+    let pushed = push(&[key, url, ("gateway/token", SECRET)]).await?;
+    ensure!(pushed.status.success() && !pushed.stdout.contains("kms_key"), "{pushed:?}");
+    let sealed = described(&aws).await?;
+    let of = |name: &str| {
+        let all = sealed["Parameters"].as_array().into_iter().flatten();
+        let found =
+            all.into_iter().find(|one| one["Name"] == format!("/app/devopsagent/prod/{name}"));
+        found.map(|one| (one["Type"].clone(), one["KeyId"].clone()))
+    };
+    ensure!(of("gateway/token") == Some(("SecureString".into(), "alias/agent".into())), "{sealed}");
+    ensure!(of("gateway/url") == Some(("String".into(), Value::Null)), "{sealed}");
+    Ok(())
+}
+
+/// What the store says of its parameters, asked without the SDK.
+async fn described(aws: &Emulator) -> Result<Value> {
+    let scope = "Credential=x/20260101/us-east-1/ssm/aws4_request";
+    let signature = format!("AWS4-HMAC-SHA256 {scope}, SignedHeaders=host, Signature=x");
+    let ask = Ask::post("{}")
+        .to("/")
+        .instead("content-type", "application/x-amz-json-1.1")
+        .header("x-amz-target", "AmazonSSM.DescribeParameters")
+        .header("authorization", &signature);
+    let answer = Client::new(aws.address()).send(ask).await?;
+    Ok(serde_json::from_str(&answer.text())?)
 }

@@ -15,26 +15,26 @@ use toolgate_telemetry_catalog::NAMESPACE;
 use toolgate_tests::emulator::CREDENTIALS;
 
 /// A metric's name and its dimensions.
-pub(super) type Series = (String, Vec<(String, String)>);
+pub(crate) type Series = (String, Vec<(String, String)>);
 
-pub(super) fn series(name: &str, dimensions: &[(&str, &str)]) -> Series {
+pub(crate) fn series(name: &str, dimensions: &[(&str, &str)]) -> Series {
     let pair = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
     (name.to_owned(), dimensions.iter().map(pair).collect())
 }
 
 /// Sum and samples of all minutes.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Total {
-    pub(super) sum: f64,
-    pub(super) samples: f64,
+pub(crate) struct Total {
+    pub(crate) sum: f64,
+    pub(crate) samples: f64,
 }
 
 /// Someone who asks.
 #[derive(Debug)]
-pub(super) struct Read(Client);
+pub(crate) struct Read(Client);
 
 impl Read {
-    pub(super) fn new(url: &str) -> Self {
+    pub(crate) fn new(url: &str) -> Self {
         let [(_, id), (_, secret), _] = CREDENTIALS;
         let config = aws_sdk_cloudwatch::Config::builder()
             .behavior_version(BehaviorVersion::latest())
@@ -49,7 +49,7 @@ impl Read {
     /// Each minute of a series: seconds since 1970, sum and samples. CloudWatch takes a question
     /// without dimensions for the series that has none, ministack for all of that name: what the
     /// others have is taken off again.
-    pub(super) async fn minutes(&self, series: &Series) -> Result<Vec<(i64, Total)>> {
+    pub(crate) async fn minutes(&self, series: &Series) -> Result<Vec<(i64, Total)>> {
         let mut minutes = self.asked(series).await?;
         if series.1.is_empty() {
             let listed = self.listed().await?;
@@ -84,7 +84,7 @@ impl Read {
     }
 
     /// All minutes of a series; `None` when there are none.
-    pub(super) async fn total(&self, series: &Series) -> Result<Option<Total>> {
+    pub(crate) async fn total(&self, series: &Series) -> Result<Option<Total>> {
         let minutes = self.minutes(series).await?;
         Ok(minutes.into_iter().map(|(_, total)| total).reduce(|all, one| Total {
             sum: all.sum + one.sum,
@@ -93,7 +93,7 @@ impl Read {
     }
 
     /// A percentile of the last minute that has one.
-    pub(super) async fn percentile(&self, series: &Series, percentile: &str) -> Result<f64> {
+    pub(crate) async fn percentile(&self, series: &Series, percentile: &str) -> Result<f64> {
         let (from, to) = around();
         let metric = Metric::builder()
             .namespace(NAMESPACE)
@@ -111,7 +111,7 @@ impl Read {
     }
 
     /// Every series there is.
-    pub(super) async fn listed(&self) -> Result<BTreeSet<Series>> {
+    pub(crate) async fn listed(&self) -> Result<BTreeSet<Series>> {
         let mut listed = BTreeSet::new();
         let mut next = None;
         loop {

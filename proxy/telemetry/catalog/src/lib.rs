@@ -36,9 +36,9 @@ pub use words::{
     Direction, Export, Flow, GrantEvent, Health, Kept, ListCause, LoopEnd, MemoryEnd,
     MemoryOperation, Missing, ModelEnd, OverheadPhase, PoolState, QuestionEnd, RateScope, Refresh,
     RefreshCause, RefreshOutcome, Restart, RetryResult, RulesAsked, SampleSource, Sampled,
-    SchemaChange, SecretRead, SecretSource, SessionEvent, Shed, StepEnd, StoreTake, StreamEnd,
-    Suppressed, TimeoutPhase, TlsEnd, TokenFetch, TokenKind, TurnEnd, TurnPart, Verdict, Word,
-    of_word,
+    SchemaChange, SecretRead, SecretSource, SessionEvent, SettingsRefresh, Shed, StepEnd,
+    StoreTake, StreamEnd, Suppressed, TimeoutPhase, TlsEnd, TokenFetch, TokenKind, TurnEnd,
+    TurnPart, Verdict, Word, of_word,
 };
 
 #[cfg(test)]

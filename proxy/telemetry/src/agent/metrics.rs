@@ -5,13 +5,13 @@
 //! listed or that have answered, and everything else shares `_OTHER`.
 
 use std::collections::HashMap;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 use metrics::Gauge;
 use toolgate_telemetry_catalog::{
-    Budget, Key, MemoryEnd, MemoryOperation, Missing, ModelEnd, OTHER, StepEnd, TokenFetch,
-    TokenKind, TurnEnd, TurnPart, Word, agent as family, of_word,
+    Budget, Key, MemoryEnd, MemoryOperation, Missing, ModelEnd, SettingsRefresh, StepEnd,
+    TokenFetch, TokenKind, TurnEnd, TurnPart, Word, agent as family, of_word,
 };
 
 use super::facts::{ReplyFacts, StepFacts, StepKind, TokenFacts, TurnFacts};
@@ -20,8 +20,9 @@ use crate::cells::{Exemplar, Histogram};
 use crate::handles::{Counters, Histograms, Pairs, Slots, Table};
 use crate::registry::Registry;
 
-/// How many tools have rows of their own.
+/// How many tools have rows of their own, and how many models.
 const TOOLS: usize = 256;
+const MODELS: usize = 256;
 
 /// What the agent counts.
 #[derive(Debug)]
@@ -43,16 +44,16 @@ pub(super) struct AgentMetrics {
     budget: Counters<Budget>,
     degraded: Counters<Missing>,
     renewals: Counters<TokenFetch>,
+    refreshes: Counters<SettingsRefresh>,
     listed: Gauge,
     active: Gauge,
 }
 
-/// The configured models, by key and by the provider's id.
+/// The configured models by key, and the keys by the provider's ids.
 #[derive(Debug)]
 struct Models {
-    rows: Vec<Model>,
-    names: HashMap<Box<str>, usize>,
-    rest: OnceLock<Model>,
+    rows: Table<Model>,
+    keys: RwLock<HashMap<Box<str>, Box<str>>>,
 }
 
 #[derive(Debug)]
@@ -106,6 +107,7 @@ impl AgentMetrics {
             budget: Counters::new(registry, &family::BUDGET_EXCEEDED, &[]),
             degraded: Counters::new(registry, &family::DEGRADED, &[]),
             renewals: Counters::new(registry, &family::TOKEN_RENEWALS, &[]),
+            refreshes: Counters::new(registry, &family::SETTINGS_REFRESHES, &[]),
             listed: registry.gauge(&family::TOOLS, &[]),
             active: registry.gauge(&family::TURNS_ACTIVE, &[]),
         }
@@ -114,6 +116,11 @@ impl AgentMetrics {
     pub(super) fn turn_started(&self) -> ActiveTurn {
         self.active.increment(1.0);
         ActiveTurn(self.active.clone())
+    }
+
+    /// These models are configured, too.
+    pub(super) fn configured(&self, models: &[(String, String)]) {
+        self.models.configured(&self.registry, models);
     }
 
     /// The tools that the model may choose from.
@@ -182,6 +189,10 @@ impl AgentMetrics {
         self.renewals.add(came_to);
     }
 
+    pub(super) fn refreshed(&self, came_to: SettingsRefresh) {
+        self.refreshes.add(came_to);
+    }
+
     fn replied(&self, step: &StepFacts<'_>) {
         let model = self.models.row(&self.registry, step.name);
         let end = if step.end == StepEnd::Ok {
@@ -246,19 +257,28 @@ impl AgentMetrics {
 
 impl Models {
     fn new(registry: &Registry, models: &[(String, String)]) -> Self {
-        let rows = models.iter().map(|(key, _)| Model::new(registry, key)).collect();
-        let mut names = HashMap::new();
-        for (row, (key, id)) in models.iter().enumerate() {
-            names.entry(id.as_str().into()).or_insert(row);
-            names.insert(key.as_str().into(), row);
+        let new = Self { rows: Table::new(MODELS), keys: RwLock::default() };
+        new.configured(registry, models);
+        new
+    }
+
+    /// There are these, too. Of two with one id, the first has it.
+    fn configured(&self, registry: &Registry, models: &[(String, String)]) {
+        let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
+        for (key, id) in models {
+            let row = self.rows.get(key, |name| Model::new(registry, name));
+            keys.entry(id.as_str().into()).or_insert_with(|| row.name.clone());
         }
-        Self { rows, names, rest: OnceLock::new() }
+        for (key, _) in models {
+            keys.insert(key.as_str().into(), key.as_str().into());
+        }
     }
 
     /// The model of that key or id.
-    fn row(&self, registry: &Registry, name: &str) -> &Model {
-        let known = self.names.get(name).and_then(|row| self.rows.get(*row));
-        known.unwrap_or_else(|| self.rest.get_or_init(|| Model::new(registry, OTHER)))
+    fn row(&self, registry: &Registry, name: &str) -> Arc<Model> {
+        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
+        let key = keys.get(name).map_or(name, |key| key);
+        self.rows.find(key, |name| Model::new(registry, name))
     }
 }
 

@@ -331,6 +331,25 @@ fn turns_in_flight_go_back_and_renewals_are_counted() {
 }
 
 #[test]
+fn a_model_that_is_configured_later_has_a_label_of_its_own_from_then_on() {
+    let telemetry = started(options());
+    let series = |model: &str| {
+        format!(
+            r#"toolgate_agent_interactions_total{{gen_ai_request_model="{model}",outcome="answered"}}"#
+        )
+    };
+    let ended = || {
+        let (place, all) = (telemetry.begin(None), steps());
+        telemetry.ended(&TurnFacts { model: "late", ..turn(&place, &all) });
+        telemetry.render()
+    };
+    assert_eq!(number(&ended(), &series("_OTHER")), 1.0);
+    telemetry.models_configured(&[("late".to_owned(), "vendor.late-v1:0".to_owned())]);
+    let text = ended();
+    assert_eq!((number(&text, &series("_OTHER")), number(&text, &series("late"))), (1.0, 1.0));
+}
+
+#[test]
 fn a_kept_turn_stands_for_its_bucket() {
     let text = exercised().render_openmetrics();
     let shown = text.lines().find(|line| {

@@ -4,8 +4,8 @@
 //! can choose.
 
 use crate::words::{
-    Budget, MemoryEnd, MemoryOperation, Missing, ModelEnd, StepEnd, TokenFetch, TurnEnd, TurnPart,
-    Word,
+    Budget, MemoryEnd, MemoryOperation, Missing, ModelEnd, SettingsRefresh, StepEnd, TokenFetch,
+    TurnEnd, TurnPart, Word,
 };
 use crate::{Dimension, Key, Label, Metric, Published, Unit, buckets};
 
@@ -212,6 +212,18 @@ families! {
     .published(&[Published::count("TokenRenewalErrors", "Requests for a token that gave none.")
         .only(&[(Key::Outcome, TokenFetch::FAILED)])]);
 
+    /// Settings read again.
+    SETTINGS_REFRESHES = Metric::counter(
+        "toolgate_agent_settings_refreshes_total",
+        "Times that the settings of the Parameter Store were read again; those that cannot be read or make no sense change nothing.",
+    )
+    .by(&[Label::of(Key::Outcome, SettingsRefresh::TEXTS)])
+    .published(&[Published::count(
+        "SettingsRefreshErrors",
+        "Times that the settings were read again in vain.",
+    )
+    .only(&[(Key::Outcome, SettingsRefresh::FAILED)])]);
+
     /// The program.
     BUILD_INFO = Metric::gauge(
         "toolgate_agent_build_info",
@@ -249,4 +261,11 @@ impl TokenFetch {
     /// What gives no token.
     pub const FAILED: &'static [&'static str] =
         &["refused", "revoked", "failed", "timeout", "unreachable", "malformed", "forbidden"];
+}
+
+// === impl SettingsRefresh ===
+
+impl SettingsRefresh {
+    /// What leaves the settings in force as they were although they may have changed.
+    pub const FAILED: &'static [&'static str] = &["failed", "invalid"];
 }

@@ -169,6 +169,20 @@ words! {
 }
 
 words! {
+    /// What came of reading the settings of the Parameter Store again.
+    SettingsRefresh {
+        /// They are what they were.
+        Same = "same",
+        /// They differ: what can be applied at once is, the rest waits for a restart.
+        Changed = "changed",
+        /// They could not be read.
+        Failed = "failed",
+        /// They were read and make no sense; those in force stay.
+        Invalid = "invalid",
+    }
+}
+
+words! {
     /// Kinds of tokens.
     TokenKind {
         /// Read by the model, without those from a cache.

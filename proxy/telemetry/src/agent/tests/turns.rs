@@ -3,6 +3,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::TokenFetch;
+use crate::agent::SettingsRefresh;
 use crate::agent::{
     AgentPlace, AgentTelemetry, Budget, ReplyFacts, StepEnd, StepFacts, StepKind, TimeFacts,
     TokenFacts, TurnEnd, TurnFacts,
@@ -100,6 +101,8 @@ pub(crate) fn everything(telemetry: &AgentTelemetry) {
     telemetry.degraded("gateway");
     telemetry.token_renewed(TokenFetch::Ok);
     telemetry.token_renewed(TokenFetch::Timeout);
+    telemetry.settings_refreshed(SettingsRefresh::Changed);
+    telemetry.settings_refreshed(SettingsRefresh::Invalid);
     drop(active);
     telemetry.flush();
 }
