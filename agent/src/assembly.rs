@@ -29,7 +29,6 @@ use crate::tools::Tools;
 use crate::turn::{Agent, Models, Parts};
 
 pub use cloudwatch::Sink;
-use live::Adjusted;
 pub use live::{Live, Now, Reading};
 
 /// `service.name` of the agent's spans.
@@ -78,9 +77,7 @@ pub async fn assemble(config: &Config, around: &Surroundings) -> anyhow::Result<
     let agent = Agent::new(Parts {
         models: Arc::clone(&live) as Arc<dyn Models>,
         tools: has_gateway.then(|| Arc::clone(&live) as Arc<dyn Tools>),
-        memory: memory.map(|memory| {
-            Arc::new(Adjusted { memory, live: Arc::clone(&live) }) as Arc<dyn Memory>
-        }),
+        memory,
         watcher: Arc::new(watch),
         settings: config.turn.clone(),
     });
@@ -104,7 +101,8 @@ pub async fn assemble(config: &Config, around: &Surroundings) -> anyhow::Result<
 // === impl Assembled ===
 
 impl Assembled {
-    /// Makes what those keys are about anew, and then changes all of it at once. Only keys that are
+    /// Makes what those keys are about anew, and then changes it: models, gateway and links at once,
+    /// then how turns go. Only keys that are
     /// marked `live` have an effect.
     ///
     /// # Errors
@@ -122,13 +120,14 @@ impl Assembled {
         };
         self.telemetry.models_configured(&models.ids());
         self.host.live.change(now(config, models, gateway));
+        self.host.agent.change(config.turn.clone());
         Ok(())
     }
 }
 
 fn now(config: &Config, models: Arc<Known>, gateway: Option<Gateway>) -> Now {
-    let (recall, examples) = (config.turn.recall, config.examples.clone());
-    Now { models, gateway, recall, examples, trace_url: config.telemetry.trace_url.clone() }
+    let (examples, trace_url) = (config.examples.clone(), config.telemetry.trace_url.clone());
+    Now { models, gateway, examples, trace_url }
 }
 
 async fn models(config: &Config) -> anyhow::Result<Arc<Known>> {

@@ -9,16 +9,12 @@ use std::time::Duration;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use tokio::time::Instant;
-use toolgate_agent_memory::{
-    Actor, Asking as Recalling, Event, Forget, Health, Memory, Namespace, Page, Question, Record,
-    Session, SessionSummary, Turn,
-};
 use toolgate_agent_model::Usage;
 
 use crate::gateway::Gateway;
 use crate::models::Known;
 use crate::tools::{Answer, Asking, Call, Failure, Listed, OnProgress, Tools};
-use crate::turn::{Chosen, Models, Recall, UnknownModel};
+use crate::turn::{Chosen, Models, UnknownModel};
 
 /// The parts, as they are now.
 #[derive(Clone, Debug)]
@@ -27,8 +23,6 @@ pub struct Now {
     pub models: Arc<Known>,
     /// The gateway.
     pub gateway: Option<Gateway>,
-    /// What is recalled.
-    pub recall: Recall,
     /// Questions that the page offers.
     pub examples: Vec<String>,
     /// Where a trace is looked at, with `{trace}` in place of its id.
@@ -55,13 +49,6 @@ pub struct Reading {
     pub problem: Option<String>,
     /// Keys that wait for a restart.
     pub waiting: Vec<&'static str>,
-}
-
-/// A memory of which as much is recalled as the settings say now.
-#[derive(Debug)]
-pub(super) struct Adjusted {
-    pub(super) memory: Arc<dyn Memory>,
-    pub(super) live: Arc<Live>,
 }
 
 // === impl Live ===
@@ -152,59 +139,5 @@ impl Reading {
             says.push_str(&format!("; waiting for a restart: {}", waiting.join(", ")));
         }
         (problem.is_none(), says)
-    }
-}
-
-// === impl Adjusted ===
-
-impl Memory for Adjusted {
-    fn backend(&self) -> &'static str {
-        self.memory.backend()
-    }
-
-    fn recall<'a>(&'a self, question: &'a Question<'a>) -> Recalling<'a, Vec<Record>> {
-        let Recall { most, threshold } = self.live.now().recall;
-        Box::pin(async move {
-            let question = Question { most, threshold, ..*question };
-            self.memory.recall(&question).await
-        })
-    }
-
-    fn remember<'a>(&'a self, turn: &'a Turn) -> Recalling<'a, ()> {
-        self.memory.remember(turn)
-    }
-
-    fn events<'a>(
-        &'a self,
-        actor: &'a Actor,
-        session: &'a Session,
-        from: Option<&'a str>,
-    ) -> Recalling<'a, Page<Event>> {
-        self.memory.events(actor, session, from)
-    }
-
-    fn sessions<'a>(
-        &'a self,
-        actor: &'a Actor,
-        from: Option<&'a str>,
-    ) -> Recalling<'a, Page<SessionSummary>> {
-        self.memory.sessions(actor, from)
-    }
-
-    fn records<'a>(
-        &'a self,
-        actor: &'a Actor,
-        namespace: Namespace,
-        from: Option<&'a str>,
-    ) -> Recalling<'a, Page<Record>> {
-        self.memory.records(actor, namespace, from)
-    }
-
-    fn forget<'a>(&'a self, actor: &'a Actor, what: &'a Forget) -> Recalling<'a, u64> {
-        self.memory.forget(actor, what)
-    }
-
-    fn health(&self) -> Health {
-        self.memory.health()
     }
 }

@@ -46,18 +46,18 @@ const EXAMPLES: &str = r#"["Why are answers slow?", "What failed in the last hou
 
 /// Every key, in the order of the reference.
 pub const KEYS: &[Key] = &[
-    key(
+    live(key(
         "agent/prompt_file",
         Text,
         None,
         "A file with the instructions; without it, those that are shipped.",
-    ),
-    key(
+    )),
+    live(key(
         "agent/approval",
         One(&["ask", "never", "not_needed"]),
         Some("ask"),
         "Whether a tool that changes something runs: after the user was asked, never, or without a question.",
-    ),
+    )),
     live(key(
         "agent/examples",
         Json,
@@ -150,12 +150,12 @@ pub const KEYS: &[Key] = &[
         None,
         "The key of the model that answers unless another is asked for; without it the first of the catalogue.",
     )),
-    key(
+    live(key(
         "model/temperature",
         Decimal(0.0, 1.0),
         Some("0.3"),
         "How freely models word their answers.",
-    ),
+    )),
     live(key(
         "model/max_tokens",
         Integer(1, 200_000),
@@ -181,25 +181,35 @@ pub const KEYS: &[Key] = &[
         None,
         "A file of scripted replies, for tests and demonstrations.",
     )),
-    key("limits/steps", Integer(1, 64), Some("8"), "Times that a turn asks the model."),
-    key("limits/calls", Integer(0, 256), Some("16"), "Tools that a turn calls."),
-    key("limits/parallel", Integer(1, 64), Some("5"), "Tools of a turn that run at the same time."),
-    key("limits/tokens", Integer(1, 100_000_000), Some("200000"), "Tokens that a turn may use."),
-    key(
+    live(key("limits/steps", Integer(1, 64), Some("8"), "Times that a turn asks the model.")),
+    live(key("limits/calls", Integer(0, 256), Some("16"), "Tools that a turn calls.")),
+    live(key(
+        "limits/parallel",
+        Integer(1, 64),
+        Some("5"),
+        "Tools of a turn that run at the same time.",
+    )),
+    live(key(
+        "limits/tokens",
+        Integer(1, 100_000_000),
+        Some("200000"),
+        "Tokens that a turn may use.",
+    )),
+    live(key(
         "limits/cost_usd",
         Decimal(0.0, 1e6),
         None,
         "US dollars that a turn may cost by the catalogue's prices.",
-    ),
-    key("limits/time", Time, Some("3m"), "How long a turn may take."),
-    key("limits/tool_time", Time, Some("60s"), "How long one tool may take."),
-    key("limits/model_time", Time, Some("2m"), "How long one reply of the model may take."),
-    key(
+    )),
+    live(key("limits/time", Time, Some("3m"), "How long a turn may take.")),
+    live(key("limits/tool_time", Time, Some("60s"), "How long one tool may take.")),
+    live(key("limits/model_time", Time, Some("2m"), "How long one reply of the model may take.")),
+    live(key(
         "limits/result_bytes",
         Integer(1_000, 10_000_000),
         Some("50000"),
         "Bytes of a tool's result that the model is shown.",
-    ),
+    )),
     key("limits/turns", Integer(1, 10_000), Some("64"), "Turns that go on at the same time."),
     key(
         "memory/backend",
@@ -232,18 +242,18 @@ pub const KEYS: &[Key] = &[
         Some("0.3"),
         "How relevant a record has to be.",
     )),
-    key(
+    live(key(
         "memory/recall_time",
         Time,
         None,
         "How long recalling may take; the answer goes on without it then. Without it, `300ms` where a file remembers, and `1s` with AgentCore Memory: there it is two searches by meaning and a list, each over the network, and such a search alone takes about half a second.",
-    ),
-    key(
+    )),
+    live(key(
         "memory/history_turns",
         Integer(0, 100),
         Some("10"),
         "Turns of the session that the model is shown.",
-    ),
+    )),
     key(
         "agentcore/memory_id",
         Text,

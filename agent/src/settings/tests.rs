@@ -150,11 +150,11 @@ fn stored(parameters: &[(&str, &str)]) -> Given {
 
 #[test]
 fn what_has_changed_is_told_apart_by_whether_it_can_be_applied() {
-    let old = stored(&[("memory/top_k", "3"), ("limits/steps", "4"), ("gateway/scopes", "x")]);
-    let new = stored(&[("memory/top_k", "9"), ("limits/steps", "5"), ("model/max_tokens", "4096")]);
+    let old = stored(&[("memory/top_k", "3"), ("limits/turns", "4"), ("gateway/scopes", "x")]);
+    let new = stored(&[("memory/top_k", "9"), ("limits/turns", "5"), ("model/max_tokens", "4096")]);
     let (old, new) = (old.merge().unwrap(), new.merge().unwrap());
     let changes = Changes::between(&old, &new);
-    let (live, later) = (["gateway/scopes", "memory/top_k"], ["limits/steps"]);
+    let (live, later) = (["gateway/scopes", "memory/top_k"], ["limits/turns"]);
     assert_eq!((&changes.live[..], &changes.later[..]), (&live[..], &later[..]));
     let mixed = old.with(&changes.live, &new);
     assert_eq!(Changes::between(&mixed, &new).live, [""; 0]);

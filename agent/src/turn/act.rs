@@ -16,7 +16,7 @@ use super::fence::{capped, tool_output};
 use super::names::Offered;
 use super::request::Talk;
 use super::steps::{Begin, Begun, Ended, Steps};
-use super::{Agent, Approval, Request};
+use super::{Agent, Approval, Request, Settings};
 use crate::event::{Event, Outcome, StepKind};
 use crate::tools::{Answer, Call, Failure, Tool};
 
@@ -29,6 +29,7 @@ type Done = (ToolResult, Option<String>);
 /// What calls of one turn have in common.
 pub(super) struct Acting<'a> {
     pub(super) agent: &'a Agent,
+    pub(super) settings: &'a Settings,
     pub(super) request: &'a Request,
     pub(super) talk: &'a dyn Talk,
     pub(super) steps: &'a Steps<'a>,
@@ -55,7 +56,7 @@ impl Acting<'_> {
         uses: &[ToolUse],
         most: usize,
     ) -> (Vec<ToolResult>, Vec<String>) {
-        let parallel = self.agent.settings.limits.parallel.max(1);
+        let parallel = self.settings.limits.parallel.max(1);
         // Boxed one by one: a stream of closures' futures is not known to be `Send`.
         let mut calls: Vec<BoxFuture<'_, Done>> = Vec::with_capacity(uses.len());
         for (nth, used) in uses.iter().enumerate() {
@@ -77,7 +78,7 @@ impl Acting<'_> {
             Input::Object(arguments) => arguments,
             Input::Malformed(_) => return (not_called(used, &Not::Readable), None),
         };
-        let patience = self.agent.settings.limits.tool_time.min(self.left);
+        let patience = self.settings.limits.tool_time.min(self.left);
         let begun = self.steps.begin(Begin {
             kind: StepKind::Tool,
             name: &tool.name,
@@ -90,14 +91,14 @@ impl Acting<'_> {
             return (not_called(used, &Not::Allowed), Some(tool.name.clone()));
         }
         let answer = self.call(tool, arguments, &begun, patience).await;
-        let most = self.agent.settings.limits.result_bytes;
+        let most = self.settings.limits.result_bytes;
         let (text, failed) = for_model(tool, &answer, most);
         self.steps.end(begun.step, ended(answer));
         (ToolResult { id: used.id.clone(), text, failed }, Some(tool.name.clone()))
     }
 
     async fn allowed(&self, tool: &Tool, arguments: &Map<String, Value>, step: u32) -> bool {
-        match self.agent.settings.approval {
+        match self.settings.approval {
             _ if tool.read_only => true,
             Approval::Never => false,
             Approval::NotNeeded => true,

@@ -10,7 +10,7 @@ use toolgate_agent_memory::{Event as Said, Memory, MemoryError, Question, Record
 use toolgate_agent_model::{Message, Said as Reply};
 
 use super::steps::{Begin, Ended, Steps};
-use super::{Agent, Request};
+use super::{Agent, Request, Settings};
 use crate::event::{Event, Outcome, StepKind};
 
 /// What a turn begins with.
@@ -24,13 +24,22 @@ pub(super) struct Before {
     pub(super) remembered: bool,
 }
 
+/// What memory is asked for.
+#[derive(Clone, Copy)]
+pub(super) struct Recalling<'a> {
+    pub(super) agent: &'a Agent,
+    pub(super) settings: &'a Settings,
+    pub(super) request: &'a Request,
+}
+
 /// Asks memory. Says so if it has to be done without.
-pub(super) async fn recall(agent: &Agent, request: &Request, steps: &Steps<'_>) -> Before {
+pub(super) async fn recall(recalling: Recalling<'_>, steps: &Steps<'_>) -> Before {
+    let Recalling { agent, settings, request } = recalling;
     let Some(memory) = agent.memory.as_deref() else {
         steps.say(degraded("memory is switched off: nothing will be remembered"));
         return Before { history: agent.recent.history(request), ..Before::default() };
     };
-    let budget = agent.settings.limits.recall_time;
+    let budget = settings.limits.recall_time;
     let begun = steps.begin(Begin {
         kind: StepKind::Memory,
         name: "recall",
@@ -38,7 +47,7 @@ pub(super) async fn recall(agent: &Agent, request: &Request, steps: &Steps<'_>) 
         arguments: None,
         changes: false,
     });
-    let asked = timeout(budget, ask(agent, memory, request));
+    let asked = timeout(budget, ask(recalling, memory));
     let found = asked.await.unwrap_or_else(|_| Err(late()));
     match found {
         Ok(before) => {
@@ -55,20 +64,21 @@ pub(super) async fn recall(agent: &Agent, request: &Request, steps: &Steps<'_>) 
     }
 }
 
-async fn ask(agent: &Agent, memory: &dyn Memory, request: &Request) -> Result<Before, MemoryError> {
+async fn ask(recalling: Recalling<'_>, memory: &dyn Memory) -> Result<Before, MemoryError> {
+    let Recalling { agent, settings, request } = recalling;
     // What the last turn left must be there before it is read.
     agent.writes.settled(request).await;
     let question = Question {
         actor: &request.actor,
         session: &request.session,
         text: &request.text,
-        most: agent.settings.recall.most,
-        threshold: agent.settings.recall.threshold,
+        most: settings.recall.most,
+        threshold: settings.recall.threshold,
         now: SystemTime::now(),
     };
     let history = memory.events(&request.actor, &request.session, None);
     let (records, events) = tokio::try_join!(memory.recall(&question), history)?;
-    let history = conversation(&events.entries, agent.settings.history_turns);
+    let history = conversation(&events.entries, settings.history_turns);
     Ok(Before { records, history, remembered: true })
 }
 

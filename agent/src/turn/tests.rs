@@ -10,7 +10,7 @@ use toolgate_agent_model::{Fault, Input, Message, ModelError, Stop, Thought, Too
 
 use self::fakes::{FakeMemory, FakeModel, FakeTools, Heard, Set, request};
 use super::*;
-use crate::event::{Outcome, StepKind};
+use crate::event::{EndReason, Outcome, StepKind};
 
 fn says(text: &str) -> Result<Thought, ModelError> {
     let usage = Usage { input: 10, output: 5, ..Usage::default() };
@@ -295,4 +295,25 @@ async fn words_of_two_replies_are_kept_apart() {
     assert_eq!(report.answer, "let me look\n\nit is 5");
     assert_eq!(heard.text(), report.answer);
     heard.every_step_has_ended();
+}
+
+/// Settings that change while a turn goes on are those of the next one.
+#[tokio::test(start_paused = true)]
+async fn a_change_of_the_settings_is_for_the_next_turn() {
+    let model = FakeModel::new((0..20).map(|_| wants(&["a"])));
+    let set = Set::new(model).with(FakeTools::new(&["a"]).taking(millis(1000)));
+    let agent = set.agent();
+    let mut fewer = Settings::default();
+    fewer.limits.steps = 2;
+    let heard = Heard::default();
+    let (going_on, next) = (request("t1", "go"), request("t2", "go"));
+    let chosen = agent.choose(None).unwrap();
+    let change = async {
+        tokio::time::sleep(millis(1500)).await;
+        agent.change(fewer);
+    };
+    let (report, ()) = tokio::join!(agent.turn(&going_on, &chosen, &heard), change);
+    assert_eq!((report.end.limit, set.model.asked()), (Some(crate::event::Limit::Steps), 8));
+    agent.turn(&next, &chosen, &heard).await;
+    assert_eq!(set.model.asked(), 8 + 2);
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 use toolgate_agent_model::{Ask, Fault, Heard, Message, ModelError, Stop, Thought, Tool, Usage};
 
-use super::Agent;
+use super::Settings;
 use super::chosen::Chosen;
 use super::report::Reply;
 use super::steps::{Begin, Ended, Steps};
@@ -16,6 +16,7 @@ use crate::event::{Outcome, StepKind};
 
 /// What the model is asked in one step.
 pub(super) struct Thinking<'a> {
+    pub(super) settings: &'a Settings,
     pub(super) chosen: &'a Chosen,
     pub(super) system: &'a str,
     pub(super) messages: &'a [Message],
@@ -33,11 +34,10 @@ struct Ear<'a> {
 
 /// Asks the model once.
 pub(super) async fn think(
-    agent: &Agent,
     steps: &Steps<'_>,
     thinking: &Thinking<'_>,
 ) -> Result<Thought, ModelError> {
-    let limits = &agent.settings.limits;
+    let limits = &thinking.settings.limits;
     let patience = limits.model_time.min(thinking.left);
     let begun = steps.begin(Begin {
         kind: StepKind::Model,
@@ -53,7 +53,7 @@ pub(super) async fn think(
         messages: thinking.messages,
         tools: thinking.tools,
         must_answer: thinking.must_answer,
-        temperature: agent.settings.temperature,
+        temperature: thinking.settings.temperature,
         max_tokens: thinking.chosen.max_tokens.unwrap_or(limits.reply_tokens),
         patience,
         traceparent: Some(&begun.traceparent),

@@ -90,6 +90,7 @@ async fn a_change_is_applied_for_the_next_turn_or_waits_and_a_bad_one_changes_no
         ("model/default", "second"),
         ("agent/examples", r#"["How late is it?"]"#),
         ("limits/steps", "3"),
+        ("limits/turns", "3"),
         ("gateway/url", "http://127.0.0.1:1/mcp"),
         ("gateway/token", SECRET),
     ];
@@ -97,7 +98,7 @@ async fn a_change_is_applied_for_the_next_turn_or_waits_and_a_bad_one_changes_no
     settings(&agent, true, "waiting for a restart: ").await?;
     let (_, ready) = agent.ready().await?;
     let says = part(&ready, "settings")?["says"].to_string();
-    ensure!(says.ends_with(": gateway/url, limits/steps, gateway/token\""), "{says}");
+    ensure!(says.ends_with(": gateway/url, limits/turns, gateway/token\""), "{says}");
     ensure!(models(&agent).await? == ["first", "rules", "second"].map(str::to_owned).into());
     let whoami = agent.client().send(Ask::get("/api/whoami")).await?.text();
     ensure!(whoami.contains("How late is it?"), "{whoami}");

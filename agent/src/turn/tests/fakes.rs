@@ -11,7 +11,9 @@ use toolgate_agent_memory::{
     Actor, Asking as Remembering, Event as Was, Forget, Health, MemoryError, Namespace, Page,
     Question, Record, Role, Session, SessionSummary, Turn, Why,
 };
-use toolgate_agent_model::{Ask, Heard as Ear, Model, Provider, Thinking, ToolResult};
+use toolgate_agent_model::{
+    Ask, Heard as Ear, Message, Model, ModelError, Provider, Thinking, Thought, ToolResult, Usage,
+};
 
 use super::super::*;
 use crate::event::{Event, Outcome, StepKind};
