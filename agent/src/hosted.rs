@@ -118,12 +118,16 @@ impl Hosted {
         Part { name: "memory".to_owned(), ok, required: false, says }
     }
 
+    /// The model's part. It stays well while its provider fails: another agent would fare no better.
     fn model_part(&self) -> Part {
         let cards = self.models.cards();
         let default = cards.iter().find(|card| card.default);
-        let says = default.map_or_else(String::new, |card| {
+        let mut says = default.map_or_else(String::new, |card| {
             format!("{} of {}, by {}", card.key, cards.len(), card.provider)
         });
+        if let Some(wrong) = self.models.wrong() {
+            says.push_str(&format!("; it did not answer when it was last asked: {wrong}"));
+        }
         Part { name: "model".to_owned(), ok: default.is_some(), required: true, says }
     }
 }
