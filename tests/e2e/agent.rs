@@ -1,5 +1,6 @@
 //! The agent from outside: the real binary beside the real gateway.
 
+mod agentcore;
 mod bedrock;
 mod counted;
 mod down;

@@ -2,6 +2,7 @@
 //! told, and the gateway itself as a process.
 
 pub mod agent;
+pub mod agentcore;
 pub mod amazon;
 pub mod api;
 pub mod balancer;

@@ -17,11 +17,15 @@ const MODEL: &str = "us.anthropic.claude-test-v1:0";
 
 /// An agent that thinks with Bedrock at that endpoint, in a house.
 async fn thinking(house: &House, endpoint: &str) -> Result<Agent> {
+    let token = house.issuer.token(&super::SCOPES);
+    thinking_with(&house.gateway.mcp_url(), &token, endpoint).await
+}
+
+async fn thinking_with(gateway: &str, token: &str, endpoint: &str) -> Result<Agent> {
     let entry = json!({
         "key": "claude", "provider": "bedrock", "id": MODEL, "input_usd": 3, "output_usd": 15,
     });
-    let token = house.issuer.token(&super::SCOPES);
-    let mut settings = toolgate_tests::agent::through(&house.gateway.mcp_url(), &token);
+    let mut settings = toolgate_tests::agent::through(gateway, token);
     settings.push(("model/catalogue", json!([entry]).to_string()));
     settings.push(("agent/approval", "not_needed".to_owned()));
     let mut env = CREDENTIALS.to_vec();
@@ -187,8 +191,6 @@ async fn a_name_that_bedrock_does_not_take_is_shortened_and_found_again() -> Res
         tool
     });
     herald.lists(json!(tools));
-    let url = herald.url();
-    let house = House::start(&format!("  shop: {{ mcp: {{ url: \"{url}\" }} }}\n"), "").await?;
     let bedrock = Bedrock::start(|nth, asked| {
         let tools = asked["toolConfig"]["tools"].as_array().cloned().unwrap_or_default();
         let is_it = |tool: &&Value| tool["toolSpec"]["description"] == "Ends in other.";
@@ -199,7 +201,8 @@ async fn a_name_that_bedrock_does_not_take_is_shortened_and_found_again() -> Res
         }
     })
     .await?;
-    let agent = thinking(&house, &bedrock.url()).await?;
+    // Toolgate shortens names itself; other gateways have names of 256 letters.
+    let agent = thinking_with(&herald.url(), "any", &bedrock.url()).await?;
     let said = agent.ask("s1", "the other one").await?;
     assert_eq!(bedrock.complaints(), [""; 0]);
     ensure_ended(&said, "answered", &[])?;
