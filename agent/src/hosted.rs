@@ -94,7 +94,7 @@ impl Hosted {
         let gateway = self.gateway.as_ref()?;
         let (ok, says) = match gateway.known() {
             None => (true, "not asked yet".to_owned()),
-            Some(Ok(tools)) => (true, format!("{tools} tools")),
+            Some(Ok(tools)) => (true, tools),
             Some(Err(problem)) => (false, problem),
         };
         Some(Part { name: "gateway".to_owned(), ok, required: false, says })
