@@ -2,6 +2,7 @@
 
 mod agentcore;
 mod bedrock;
+mod changes;
 mod counted;
 mod down;
 mod face;
