@@ -11,6 +11,7 @@ mod memory;
 mod page;
 mod store;
 mod story;
+mod strands;
 mod time;
 mod trace;
 
@@ -20,7 +21,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use toolgate_tests::agent::{Agent, through};
 use toolgate_tests::gateway::Gateway;
-use toolgate_tests::issuer::{CLIENT_ID, Issuer};
+use toolgate_tests::issuer::{CLIENT_ID, Issuer, OTHER_CLIENT};
 use toolgate_tests::process::Scratch;
 use toolgate_tests::wait::until;
 
@@ -39,7 +40,7 @@ impl House {
         let iss = issuer.url();
         let config = format!(
             "auth:\n  issuers:\n    \
-             - {{ name: main, profile: cognito, issuer: \"{iss}\", clients: [{CLIENT_ID}] }}\n  \
+             - {{ name: main, profile: cognito, issuer: \"{iss}\", clients: [{CLIENT_ID}, {OTHER_CLIENT}] }}\n  \
              scopes: [gateway/invoke]\n{rest}\
              targets:\n  gateway: {{ builtin: gateway }}\n  clock: {{ builtin: clock }}\n{targets}"
         );
