@@ -1,8 +1,9 @@
 //! The gateway: its tools, over the wire.
 //!
 //! Enters: a name and arguments of a turn. Leaves: what the gateway answered, or a typed reason why
-//! nothing came. While it stands, it hears when the list of tools has changed. Never: a call that is repeated after it may have been carried out; a list call on a
-//! warm turn; a token in an error.
+//! nothing came. While it stands, it hears when the list of tools has changed. Never: a call that is
+//! repeated after it may have been carried out; a list call on a warm turn, unless the list has changed;
+//! a token in an error.
 
 mod answer;
 mod hear;
@@ -22,12 +23,14 @@ use toolgate_client::{Along, Answer as Came, Ask, Bearer, Client, Failure as Bro
 use crate::tools::{Answer, Asking, Call, Failure, Listed, OnProgress, Tools};
 use answer::{answered, failed, late};
 use hear::{Ear, Hearing};
-use list::List;
+use list::{Age, List};
 
 pub use token::{Renewal, Renewals, Tokens};
 
 /// How long a list may take.
 const LIST: Duration = Duration::from_secs(15);
+/// How long a turn waits for a list that has changed. Then it goes by the one that there was.
+const SOON: Duration = Duration::from_secs(2);
 /// How long the client itself waits at most; turns have shorter limits.
 pub(crate) const LONGEST: Duration = Duration::from_secs(900);
 /// The name by which the gateway knows the agent.
@@ -55,24 +58,25 @@ impl Gateway {
         Self(Arc::new(Inner { client, tokens, list, hearing: Hearing::default() }))
     }
 
-    /// How many tools are known, and how the last list went; for `/ready`. Asks nothing.
+    /// How many tools are known, or how the last list went wrong; for `/ready`. Asks nothing.
     #[must_use]
-    pub fn known(&self) -> Option<Result<usize, String>> {
+    pub fn known(&self) -> Option<Result<String, String>> {
         self.0.list.known()
     }
 
     async fn listed(&self) -> Result<Arc<Listed>, Failure> {
         let inner = &self.0;
-        if let Some((listed, is_old)) = inner.list.get() {
-            if is_old && inner.list.begin_renewal() {
-                let gateway = self.clone();
-                tokio::spawn(async move {
-                    let before = gateway.0.list.changes();
-                    let renewed = gateway.fetch().await;
-                    gateway.0.list.renewed(&renewed, before);
-                });
+        match inner.list.get() {
+            Some((listed, Age::Good)) => return Ok(listed),
+            Some((listed, Age::Old)) => {
+                if inner.list.begin_renewal() {
+                    let gateway = self.clone();
+                    tokio::spawn(async move { gateway.renew().await });
+                }
+                return Ok(listed);
             }
-            return Ok(listed);
+            Some((listed, Age::Changed)) => return Ok(self.latest(listed).await),
+            None => {}
         }
         let _only_one = inner.list.fetching().await;
         if let Some((listed, _)) = inner.list.get() {
@@ -85,6 +89,27 @@ impl Gateway {
             inner.hearing.begin(|| inner.ear());
         }
         fetched.map(Arc::new)
+    }
+
+    /// The list after a change, if it comes soon; else the one that there is, while it is renewed.
+    async fn latest(&self, there: Arc<Listed>) -> Arc<Listed> {
+        let gateway = self.clone();
+        let renewal = tokio::spawn(async move {
+            let _only_one = gateway.0.list.fetching().await;
+            // Somebody may have waited for the same.
+            if matches!(gateway.0.list.get(), Some((_, Age::Changed))) {
+                gateway.renew().await;
+            }
+        });
+        // Late or broken: then there is the old one.
+        drop(timeout(SOON, renewal).await);
+        self.0.list.get().map_or(there, |(listed, _)| listed)
+    }
+
+    async fn renew(&self) {
+        let before = self.0.list.changes();
+        let renewed = self.fetch().await;
+        self.0.list.renewed(&renewed, before);
     }
 
     /// Asks for the list.
@@ -124,7 +149,7 @@ impl Gateway {
         let came = came.unwrap_or_else(|_| Err(late(call.patience, true)));
         if came.as_ref().is_err_and(|failure| failure.reason == "target_unknown") {
             // The list is not what it was.
-            self.0.list.outdated();
+            self.0.list.changed();
         }
         came.map(|came| answered(&came))
     }

@@ -88,7 +88,7 @@ impl Hosted {
         let gateway = now.gateway.as_ref()?;
         let (ok, says) = match gateway.known() {
             None => (true, "not asked yet".to_owned()),
-            Some(Ok(tools)) => (true, format!("{tools} tools")),
+            Some(Ok(tools)) => (true, tools),
             Some(Err(problem)) => (false, problem),
         };
         Some(Part { name: "gateway".to_owned(), ok, required: false, says })
@@ -118,12 +118,16 @@ impl Hosted {
         Some(Part { name: "settings".to_owned(), ok, required: false, says })
     }
 
+    /// The model's part. It stays well while its provider fails: another agent would fare no better.
     fn model_part(&self) -> Part {
         let cards = self.live.now().models.cards();
         let default = cards.iter().find(|card| card.default);
-        let says = default.map_or_else(String::new, |card| {
+        let mut says = default.map_or_else(String::new, |card| {
             format!("{} of {}, by {}", card.key, cards.len(), card.provider)
         });
+        if let Some(wrong) = self.live.now().models.wrong() {
+            says.push_str(&format!("; it did not answer when it was last asked: {wrong}"));
+        }
         Part { name: "model".to_owned(), ok: default.is_some(), required: true, says }
     }
 }

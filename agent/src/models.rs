@@ -3,6 +3,8 @@
 //! Enters: the catalogue of the settings, and whoever serves models. Leaves: the model of a key, what
 //! it costs, cards for faces. Never: another model than the one that was asked for.
 
+mod asked;
+
 use std::sync::Arc;
 
 use toolgate_agent_model::{
@@ -12,6 +14,7 @@ use toolgate_agent_model::{
 use crate::host::ModelCard;
 use crate::settings::{self, ModelEntry, Served};
 use crate::turn::{Chosen, Models, UnknownModel};
+use asked::Asked;
 
 /// The key of the rules.
 pub const RULES: &str = "rules";
@@ -26,7 +29,7 @@ pub struct Known {
 #[derive(Debug)]
 struct Entry {
     card: ModelCard,
-    model: Arc<dyn Model>,
+    model: Arc<Asked>,
     max_tokens: Option<u32>,
     prices: Option<Prices>,
 }
@@ -113,6 +116,12 @@ impl Known {
         self.entries.iter().map(|entry| entry.card.clone()).collect()
     }
 
+    /// Why the default model did not reply when it was last asked, if it did not.
+    #[must_use]
+    pub fn wrong(&self) -> Option<Arc<String>> {
+        self.entries.get(self.default)?.model.wrong()
+    }
+
     /// Key and provider's id of each.
     #[must_use]
     pub fn ids(&self) -> Vec<(String, String)> {
@@ -153,7 +162,7 @@ impl Entry {
         };
         Self {
             card,
-            model: Arc::clone(model),
+            model: Asked::new(model),
             max_tokens: entry.max_tokens,
             prices: prices.map(|(input, output)| Prices {
                 input,
@@ -171,14 +180,14 @@ impl Entry {
             provider: Provider::Rules.as_str(),
             default: false,
         };
-        Self { card, model: Arc::clone(rules), max_tokens: None, prices: None }
+        Self { card, model: Asked::new(rules), max_tokens: None, prices: None }
     }
 
     fn chosen(&self) -> Chosen {
         Chosen {
             key: self.card.key.clone(),
             id: self.card.id.clone(),
-            model: Arc::clone(&self.model),
+            model: Arc::<Asked>::clone(&self.model),
             max_tokens: self.max_tokens,
         }
     }

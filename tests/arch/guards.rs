@@ -26,6 +26,9 @@ pub(crate) struct Guard {
     find: String,
     replace: String,
     package: String,
+    /// How the package is built for the test, beside its name.
+    #[serde(default)]
+    flags: Vec<String>,
     test: String,
 }
 
@@ -38,6 +41,8 @@ pub(crate) fn astray(tree: &Tree, guards: &[Guard]) -> Vec<String> {
             format!("`{}` does not have it any more", guard.file)
         } else if guard.find == guard.replace || guard.package.is_empty() {
             "nothing would be taken out".to_owned()
+        } else if guard.flags.iter().any(|flag| !flag.starts_with("--")) {
+            "its flags are none".to_owned()
         } else if guard.classes.is_empty() {
             "it is against nothing".to_owned()
         } else if !model.contains(&format!("`{}`", guard.test)) {
@@ -96,6 +101,7 @@ mod tests {
             find,
             replace,
             package,
+            flags: Vec::new(),
             test,
         }
     }
@@ -106,6 +112,9 @@ mod tests {
         assert!(astray(&tree, &[guard("if tall", "is_written_for_us")]).is_empty());
         assert_eq!(astray(&tree, &[guard("if small", "is_written_for_us")]).len(), 1);
         assert_eq!(astray(&tree, &[guard("if tall", "not_in_the_model")]).len(), 1);
+        let odd =
+            Guard { flags: vec!["nextest".to_owned()], ..guard("if tall", "is_written_for_us") };
+        assert_eq!(astray(&tree, &[odd]).len(), 1);
         assert_eq!(unwritten(&tree), ["nobody_wrote_this_one: no such test"]);
     }
 }

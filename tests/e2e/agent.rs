@@ -1,5 +1,8 @@
 //! The agent from outside: the real binary beside the real gateway.
 
+mod agentcore;
+mod bedrock;
+mod changes;
 mod cloudwatch;
 mod counted;
 mod down;
@@ -10,6 +13,7 @@ mod page;
 mod refresh;
 mod store;
 mod story;
+mod strands;
 mod time;
 mod trace;
 
@@ -19,7 +23,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use toolgate_tests::agent::{Agent, through};
 use toolgate_tests::gateway::Gateway;
-use toolgate_tests::issuer::{CLIENT_ID, Issuer};
+use toolgate_tests::issuer::{CLIENT_ID, Issuer, OTHER_CLIENT};
 use toolgate_tests::process::Scratch;
 use toolgate_tests::wait::until;
 
@@ -38,7 +42,7 @@ impl House {
         let iss = issuer.url();
         let config = format!(
             "auth:\n  issuers:\n    \
-             - {{ name: main, profile: cognito, issuer: \"{iss}\", clients: [{CLIENT_ID}] }}\n  \
+             - {{ name: main, profile: cognito, issuer: \"{iss}\", clients: [{CLIENT_ID}, {OTHER_CLIENT}] }}\n  \
              scopes: [gateway/invoke]\n{rest}\
              targets:\n  gateway: {{ builtin: gateway }}\n  clock: {{ builtin: clock }}\n{targets}"
         );

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs the MCP clients and servers that the end-to-end tests talk to: two Python environments,
+# Installs the MCP clients and servers that the end-to-end tests talk to: three Python environments,
 # and a Node tree with a Node of its own, in one folder outside the checkout; and Debian's Prometheus,
 # Alertmanager, Redis and Chromium, if they are not there. A second run with the same lock files does nothing.
 # Needs python3, npm (node >= 18) and, for what apt-get installs (Prometheus, Alertmanager, Redis,
@@ -72,6 +72,7 @@ install_services() {
 check_install() {
     "$peers/venv/bin/python" -c 'import cbor2, cfnlint, fastapi, fastmcp, grafana_foundation_sdk, jsonschema, mcp, ministack, moto.server' &&
         "$peers/strands/bin/python" -c 'import mcp, strands' &&
+        "$peers/microburst/bin/microburst" --version &&
         promtool --version &&
         prometheus-alertmanager --version &&
         redis-server --version &&
@@ -93,6 +94,7 @@ rm -f "$stamp"
 
 step "python packages" install_python "$peers/venv" requirements.txt
 step "strands" install_python "$peers/strands" requirements-strands.txt
+step "microburst" install_python "$peers/microburst" requirements-microburst.txt
 step "node packages" install_node
 step "services" install_services
 step "check" check_install

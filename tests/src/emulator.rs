@@ -1,4 +1,5 @@
-//! Emulators of AWS, which nobody here wrote: ministack, and moto for what ministack lacks.
+//! Emulators of AWS, which nobody here wrote: ministack, and moto for what ministack lacks; and
+//! microburst, which stands before one and lets it fail as AWS does.
 //!
 //! In: the environment of the peers. Out: a process on a free port of this machine. Neither enforces
 //! the limits of AWS, so what is sent must be checked by the test as well.
@@ -19,6 +20,9 @@ use crate::wait::{until, until_within};
 
 /// Python programs take their time.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Where microburst has its rules.
+const RULES: &str = "/_microburst/rules";
 
 /// Credentials that emulators take; real ones are never needed.
 pub const CREDENTIALS: [(&str, &str); 3] = [
@@ -51,13 +55,27 @@ impl Emulator {
     /// # Errors
     /// As [`Emulator::ministack`].
     pub async fn ministack_at(address: SocketAddr) -> Result<Self> {
+        Self::ministack_with(address, &[]).await
+    }
+
+    /// ministack whose models are those of an OpenAI-compatible service. Without one, and whenever
+    /// that one fails, it makes something up that begins with `[ministack mock`.
+    ///
+    /// # Errors
+    /// As [`Emulator::ministack`].
+    pub async fn ministack_thinking(models: &str) -> Result<Self> {
+        Self::ministack_with(free_address()?, &[("MINISTACK_BEDROCK_PROXY_URL", models)]).await
+    }
+
+    async fn ministack_with(address: SocketAddr, env: &[(&str, &str)]) -> Result<Self> {
         let scratch = Scratch::new()?;
-        let mut command = Command::new(program("ministack")?);
+        let mut command = Command::new(program("venv", "ministack")?);
         command
             .env("GATEWAY_PORT", address.port().to_string())
             .envs([("BIND_HOST", "127.0.0.1"), ("MINISTACK_HOST", "127.0.0.1")])
             .envs([("IOT_MTLS_ENABLED", "0"), ("SFTP_ENABLED", "0")])
-            .env("STATE_DIR", scratch.path().join("state"));
+            .env("STATE_DIR", scratch.path().join("state"))
+            .envs(env.iter().copied());
         Self::start("ministack", command, (address, scratch), "/_ministack/health").await
     }
 
@@ -67,9 +85,42 @@ impl Emulator {
     /// When it is not installed or does not start.
     pub async fn moto() -> Result<Self> {
         let (address, scratch) = (free_address()?, Scratch::new()?);
-        let mut command = Command::new(program("moto_server")?);
+        let mut command = Command::new(program("venv", "moto_server")?);
         command.args(["-H", "127.0.0.1", "-p"]).arg(address.port().to_string());
         Self::start("moto", command, (address, scratch), "/moto-api/data.json").await
+    }
+
+    /// microburst before that endpoint; it lets everything pass until it has rules.
+    ///
+    /// # Errors
+    /// When it is not installed or does not start.
+    pub async fn microburst(before: &str) -> Result<Self> {
+        let (address, scratch) = (free_address()?, Scratch::new()?);
+        let mut command = Command::new(program("microburst", "microburst")?);
+        command.args(["--host", "127.0.0.1", "-u", before, "-p"]).arg(address.port().to_string());
+        // It looks for a file of rules where it is started.
+        command.current_dir(scratch.path());
+        Self::start("microburst", command, (address, scratch), RULES).await
+    }
+
+    /// From now on microburst goes by these rules and no others.
+    ///
+    /// # Errors
+    /// When it does not take them.
+    pub async fn rules(&self, rules: &Value) -> Result<()> {
+        let ask = Ask::post(rules.to_string()).to(RULES);
+        let answer = Client::new(self.address).send(ask).await?;
+        ensure!(answer.status < 300, "{}: {}", answer.status, answer.text());
+        Ok(())
+    }
+
+    /// What microburst has let fail so far.
+    ///
+    /// # Errors
+    /// When it does not say.
+    pub async fn fired(&self) -> Result<Value> {
+        let answer = Client::new(self.address).send(Ask::get("/_microburst/fired")).await?;
+        serde_json::from_slice(&answer.body).context("what has fired")
     }
 
     /// The endpoint for every service.
@@ -123,12 +174,12 @@ impl Emulator {
     }
 }
 
-/// A program of the Python environment of the peers.
-fn program(name: &str) -> Result<PathBuf> {
+/// A program of a Python environment of the peers.
+fn program(environment: &str, name: &str) -> Result<PathBuf> {
     let folder = env::var_os("TOOLGATE_PEERS_DIR").map(PathBuf::from);
     let home = || Some(PathBuf::from(env::var_os("HOME")?).join(".cache/toolgate-peers"));
     let folder = folder.or_else(home).context("neither TOOLGATE_PEERS_DIR nor HOME is set")?;
-    let path = folder.join("venv/bin").join(name);
+    let path = folder.join(environment).join("bin").join(name);
     ensure!(path.is_file(), "there is no {}: run tests/peers/setup.sh first", path.display());
     Ok(path)
 }

@@ -2,9 +2,11 @@
 //! told, and the gateway itself as a process.
 
 pub mod agent;
+pub mod agentcore;
 pub mod amazon;
 pub mod api;
 pub mod balancer;
+pub mod bedrock;
 pub mod canary;
 pub mod client;
 pub mod collector;
@@ -27,6 +29,7 @@ pub mod provider;
 pub mod redis;
 pub mod scrape;
 pub mod segments;
+pub mod service;
 pub mod sick;
 pub mod sigv4;
 pub mod stub;

@@ -174,30 +174,38 @@ impl Cloud {
         let mut config = aws_sdk_bedrockruntime::config::Builder::from(&self.sdk)
             .timeout_config(time)
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
-        config.set_endpoint_url(self.endpoint(Service::BedrockRuntime));
+        if let Some(own) = self.endpoint(Service::BedrockRuntime) {
+            config.set_endpoint_url(Some(own));
+        }
         aws_sdk_bedrockruntime::Client::from_conf(config.build())
     }
 
     pub(crate) fn agentcore(&self) -> aws_sdk_bedrockagentcore::Client {
         let mut config = aws_sdk_bedrockagentcore::config::Builder::from(&self.sdk);
-        config.set_endpoint_url(self.endpoint(Service::AgentCore));
+        if let Some(own) = self.endpoint(Service::AgentCore) {
+            config.set_endpoint_url(Some(own));
+        }
         aws_sdk_bedrockagentcore::Client::from_conf(config.build())
     }
 
     pub(crate) fn agentcore_control(&self) -> aws_sdk_bedrockagentcorecontrol::Client {
         let mut config = aws_sdk_bedrockagentcorecontrol::config::Builder::from(&self.sdk);
-        config.set_endpoint_url(self.endpoint(Service::AgentCoreControl));
+        if let Some(own) = self.endpoint(Service::AgentCoreControl) {
+            config.set_endpoint_url(Some(own));
+        }
         aws_sdk_bedrockagentcorecontrol::Client::from_conf(config.build())
     }
 
     pub(crate) fn ssm(&self) -> aws_sdk_ssm::Client {
         let mut config = aws_sdk_ssm::config::Builder::from(&self.sdk);
-        config.set_endpoint_url(self.endpoint(Service::Ssm));
+        if let Some(own) = self.endpoint(Service::Ssm) {
+            config.set_endpoint_url(Some(own));
+        }
         aws_sdk_ssm::Client::from_conf(config.build())
     }
 
-    /// What is configured for a service, and nothing of the environment: setting none leaves it to
-    /// the SDK, which knows `AWS_ENDPOINT_URL` and its kin.
+    /// What is configured for a service, and nothing of the environment. Where it is nothing, none may
+    /// be set: that would take away what the SDK has read from `AWS_ENDPOINT_URL` and its kin.
     fn endpoint(&self, service: Service) -> Option<String> {
         let own = self.place.endpoints.get(&service).or(self.place.endpoint.as_ref());
         own.cloned()

@@ -1,7 +1,7 @@
 //! An ear at the gateway, for word that its list of tools has changed.
 //!
-//! In: the stream of changes, taken up again when it breaks. Out: a list that is outdated, so that
-//! the next turn renews it. Never: two streams of one agent; a stream that outlives the gateway's
+//! In: the stream of changes, taken up again when it breaks. Out: a list that has changed, so that
+//! the next turn fetches it. Never: two streams of one agent; a stream that outlives the gateway's
 //! handle; a second question to a gateway that tells nobody.
 
 use std::sync::{Arc, OnceLock};
@@ -85,13 +85,14 @@ impl Ear {
         }
     }
 
-    /// Each word makes the list an old one, and so does the beginning: what changed before it is
-    /// told to nobody.
+    /// Each word says that the list has changed. The beginning makes it an old one: what changed before
+    /// was told to nobody.
     async fn heard(&self, mut changes: Changes) -> Broken {
+        self.list.outdated();
         loop {
-            self.list.outdated();
-            if let Err(ended) = changes.changed().await {
-                return ended;
+            match changes.changed().await {
+                Ok(()) => self.list.changed(),
+                Err(ended) => return ended,
             }
         }
     }

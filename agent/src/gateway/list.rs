@@ -1,7 +1,7 @@
 //! The list of tools, kept.
 //!
-//! In: what the gateway lists. Out: the same list as long as it is good, an old one while it is
-//! renewed. Never: two renewals at a time; an order that changes from one turn to the next.
+//! In: what the gateway lists. Out: the same list as long as it is good, and whether it is old or
+//! known to have changed. Never: two renewals at a time; an order that changes from one turn to the next.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -32,7 +32,20 @@ struct Kept {
     renewing: bool,
     /// How often it was said to be outdated.
     changes: u64,
+    /// It is known to be another one by now.
+    changed: bool,
     problem: Option<String>,
+}
+
+/// What a list is worth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Age {
+    /// It is what the gateway has.
+    Good,
+    /// It may be another one by now: it is renewed while it is used.
+    Old,
+    /// It is another one by now: the new one is worth waiting for.
+    Changed,
 }
 
 #[derive(Deserialize)]
@@ -85,17 +98,25 @@ impl List {
         Self { ttl, kept: Mutex::default(), fetching: tokio::sync::Mutex::default() }
     }
 
-    /// The list that is there, and whether it is old.
-    pub(super) fn get(&self) -> Option<(Arc<Listed>, bool)> {
+    /// The list that is there, and what it is worth.
+    pub(super) fn get(&self) -> Option<(Arc<Listed>, Age)> {
         let kept = self.kept();
         let listed = kept.listed.clone()?;
-        let is_old = kept.until.is_none_or(|until| Instant::now() >= until);
-        Some((listed, is_old))
+        let age = match kept.until.is_some_and(|until| Instant::now() < until) {
+            true => Age::Good,
+            false if kept.changed => Age::Changed,
+            false => Age::Old,
+        };
+        Some((listed, age))
     }
 
-    pub(super) fn known(&self) -> Option<Result<usize, String>> {
+    /// How many tools it has, and what has become of it, in words; or why there is none.
+    pub(super) fn known(&self) -> Option<Result<String, String>> {
         let kept = self.kept();
-        let known = kept.listed.as_ref().map(|listed| Ok(listed.tools.len()));
+        let known = kept.listed.as_ref().map(|listed| {
+            let since = if kept.changed { "; the list has changed since" } else { "" };
+            Ok(format!("{} tools{since}", listed.tools.len()))
+        });
         kept.problem.clone().map(Err).or(known)
     }
 
@@ -124,7 +145,9 @@ impl List {
                 // What is missing now may be back in a moment.
                 let good = if listed.missing.is_empty() { self.ttl } else { AGAIN.min(self.ttl) };
                 kept.listed = Some(Arc::new(Listed { cached: true, ..listed.clone() }));
-                kept.until = (kept.changes == changes).then(|| now + good);
+                let is_latest = kept.changes == changes;
+                kept.changed &= !is_latest;
+                kept.until = is_latest.then(|| now + good);
                 kept.problem = None;
             }
             Err(failure) => {
@@ -134,9 +157,19 @@ impl List {
         }
     }
 
-    /// It is not what it was: the next turn renews it.
+    /// It may not be what it was: the next turn renews it.
     pub(super) fn outdated(&self) {
+        self.outdate(false);
+    }
+
+    /// It is not what it was: the next turn waits for what it is now.
+    pub(super) fn changed(&self) {
+        self.outdate(true);
+    }
+
+    fn outdate(&self, changed: bool) {
         let mut kept = self.kept();
+        kept.changed |= changed;
         kept.until = None;
         kept.changes = kept.changes.wrapping_add(1);
     }

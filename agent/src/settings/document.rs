@@ -16,7 +16,7 @@ pub fn document() -> String {
          `/app/{app}/{env}/`), the environment, flags (`--set KEY=VALUE`). In a file, `/` begins a \
          group:\n\n```yaml\nmodel:\n  temperature: 0.2\n```\n\n\
          With `--ssm`, `serve` and `chat` read the Parameter Store again every `settings/refresh`. A \
-         change of what is marked `live` is applied for the next turn, all of them at once; \
+         change of what is marked `live` is applied for the next turn; \
          everything else takes effect at a restart, and `/ready` says what waits for one. Settings \
          that cannot be read, or make no sense, change nothing.\n\n\
          | key | value | default | for | applied | variable |\n|---|---|---|---|---|---|\n",

@@ -193,6 +193,13 @@ async fn a_tool_that_says_no_and_one_that_breaks_are_kept_apart() {
     );
     let results = set.model.last_results();
     assert!(!results[0].failed && results[1].failed && results[2].failed);
+    // Whatever comes of a call is marked as the words of others.
+    for (result, name) in results.iter().zip(["fine", "no", "broken"]) {
+        let (begin, end) =
+            (format!("<tool_output tool=\"{name}\" untrusted=\"true\">\n"), "\n</tool_output>");
+        let marked = result.text.strip_prefix(&begin).and_then(|rest| rest.strip_suffix(end));
+        assert!(marked.is_some_and(|text| !text.contains('<')), "{}", result.text);
+    }
     assert!(results[2].text.contains("reason upstream_5xx, blame target"), "{}", results[2].text);
 }
 

@@ -3,6 +3,8 @@
 use anyhow::{Result, ensure};
 use serde_json::json;
 use toolgate_tests::agent::Agent;
+use toolgate_tests::bedrock::{Bedrock, Reply};
+use toolgate_tests::emulator::CREDENTIALS;
 use toolgate_tests::gateway::free_address;
 use toolgate_tests::wait::until;
 
@@ -73,9 +75,35 @@ async fn without_memory_it_answers_and_says_so() -> Result<()> {
     let said = agent.ask("s1", "what time is it?").await?;
     ensure_ended(&said, "answered", &["memory"])?;
     ensure!(answer(&said)?.starts_with("`clock___now` says:"), "{said}");
-    // The session goes on all the same, as long as the process lives.
-    let again = agent.ask("s1", "hello").await?;
-    ensure_ended(&again, "answered", &["memory"])
+    let without = [("missing", "memory")];
+    let without = agent.metrics().await?.sum("toolgate_agent_degraded_total", &without);
+    ensure!((without - 1.0).abs() < f64::EPSILON, "{without}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn without_memory_a_session_goes_on_as_long_as_the_process_lives() -> Result<()> {
+    let hello = Reply::default().text("Hello.").stop("end_turn", (1, 1));
+    let bedrock = Bedrock::saying([hello]).await?;
+    let catalogue = json!([{ "key": "claude", "provider": "bedrock", "id": "m" }]);
+    let settings = [
+        ("memory/backend", "off".to_owned()),
+        ("model/catalogue", catalogue.to_string()),
+        ("aws/endpoint", bedrock.url()),
+        ("aws/region", "us-east-1".to_owned()),
+    ];
+    let agent = Agent::start_with(&settings, &CREDENTIALS).await?;
+    for (session, question) in [("s1", "I am Ann."), ("s1", "Who am I?"), ("s2", "And here?")] {
+        let said = agent.ask(session, question).await?;
+        ensure_ended(&said, "answered", &["memory", "gateway"])?;
+    }
+    let asked = bedrock.asked();
+    let shown: Vec<_> = asked.iter().map(|asked| asked.body["messages"].to_string()).collect();
+    let [_, same, other] = shown.as_slice() else { anyhow::bail!("{shown:?}") };
+    ensure!(same.contains("I am Ann.") && same.contains("Hello."), "{same}");
+    ensure!(!other.contains("I am Ann."), "of another session: {other}");
+    assert_eq!(bedrock.complaints(), [""; 0]);
+    Ok(())
 }
 
 #[tokio::test]

@@ -3,10 +3,13 @@
 use anyhow::{Context, Result, ensure};
 use http::Method;
 use serde_json::{Value, json};
-use toolgate_tests::agent::Agent;
+use toolgate_tests::agent::{Agent, through};
 use toolgate_tests::client::{Answer, Ask, Client};
+use toolgate_tests::gateway::Gateway;
+use toolgate_tests::issuer::Issuer;
 
 use super::{House, SCOPES, scripted};
+use crate::expect::OPEN;
 
 fn invocation(body: &Value) -> Ask {
     Ask::post(body.to_string()).to("/invocations")
@@ -56,6 +59,31 @@ async fn what_is_wrong_with_a_request_is_said_with_the_right_status() -> Result<
     refused(&send(Ask::get("/nothing")).await?, 404, "/nothing")?;
     refused(&send(Ask::of(Method::GET, "/invocations")).await?, 405, "GET")?;
     refused(&send(Ask::get("/api/turns/x/events")).await?, 404, "turn")?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_page_elsewhere_whose_origin_is_named_may_call_and_read() -> Result<()> {
+    const PAGE: &str = "https://app.example.com";
+    let origins = [("server/origins", PAGE.to_owned())];
+    let agent = script(json!([{ "replies": [{ "text": "hello" }] }]), &origins).await?;
+    let client = agent.client();
+    let allowed = |answer: &Answer| answer.header("access-control-allow-origin");
+    let preflight = |origin: &str| {
+        let ask = Ask::of(Method::OPTIONS, "/invocations").header("origin", origin);
+        client.send(ask.header("access-control-request-method", "POST"))
+    };
+    let may = preflight(PAGE).await?;
+    assert_eq!((may.status, allowed(&may).as_deref()), (204, Some(PAGE)));
+    let said = client.send(invocation(&json!({ "prompt": "hi" })).header("origin", PAGE)).await?;
+    ensure!(said.status == 200 && said.text().contains("hello"), "{}", said.text());
+    assert_eq!(allowed(&said).as_deref(), Some(PAGE));
+    ensure!(said.header("access-control-allow-credentials").is_none(), "{:?}", said.headers);
+    for other in ["https://evil.example.com", "https://app.example.com.evil.com", "null"] {
+        let refusal = preflight(other).await?;
+        refused(&refusal, 403, "another origin")?;
+        ensure!(allowed(&refusal).is_none(), "{:?}", refusal.headers);
+    }
     Ok(())
 }
 
@@ -157,6 +185,23 @@ async fn who_signs_in_gets_a_cookie_that_no_script_reads_and_only_their_own() ->
     ensure!(own.text().contains("turn.end"), "{}", own.text());
     agent.client().send(with(Ask::post("{}").to("/api/sign-out"))).await?;
     refused(&agent.client().send(with(Ask::get(&path))).await?, 401, "token")?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_gateway_that_checks_no_tokens_vouches_for_nobody() -> Result<()> {
+    let gateway =
+        Gateway::start(&format!("{OPEN}\ntargets:\n  clock: {{ builtin: clock }}\n")).await?;
+    let mut settings = through(&gateway.mcp_url(), "any");
+    settings.push(("server/access", "token".to_owned()));
+    let agent = Agent::start(&settings).await?;
+    let issuer = Issuer::start().await?;
+    let ann = agent.client().with_token(issuer.token(&SCOPES));
+    refused(&ann.send(turn("hello")).await?, 503, "checks no tokens")?;
+    let body = json!({ "token": issuer.token(&SCOPES) }).to_string();
+    let signed = agent.client().send(Ask::post(body).to("/api/sign-in")).await?;
+    refused(&signed, 503, "checks no tokens")?;
+    ensure!(signed.header("set-cookie").is_none(), "{:?}", signed.headers);
     Ok(())
 }
 

@@ -5,6 +5,8 @@ use super::*;
 const ACKNOWLEDGED: &str = "data: {\"jsonrpc\":\"2.0\",\"method\":\"notifications/subscriptions/acknowledged\",\"params\":{\"notifications\":{\"toolsListChanged\":true}}}\n\n";
 const CHANGED: &str =
     "data: {\"jsonrpc\":\"2.0\",\"method\":\"notifications/tools/list_changed\"}\n\n";
+/// After a failed renewal.
+const AGAIN: Duration = Duration::from_millis(10_001);
 const HOUR: Duration = Duration::from_hours(1);
 /// A second, and what timers round up.
 const STEP: Duration = Duration::from_millis(1001);
@@ -36,7 +38,7 @@ async fn until(is: impl Fn() -> bool) {
 }
 
 fn is_old(gateway: &Gateway) -> bool {
-    gateway.0.list.get().unwrap().1
+    gateway.0.list.get().unwrap().1 != Age::Good
 }
 
 /// One turn, and what it renews beside it.
@@ -66,7 +68,7 @@ async fn pause_after_the_end(server: &Server) -> usize {
 }
 
 #[tokio::test]
-async fn a_notice_makes_the_next_turn_renew_the_list_on_one_stream() {
+async fn the_turn_after_a_notice_has_the_new_list_on_one_stream() {
     let (server, gateway) = begun(Tokens::none(), vec![live()]).await;
     // What changed before the stream began was told to nobody.
     until(|| is_old(&gateway)).await;
@@ -78,10 +80,36 @@ async fn a_notice_makes_the_next_turn_renew_the_list_on_one_stream() {
     server.say(CHANGED);
     until(|| is_old(&gateway)).await;
     assert_eq!(lists(&server), 2, "a turn renews it, not the notice");
-    assert_eq!(turn(&gateway).await, ["b"]);
-    until(|| !is_old(&gateway)).await;
-    assert_eq!(turn(&gateway.clone()).await, ["c"]);
+    assert!(gateway.known().unwrap().unwrap().ends_with("has changed since"));
+    let (one, other) = (gateway.clone(), gateway.clone());
+    let both = tokio::join!(turn(&one), turn(&other));
+    assert_eq!(both, (vec!["c".to_owned()], vec!["c".to_owned()]));
+    assert!(!is_old(&gateway) && !gateway.known().unwrap().unwrap().contains("since"));
     assert_eq!((lists(&server), server.streams().len(), server.listeners()), (3, 1, 1));
+}
+
+#[tokio::test]
+async fn a_changed_list_that_does_not_come_is_not_waited_for_long() {
+    let failing = Canned::json(503, "no");
+    let lists = vec![result("{}"), listed(&["a"]), failing, Canned::events(&[]).live()];
+    let server = Server::telling(lists, vec![live()]).await;
+    let gateway = gateway(&server, Tokens::none(), HOUR);
+    gateway.list().await.unwrap();
+    until(|| server.listeners() == 1).await;
+    server.say(CHANGED);
+    let changed = || gateway.0.list.get().unwrap().1 == Age::Changed;
+    until(changed).await;
+    assert_eq!(turn(&gateway).await, ["a"], "it cannot be listed");
+    assert!(!changed(), "it is not asked again at once");
+    later(AGAIN).await;
+    assert!(changed(), "it has changed all the same");
+    let asking = tokio::spawn({
+        let gateway = gateway.clone();
+        async move { turn(&gateway).await }
+    });
+    until(|| self::lists(&server) == 3).await;
+    later(SOON).await;
+    assert_eq!(asking.await.unwrap(), ["a"], "nobody answers");
 }
 
 #[tokio::test]
@@ -197,9 +225,11 @@ async fn what_changes_while_the_list_is_fetched_is_not_lost() {
     let list = List::new(HOUR);
     let fetched = Ok(Listed::default());
     let before = list.changes();
-    list.outdated();
+    list.changed();
     list.renewed(&fetched, before);
-    assert!(list.get().unwrap().1, "it may be the list from before");
+    assert_eq!(list.get().unwrap().1, Age::Changed, "it may be the list from before");
     list.renewed(&fetched, list.changes());
-    assert!(!list.get().unwrap().1);
+    assert_eq!(list.get().unwrap().1, Age::Good);
+    list.outdated();
+    assert_eq!(list.get().unwrap().1, Age::Old, "it may be the same");
 }

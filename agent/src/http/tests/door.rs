@@ -107,8 +107,11 @@ async fn a_page_elsewhere_that_may_call_can_read_what_it_is_told() {
 async fn what_a_form_can_send_is_not_taken() {
     let mut house = house();
     for kind in ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", ""] {
-        let form = with(post("/invocations", &json!({ "prompt": "hi" })), "content-type", kind);
-        house.send(form).await.refuses(415, "application/json");
+        // The last two read no body: nothing but the door stands before them.
+        for path in ["/invocations", "/api/turns/x/stop", "/api/sign-out"] {
+            let form = with(post(path, &json!({ "prompt": "hi" })), "content-type", kind);
+            house.send(form).await.refuses(415, "application/json");
+        }
     }
     let fine = post("/invocations", &json!({ "prompt": "hi" }));
     let fine = house.send(with(fine, "content-type", "Application/JSON; charset=utf-8")).await;
