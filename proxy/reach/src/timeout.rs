@@ -191,7 +191,9 @@ impl Limit {
             Self::Whole(left) => {
                 format!("within the {} that were left of the gateway's limit", spell(left))
             }
-            Self::Callers(left) => format!("within the {} that its caller waits", spell(left)),
+            Self::Callers(left) => {
+                format!("within the {} that were left of its caller's limit", spell(left))
+            }
             Self::Own(limit) => format!("within its limit of {}", spell(limit)),
         }
     }

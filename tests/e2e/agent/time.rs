@@ -77,10 +77,12 @@ async fn words_are_passed_on_as_they_come() -> Result<()> {
 async fn the_first_word_is_passed_on_within_20_ms() -> Result<()> {
     const TURNS: usize = 50;
     let provider = Provider::start().await?;
-    let catalogue = json!([
-        { "key": "m", "provider": "openai", "url": provider.url(), "id": "m" }
-    ]);
-    let agent = Agent::start(&[("model/catalogue", catalogue.to_string())]).await?;
+    let catalogue = json!([{ "key": "m", "provider": "openai" }]);
+    let agent = Agent::start(&[
+        ("model/openai_url", provider.url()),
+        ("model/catalogue", catalogue.to_string()),
+    ])
+    .await?;
     let mut heard = Vec::with_capacity(TURNS);
     for turn in 0..TURNS {
         let mut events = agent.stream(&format!("s{turn}"), "go").await?;

@@ -88,7 +88,10 @@ async fn a_caller_that_hurries_is_to_blame_itself() {
     let refusal = rig.refused(outbound).await;
     assert_eq!(start.elapsed(), 14 * SECOND);
     assert_eq!(refusal.reason(), Reason::ClientCancelled);
-    assert!(refusal.message().contains("within the 14 s that its caller waits"), "{refusal:?}");
+    assert!(
+        refusal.message().contains("within the 14 s that were left of its caller's limit"),
+        "{refusal:?}"
+    );
     assert!(refusal.was_sent() && !refusal.is_retry_safe());
     assert_eq!(ledger.notes().last().unwrap().reason, Some(Reason::ClientCancelled));
     assert_eq!(rig.metric("toolgate_timeouts_total", &[]), 0.0);
@@ -100,7 +103,10 @@ async fn a_caller_that_waits_long_enough_learns_that_the_target_is_slow() {
     let rig = Rig::new([Step::Hangs(Phase::Wait)]);
     let refusal = rig.refused(call_hurried(tool(), 16 * SECOND)).await;
     assert_eq!(refusal.reason(), Reason::TimeoutFirstByte);
-    assert!(refusal.message().contains("within the 16 s that its caller waits"), "{refusal:?}");
+    assert!(
+        refusal.message().contains("within the 16 s that were left of its caller's limit"),
+        "{refusal:?}"
+    );
     assert_eq!(rig.metric("toolgate_timeouts_total", &["first_byte"]), 1.0);
 }
 
