@@ -337,3 +337,83 @@ async fn credentials_of_aws_are_found_to_be_good_missing_or_of_nobody() -> Resul
     let told = doctor_with(&dead, &[], &CREDENTIALS).await?;
     told.fails(("aws", "identity"), "unreachable", "")
 }
+
+#[tokio::test]
+async fn the_remedy_for_a_cluster_follows_what_went_wrong() -> Result<()> {
+    let (moto, scratch) = (Emulator::moto().await?, Scratch::new()?);
+    let config = |endpoint: &str| {
+        open(&format!(
+            "aws: {{ region: us-east-1, endpoint: \"{endpoint}\" }}\n\
+             targets:\n  clusters: {{ builtin: eks }}\n  shop: {{ builtin: k8s, cluster: shop }}\n"
+        ))
+    };
+    let good = scratch.write("good.yaml", &config(&moto.url())?)?;
+    let told = doctor_with(&good, &["target"], &CREDENTIALS).await?;
+    told.is("target", "clusters", "ok")?;
+    told.fails(("target", "shop"), "shop", "`aws eks list-clusters`")?;
+    let nobody = [("HOME", "/nowhere"), ("AWS_REGION", "us-east-1")];
+    let told = doctor_with(&good, &["target"], &nobody).await?;
+    for target in ["clusters", "shop"] {
+        told.fails(("target", target), "no AWS credentials", "aws sts get-caller-identity")?;
+    }
+    let dead = scratch.write("dead.yaml", &config(&format!("http://{}", free_address()?))?)?;
+    let told = doctor_with(&dead, &["target"], &CREDENTIALS).await?;
+    for target in ["clusters", "shop"] {
+        told.fails(("target", target), "cannot be reached", "this machine may go to AWS")?;
+        let fix = told.of("target", target)?["fix"].as_str().unwrap_or_default();
+        ensure!(!fix.contains("credentials"), "{fix}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn each_target_is_weighed_and_what_is_too_heavy_is_found_with_its_remedy() -> Result<()> {
+    let (scratch, api) = (Scratch::new()?, Sick::start(Era::Modern).await?);
+    let light = Sick::start(Era::Legacy).await?;
+    scratch.write("api.yaml", DOCUMENT)?;
+    let tools = serde_json::json!([{ "name": "find", "description": "word ".repeat(80), "inputSchema": { "type": "object" } }]);
+    let bytes = tools[0].to_string().len();
+    scratch.write("tools.json", &tools.to_string())?;
+    let config = |definitions: &str, of_function: &str| {
+        open(&format!(
+            "{definitions}\naws: {{ region: us-east-1, endpoint: \"http://{at}\" }}\ntargets:\n  \
+             api: {{ openapi: {{ document: api.yaml, url: \"http://{at}\" }}, definitions: {{ max_tokens: 2 }} }}\n  \
+             fn: {{ lambda: {{ function: find, tools: tools.json }}{of_function} }}\n  \
+             clock: {{ builtin: clock }}\n  older: {{ mcp: {{ url: \"{url}\" }} }}\n  \
+             web: {{ builtin: web_search, engine: searxng, url: \"http://{at}\" }}\n",
+            at = api.address(),
+            url = light.url(),
+        ))
+    };
+    let file = scratch.write("warns.yaml", &config("definitions: { warn_tokens: 100 }", "")?)?;
+    let told = doctor_with(&file, &["target"], &CREDENTIALS).await?;
+    for (name, tools) in [("api", 1), ("fn", 1), ("clock", 2), ("older", 2), ("web", 1)] {
+        let found = told.of("target", name)?["found"].as_str().unwrap_or_default();
+        ensure!(found.contains(&format!("{tools} tools, ")), "{name}: {found}");
+        ensure!(found.contains(" bytes, about ") && found.contains(" tokens"), "{name}: {found}");
+    }
+    let weight = format!("1 tools, {bytes} bytes, about {} tokens", bytes.div_ceil(4));
+    let function = told.of("target", "fn")?;
+    ensure!(
+        function["state"] == "warn"
+            && function["found"].as_str().is_some_and(|found| found.contains(&weight)),
+        "{function}"
+    );
+    ensure!(
+        function["fix"].as_str().is_some_and(|fix| fix.contains("`search: only`")),
+        "{function}"
+    );
+    told.fails(("target", "api"), "more than the 2 that", "`include` and `exclude`")?;
+    told.is("target", "older", "ok")?;
+    let file = scratch.write("fails.yaml", &config("", ", definitions: { max_tokens: 100 }")?)?;
+    let told = doctor_with(&file, &["fn"], &CREDENTIALS).await?;
+    told.fails(
+        ("target", "fn"),
+        "its list is refused",
+        "raise `targets.fn.definitions.max_tokens`",
+    )?;
+    // Where two tools stand for all of them, nothing is too heavy before it is refused.
+    let file = scratch
+        .write("only.yaml", &config("search: only\ndefinitions: { warn_tokens: 100 }", "")?)?;
+    doctor_with(&file, &["fn"], &CREDENTIALS).await?.is("target", "fn", "ok")
+}

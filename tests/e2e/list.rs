@@ -458,3 +458,57 @@ async fn a_list_that_weighs_too_much_is_told_to_caller_operator_and_metrics() ->
     assert_eq!(said.matches("is within its budget again").count(), 1, "{said}");
     gateway.books_agree().await
 }
+
+#[tokio::test]
+async fn a_target_that_grows_past_what_it_may_weigh_keeps_its_last_list_and_is_told_of()
+-> Result<()> {
+    const WHY: &str = "more than the 500 that `definitions.max_tokens` allows";
+    let (grows, heavy) =
+        (Herald::start(HeraldEra::Modern).await?, Herald::start(HeraldEra::Modern).await?);
+    let tool = |name: &str, words: usize| json!({ "name": name, "description": "word ".repeat(words), "inputSchema": { "type": "object" } });
+    grows.lists(json!([tool("small", 10)]));
+    heavy.lists(json!([tool("wordy", 1000)]));
+    let (url, other) = (grows.url(), heavy.url());
+    let config = format!(
+        "{OPEN}definitions: {{ max_tokens: 500 }}\ndefaults: {{ list_ttl: 1h }}\ntargets:\n  \
+         grows: {{ mcp: {{ url: \"{url}\" }}, required: true }}\n  heavy: {{ mcp: {{ url: \"{other}\" }} }}\n  \
+         allowed: {{ mcp: {{ url: \"{other}\" }}, definitions: {{ max_tokens: 5000 }} }}\n"
+    );
+    let gateway = Gateway::start(&config).await?;
+    until_listed(&gateway, "allowed___wordy").await?;
+    let list = async || gateway.client().modern("tools/list", json!({})).await;
+    // What was too heavy from the first is not published; that of a target with more room is.
+    let first = list().await?;
+    assert_eq!(first.tool_names()?, ["grows___small", "allowed___wordy"]);
+    let missing = json!([{ "target": "heavy", "reason": "upstream_protocol" }]);
+    assert_eq!(first.result()?["_meta"]["toolgate/missing"], missing);
+    let answer = gateway.client().tool("heavy___wordy", json!({})).await?;
+    Refused::target("upstream_protocol", "target", true, WHY).check(&gateway, &answer).await?;
+    let ready = gateway.admin("/readyz").await?;
+    assert!(ready.status == 200 && ready.text().contains(WHY), "{}", ready.text());
+    let failed = async |target: &str| {
+        let of = [("target", target), ("outcome", "failed")];
+        anyhow::Ok(gateway.metrics().await?.sum("toolgate_target_list_refresh_total", &of))
+    };
+    assert!(failed("heavy").await? > 0.0 && failed("grows").await? == 0.0);
+    // Then one grows: its new tools are not served, its old one still is.
+    grows.lists(json!([tool("small", 10), tool("grown", 1000)]));
+    grows.changed();
+    until("the grown list is refused", async || Ok((failed("grows").await? > 0.0).then_some(())))
+        .await?;
+    assert_eq!(list().await?.tool_names()?, ["grows___small", "allowed___wordy"]);
+    until("the log tells of it", async || {
+        let said = gateway.stderr();
+        let mut lines = said.lines().filter(|line| line.contains("`grows` is not usable"));
+        Ok(lines
+            .any(|line| {
+                line.contains(WHY) && line.contains("raise `targets.grows.definitions.max_tokens`")
+            })
+            .then_some(()))
+    })
+    .await?;
+    grows.lists(json!([tool("small", 10), tool("grown", 20)]));
+    grows.changed();
+    until_listed(&gateway, "grows___grown").await?;
+    gateway.books_agree().await
+}

@@ -13,6 +13,7 @@ mod scale;
 mod spec;
 mod task;
 mod view;
+mod weight;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -90,6 +90,7 @@ impl Backend {
             timeout: target.timeout,
             retry: retry(target.retry),
             list_ttl: target.list_ttl,
+            max_tokens: target.max_tokens,
             trust_annotations: target.trust_annotations,
             required: target.required,
             http: matches!(target.kind, TargetKind::Mcp { .. }),

@@ -9,11 +9,13 @@ mod exporters;
 mod finding;
 mod issuers;
 mod places;
+mod remedy;
 mod report;
 mod shown;
 mod targets;
 #[cfg(test)]
 mod tests;
+mod weight;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};

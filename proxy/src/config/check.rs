@@ -10,6 +10,7 @@ mod aws;
 mod builtin;
 mod cloudwatch;
 mod credentials;
+mod definitions;
 mod grants;
 mod lambda;
 mod log;
@@ -40,6 +41,7 @@ pub(crate) fn check(file: &File, review: &mut Review<'_>) {
     tls::check(file, review);
     auth::check(file, listen, review);
     amounts::check(file, review);
+    definitions::check(file, review);
     targets::check(file, review);
     tools::check(file, review);
     pins::check(file, review);

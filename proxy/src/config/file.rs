@@ -28,7 +28,7 @@ pub(crate) use self::credentials::{
 pub(crate) use self::kinds::{Http, Lambda, OpenApi, Stdio};
 pub(crate) use self::policy::{ClaimType, Policy, Unspoken};
 pub(crate) use self::rate::{LoopLimit, RateRule, SharedRates};
-pub(crate) use self::server::{Definitions, Names, Server};
+pub(crate) use self::server::{Definitions, Names, Server, TargetDefinitions};
 pub(crate) use self::tls::{Certificate, Tls};
 use super::address::{Address, Admin, Host, HttpUrl, Origin};
 use super::choice::{
@@ -69,7 +69,7 @@ pub(crate) struct File {
     pub(crate) prefix: Option<Prefix>,
     /// Whether callers can search tools by what they are for, and what the list of tools is then. Default `off`.
     pub(crate) search: Option<Search>,
-    /// What the list of tools may weigh in a model's context. Absent: what it likes.
+    /// What lists of tools may weigh in a model's context. Absent: what they like.
     pub(crate) definitions: Option<Definitions>,
     /// Bounds on what callers can make the gateway hold.
     pub(crate) limits: Limits,
@@ -339,6 +339,8 @@ pub(crate) struct Target {
     pub(crate) breaker: Option<Breaker>,
     /// What is done about tools of this target that differ from what was approved.
     pub(crate) pins: Option<TargetPins>,
+    /// What the definitions of its tools may weigh. Absent: as for the gateway.
+    pub(crate) definitions: Option<TargetDefinitions>,
 }
 
 /// Rules for one tool.

@@ -108,7 +108,7 @@ pub(crate) fn resolve<'a>(
         fetch_allow: file.fetch.allow.iter().map(|host| host.0.0.clone()).collect(),
         prefix: file.prefix.unwrap_or_default(),
         search: file.search.unwrap_or_default(),
-        warn_tokens: servers::warn_tokens(file.definitions.as_ref()),
+        warn_tokens: servers::warn_tokens(file),
         limits: Limits {
             shared: resolver.shared(file.limits.shared.as_ref()),
             ..limits(&file.limits)

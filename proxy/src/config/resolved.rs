@@ -220,6 +220,8 @@ pub struct Target {
     pub list_ttl: Duration,
     /// Largest reply in bytes.
     pub max_response: usize,
+    /// Tokens that the definitions on its list of tools may weigh before it is refused; `None`: any.
+    pub max_tokens: Option<usize>,
     /// Trying again.
     pub retry: Retry,
     /// Leaving it alone for a while.

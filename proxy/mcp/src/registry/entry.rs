@@ -14,6 +14,7 @@ use tower::ServiceExt as _;
 
 use super::TargetSpec;
 use super::guard::Guard;
+use super::weight;
 use crate::contract::Contract;
 use crate::list::{self, About, Item, Offer, Standing};
 
@@ -198,6 +199,7 @@ impl Entry {
         let _asking = Asking::begin(&self.is_being_asked);
         self.state().begun = Some(Instant::now());
         let fetched = list::fetch(&self.spec, self.patience()).await;
+        let fetched = fetched.and_then(|offer| weight::within(&self.spec, offer));
         self.spec.metrics.list_refreshed(cause, fetched.is_ok());
         publish(fetched.map(|offer| self.judged(offer)));
     }

@@ -25,6 +25,8 @@ pub struct TargetSpec {
     pub retry: RetryPlan,
     /// How long its list is good for.
     pub list_ttl: Duration,
+    /// Tokens that the definitions on its list of tools may weigh before it is refused; `None`: any.
+    pub max_tokens: Option<usize>,
     /// Whether its annotations are believed.
     pub trust_annotations: bool,
     /// Whether a list without its tools is an error.

@@ -4,10 +4,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use toolgate_call::{Method, Policy, Principal, Scopes, Server, Version};
+use toolgate_call::{Directory as _, Kind, Method, Policy, Principal, Scopes, Server, Version};
 use toolgate_telemetry::Telemetry;
 use tower::ServiceExt as _;
 
+use super::lists::registry;
 use super::offers::{Said, target};
 use super::routing::{call, value};
 use crate::{
@@ -127,4 +128,27 @@ async fn where_two_tools_are_on_the_list_those_behind_them_weigh_nothing() {
     rig.registry.changed("a").await;
     let after = rig.list(place, "secret").await["_meta"]["toolgate/definitions"].clone();
     assert_eq!(before, after);
+}
+
+#[tokio::test]
+async fn a_list_past_what_it_may_weigh_is_refused_and_the_last_good_one_stays() {
+    let (mut spec, said) = target("a", json!({ "tools": [tool("get", 4)] }));
+    let as_it_is = tool("get", 4).to_string().len().div_ceil(4);
+    spec.max_tokens = Some(as_it_is);
+    let registry = registry(vec![spec], Prefix::Always);
+    let known = |name: &str| registry.lookup(None, Kind::Tool, name).is_some();
+    registry.load().await;
+    assert!(known("a___get"), "as heavy as it may be is within it");
+    said.lock().unwrap()["tools"] = json!([tool("get", 4), tool("more", 0)]);
+    registry.changed("a").await;
+    assert!(known("a___get") && !known("a___more"));
+    let failure = || registry.targets().into_iter().find_map(|(_, _, failure)| failure);
+    let why = failure().unwrap();
+    assert!(
+        why.contains(&format!("more than the {as_it_is} that `definitions.max_tokens`")),
+        "{why}"
+    );
+    said.lock().unwrap()["tools"] = json!([tool("new", 4)]);
+    registry.changed("a").await;
+    assert!(known("a___new") && !known("a___get") && failure().is_none());
 }

@@ -96,6 +96,7 @@ pub(super) fn spec(name: &str, script: &Script) -> TargetSpec {
             max: Duration::ZERO,
         },
         list_ttl: Duration::from_secs(3600),
+        max_tokens: None,
         trust_annotations: false,
         required: false,
         http: false,

@@ -12,13 +12,14 @@ use tokio::time::Instant;
 use toolgate_call::{Reason, Refusal};
 use toolgate_mcp::{Watches, offered, probed};
 use toolgate_target::{Api, Asked, Tools as _};
-use toolgate_telemetry::estimated_tokens;
 
 use super::Surgery;
 use super::finding::{Probe, Said};
+use super::remedy;
+use super::weight::{judged, weighed};
 use crate::assembly::{self, Backend, Showing};
 use crate::commands::inherited;
-use crate::config::{Aws, SearchEngine, Target, TargetKind, Tools};
+use crate::config::{Aws, Config, Search, SearchEngine, Target, TargetKind, Tools};
 use crate::facts::Facts;
 use toolgate_client as client;
 
@@ -43,11 +44,11 @@ impl<'a> Targets<'a> {
     }
 
     pub(super) fn probes(&self, surgery: &Surgery<'_>) -> Vec<Probe<'_>> {
-        let until = surgery.until;
+        let (until, warn) = (surgery.until, budget(surgery.config));
         let probes = self.0.iter().map(|(target, backend)| {
             Probe::new("target", target.name.clone(), async move {
                 match backend {
-                    Ok(backend) => tried(target, backend, until).await,
+                    Ok(backend) => tried((target, backend), warn, until).await,
                     Err(why) => Said::fail(why, format!("look at `targets.{}`", target.name)),
                 }
             })
@@ -63,30 +64,39 @@ impl<'a> Targets<'a> {
     }
 }
 
+/// What a list may weigh before that is told of. Where only two tools are on it, what stands behind
+/// them weighs nothing.
+fn budget(config: &Config) -> Option<usize> {
+    config.warn_tokens.filter(|_| config.search != Search::Only)
+}
+
 /// One for each kind of target: a new kind has to say here how it is tried.
-async fn tried(target: &Target, backend: &Backend, until: Instant) -> Said {
-    match &target.kind {
-        TargetKind::Builtin(_) => listed(target, backend).await,
+async fn tried(
+    (target, backend): (&Target, &Backend),
+    warn: Option<usize>,
+    until: Instant,
+) -> Said {
+    let said = match &target.kind {
+        TargetKind::Builtin(_) => return listed((target, backend), warn).await,
         TargetKind::Mcp { .. } | TargetKind::Stdio { .. } => {
-            listed(target, backend).await.sent("server/discover or initialize, and its lists")
+            let said = listed((target, backend), warn).await;
+            return said.sent("server/discover or initialize, and its lists");
         }
         TargetKind::OpenApi { api, .. } => an_api(target, api, backend).await,
         TargetKind::Lambda(_) => a_function(target, backend).await,
         TargetKind::Tools(tools) => upstream(target, tools, until).await,
-    }
+    };
+    weighed((target, backend), warn, PATIENCE, said).await
 }
 
 /// Asks for the tools.
-async fn listed(target: &Target, backend: &Backend) -> Said {
+async fn listed((target, backend): (&Target, &Backend), warn: Option<usize>) -> Said {
     match offered(&backend.spec, PATIENCE).await {
         Ok(tools) if tools.is_empty() => Said::warn(
             "it answers, and lists no tools",
             "that is right only where it has prompts or resources alone",
         ),
-        Ok(tools) => {
-            let tokens = estimated_tokens(tools.iter().map(|tool| tool.raw.len()).sum());
-            Said::ok(format!("{} tools, about {tokens} tokens of definitions", tools.len()))
-        }
+        Ok(tools) => judged(target, warn, &tools, Said::ok("")),
         Err(refusal) => refused(target, &refusal),
     }
 }
@@ -162,25 +172,11 @@ async fn upstream(target: &Target, tools: &Tools, until: Instant) -> Said {
 
 /// Calls one of its tools, which reads.
 async fn called(place: &str, tools: &Tools, tool: &str, until: Instant) -> Said {
-    let fix = match tools {
-        Tools::Amp { .. }
-        | Tools::CloudWatch { .. }
-        | Tools::AwsCore { .. }
-        | Tools::Eks { .. } => {
-            "give the process credentials of AWS that are good; `aws sts get-caller-identity` shows what \
-             it has"
-                .to_owned()
-        }
-        Tools::Prometheus { .. }
-        | Tools::WebSearch { .. }
-        | Tools::AwsDocs { .. }
-        | Tools::K8s { .. } => {
-            format!("look whether `targets.{place}` says the right place and credentials")
-        }
-    };
     let set = match assembly::toolset(tools) {
         Ok(set) => set,
-        Err(error) => return Said::fail(format!("{error:#}"), fix),
+        Err(error) => {
+            return Said::fail(format!("{error:#}"), remedy::of(place, tools, "misconfigured"));
+        }
     };
     let asked = Asked {
         deadline: (Instant::now() + KNOCK).min(until).into_std(),
@@ -196,13 +192,7 @@ async fn called(place: &str, tools: &Tools, tool: &str, until: Instant) -> Said 
         return Said::ok(text);
     }
     let code = answered.result.pointer("/structuredContent/code").and_then(Value::as_str);
-    if matches!(code, Some("unreachable" | "timeout")) {
-        let fix = format!(
-            "start it, or look whether `targets.{place}` says the right place and this machine may go there"
-        );
-        return Said::fail(text, fix);
-    }
-    Said::fail(text, fix)
+    Said::fail(text, remedy::of(place, tools, code.unwrap_or_default()))
 }
 
 /// Asks STS, which needs no permission, who this is.

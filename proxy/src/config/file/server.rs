@@ -30,7 +30,7 @@ pub(crate) struct Server {
     /// Whether the tools here can be searched. Absent: as for the gateway.
     pub(crate) search: Option<Search>,
     /// What the list of tools here may weigh in a model's context. Absent: as for the gateway.
-    pub(crate) definitions: Option<Definitions>,
+    pub(crate) definitions: Option<ServerDefinitions>,
     /// Scopes every call here needs, besides `auth.scopes`.
     pub(crate) scopes: Vec<Text<Scope>>,
     /// What models are told, before what the targets say of themselves.
@@ -38,14 +38,37 @@ pub(crate) struct Server {
     pub(crate) instructions: Option<String>,
 }
 
-/// What the definitions on a list of tools may weigh in a model's context, by estimate: four bytes are a token.
+/// What definitions of tools may weigh in a model's context, by estimate: four bytes are a token.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
-#[schemars(title = "`definitions`", extend("required" = ["warn_tokens"]))]
+#[schemars(title = "`definitions`", extend("minProperties" = 1))]
 pub(crate) struct Definitions {
-    /// Tokens beyond which the log warns, `_meta` of the list says so, and the list counts in `toolgate_lists_over_budget`. Nothing is left out of it.
+    /// Tokens of a whole list beyond which the log warns, `_meta` of the list says so, and the list counts in `toolgate_lists_over_budget`. Nothing is left out of it.
     #[schemars(range(min = 1, max = 100_000_000))]
     pub(crate) warn_tokens: Option<u32>,
+    /// Tokens of one target's tools beyond which its list is refused, as one that could not be had: the last good one stays, and without any the target is missing. Not below `warn_tokens`. Absent: no list is refused for its weight.
+    #[schemars(range(min = 1, max = 100_000_000))]
+    pub(crate) max_tokens: Option<u32>,
+}
+
+/// What the definitions on the list of a server may weigh.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schemars(title = "`definitions` of a server", extend("required" = ["warn_tokens"]))]
+pub(crate) struct ServerDefinitions {
+    /// As for the gateway, of the list of this server.
+    #[schemars(range(min = 1, max = 100_000_000))]
+    pub(crate) warn_tokens: Option<u32>,
+}
+
+/// What the definitions of a target's tools may weigh.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schemars(title = "`definitions` of a target", extend("required" = ["max_tokens"]))]
+pub(crate) struct TargetDefinitions {
+    /// In place of `definitions.max_tokens`, for this target.
+    #[schemars(range(min = 1, max = 100_000_000))]
+    pub(crate) max_tokens: Option<u32>,
 }
 
 /// Which names pass: what `allow` fits (absent: all), without what `deny` fits.

@@ -22,15 +22,26 @@ pub(super) fn servers(file: &File, targets: &[Target]) -> Vec<Server> {
         resources: sieve(written.resources.as_ref()),
         prefix: written.prefix.or(file.prefix).unwrap_or_default(),
         search: written.search.or(file.search).unwrap_or_default(),
-        warn_tokens: warn_tokens(written.definitions.as_ref().or(file.definitions.as_ref())),
+        warn_tokens: tokens(written.definitions.as_ref().and_then(|own| own.warn_tokens))
+            .or_else(|| warn_tokens(file)),
         scopes: scopes(&written.scopes),
         instructions: written.instructions.clone(),
     };
     file.servers.0.iter().map(server).collect()
 }
 
-pub(super) fn warn_tokens(written: Option<&file::Definitions>) -> Option<usize> {
-    written?.warn_tokens.and_then(|tokens| usize::try_from(tokens).ok())
+/// What a whole list may weigh before that is told.
+pub(super) fn warn_tokens(file: &File) -> Option<usize> {
+    tokens(file.definitions.as_ref()?.warn_tokens)
+}
+
+/// What one target's list may weigh before it is refused.
+pub(super) fn max_tokens(file: &File) -> Option<usize> {
+    tokens(file.definitions.as_ref()?.max_tokens)
+}
+
+pub(super) fn tokens(written: Option<u32>) -> Option<usize> {
+    written.and_then(|tokens| usize::try_from(tokens).ok())
 }
 
 fn sieve(written: Option<&file::Names>) -> Sieve {

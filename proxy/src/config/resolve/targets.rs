@@ -16,7 +16,7 @@ use crate::config::resolved::{
 };
 use crate::config::secret::Secret;
 
-use super::{DEFAULT_RETRY, Resolver, count, merge_retry, scopes, size, time};
+use super::{DEFAULT_RETRY, Resolver, count, merge_retry, scopes, servers, size, time};
 
 /// Settings of a target with nothing left open.
 struct Settings {
@@ -26,6 +26,7 @@ struct Settings {
     concurrency: usize,
     list_ttl: Duration,
     max_response: usize,
+    max_tokens: Option<usize>,
     retry: Retry,
     breaker: Breaker,
 }
@@ -37,6 +38,7 @@ const DEFAULT: Settings = Settings {
     concurrency: 100,
     list_ttl: Duration::from_secs(60),
     max_response: 16 << 20,
+    max_tokens: None,
     retry: DEFAULT_RETRY,
     breaker: Breaker { failures: 5, open: Duration::from_secs(10) },
 };
@@ -53,6 +55,7 @@ impl Settings {
             concurrency: count(written.concurrency, self.concurrency),
             list_ttl: time(&written.list_ttl, self.list_ttl),
             max_response: size(&written.max_response, self.max_response),
+            max_tokens: self.max_tokens,
             retry: merge_retry(self.retry, written.retry.as_ref()),
             breaker: merge_breaker(self.breaker, written.breaker.as_ref()),
         }
@@ -64,7 +67,8 @@ impl Settings {
 impl Resolver<'_, '_> {
     /// All targets that have a kind, in the order of the file.
     pub(super) fn targets(&mut self, file: &file::File) -> Vec<Target> {
-        let shared = DEFAULT.merge(&file.defaults);
+        let max_tokens = servers::max_tokens(file);
+        let shared = Settings { max_tokens, ..DEFAULT.merge(&file.defaults) };
         let targets = file.targets.0.iter();
         let aws = super::aws(file);
         targets.filter_map(|(name, written)| self.target(name, written, (&shared, &aws))).collect()
@@ -77,6 +81,7 @@ impl Resolver<'_, '_> {
         (shared, aws): (&Settings, &Aws),
     ) -> Option<Target> {
         let settings = shared.merge(&written.settings());
+        let max_tokens = written.definitions.as_ref().and_then(|own| own.max_tokens);
         Some(Target {
             name: name.to_owned(),
             kind: self.kind(name, written, aws)?,
@@ -86,6 +91,7 @@ impl Resolver<'_, '_> {
             concurrency: settings.concurrency,
             list_ttl: settings.list_ttl,
             max_response: settings.max_response,
+            max_tokens: servers::tokens(max_tokens).or(settings.max_tokens),
             retry: settings.retry,
             breaker: settings.breaker,
             required: written.required.unwrap_or(false),

@@ -104,6 +104,15 @@ fn a_server_is_a_part_of_what_the_targets_offer() {
     assert_eq!(x.targets, ["b", "a"], "in the order of the targets");
     assert!(x.tools.is_open() && x.instructions.is_none());
     assert_eq!(x.warn_tokens, Some(7), "that of the gateway");
+    assert!(plain.targets.iter().all(|target| target.max_tokens.is_none()));
+    let allowed = |name: &str| {
+        config
+            .targets
+            .iter()
+            .find(|target| target.name == name)
+            .and_then(|target| target.max_tokens)
+    };
+    assert_eq!((allowed("clock"), allowed("github")), (Some(40_000), Some(15_000)));
 }
 
 #[test]
