@@ -268,7 +268,7 @@ impl Eks {
 
     /// The same, of which nothing may be missing.
     pub(super) async fn whole(&self, name: &str, context: &Context) -> Result<Whole, ToolError> {
-        let mut whole = self.readable(name, context).await?;
+        let mut whole = Box::pin(self.readable(name, context)).await?;
         match whole.unread.pop() {
             Some(unread) => Err(unread.error),
             None => Ok(whole),
