@@ -6,8 +6,9 @@
 use std::sync::Arc;
 
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
-use serde::Deserialize;
+use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use crate::aws::{Aws, Client, Service};
 use crate::context::Context;
@@ -160,19 +161,35 @@ pub(super) struct Whole {
     pub(super) addons: Vec<Addon>,
     /// Whether there are more parts than are described.
     pub(super) truncated: bool,
+    /// Kinds of parts that this gateway may not read; nothing is known of them.
+    pub(super) unread: Vec<Unread>,
 }
 
-/// A kind of parts: where their names are, and where one of them is.
-struct Kind {
+/// A kind of parts that may not be read.
+#[derive(Clone, Debug)]
+pub(super) struct Unread {
+    pub(super) kind: Kind,
+    pub(super) error: ToolError,
+}
+
+/// Parts, and whether there are more than those; or why they may not be read.
+type Parts<T> = Result<(Vec<T>, bool), ToolError>;
+
+/// A kind of parts.
+#[derive(Clone, Copy, Debug, JsonSchema, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Kind {
+    NodeGroups,
+    FargateProfiles,
+    Addons,
+}
+
+/// Where the names of parts of a kind are, and where one of them is.
+struct Place {
     path: &'static str,
     list: &'static str,
     one: &'static str,
 }
-
-const NODE_GROUPS: Kind = Kind { path: "node-groups", list: "nodegroups", one: "nodegroup" };
-const FARGATE: Kind =
-    Kind { path: "fargate-profiles", list: "fargateProfileNames", one: "fargateProfile" };
-const ADDONS: Kind = Kind { path: "addons", list: "addons", one: "addon" };
 
 #[derive(Deserialize)]
 struct One {
@@ -233,38 +250,59 @@ impl Eks {
         Ok(cluster)
     }
 
-    /// A cluster and its parts.
-    pub(super) async fn whole(&self, name: &str, context: &Context) -> Result<Whole, ToolError> {
+    /// A cluster and its parts; a kind that this gateway may not read is told of as such.
+    pub(super) async fn readable(&self, name: &str, context: &Context) -> Result<Whole, ToolError> {
         let (cluster, groups, fargate, addons) = tokio::try_join!(
             self.cluster(name, context),
-            self.parts::<NodeGroup>(name, &NODE_GROUPS, context),
-            self.parts::<Fargate>(name, &FARGATE, context),
-            self.parts::<Addon>(name, &ADDONS, context),
+            self.permitted::<NodeGroup>(name, Kind::NodeGroups, context),
+            self.permitted::<Fargate>(name, Kind::FargateProfiles, context),
+            self.permitted::<Addon>(name, Kind::Addons, context),
         )?;
-        Ok(Whole {
-            cluster,
-            truncated: groups.1 || fargate.1 || addons.1,
-            node_groups: groups.0,
-            fargate: fargate.0,
-            addons: addons.0,
-        })
+        let mut unread = Vec::new();
+        let (node_groups, more_groups) = known(groups, Kind::NodeGroups, &mut unread);
+        let (fargate, more_fargate) = known(fargate, Kind::FargateProfiles, &mut unread);
+        let (addons, more_addons) = known(addons, Kind::Addons, &mut unread);
+        let truncated = more_groups || more_fargate || more_addons;
+        Ok(Whole { cluster, node_groups, fargate, addons, truncated, unread })
+    }
+
+    /// The same, of which nothing may be missing.
+    pub(super) async fn whole(&self, name: &str, context: &Context) -> Result<Whole, ToolError> {
+        let mut whole = Box::pin(self.readable(name, context)).await?;
+        match whole.unread.pop() {
+            Some(unread) => Err(unread.error),
+            None => Ok(whole),
+        }
+    }
+
+    /// The parts of a kind. That they may not be read ends nothing; any other failure does.
+    async fn permitted<T: DeserializeOwned + Send>(
+        &self,
+        cluster: &str,
+        kind: Kind,
+        context: &Context,
+    ) -> Result<Parts<T>, ToolError> {
+        match self.parts(cluster, &kind.place(), context).await {
+            Err(error) if error.code() != Code::Denied => Err(error),
+            told => Ok(told),
+        }
     }
 
     /// All parts of a kind, and whether there are more than that.
     async fn parts<T: DeserializeOwned + Send>(
         &self,
         cluster: &str,
-        kind: &Kind,
+        place: &Place,
         context: &Context,
-    ) -> Result<(Vec<T>, bool), ToolError> {
-        let base = format!("/clusters/{}/{}", encoded(cluster), kind.path);
+    ) -> Parts<T> {
+        let base = format!("/clusters/{}/{}", encoded(cluster), place.path);
         let (mut names, mut token) = (Vec::<String>::new(), None::<String>);
         for _ in 0..MOST_PAGES {
             let mut fields = vec![("maxResults", "100")];
             fields.extend(token.as_deref().map(|token| ("nextToken", token)));
             let mut page: serde_json::Map<String, serde_json::Value> =
                 self.0.get(&base, &fields, context).await?;
-            names.extend(read::<Vec<String>>(&mut page, kind.list)?);
+            names.extend(read::<Vec<String>>(&mut page, place.list)?);
             token = read::<Option<String>>(&mut page, "nextToken")?.filter(|t| !t.is_empty());
             if token.is_none() || names.len() > MOST_PARTS {
                 break;
@@ -275,7 +313,7 @@ impl Eks {
         let each = stream::iter(names).map(async |name| {
             let path = format!("{base}/{}", encoded(&name));
             let mut page = self.0.get(&path, &[], context).await?;
-            read::<T>(&mut page, kind.one)
+            read::<T>(&mut page, place.one)
         });
         Ok((each.buffered(AT_ONCE).try_collect().await?, truncated))
     }
@@ -284,6 +322,36 @@ impl Eks {
     pub(crate) fn aws(&self) -> &Arc<Aws> {
         self.0.aws()
     }
+}
+
+// === impl Kind ===
+
+impl Kind {
+    /// In words.
+    pub(super) const fn words(self) -> &'static str {
+        match self {
+            Self::NodeGroups => "node groups",
+            Self::FargateProfiles => "Fargate profiles",
+            Self::Addons => "add-ons",
+        }
+    }
+
+    const fn place(self) -> Place {
+        let (path, list, one) = match self {
+            Self::NodeGroups => ("node-groups", "nodegroups", "nodegroup"),
+            Self::FargateProfiles => ("fargate-profiles", "fargateProfileNames", "fargateProfile"),
+            Self::Addons => ("addons", "addons", "addon"),
+        };
+        Place { path, list, one }
+    }
+}
+
+/// What is known of a kind; why nothing is goes to `unread`.
+fn known<T>(told: Parts<T>, kind: Kind, unread: &mut Vec<Unread>) -> (Vec<T>, bool) {
+    told.unwrap_or_else(|error| {
+        unread.push(Unread { kind, error });
+        (Vec::new(), false)
+    })
 }
 
 /// A member of an answer; one that may be absent is none.

@@ -1,7 +1,7 @@
 //! `describe_cluster`: what a cluster is made of.
 //!
 //! Enters: its name. Leaves: the cluster, its node groups, Fargate profiles and add-ons. Never: a part
-//! of which EKS has not told, or half of an answer as the whole.
+//! of which EKS has not told, half of an answer as the whole, or parts that may not be read as none.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::api::{Addon, Cluster, Eks, Fargate, Health, NodeGroup, Whole};
+use super::api::{Addon, Cluster, Eks, Fargate, Health, Kind, NodeGroup, Unread, Whole};
 use crate::context::Context;
 use crate::error::ToolError;
 use crate::tool::{About, Brief, Effect, Tool, clip};
@@ -57,11 +57,28 @@ pub(super) struct Output {
     encrypted: bool,
     /// What EKS holds against the cluster.
     issues: Vec<String>,
-    node_groups: Vec<Group>,
-    fargate_profiles: Vec<Profile>,
-    addons: Vec<Extra>,
+    /// Absent where `not_read` has them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    node_groups: Option<Vec<Group>>,
+    /// Absent where `not_read` has them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fargate_profiles: Option<Vec<Profile>>,
+    /// Absent where `not_read` has them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    addons: Option<Vec<Extra>>,
     /// Whether there are more parts than these.
     truncated: bool,
+    /// Parts that this gateway may not read: there may be some, or none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    not_read: Vec<NotRead>,
+}
+
+/// Parts that are missing from this answer.
+#[derive(Debug, JsonSchema, Serialize)]
+struct NotRead {
+    parts: Kind,
+    /// Why, in AWS's words.
+    why: String,
 }
 
 #[derive(Debug, JsonSchema, Serialize)]
@@ -127,7 +144,8 @@ impl Tool for DescribeCluster {
             name: "describe_cluster",
             title: "EKS cluster",
             description: "Describes an EKS cluster: version, network, logs, and all node groups, \
-                Fargate profiles and add-ons with their states and the issues that EKS reports.",
+                Fargate profiles and add-ons with their states and the issues that EKS reports; \
+                `not_read` names the parts that it may not read.",
             effect: Effect::Reads,
             limit: Duration::from_secs(30),
             aliases: &[("cluster_name", "cluster"), ("name", "cluster")],
@@ -136,13 +154,14 @@ impl Tool for DescribeCluster {
     }
 
     async fn run<'a>(&'a self, input: Input, context: &'a Context) -> Result<Output, ToolError> {
-        Ok(Output::from(Box::pin(self.0.whole(&input.cluster, context)).await?))
+        Ok(Output::from(Box::pin(self.0.readable(&input.cluster, context)).await?))
     }
 }
 
 impl From<Whole> for Output {
     fn from(whole: Whole) -> Self {
-        let Whole { cluster, node_groups, fargate, addons, truncated } = whole;
+        let Whole { cluster, node_groups, fargate, addons, truncated, unread } = whole;
+        let may = |kind| !unread.iter().any(|unread| unread.kind == kind);
         let Cluster { name, status, arn, version, platform_version, .. } = cluster;
         let logs = cluster.logging.into_iter().flat_map(|logging| logging.cluster_logging);
         let logs = logs.filter(|setup| setup.enabled).flat_map(|setup| setup.types).collect();
@@ -159,11 +178,20 @@ impl From<Whole> for Output {
             logs,
             encrypted: !cluster.encryption_config.is_empty(),
             issues: issues(&cluster.health),
-            node_groups: node_groups.into_iter().map(Group::from).collect(),
-            fargate_profiles: fargate.into_iter().map(Profile::from).collect(),
-            addons: addons.into_iter().map(Extra::from).collect(),
+            node_groups: may(Kind::NodeGroups)
+                .then(|| node_groups.into_iter().map(Group::from).collect()),
+            fargate_profiles: may(Kind::FargateProfiles)
+                .then(|| fargate.into_iter().map(Profile::from).collect()),
+            addons: may(Kind::Addons).then(|| addons.into_iter().map(Extra::from).collect()),
             truncated,
+            not_read: unread.into_iter().map(NotRead::from).collect(),
         }
+    }
+}
+
+impl From<Unread> for NotRead {
+    fn from(unread: Unread) -> Self {
+        Self { parts: unread.kind, why: clip(unread.error.message(), MOST_TEXT).into_owned() }
     }
 }
 
@@ -225,21 +253,25 @@ impl Brief for Output {
         let version = self.version.as_deref().unwrap_or("?");
         let mut lines = vec![format!("{} is {}, Kubernetes {version}", self.name, self.status)];
         lines.extend(self.issues.iter().map(|issue| format!("! {issue}")));
-        for group in &self.node_groups {
+        for group in self.node_groups.iter().flatten() {
             let size = group.desired.map_or_else(String::new, |size| format!(", {size} nodes"));
             lines.push(format!("node group {}: {}{size}", group.name, group.status));
             lines.extend(group.issues.iter().map(|issue| format!("! {issue}")));
         }
-        for profile in &self.fargate_profiles {
+        for profile in self.fargate_profiles.iter().flatten() {
             lines.push(format!("Fargate {}: {}", profile.name, profile.status));
         }
-        for addon in &self.addons {
+        for addon in self.addons.iter().flatten() {
             let version = addon.version.as_deref().unwrap_or("?");
             lines.push(format!("add-on {} {version}: {}", addon.name, addon.status));
         }
         if self.truncated {
             lines.push("There are more parts than these.".to_owned());
         }
+        let unread = self.not_read.iter();
+        lines.extend(
+            unread.map(|one| format!("{} could not be read: {}", one.parts.words(), one.why)),
+        );
         lines.join("\n")
     }
 }

@@ -113,6 +113,59 @@ async fn a_cluster_is_described_with_all_pages_of_its_parts() {
     assert!(reply.text().contains("node group b: DEGRADED, 3 nodes"), "{}", reply.text());
 }
 
+/// What EKS says to one who may not do that.
+fn denied() -> Say {
+    let body = json!({ "message": "not authorized to perform that" });
+    let kind = ("x-amzn-errortype", "AccessDeniedException".to_owned());
+    Say::This(403, vec![kind], body.to_string())
+}
+
+#[tokio::test]
+async fn parts_that_may_not_be_read_are_told_as_missing_and_the_rest_is_given() {
+    for (path, parts, member) in [
+        ("/node-groups", "node groups", "node_groups"),
+        ("/node-groups/b", "node groups", "node_groups"),
+        ("/fargate-profiles", "Fargate profiles", "fargate_profiles"),
+        ("/addons/coredns", "add-ons", "addons"),
+    ] {
+        let eks = Fixture::start(move |asked| {
+            if asked.path.ends_with(path) { denied() } else { eks(asked, "ACTIVE") }
+        })
+        .await;
+        let tools = tools(&eks.url);
+        let reply = call(&tools, "describe_cluster", json!({ "cluster": "shop" })).await;
+        let told = reply.structured();
+        for each in ["node_groups", "fargate_profiles", "addons"] {
+            assert_eq!(told.get(each).is_none(), each == member, "{path}: {each} in {told}");
+        }
+        assert_eq!(told["not_read"].as_array().map(Vec::len), Some(1), "{told}");
+        assert_eq!(told["not_read"][0]["parts"], member);
+        let why = told["not_read"][0]["why"].as_str().unwrap();
+        assert!(why.contains("not authorized to perform that"), "{why}");
+        let text = reply.text();
+        assert!(text.contains(&format!("{parts} could not be read")), "{text}");
+        // A score that leaves a part out would be one where EKS has not told.
+        let reply = call(&tools, "cluster_health", json!({ "cluster": "shop" })).await;
+        assert_eq!(code(&reply), "denied", "{path}");
+    }
+}
+
+#[tokio::test]
+async fn only_a_want_of_permission_leaves_parts_out() {
+    for (path, status, wanted) in
+        [("/addons", 500, "upstream_error"), ("/clusters/shop", 403, "denied")]
+    {
+        let eks = Fixture::start(move |asked| match asked.path.ends_with(path) {
+            true if status == 403 => denied(),
+            true => Say::This(status, Vec::new(), "{}".to_owned()),
+            false => eks(asked, "ACTIVE"),
+        })
+        .await;
+        let reply = call(&tools(&eks.url), "describe_cluster", json!({ "cluster": "shop" })).await;
+        assert_eq!(code(&reply), wanted, "{path}");
+    }
+}
+
 #[tokio::test]
 async fn health_is_that_of_the_worst_part_and_says_why() {
     let eks = fixture("CREATE_FAILED").await;
@@ -137,7 +190,14 @@ fn nothing_makes_up_for_the_control_plane() {
         nodes["version"] = version.into();
         let node_groups = vec![serde_json::from_value(nodes).unwrap(); 10];
         let cluster = serde_json::from_value(told).unwrap();
-        Whole { cluster, node_groups, fargate: Vec::new(), addons: Vec::new(), truncated: false }
+        Whole {
+            cluster,
+            node_groups,
+            fargate: Vec::new(),
+            addons: Vec::new(),
+            truncated: false,
+            unread: Vec::new(),
+        }
     };
     let issue = json!([{ "code": "Ec2SubnetNotFound", "message": "gone" }]);
     for (status, issues, version, wanted, word) in [
