@@ -335,7 +335,11 @@ async fn credentials_of_aws_are_found_to_be_good_missing_or_of_nobody() -> Resul
     told.fails(("credentials", "signed"), "credentials", "environment, profile")?;
     let dead = scratch.write("dead.yaml", &config(&format!("http://{}", free_address()?))?)?;
     let told = doctor_with(&dead, &[], &CREDENTIALS).await?;
-    told.fails(("aws", "identity"), "unreachable", "")
+    told.fails(
+        ("aws", "identity"),
+        "unreachable",
+        "whether the region and `aws.endpoint` are right",
+    )
 }
 
 #[tokio::test]

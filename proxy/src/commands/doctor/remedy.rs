@@ -24,6 +24,9 @@ pub(super) fn of(place: &str, tools: &Tools, code: &str) -> String {
         ("rate_limited" | "blocked", _) => {
             "wait, and see who else asks so much with the same credentials".to_owned()
         }
+        ("upstream_error", Asked::Aws) => {
+            "AWS itself has failed: look at https://health.aws.amazon.com, and try again".to_owned()
+        }
         ("upstream_error" | "garbled", _) => format!(
             "look at its own log or status page, and whether `targets.{place}` means the right server"
         ),
@@ -54,10 +57,11 @@ pub(super) fn of(place: &str, tools: &Tools, code: &str) -> String {
 
 fn unreached(place: &str, asked: Asked) -> String {
     match asked {
-        Asked::Aws => format!(
-            "look whether this machine may go to AWS (firewall, VPC endpoint), and whether `aws.endpoint` \
-             and the region of `targets.{place}` are right"
-        ),
+        Asked::Aws => {
+            "look whether this machine may go to AWS (firewall, VPC endpoint), and whether the \
+             region and `aws.endpoint` are right"
+                .to_owned()
+        }
         Asked::Cluster => format!(
             "look whether this machine may go to AWS and to the cluster, whose endpoint may be private to its \
              VPC, and whether `targets.{place}` means the right one"
