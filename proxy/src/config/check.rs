@@ -41,7 +41,7 @@ pub(crate) fn check(file: &File, review: &mut Review<'_>) {
     tls::check(file, review);
     auth::check(file, listen, review);
     amounts::check(file, review);
-    definitions::check(file, review);
+    definitions::check(review);
     targets::check(file, review);
     tools::check(file, review);
     pins::check(file, review);

@@ -46,7 +46,7 @@ pub(crate) struct Definitions {
     /// Tokens of a whole list beyond which the log warns, `_meta` of the list says so, and the list counts in `toolgate_lists_over_budget`. Nothing is left out of it.
     #[schemars(range(min = 1, max = 100_000_000))]
     pub(crate) warn_tokens: Option<u32>,
-    /// Tokens of one target's tools beyond which its list is refused, as one that could not be had: the last good one stays, and without any the target is missing. Not below `warn_tokens`. Absent: no list is refused for its weight.
+    /// Tokens of one target's tools beyond which its list is refused, as one that could not be had: the last good one stays, and without any the target is missing. Absent: no list is refused for its weight.
     #[schemars(range(min = 1, max = 100_000_000))]
     pub(crate) max_tokens: Option<u32>,
 }
