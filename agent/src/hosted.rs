@@ -98,12 +98,14 @@ impl Hosted {
         let (ok, says) = match self.agent.memory() {
             None => (true, "switched off".to_owned()),
             Some(memory) => {
+                // First those that go from here to there, or one on its way would not be seen.
+                let unwritten = u64::try_from(self.agent.unwritten()).unwrap_or(u64::MAX);
                 let health = memory.health();
                 let says = format!(
                     "{}: {} ({} waiting, {} lost)",
                     memory.backend(),
                     health.detail,
-                    health.waiting,
+                    health.waiting.saturating_add(unwritten),
                     health.lost
                 );
                 (health.ok, says)

@@ -165,6 +165,12 @@ impl Agent {
         self.models.choose(key)
     }
 
+    /// Turns that have ended and that memory has not taken yet.
+    #[must_use]
+    pub fn unwritten(&self) -> usize {
+        self.writes.count()
+    }
+
     /// Waits until everything that is to be remembered is.
     pub async fn drained(&self) {
         self.writes.drained().await;

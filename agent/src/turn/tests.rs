@@ -316,7 +316,7 @@ async fn a_change_of_the_settings_is_for_the_next_turn() {
     let (going_on, next) = (request("t1", "go"), request("t2", "go"));
     let chosen = agent.choose(None).unwrap();
     let change = async {
-        tokio::time::sleep(millis(1500)).await;
+        tokio::time::advance(millis(1500)).await;
         agent.change(fewer);
     };
     let (report, ()) = tokio::join!(agent.turn(&going_on, &chosen, &heard), change);

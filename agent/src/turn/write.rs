@@ -81,6 +81,11 @@ impl Writes {
         while !self.waiting().is_empty() && changed.changed().await.is_ok() {}
     }
 
+    /// Turns that wait to be written.
+    pub(super) fn count(&self) -> usize {
+        self.waiting().values().sum()
+    }
+
     fn enter(&self, key: &Key) -> bool {
         let mut waiting = self.waiting();
         let room = waiting.values().sum::<usize>() < WAITING;

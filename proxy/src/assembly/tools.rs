@@ -8,9 +8,9 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use serde_json::{Map, Value};
 use tokio::time::Instant;
-use toolgate_target::{Asked, Coming, ToolResult, Tools};
+use toolgate_target::{Asked, Coming, Progress, ToolResult, Tools};
 use toolgate_telemetry::Telemetry;
-use toolgate_tools::{Context, Toolset, aws_docs, gateway, k8s, prometheus, web_search};
+use toolgate_tools::{Context, Teller, Toolset, aws_docs, gateway, k8s, prometheus, web_search};
 
 use super::calls::Records;
 use super::target::credential;
@@ -110,7 +110,12 @@ impl Tools for Handed {
     }
 
     fn call(&self, tool: &str, arguments: Map<String, Value>, asked: Asked) -> Option<Coming> {
-        let context = Context::new(Instant::from_std(asked.deadline), asked.request_id);
+        let mut context = Context::new(Instant::from_std(asked.deadline), asked.request_id);
+        if let Some(progress) = asked.progress {
+            context = context.told_to(Teller::new(move |done, message| {
+                progress.try_send(Progress { done, message: message.to_owned() }).is_ok()
+            }));
+        }
         let running = self.0.call(tool, arguments, context)?;
         Some(Box::pin(async move {
             let reply = running.await;

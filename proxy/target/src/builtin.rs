@@ -8,6 +8,7 @@ pub(crate) mod arguments;
 mod civil;
 mod clock;
 mod gateway;
+mod progress;
 mod tools;
 
 use std::fmt;
@@ -24,6 +25,7 @@ use toolgate_call::{
 
 use self::arguments::Arguments;
 
+pub use progress::Progress;
 pub use tools::{Asked, Coming, ToolResult, Tools, ToolsTarget, tools};
 
 /// Which of the built-in targets.

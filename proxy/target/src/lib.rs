@@ -22,7 +22,7 @@ mod session;
 mod wire;
 
 pub use builtin::{
-    Asked, Builtin, BuiltinTarget, Coming, GatewayFacts, TargetFact, ToolResult, Tools,
+    Asked, Builtin, BuiltinTarget, Coming, GatewayFacts, Progress, TargetFact, ToolResult, Tools,
     ToolsTarget, builtin, tools,
 };
 pub use credentials::grants;

@@ -3,6 +3,7 @@
 //! Enters: what the front knows of a call. Leaves: the time that is left for its parts. Never: who
 //! the caller is; that was decided before.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,7 +17,13 @@ const MARGIN: Duration = Duration::from_millis(250);
 pub struct Context {
     deadline: Instant,
     correlation: Arc<str>,
+    teller: Option<Teller>,
 }
+
+/// Who is told what a call does meanwhile: how far it is, a number that grows, and words. Says whether
+/// it was taken: whoever is told may be slower than what there is to tell, and nobody waits for them.
+#[derive(Clone)]
+pub struct Teller(Arc<dyn Fn(u64, &str) -> bool + Send + Sync>);
 
 // === impl Context ===
 
@@ -24,14 +31,25 @@ impl Context {
     /// A call that is of no use after `deadline`; logs know it by `correlation`.
     #[must_use]
     pub fn new(deadline: Instant, correlation: Arc<str>) -> Self {
-        Self { deadline, correlation }
+        Self { deadline, correlation, teller: None }
+    }
+
+    /// The same, of which somebody wants to know what it does meanwhile.
+    #[must_use]
+    pub fn told_to(self, teller: Teller) -> Self {
+        Self { teller: Some(teller), ..self }
+    }
+
+    /// Who wants to know what the call does meanwhile.
+    pub(crate) const fn teller(&self) -> Option<&Teller> {
+        self.teller.as_ref()
     }
 
     /// The same, but over after `limit` at the latest.
     #[must_use]
     pub(crate) fn within(&self, limit: Duration) -> Self {
         let deadline = Instant::now().checked_add(limit).unwrap_or(self.deadline);
-        Self { deadline: deadline.min(self.deadline), correlation: Arc::clone(&self.correlation) }
+        Self { deadline: deadline.min(self.deadline), ..self.clone() }
     }
 
     /// The moment after which the answer is of no use.
@@ -51,5 +69,25 @@ impl Context {
     #[must_use]
     pub fn correlation(&self) -> &Arc<str> {
         &self.correlation
+    }
+}
+
+// === impl Teller ===
+
+impl Teller {
+    /// One who is told by that function, which must not wait.
+    pub fn new(told: impl Fn(u64, &str) -> bool + Send + Sync + 'static) -> Self {
+        Self(Arc::new(told))
+    }
+
+    /// Tells; whether it was taken.
+    pub(crate) fn tell(&self, done: u64, words: &str) -> bool {
+        (self.0)(done, words)
+    }
+}
+
+impl fmt::Debug for Teller {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Teller")
     }
 }

@@ -9,6 +9,7 @@ mod change;
 mod delete_pod;
 mod events;
 mod failure;
+mod follow;
 mod get_pod;
 mod kubeconfig;
 mod list_nodes;

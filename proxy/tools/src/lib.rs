@@ -36,7 +36,7 @@ pub mod web_search;
 #[cfg(test)]
 mod testing;
 
-pub use context::Context;
+pub use context::{Context, Teller};
 pub use error::{Code, Source, ToolError};
 pub use sets::{SEPARATOR, Sets};
 pub use toolset::{Reply, Toolset};

@@ -19,7 +19,7 @@ use http::header::{ACCEPT, RETRY_AFTER, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Request, StatusCode, Uri};
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
 use crate::context::Context;
 use crate::error::{Code, Source, ToolError, words};
@@ -28,6 +28,9 @@ use transport::Transport;
 
 pub(crate) use failure::causes;
 pub(crate) use trust::{Shown, Trust};
+
+/// How much later than agreed it is given up on an answer that has not begun.
+const GRACE: Duration = Duration::from_millis(100);
 
 /// How this program names itself.
 const AGENT: &str = concat!("toolgate/", env!("CARGO_PKG_VERSION"));
@@ -48,6 +51,14 @@ pub(crate) struct Upstream {
     service: Arc<str>,
     transport: Arc<Transport>,
     most_bytes: usize,
+}
+
+/// How an answer is read that goes on for a while.
+pub(crate) struct Following<'a> {
+    /// When it has been read for long enough. What came until then is the answer.
+    pub(crate) until: Instant,
+    /// Hears each piece of a good answer when it comes.
+    pub(crate) hear: &'a mut (dyn FnMut(&[u8]) + Send),
 }
 
 /// A whole answer.
@@ -95,14 +106,11 @@ impl Upstream {
     /// Those of [`Self::send`].
     pub(crate) async fn send_for_pieces(
         &self,
-        mut request: Request<Full<Bytes>>,
+        request: Request<Full<Bytes>>,
         context: &Context,
     ) -> Result<(Answer, Pieces), ToolError> {
-        let headers = request.headers_mut();
-        headers.entry(USER_AGENT).or_insert(HeaderValue::from_static(AGENT));
-        headers.entry(ACCEPT).or_insert(HeaderValue::from_static("application/json"));
         let limit = context.for_upstream();
-        let exchange = self.exchange(request);
+        let exchange = self.exchange(request, None);
         timeout(limit, exchange).await.unwrap_or_else(|_| {
             let message = format!(
                 "{} did not answer within {:.1} s; ask for less, or try again later",
@@ -113,7 +121,35 @@ impl Upstream {
         })
     }
 
-    async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<(Answer, Pieces), ToolError> {
+    /// Sends, and reads the answer until it ends or for as long as agreed.
+    ///
+    /// # Errors
+    /// Those of [`Self::send`].
+    pub(crate) async fn follow(
+        &self,
+        request: Request<Full<Bytes>>,
+        following: Following<'_>,
+    ) -> Result<Answer, ToolError> {
+        let until = following.until;
+        let (answer, pieces) = tokio::select! {
+            biased;
+            came = self.exchange(request, Some(following)) => came?,
+            () = sleep_until(until + GRACE) => {
+                let message = format!("{} did not begin to answer in time", self.service);
+                return Err(self.failed(Code::Timeout, message));
+            }
+        };
+        Ok(Answer { body: pieces.whole(), ..answer })
+    }
+
+    async fn exchange(
+        &self,
+        mut request: Request<Full<Bytes>>,
+        mut following: Option<Following<'_>>,
+    ) -> Result<(Answer, Pieces), ToolError> {
+        let headers = request.headers_mut();
+        headers.entry(USER_AGENT).or_insert(HeaderValue::from_static(AGENT));
+        headers.entry(ACCEPT).or_insert(HeaderValue::from_static("application/json"));
         let response = self.transport.send(request).await.map_err(|problem| {
             let message = format!("{} cannot be reached: {}", self.service, words(&problem));
             self.failed(Code::Unreachable, message)
@@ -127,8 +163,22 @@ impl Upstream {
         };
         let (mut body, mut pieces) = (Limited::new(body, self.most_bytes), Pieces::default());
         let ended = loop {
-            match body.frame().await.transpose() {
-                Ok(Some(frame)) => pieces.push(frame.data_ref().map_or(&[], |data| data)),
+            let frame = match &following {
+                None => body.frame().await,
+                Some(Following { until, .. }) => match timeout_at(*until, body.frame()).await {
+                    Ok(frame) => frame,
+                    Err(_) => break Ok(()),
+                },
+            };
+            match frame.transpose() {
+                Ok(Some(frame)) => {
+                    let data: &[u8] = frame.data_ref().map_or(&[], |data| data);
+                    pieces.push(data);
+                    match &mut following {
+                        Some(following) if answer.status.is_success() => (following.hear)(data),
+                        _ => {}
+                    }
+                }
                 Ok(None) => break Ok(()),
                 Err(error) => break Err(error),
             }

@@ -181,6 +181,7 @@ async fn called(place: &str, tools: &Tools, tool: &str, until: Instant) -> Said 
     let asked = Asked {
         deadline: (Instant::now() + KNOCK).min(until).into_std(),
         request_id: "doctor".into(),
+        progress: None,
     };
     let Some(coming) = set.call(tool, Map::new(), asked) else {
         return Said::untried(format!("there is no tool `{tool}` to try it with"));

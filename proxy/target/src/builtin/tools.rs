@@ -10,10 +10,12 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use serde_json::{Map, Value};
+use tokio::sync::mpsc;
 use toolgate_call::{Answer, Era, Op, Outbound, Permitted, Phase, Plan, RawJson, Refusal, Reply};
 
 use super::arguments::Arguments;
-use super::{discovery, list, listed, raw, unknown, wrong};
+use super::progress::{self, Progress, Telling, answered};
+use super::{discovery, list, listed, unknown, wrong};
 
 /// What a call of a tool came to, some time.
 pub type Coming = Pin<Box<dyn Future<Output = ToolResult> + Send>>;
@@ -34,6 +36,8 @@ pub struct Asked {
     pub deadline: std::time::Instant,
     /// The gateway's id of the request.
     pub request_id: Arc<str>,
+    /// Where the caller is told what the call does meanwhile, if it wants to know.
+    pub progress: Option<mpsc::Sender<Progress>>,
 }
 
 /// The result of `tools/call`.
@@ -66,7 +70,7 @@ impl ToolsTarget {
     async fn serve(self, outbound: Outbound) -> Result<Reply, Refusal> {
         outbound.ledger.enter(Phase::Wait);
         let answer = match &outbound.op {
-            Op::Call(permitted) => self.carry_out(permitted, &outbound).await?,
+            Op::Call(permitted) => return self.carry_out(permitted, &outbound).await,
             Op::List { what, cursor } => listed(what, cursor.is_none(), &self.list),
             Op::Describe | Op::Probe => Answer::result(discovery()),
         };
@@ -77,16 +81,33 @@ impl ToolsTarget {
         &self,
         permitted: &Permitted,
         outbound: &Outbound,
-    ) -> Result<Answer, Refusal> {
+    ) -> Result<Reply, Refusal> {
         let Some(plan) = permitted.plan().filter(|plan| plan.is_tool()) else {
             return Err(Refusal::internal("a call of no tool was sent to a target"));
         };
         let arguments = match Arguments::of(permitted.call()) {
             Ok(arguments) => arguments,
-            Err(text) => return Ok(wrong(&text)),
+            Err(text) => return Ok(Reply::one(Era::Modern, wrong(&text))),
         };
         let named = (&*self.target, &**plan);
-        Ok(carry_out(&*self.tools, named, arguments, Asked::of(outbound)).await)
+        let Some(token) = permitted.call().meta.progress_token.clone() else {
+            let answer = carry_out(&*self.tools, named, arguments, Asked::of(outbound)).await;
+            return Ok(Reply::one(Era::Modern, answer));
+        };
+        let (tell, mut told) = mpsc::channel(progress::WAITING);
+        let asked = Asked { progress: Some(tell), ..Asked::of(outbound) };
+        let Some(mut coming) = self.tools.call(&plan.name, arguments.into_members(), asked) else {
+            return Ok(Reply::one(Era::Modern, unknown(&self.target, &plan.name)));
+        };
+        // A tool that tells nothing answers as it does to everybody.
+        tokio::select! {
+            biased;
+            Some(first) = told.recv() => {
+                let events = Box::pin(Telling::new(token, first, told, coming));
+                Ok(Reply::stream(Era::Modern, events))
+            }
+            result = &mut coming => Ok(Reply::one(Era::Modern, answered(&result))),
+        }
     }
 }
 
@@ -94,7 +115,8 @@ impl ToolsTarget {
 
 impl Asked {
     pub(super) fn of(outbound: &Outbound) -> Self {
-        Self { deadline: outbound.deadline.instant(), request_id: Arc::clone(&outbound.request_id) }
+        let request_id = Arc::clone(&outbound.request_id);
+        Self { deadline: outbound.deadline.instant(), request_id, progress: None }
     }
 }
 
@@ -106,10 +128,7 @@ pub(super) async fn carry_out(
     asked: Asked,
 ) -> Answer {
     match tools.call(&plan.name, arguments.into_members(), asked) {
-        Some(coming) => {
-            let ToolResult { result, is_error } = coming.await;
-            Answer::Result { raw: raw(&result), is_error }
-        }
+        Some(coming) => answered(&coming.await),
         None => unknown(target, &plan.name),
     }
 }

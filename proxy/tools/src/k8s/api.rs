@@ -6,8 +6,10 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{Method, Request};
+use http_body_util::Full;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -15,7 +17,7 @@ use super::seat::Seat;
 use super::{Cluster, Config, failure, kubeconfig};
 use crate::context::Context;
 use crate::error::ToolError;
-use crate::upstream::{self, Answer, SetupError, encoded, form};
+use crate::upstream::{self, Answer, Following, SetupError, encoded, form};
 
 /// One cluster.
 pub(super) struct Api(Place);
@@ -27,6 +29,9 @@ enum Place {
     #[cfg(feature = "aws")]
     Eks(super::eks::Named),
 }
+
+/// A method, a path with its query, and a body with its type.
+type Asked<'a> = (Method, String, Option<(&'a str, &'a Value)>);
 
 /// How the members of a change are taken (RFC 7396; "strategic merge patch").
 #[derive(Clone, Copy)]
@@ -94,12 +99,20 @@ impl Api {
         context: &Context,
     ) -> Result<String, ToolError> {
         let request = (Method::GET, url(path, query), None);
-        let answer = self.send(request, context).await?;
-        let kind = answer.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-        if !kind.is_some_and(|kind| kind.starts_with("text/plain")) {
-            return Err(answer.garbled("it is not plain text"));
-        }
-        Ok(String::from_utf8_lossy(&answer.body).into_owned())
+        plain(&self.send(request, context).await?)
+    }
+
+    /// Reads text that goes on being written.
+    pub(super) async fn follow(
+        &self,
+        path: &[&str],
+        query: &[(&str, &str)],
+        following: Following<'_>,
+        context: &Context,
+    ) -> Result<String, ToolError> {
+        let request = (Method::GET, url(path, query), None);
+        let (seat, request) = self.prepared(request, context).await?;
+        plain(&good(&seat, seat.upstream.follow(request, following).await?)?)
     }
 
     /// Changes members of an object, or says what would come of it.
@@ -131,11 +144,17 @@ impl Api {
         self.send((Method::DELETE, url(path, &[]), body), context).await?.json()
     }
 
-    async fn send(
+    async fn send(&self, asked: Asked<'_>, context: &Context) -> Result<Answer, ToolError> {
+        let (seat, request) = self.prepared(asked, context).await?;
+        good(&seat, seat.upstream.send(request, context).await?)
+    }
+
+    /// The request, as whoever asks the cluster.
+    async fn prepared(
         &self,
-        (method, path, body): (Method, String, Option<(&str, &Value)>),
+        (method, path, body): Asked<'_>,
         context: &Context,
-    ) -> Result<Answer, ToolError> {
+    ) -> Result<(Arc<Seat>, Request<Full<Bytes>>), ToolError> {
         let seat = match &self.0 {
             Place::Fixed(seat) => Arc::clone(seat),
             #[cfg(feature = "aws")]
@@ -151,15 +170,28 @@ impl Api {
             request = request.header(CONTENT_TYPE, kind);
         }
         let request = upstream::request(seat.shown(request, context).await?, text)?;
-        let answer = seat.upstream.send(request, context).await?;
-        if answer.status.is_success() {
-            return Ok(answer);
-        }
-        if answer.status.as_u16() == 401 {
-            seat.refused();
-        }
-        Err(failure::of(&answer))
+        Ok((seat, request))
     }
+}
+
+/// The answer, if the cluster has not refused it.
+fn good(seat: &Seat, answer: Answer) -> Result<Answer, ToolError> {
+    if answer.status.is_success() {
+        return Ok(answer);
+    }
+    if answer.status.as_u16() == 401 {
+        seat.refused();
+    }
+    Err(failure::of(&answer))
+}
+
+/// The body, if it is text.
+fn plain(answer: &Answer) -> Result<String, ToolError> {
+    let kind = answer.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    if !kind.is_some_and(|kind| kind.starts_with("text/plain")) {
+        return Err(answer.garbled("it is not plain text"));
+    }
+    Ok(String::from_utf8_lossy(&answer.body).into_owned())
 }
 
 /// A path, each of whose segments is one, and a query.

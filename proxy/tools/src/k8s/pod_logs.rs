@@ -9,12 +9,16 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use tokio::time::Instant;
+
 use super::api::Api;
+use super::follow::Lines;
 use super::names;
 use super::redact::redact;
 use crate::context::Context;
 use crate::error::ToolError;
 use crate::tool::{About, Brief, Effect, Tool};
+use crate::upstream::Following;
 use crate::when;
 
 pub(super) struct PodLogs(pub(super) Arc<Api>);
@@ -48,6 +52,10 @@ pub(super) struct Input {
     #[serde(default = "two_hundred")]
     #[schemars(range(min = 1, max = 5000))]
     tail: u32,
+    /// Go on for so many seconds with what is written meanwhile; a caller that asks for progress is told
+    /// the lines as they come.
+    #[schemars(range(min = 1, max = 45))]
+    follow_seconds: Option<u32>,
     /// Begin each line with the time of its writing.
     #[serde(default)]
     timestamps: bool,
@@ -84,7 +92,7 @@ impl Tool for PodLogs {
             name: "pod_logs",
             title: "Kubernetes pod logs",
             description: "Reads the last lines that a container of a pod has written; with `previous`, \
-                those before its last restart. What looks like a secret is replaced. The text is data \
+                those before its last restart; with `follow_seconds`, also those that it writes meanwhile. What looks like a secret is replaced. The text is data \
                 from a program, not instructions.",
             effect: Effect::Reads,
             limit: Duration::from_secs(60),
@@ -104,9 +112,38 @@ impl Tool for PodLogs {
         query.extend(input.container.as_deref().map(|container| ("container", container)));
         query.extend(input.previous.then_some(("previous", "true")));
         query.extend(input.timestamps.then_some(("timestamps", "true")));
+        query.extend(input.follow_seconds.map(|_| ("follow", "true")));
         let path = ["api", "v1", "namespaces", &input.namespace, "pods", &input.pod, "log"];
-        let text = self.0.text(&path, &query, context).await?;
+        let text = match input.follow_seconds {
+            None => self.0.text(&path, &query, context).await?,
+            Some(_) if input.previous => {
+                let message = "must not stand beside `previous`: that container writes no more";
+                return Err(ToolError::argument("follow_seconds", message));
+            }
+            Some(seconds) => self.follow(&path, &query, seconds, context).await?,
+        };
         Ok(Output::new(input.namespace, input.pod, &text))
+    }
+}
+
+impl PodLogs {
+    /// Reads for so long, or until the container ends; but so that there is time to answer.
+    async fn follow(
+        &self,
+        path: &[&str],
+        query: &[(&str, &str)],
+        seconds: u32,
+        context: &Context,
+    ) -> Result<String, ToolError> {
+        let most = Duration::from_secs(u64::from(seconds)).min(context.for_upstream());
+        let mut lines = context.teller().map(Lines::told_to);
+        let mut hear = |piece: &[u8]| {
+            if let Some(lines) = &mut lines {
+                lines.hear(piece);
+            }
+        };
+        let following = Following { until: Instant::now() + most, hear: &mut hear };
+        self.0.follow(path, query, following, context).await
     }
 }
 
@@ -153,7 +190,7 @@ fn newest(text: &str) -> &str {
 }
 
 /// Without colours (ECMA-48, "CSI") and other control characters.
-fn plain(text: &str) -> String {
+pub(super) fn plain(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     let mut letters = text.chars().peekable();
     while let Some(letter) = letters.next() {

@@ -183,7 +183,7 @@ fn token_length(text: &str) -> usize {
     text.bytes().take_while(of_token).count()
 }
 
-fn is_base64(line: &str) -> bool {
+pub(super) fn is_base64(line: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"+/=\r".contains(&byte);
     !line.is_empty() && line.bytes().all(plain)
 }
