@@ -63,6 +63,8 @@ servers:
             herald.url(),
         );
         let gateway = Gateway::start(&config).await?;
+        // The tool that searches is listed once there is something to be found.
+        gateway.client().with_token(issuer.token(&[SCOPE])).until_listed(&[SEARCH]).await?;
         Ok(Self { gateway, issuer, herald, scratch })
     }
 

@@ -13,10 +13,12 @@ use anyhow::{Context as _, Result, ensure};
 use base64::Engine as _;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use bytes::Bytes;
+use futures_util::stream;
 use http::request::Parts;
 use http::{Request, Response};
-use http_body_util::{BodyExt as _, Full};
-use hyper::body::Incoming;
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt as _, Full, StreamBody};
+use hyper::body::{Frame, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -26,6 +28,7 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 
@@ -62,8 +65,16 @@ pub struct KubeStub {
     servers: [JoinHandle<()>; 2],
 }
 
+/// A body that is there at once, or that goes on.
+type Body = UnsyncBoxBody<Bytes, Infallible>;
+
+/// What a container writes from now on, for the next who follows its log.
+#[derive(Debug)]
+pub struct Container(mpsc::UnboundedSender<Bytes>);
+
 #[derive(Debug)]
 struct State {
+    log: Mutex<Option<mpsc::UnboundedReceiver<Bytes>>>,
     fault: Mutex<Fault>,
     changes: Mutex<Vec<String>>,
     refused: Mutex<Vec<String>>,
@@ -95,6 +106,7 @@ impl KubeStub {
             "certificateAuthority": { "data": authority }, "health": { "issues": [] },
         } });
         let state = Arc::new(State {
+            log: Mutex::default(),
             fault: Mutex::new(Fault::Well),
             changes: Mutex::default(),
             refused: Mutex::default(),
@@ -129,6 +141,14 @@ impl KubeStub {
         scratch.write("kubeconfig.json", &text.to_string())
     }
 
+    /// Whoever follows a log next reads what is written here.
+    #[must_use]
+    pub fn container(&self) -> Container {
+        let (writes, log) = mpsc::unbounded_channel();
+        *lock(&self.state.log) = Some(log);
+        Container(writes)
+    }
+
     /// From now on it is like that.
     pub fn set(&self, fault: Fault) {
         *lock(&self.state.fault) = fault;
@@ -152,6 +172,21 @@ impl Drop for KubeStub {
         for server in &self.servers {
             server.abort();
         }
+    }
+}
+
+// === impl Container ===
+
+impl Container {
+    /// Writes so much; dropping it ends the log.
+    pub fn write(&self, text: &str) {
+        // Whoever followed may have left.
+        self.0.send(Bytes::copy_from_slice(text.as_bytes())).ok();
+    }
+
+    /// Waits until nobody follows any more.
+    pub async fn left(&self) {
+        self.0.closed().await;
     }
 }
 
@@ -281,6 +316,10 @@ async fn serve_api(listener: TcpListener, tls: TlsAcceptor, state: Arc<State>) {
                 let (head, body) = request.into_parts();
                 let body = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
                 let fault = *lock(&state.fault);
+                let follows = head.uri.query().is_some_and(|query| query.contains("follow=true"));
+                if let Some(log) = lock(&state.log).take_if(|_| follows && known(&head).is_ok()) {
+                    return Ok(going_on(log));
+                }
                 let (code, kind, text) = match fault {
                     Fault::Well => state.api(&head, &body),
                     Fault::Status(code, reason) => status(code, reason),
@@ -298,12 +337,18 @@ async fn serve_api(listener: TcpListener, tls: TlsAcceptor, state: Arc<State>) {
     }
 }
 
-fn answer(
-    status: u16,
-    kind: &'static str,
-    text: String,
-) -> Result<Response<Full<Bytes>>, Infallible> {
-    let mut response = Response::new(Full::from(text));
+/// What is written, as it is written.
+fn going_on(log: mpsc::UnboundedReceiver<Bytes>) -> Response<Body> {
+    let frames = stream::unfold(log, async |mut log| {
+        Some((Ok::<_, Infallible>(Frame::data(log.recv().await?)), log))
+    });
+    let mut response = Response::new(StreamBody::new(Box::pin(frames)).boxed_unsync());
+    response.headers_mut().insert("content-type", http::HeaderValue::from_static("text/plain"));
+    response
+}
+
+fn answer(status: u16, kind: &'static str, text: String) -> Result<Response<Body>, Infallible> {
+    let mut response = Response::new(Full::from(text).boxed_unsync());
     *response.status_mut() = status.try_into().unwrap_or_default();
     response.headers_mut().insert("content-type", http::HeaderValue::from_static(kind));
     Ok(response)

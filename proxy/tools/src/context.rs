@@ -23,7 +23,9 @@ pub struct Context {
 /// Who is told what a call does meanwhile: how far it is, a number that grows, and words. Says whether
 /// it was taken: whoever is told may be slower than what there is to tell, and nobody waits for them.
 #[derive(Clone)]
-pub struct Teller(Arc<dyn Fn(u64, &str) -> bool + Send + Sync>);
+pub struct Teller(Arc<Told>);
+
+type Told = dyn Fn(u64, &str) -> bool + Send + Sync;
 
 // === impl Context ===
 

@@ -34,6 +34,7 @@ impl AgentMix {
         let clock = json!({ "name": "clock___now", "input": {} });
         let script = json!([
             { "match": "fail", "replies": [{ "fault": { "kind": "throttled" } }] },
+            { "match": "gone", "replies": [{ "fault": { "kind": "unavailable" } }] },
             { "match": "circles", "replies": [{ "tools": [clock] }] },
             { "replies": [{ "tools": [clock] }, { "text": "It is late." }] },
         ]);
@@ -56,7 +57,8 @@ impl AgentMix {
 
     /// One turn of every kind.
     pub(super) async fn every_kind(&self) -> Result<()> {
-        for question in ["Our staging cluster is blue-7.", "What time is it?", "fail", "circles"] {
+        let told = "Our staging cluster is blue-7.";
+        for question in [told, "What time is it?", "fail", "gone", "circles"] {
             self.agent.ask("mix", question).await?;
         }
         Ok(())

@@ -132,8 +132,7 @@ mod tests {
         });
         let mut lines = Lines::told_to(&teller);
         pieces.iter().for_each(|piece| lines.hear(piece));
-        let told = all.lock().unwrap().clone();
-        told
+        all.lock().unwrap().clone()
     }
 
     const LOG: &str = "one\nDB_PASSWORD=hunter2 ünd\n-----BEGIN PRIVATE KEY-----\nMIIE\n-----END PRIVATE KEY-----\n\
