@@ -64,7 +64,11 @@ servers:
         );
         let gateway = Gateway::start(&config).await?;
         // The tool that searches is listed once there is something to be found.
-        gateway.client().with_token(issuer.token(&[SCOPE])).until_listed(&[SEARCH]).await?;
+        let caller = gateway.client().with_token(issuer.token(&[SCOPE]));
+        until("the tool that searches is listed", async || {
+            Ok(caller.tools().await?.iter().any(|name| name == SEARCH).then_some(()))
+        })
+        .await?;
         Ok(Self { gateway, issuer, herald, scratch })
     }
 
