@@ -2,7 +2,7 @@
 //!
 //! Others run where their subject is: alarms that do not page for a normal mix (`alarms/promtool`), the
 //! issuer's outage and its new key (`auth`), a tool whose contract breaks (`pins`), backends of telemetry
-//! that are down (`faults`).
+//! that are down (`faults`). `tests/incidents` runs all ten, each under its name.
 
 use std::sync::Arc;
 
