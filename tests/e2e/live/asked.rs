@@ -11,7 +11,20 @@ pub(super) const CANNOT: [(&str, &str); 2] = [
 ];
 
 /// What never happens in the mix of calls, in alphabetical order, and why.
-pub(super) const NEVER: [(&str, &str); 4] = [
+pub(super) const NEVER: [(&str, &str); 8] = [
+    ("toolgate_agent_memory_lost_total", "takes a memory that takes nothing: `agent::agentcore`"),
+    (
+        "toolgate_agent_memory_operations_total{error_type=~\"unavailable|throttled|denied|timed_out|corrupt|full|not_supported|other\"}",
+        "takes a memory that fails: `agent::agentcore`",
+    ),
+    (
+        "toolgate_agent_settings_refreshes_total{outcome=~\"failed|invalid\"}",
+        "takes a store of parameters that fails: `agent::refresh`",
+    ),
+    (
+        "toolgate_agent_token_renewals_total{outcome=~\"refused|revoked|failed|timeout|unreachable|malformed|forbidden\"}",
+        "takes an issuer that is gone: the agent's own tests",
+    ),
     ("toolgate_audit_records_lost_total", "takes a full disk: module `audit`"),
     (
         "toolgate_connections_rejected_total{reason=\"limit\"}",
