@@ -209,12 +209,12 @@ async fn lines_of_a_log_are_told_while_they_are_written_and_without_secrets() ->
     let client = gateway.client();
     for era in ["modern", "older"] {
         let container = stub.container();
-        container.write("one\npass");
+        container.write("line one\npass");
         let mut told = follow(&client, era).await?;
         // Each is written when the one before was heard: none waits for the end.
         let pieces = ["word=s3cret two\n", "-----BEGIN PRIVATE KEY-----\nMIIE\nthr", "ee"];
         let mut pieces = pieces.into_iter();
-        for wanted in ["one", "password=[redacted] two"] {
+        for wanted in ["line one", "password=[redacted] two"] {
             let notice = told.next_message().await?;
             ensure!(notice["method"] == "notifications/progress", "{era}: {notice}");
             let params = &notice["params"];
@@ -225,12 +225,12 @@ async fn lines_of_a_log_are_told_while_they_are_written_and_without_secrets() ->
         drop(container);
         let end = told.next_message().await?;
         let result = &end["result"]["structuredContent"];
-        let text = "one\npassword=[redacted] two\n[redacted]";
+        let text = "line one\npassword=[redacted] two\n[redacted]";
         ensure!(result["text"] == text && result["redacted"] == 2, "{era}: {end}");
     }
     // Who leaves is not read for.
     let container = stub.container();
-    container.write("one\n");
+    container.write("line one\n");
     let mut told = follow(&client, "modern").await?;
     told.next_message().await?;
     drop(told);

@@ -183,7 +183,15 @@ fn token_length(text: &str) -> usize {
     text.bytes().take_while(of_token).count()
 }
 
+/// Whether a line may be of a key: base64 and nothing else, but for the time that it may begin with
+/// (RFC 3339, as the cluster writes it).
 pub(super) fn is_base64(line: &str) -> bool {
+    let is_time = |word: &str| {
+        let of_time = |byte: u8| byte.is_ascii_digit() || b"-:.TZ+".contains(&byte);
+        word.len() >= 20 && word.contains('T') && word.bytes().all(of_time)
+    };
+    let line =
+        line.split_once(' ').filter(|(word, _)| is_time(word)).map_or(line, |(_, rest)| rest);
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"+/=\r".contains(&byte);
     !line.is_empty() && line.bytes().all(plain)
 }
@@ -221,6 +229,11 @@ mod tests {
         assert_eq!(redact(whole), ("a\n[redacted]\nb".to_owned(), 1));
         let end = "MIIE\nAbc=\n-----END PRIVATE KEY-----\nb";
         assert_eq!(redact(end), ("[redacted]\nb".to_owned(), 1));
+        let at = "2026-11-26T17:45:00.123456789Z";
+        let timed =
+            format!("{at} a b\n{at} MIIE\n{at} Abc=\n{at} -----END PRIVATE KEY-----\n{at} b c");
+        let clean = format!("{at} a b\n[redacted]\n{at} b c");
+        assert_eq!(redact(&timed), (clean, 1));
         let begun = "a\n-----BEGIN PRIVATE KEY-----\nMIIE";
         assert_eq!(redact(begun), ("a\n[redacted]".to_owned(), 1));
     }
