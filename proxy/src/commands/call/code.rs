@@ -111,7 +111,8 @@ const fn number(reason: Reason) -> (&'static str, Exit) {
         Reason::RetryBudget => ("TG7007", Exit::Gateway),
         Reason::AuditUnavailable => ("TG7011", Exit::Gateway),
         Reason::Credentials => ("TG7012", Exit::Gateway),
-        Reason::ClientCancelled => (INTERRUPTED, Exit::Interrupted),
+        // As where it was not told in time: whoever pressed Ctrl-C reads no answer.
+        Reason::ClientCancelled => (NO_ANSWER, Exit::Gateway),
     }
 }
 
@@ -159,6 +160,6 @@ const fn help(reason: Reason) -> &'static str {
         Reason::AuditUnavailable => {
             "have room made for the gateway's audit log; its own log has the cause"
         }
-        Reason::ClientCancelled => "the call was given up on this side; repeat it",
+        Reason::ClientCancelled => "give it more time: `--timeout 60s`",
     }
 }
