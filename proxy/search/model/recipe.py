@@ -10,7 +10,8 @@ of the labelled set, `../eval/full.bin`: a vector for each tool ("name: descript
 question and for the parameters of each tool, scaled to 8 bits. Wants `numpy`.
 
 What is done to the weights: the vocabulary is pruned to Latin scripts and sorted (a token's id is its
-rank); matrices become 8-bit integers with a scale for each row; everything else stays 32-bit floats.
+rank); matrices become 8-bit integers with a scale for each row, and those that map states lie in tiles of
+32 rows, side by side; everything else stays 32-bit floats.
 """
 
 import argparse
@@ -26,11 +27,12 @@ import numpy as np
 
 HERE = pathlib.Path(__file__).parent
 WHEEL = "040bc662922426320e7f7751908834925d59a21115e1711bd40620be4408d65e"
-MADE = "3a2d59c0416ee8ab0836b9fee90ad12fb3c012a776f20cbf38cfa201d00cdeb9"
+MADE = "b81b439c47cc4278aa8289e0990cb0b4c564e1e2ea0a8d92868ae0d48402a928"
 MODEL = HERE / "minilm.bin"
 EVAL = HERE.parent / "eval"
 REFERENCE = HERE.parent / "src" / "tests" / "reference.txt"
 LAYERS, HEADS, POSITIONS = 6, 12, 256
+TILE = 32
 
 SENTENCES = [
     "List pods in a namespace with their phase, node and age.",
@@ -110,7 +112,7 @@ def packed(weights, vocabulary):
     words = weights["embeddings.word_embeddings.weight"][[vocabulary[token] for token in tokens]]
     width = words.shape[1]
     inner = weights["encoder.layer.0.intermediate.dense.weight"].shape[0]
-    out = [b"TGEMBED1", struct.pack("<6I", len(tokens), width, LAYERS, HEADS, inner, POSITIONS)]
+    out = [b"TGEMBED2", struct.pack("<6I", len(tokens), width, LAYERS, HEADS, inner, POSITIONS)]
     ends = np.cumsum([len(token) for token in encoded]).astype("<u4")
     out += [ends.tobytes(), b"".join(encoded), rows(words)]
     # Every text is the first of its kind: the embedding of the kind goes into the positions'.
@@ -130,15 +132,26 @@ def packed(weights, vocabulary):
 
 def rows(matrix):
     """A scale for each row, then the rows in 8 bits."""
+    scales, whole = scaled(matrix)
+    return scales.tobytes() + whole.tobytes()
+
+
+def tiles(matrix):
+    """The same, but the rows of a tile side by side: the first two numbers of each, then the next two."""
+    scales, whole = scaled(matrix)
+    laid = whole.reshape(-1, TILE, whole.shape[1] // 2, 2).swapaxes(1, 2)
+    return scales.tobytes() + laid.tobytes()
+
+
+def scaled(matrix):
     scales = (np.abs(matrix).max(axis=1) / np.float32(127)).astype("<f4")
     scales[scales == 0] = 1
-    whole = np.clip(np.rint(matrix / scales[:, None]), -127, 127).astype("i1")
-    return scales.tobytes() + whole.tobytes()
+    return scales, np.clip(np.rint(matrix / scales[:, None]), -127, 127).astype("i1")
 
 
 def linear(weights, names):
     bias = np.concatenate([weights[name + ".bias"] for name in names]).astype("<f4")
-    return bias.tobytes() + rows(np.concatenate([weights[name + ".weight"] for name in names]))
+    return bias.tobytes() + tiles(np.concatenate([weights[name + ".weight"] for name in names]))
 
 
 def norm(weights, name):

@@ -8,7 +8,7 @@
 use fearless_simd::prelude::*;
 
 use super::read::{Flaw, Reader};
-use super::wide::{self, BLOCK, TILE};
+use super::wide::{self, TILE};
 
 /// Largest value of a state in 16 bits. Weights go to 127.
 const MOST: f32 = 8191.0;
@@ -88,18 +88,19 @@ impl Linear {
     #[inline(always)]
     fn map<S: Simd>(&self, simd: S, states: &States, out: &mut [f32]) {
         let (width, height) = (self.rows.width, self.bias.len());
-        let mut tile = vec![0_i16; TILE * width];
-        let packed = self.rows.numbers.chunks_exact(TILE * width);
-        let maps = self.rows.scales.as_chunks::<TILE>().0.iter().zip(self.bias.as_chunks().0);
-        for (at, (packed, map)) in packed.zip(maps).enumerate() {
-            wide::unpack(simd, packed, &mut tile);
-            let blocks = states.numbers.chunks(BLOCK * width).zip(states.scales.chunks(BLOCK));
-            for ((states, scales), out) in blocks.zip(out.chunks_mut(BLOCK * height)) {
+        let each = wide::at_once::<S>(states.scales.len());
+        let blocks = states.numbers.chunks(each * width);
+        let blocks = blocks.map(|states| wide::side_by_side(states, width)).collect::<Vec<_>>();
+        let tiles = self.rows.numbers.chunks_exact(TILE * width);
+        let maps = self.rows.scales.as_chunks().0.iter().zip(self.bias.as_chunks().0);
+        for (at, (tile, map)) in tiles.zip(maps).enumerate() {
+            let blocks = blocks.iter().zip(states.scales.chunks(each));
+            for ((states, scales), out) in blocks.zip(out.chunks_mut(each * height)) {
                 let outs = out
                     .chunks_exact_mut(height)
                     .filter_map(|out| out.as_chunks_mut().0.get_mut(at));
-                let sums = wide::products::<S>(simd, &tile, states);
-                for ((out, sums), by) in outs.zip(sums).zip(scales) {
+                let sums = wide::products::<S>(simd, tile, states);
+                for ((out, sums), by) in outs.zip(&sums).zip(scales) {
                     *out = scaled(sums, *by, map);
                 }
             }
@@ -208,10 +209,14 @@ pub(crate) fn normalise(vector: &mut [f32]) {
 
 /// What a tile makes of one state.
 #[inline(always)]
-fn scaled(sums: [i32; TILE], by: f32, (scales, bias): (&[f32; TILE], &[f32; TILE])) -> [f32; TILE] {
+fn scaled(
+    sums: &[i32; TILE],
+    by: f32,
+    (scales, bias): (&[f32; TILE], &[f32; TILE]),
+) -> [f32; TILE] {
     let mut out = *bias;
     for ((out, sum), scale) in out.iter_mut().zip(sums).zip(scales) {
-        *out += sum as f32 * by * scale;
+        *out += *sum as f32 * by * scale;
     }
     out
 }

@@ -6,11 +6,12 @@
 
 use fearless_simd::prelude::*;
 
-/// Rows of a matrix that are unpacked at once and meet every state before the next are.
-pub(crate) const TILE: usize = 4;
+/// Rows of a matrix that lie side by side: the first two numbers of each, then the next two of each, so
+/// that a register has as many sums as it has room for, and none has to be added up in the end.
+pub(crate) const TILE: usize = 32;
 
-/// States that meet a row at once: with each, a row's numbers are loaded once for all of them.
-pub(crate) const BLOCK: usize = 2;
+/// Most states that meet a tile at once: each number of the tile is loaded once for all of them.
+pub(crate) const BLOCK: usize = 8;
 
 /// Most numbers that a processor multiplies as one; every row is made of whole pieces.
 pub(crate) const PIECE: usize = 32;
@@ -20,60 +21,73 @@ const fn lanes<S: Simd>() -> usize {
     <S::i16s as SimdBase<S>>::LEN
 }
 
-/// Makes 16 bits of 8, and lays the rows of a tile side by side: so many numbers of the first row, of
-/// the second, and so on, then the next of the first.
-#[inline(always)]
-pub(crate) fn unpack<S: Simd>(_: S, packed: &[u8], tile: &mut [i16]) {
-    match lanes::<S>() {
-        32 => unpack_by::<32>(packed, tile),
-        16 => unpack_by::<16>(packed, tile),
-        _ => unpack_by::<8>(packed, tile),
-    }
+/// How many of so many states should meet a tile at once: about the same number each time, and as many
+/// as there are registers for. At least one.
+pub(crate) fn at_once<S: Simd>(states: usize) -> usize {
+    let most = if lanes::<S>() == PIECE { BLOCK } else { 6 };
+    states.div_ceil(states.div_ceil(most).max(1)).max(1)
 }
 
-/// A length that the compiler knows makes one instruction of each piece.
+/// Lays states of this width side by side, as the rows of a tile lie: two numbers of each, in 32 bits.
 #[inline(always)]
-fn unpack_by<const LANES: usize>(packed: &[u8], tile: &mut [i16]) {
-    let (pieces, _) = tile.as_chunks_mut::<LANES>();
-    for (at, row) in packed.chunks_exact(packed.len() / TILE).enumerate() {
-        let (row, _) = row.as_chunks::<LANES>();
-        for (to, packed) in pieces.iter_mut().skip(at).step_by(TILE).zip(row) {
-            *to = packed.map(|number| i16::from(number.cast_signed()));
+pub(crate) fn side_by_side(states: &[i16], width: usize) -> Vec<i32> {
+    let count = states.len() / width;
+    let mut laid = vec![0; count * width / 2];
+    for (at, state) in states.chunks_exact(width).enumerate() {
+        let (pairs, _) = state.as_chunks();
+        for (to, pair) in laid.iter_mut().skip(at).step_by(count).zip(pairs) {
+            *to = both(*pair);
         }
     }
+    laid
 }
 
-/// The inner products of up to [`BLOCK`] states with the rows of a tile.
+/// Two numbers as they lie in memory.
 #[inline(always)]
-pub(crate) fn products<S: Simd>(simd: S, tile: &[i16], states: &[i16]) -> [[i32; TILE]; BLOCK] {
-    let width = tile.len() / TILE;
-    let mut states = states.chunks_exact(width);
-    match (states.next(), states.next()) {
-        (Some(one), Some(other)) => block(simd, tile, [one, other]),
-        (Some(one), None) => {
-            let [sums] = block(simd, tile, [one]);
-            [sums, [0; TILE]]
-        }
-        (None, _) => [[0; TILE]; BLOCK],
+const fn both([one, other]: [i16; 2]) -> i32 {
+    let ([a, b], [c, d]) = (one.to_ne_bytes(), other.to_ne_bytes());
+    i32::from_ne_bytes([a, b, c, d])
+}
+
+/// The inner products of the rows of a tile with up to [`BLOCK`] states that lie side by side.
+#[inline(always)]
+pub(crate) fn products<S: Simd>(simd: S, tile: &[u8], states: &[i32]) -> [[i32; TILE]; BLOCK] {
+    let mut sums = [[0; TILE]; BLOCK];
+    match states.len() * TILE * 2 / tile.len().max(1) {
+        0 => {}
+        1 => block::<S, 1>(simd, tile, states, &mut sums),
+        2 => block::<S, 2>(simd, tile, states, &mut sums),
+        3 => block::<S, 3>(simd, tile, states, &mut sums),
+        4 => block::<S, 4>(simd, tile, states, &mut sums),
+        5 => block::<S, 5>(simd, tile, states, &mut sums),
+        6 => block::<S, 6>(simd, tile, states, &mut sums),
+        7 => block::<S, 7>(simd, tile, states, &mut sums),
+        _ => block::<S, BLOCK>(simd, tile, states, &mut sums),
     }
+    sums
 }
 
+/// As many rows at once as two registers have sums for.
 #[inline(always)]
-fn block<S: Simd, const N: usize>(simd: S, tile: &[i16], states: [&[i16]; N]) -> [[i32; TILE]; N] {
+fn block<S: Simd, const N: usize>(simd: S, tile: &[u8], states: &[i32], to: &mut [[i32; TILE]]) {
     let lanes = lanes::<S>();
-    let mut sums = [[S::i32s::splat(simd, 0); TILE]; N];
-    let mut states = states.map(|state| state.chunks_exact(lanes));
-    for rows in tile.chunks_exact(TILE * lanes) {
-        let mut rows = rows.chunks_exact(lanes);
-        let rows: [S::i16s; TILE] = std::array::from_fn(|_| load(simd, rows.next()));
-        for (sums, state) in sums.iter_mut().zip(&mut states) {
-            let state: S::i16s = load(simd, state.next());
-            for (sum, row) in sums.iter_mut().zip(rows) {
-                *sum += state.pairwise_dot_product(row);
+    for part in 0..TILE / lanes {
+        let mut sums = [[S::i32s::splat(simd, 0); 2]; N];
+        let (pieces, _) = tile.as_chunks::<{ 2 * TILE }>();
+        for (piece, states) in pieces.iter().zip(states.as_chunks::<N>().0) {
+            let Some(rows) = piece.chunks_exact(2 * lanes).nth(part) else { return };
+            let (low, high) = S::u8s::from_slice(simd, rows).bitcast::<S::i8s>().widen();
+            for ([lows, highs], state) in sums.iter_mut().zip(states) {
+                let state: S::i16s = S::i32s::splat(simd, *state).bitcast();
+                *lows += state.pairwise_dot_product(low);
+                *highs += state.pairwise_dot_product(high);
             }
         }
+        for (to, sums) in to.iter_mut().zip(sums) {
+            let to = to.chunks_exact_mut(lanes / 2).skip(2 * part);
+            to.zip(sums).for_each(|(to, sums)| sums.store_slice(to));
+        }
     }
-    sums.map(|sums| sums.map(|sum| sum.reduce_sum()))
 }
 
 /// The inner product of a row in 8 bits and a state in 16.

@@ -1,11 +1,11 @@
 //! Whatever the processor can do at once, the same comes out.
 
-use fearless_simd::{Level, dispatch};
+use fearless_simd::{Level, Simd, dispatch};
 use proptest::prelude::*;
 
 #[cfg(feature = "model")]
 use crate::model::Model;
-use crate::model::wide::{BLOCK, PIECE, TILE, products, unpack};
+use crate::model::wide::{BLOCK, PIECE, TILE, at_once, products, side_by_side};
 
 /// Every level that this processor has, the least first.
 fn levels() -> Vec<Level> {
@@ -19,48 +19,67 @@ fn levels() -> Vec<Level> {
 }
 
 /// One after the other, as one reads it.
-fn plain(packed: &[u8], states: &[i16]) -> Vec<Vec<i32>> {
-    let width = packed.len() / TILE;
+fn plain(rows: &[u8], states: &[i16], width: usize) -> Vec<Vec<i32>> {
     let product = |row: &[u8], state: &[i16]| {
         let pairs = row.iter().zip(state);
         pairs.map(|(row, state)| i32::from(row.cast_signed()) * i32::from(*state)).sum::<i32>()
     };
-    let rows = |state| packed.chunks(width).map(|row| product(row, state)).collect();
-    states.chunks(width).map(rows).collect()
+    let sums = |state| rows.chunks(width).map(|row| product(row, state)).collect();
+    states.chunks(width).map(sums).collect()
 }
 
-fn at(level: Level, packed: &[u8], states: &[i16]) -> [[i32; TILE]; BLOCK] {
-    let mut tile = vec![0; packed.len()];
-    dispatch!(level, simd => {
-        unpack(simd, packed, &mut tile);
-        products(simd, &tile, states)
-    })
+/// Rows one behind the other, as a tile has them.
+fn tile(rows: &[u8], width: usize) -> Vec<u8> {
+    let pair = |at: usize| rows.chunks(width).flat_map(move |row| [row[at], row[at + 1]]);
+    (0..width).step_by(2).flat_map(pair).collect()
+}
+
+fn at(level: Level, tile: &[u8], states: &[i16]) -> [[i32; TILE]; BLOCK] {
+    let states = side_by_side(states, tile.len() / TILE);
+    dispatch!(level, simd => products(simd, tile, &states))
 }
 
 proptest! {
     #[test]
     fn sums_are_those_of_a_plain_loop(
-        (packed, states) in (1..5_usize, 0..=BLOCK).prop_flat_map(|(pieces, states)| (
+        (width, rows, states) in (1..5_usize, 0..=BLOCK).prop_flat_map(|(pieces, states)| (
+            Just(PIECE * pieces),
             prop::collection::vec(any::<u8>(), TILE * PIECE * pieces),
             prop::collection::vec(-8191..=8191_i16, states * PIECE * pieces),
         )),
     ) {
-        let wanted = plain(&packed, &states);
+        let wanted = plain(&rows, &states, width);
+        let tile = tile(&rows, width);
         for level in levels() {
-            let sums = at(level, &packed, &states);
+            let sums = at(level, &tile, &states);
             prop_assert!(sums.iter().zip(&wanted).all(|(sums, wanted)| sums[..] == wanted[..]), "{level:?}");
             prop_assert!(sums.iter().skip(wanted.len()).all(|sums| *sums == [0; TILE]));
         }
     }
+
+    /// None is left out, none is asked for more than there is room for, and blocks are about the same.
+    #[test]
+    fn states_meet_a_tile_in_blocks_that_fit(count in 0..300_usize) {
+        for level in levels() {
+            let each = dispatch!(level, simd => each(simd, count));
+            prop_assert!((1..=BLOCK).contains(&each));
+            let blocks = count.div_ceil(each);
+            prop_assert!(blocks * each < count + blocks.max(1), "{each} of {count}");
+        }
+    }
+}
+
+fn each<S: Simd>(_: S, count: usize) -> usize {
+    at_once::<S>(count)
 }
 
 /// The largest numbers there are, in rows as long as they may be, do not overflow.
 #[test]
 fn the_largest_sum_is_exact() {
     let width = crate::model::MOST_WIDTH;
-    let (packed, states) = (vec![127; TILE * width], vec![8191; BLOCK * width]);
+    let (tile, states) = (vec![127; TILE * width], vec![8191; BLOCK * width]);
     for level in levels() {
-        assert_eq!(at(level, &packed, &states), [[2_130_446_336; TILE]; BLOCK]);
+        assert_eq!(at(level, &tile, &states), [[2_130_446_336; TILE]; BLOCK]);
     }
 }
 
