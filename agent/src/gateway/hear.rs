@@ -2,7 +2,7 @@
 //!
 //! In: the stream of changes, taken up again when it breaks. Out: a list that has changed, so that
 //! the next turn fetches it. Never: two streams of one agent; a stream that outlives the gateway's
-//! handle; a second question to a gateway that tells nobody.
+//! handle; more than a question an hour to a gateway that tells nobody.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -20,6 +20,9 @@ const OPENING: Duration = Duration::from_secs(15);
 /// good one.
 const SHORTEST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(30);
+/// The pause after a gateway said that it tells nobody: there may be another one by then, or it was
+/// whatever stands in front of it that said so.
+const NOBODY: Duration = Duration::from_secs(3600);
 
 /// The one stream of a gateway's handle; it ends when dropped.
 #[derive(Debug, Default)]
@@ -64,7 +67,7 @@ impl Hearing {
 // === impl Ear ===
 
 impl Ear {
-    /// Hears until the gateway says that it tells nobody.
+    /// Hears, and asks again for what cannot be heard.
     async fn hear(self) {
         let mut pauses = Pauses(SHORTEST);
         loop {
@@ -77,7 +80,8 @@ impl Ear {
                 }
                 Ok(None) => {
                     tracing::debug!("the gateway does not tell of changes of its list");
-                    return;
+                    sleep(NOBODY).await;
+                    continue;
                 }
                 Err(deaf) => tracing::debug!(error = %deaf, "no word of changes at the gateway"),
             }
