@@ -4,6 +4,8 @@
 //! it costs, cards for faces. Never: another model than the one that was asked for.
 
 mod asked;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use toolgate_telemetry::agent::{
-    AgentPlace, AgentTelemetry, Budget, ReplyFacts, StepEnd, StepFacts, StepKind as Kind,
-    TimeFacts, TokenFacts, TokenFetch, TurnEnd as End, TurnFacts,
+    AgentPlace, AgentTelemetry, Budget, ModelRetry, ReplyFacts, RetryFacts, StepEnd, StepFacts,
+    StepKind as Kind, TimeFacts, TokenFacts, TokenFetch, TurnEnd as End, TurnFacts,
 };
 
 use crate::event::{EndReason, Outcome, StepKind};
@@ -127,10 +127,11 @@ fn of_step(step: &Step) -> StepFacts<'_> {
         },
         reason: step.reason.as_deref(),
         blame: step.blame.as_deref(),
-        reply: step.reply.map(|reply| ReplyFacts {
+        reply: step.reply.as_ref().map(|reply| ReplyFacts {
             stop: reply.stop.map(toolgate_agent_model::Stop::as_str),
             tokens: of_usage(&reply.usage),
             first: reply.first,
+            retries: again(&reply.again),
         }),
         call_id: step.call_id.as_deref(),
     }
@@ -145,9 +146,28 @@ const fn of_usage(usage: &toolgate_agent_model::Usage) -> TokenFacts {
     }
 }
 
+fn again(whys: &[toolgate_agent_model::Fault]) -> RetryFacts {
+    use toolgate_agent_model::Fault;
+    let mut retries = RetryFacts::default();
+    for why in whys {
+        retries.add(match why {
+            Fault::TimedOut => ModelRetry::TimedOut,
+            Fault::Throttled => ModelRetry::Throttled,
+            Fault::Unavailable => ModelRetry::Unavailable,
+            Fault::Unreachable
+            | Fault::Denied
+            | Fault::NotFound
+            | Fault::Rejected
+            | Fault::TooLong
+            | Fault::Protocol => ModelRetry::Unreachable,
+        });
+    }
+    retries
+}
+
 /// What all replies cost together.
 fn tokens(report: &Report) -> TokenFacts {
-    let replies = report.steps.iter().filter_map(|step| step.reply);
+    let replies = report.steps.iter().filter_map(|step| step.reply.as_ref());
     let all = replies.fold(toolgate_agent_model::Usage::default(), |all, it| all.plus(it.usage));
     of_usage(&all)
 }

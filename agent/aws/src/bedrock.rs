@@ -3,6 +3,7 @@
 //! In: an ask. Out: text as it comes, and the whole reply. Never: a second try once something
 //! was heard; a reply without a bound; a prompt or a reply in an error.
 
+mod attempts;
 mod document;
 mod failure;
 mod reply;
@@ -24,6 +25,7 @@ use toolgate_agent_model::{Ask, Fault, Heard, Model, ModelError, Provider, Think
 
 use crate::cloud::Cloud;
 use crate::trouble::Trouble;
+use attempts::Attempts;
 use failure::{About, failure, garbled};
 use reply::Reply;
 use request::{Asked, Specs};
@@ -75,33 +77,40 @@ impl Bedrock {
         self
     }
 
-    async fn ask(&self, ask: &Ask<'_>, heard: &mut dyn Heard) -> Result<Thought, ModelError> {
+    async fn ask(
+        &self,
+        ask: &Ask<'_>,
+        attempts: &Attempts,
+        heard: &mut dyn Heard,
+    ) -> Result<Thought, ModelError> {
         let options = self.options.get(ask.model).copied().unwrap_or_default();
-        let about = About { model: ask.model, region: &self.region, streaming: options.streaming };
+        let streaming = options.streaming;
+        let about = About { model: ask.model, region: &self.region, streaming };
         let asked = request::asked(ask, options.caching, &self.specs);
         let asked = asked.map_err(|_| garbled("the conversation cannot be put into a request"))?;
         if options.streaming {
-            self.streamed(ask.model, asked, about, heard).await
+            self.streamed(asked, about, attempts, heard).await
         } else {
-            self.whole(ask.model, asked, about, heard).await
+            self.whole(asked, about, attempts, heard).await
         }
     }
 
     async fn streamed(
         &self,
-        model: &str,
         asked: Asked,
         about: About<'_>,
+        attempts: &Attempts,
         heard: &mut dyn Heard,
     ) -> Result<Thought, ModelError> {
         let request = self
             .client
             .converse_stream()
-            .model_id(model)
+            .model_id(about.model)
             .set_system(asked.system)
             .set_messages(Some(asked.messages))
             .set_tool_config(asked.tools)
             .inference_config(asked.inference);
+        let request = request.customize().interceptor(attempts.clone());
         let sent = Box::pin(request.send()).await;
         let mut answer = sent.map_err(|error| failure(&Trouble::of(&error), about))?;
         let id = answer.request_id().map(str::to_owned);
@@ -121,19 +130,20 @@ impl Bedrock {
 
     async fn whole(
         &self,
-        model: &str,
         asked: Asked,
         about: About<'_>,
+        attempts: &Attempts,
         heard: &mut dyn Heard,
     ) -> Result<Thought, ModelError> {
         let request = self
             .client
             .converse()
-            .model_id(model)
+            .model_id(about.model)
             .set_system(asked.system)
             .set_messages(Some(asked.messages))
             .set_tool_config(asked.tools)
             .inference_config(asked.inference);
+        let request = request.customize().interceptor(attempts.clone());
         let sent = Box::pin(request.send()).await;
         let answer = sent.map_err(|error| failure(&Trouble::of(&error), about))?;
         let id = answer.request_id().map(str::to_owned);
@@ -152,7 +162,9 @@ impl Model for Bedrock {
 
     fn think<'a>(&'a self, ask: &'a Ask<'a>, heard: &'a mut dyn Heard) -> Thinking<'a> {
         Box::pin(async move {
-            let asked = timeout(ask.patience, self.ask(ask, heard)).await;
+            let attempts = Attempts::default();
+            let asked = timeout(ask.patience, self.ask(ask, &attempts, &mut *heard)).await;
+            attempts.repeated().into_iter().for_each(|why| heard.again(why));
             asked.unwrap_or_else(|_| {
                 let message = format!("Bedrock did not end its reply within {:?}", ask.patience);
                 Err(ModelError::new(Fault::TimedOut, message))

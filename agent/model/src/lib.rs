@@ -99,6 +99,9 @@ pub trait Heard: Send {
     fn text(&mut self, delta: &str);
     /// The model has begun to ask for a tool of that name; its arguments follow.
     fn tool(&mut self, name: &str);
+    /// The request was sent again, because the attempt before came to nothing for this reason. It may be
+    /// said late, and even of a reply that failed or was not waited for.
+    fn again(&mut self, _why: Fault) {}
 }
 
 /// A reply in the making. Dropping it stops the provider's work as far as the provider allows.
@@ -109,7 +112,8 @@ pub trait Model: fmt::Debug + Send + Sync {
     /// Which one it is.
     fn provider(&self) -> Provider;
 
-    /// Asks, and tells `heard` each piece of the reply as soon as it arrives.
+    /// Asks, and tells `heard` each piece of the reply as soon as it arrives. It has ended when the time
+    /// that the ask gives has passed.
     ///
     /// # Errors
     /// A [`ModelError`] with a closed [`Fault`]. What was heard until then was said; nothing is

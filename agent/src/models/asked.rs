@@ -1,12 +1,13 @@
 //! How a model did when it was last asked.
 //!
 //! Enters: asks. Leaves: what the model replies, and why it did not reply the last time. Never: a
-//! word of a question or of a reply.
+//! word of a question or of a reply; a reply that is waited for longer than the ask says.
 
 use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
-use toolgate_agent_model::{Ask, Heard, Model, Provider, Thinking};
+use tokio::time::timeout;
+use toolgate_agent_model::{Ask, Fault, Heard, Model, ModelError, Provider, Thinking};
 
 /// A model that is watched.
 #[derive(Debug)]
@@ -35,7 +36,11 @@ impl Model for Asked {
 
     fn think<'a>(&'a self, ask: &'a Ask<'a>, heard: &'a mut dyn Heard) -> Thinking<'a> {
         Box::pin(async move {
-            let thought = self.model.think(ask, heard).await;
+            let thought = timeout(ask.patience, self.model.think(ask, heard)).await;
+            let thought = thought.unwrap_or_else(|_| {
+                let says = format!("the model took longer than {:?}", ask.patience);
+                Err(ModelError::new(Fault::TimedOut, says))
+            });
             self.wrong.store(thought.as_ref().err().map(|error| Arc::new(error.message.clone())));
             thought
         })

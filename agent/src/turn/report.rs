@@ -66,7 +66,7 @@ pub struct Step {
 }
 
 /// What a model's reply was.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Reply {
     /// Why it ended.
     pub stop: Option<Stop>,
@@ -76,6 +76,8 @@ pub struct Reply {
     pub usage: Usage,
     /// The time to its first piece.
     pub first: Option<Duration>,
+    /// Why the request was sent again, each time that it was.
+    pub again: Vec<Fault>,
 }
 
 /// The place of a turn in a trace (W3C Trace Context).

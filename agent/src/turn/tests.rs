@@ -51,6 +51,17 @@ async fn a_turn_with_a_tool_takes_two_replies_and_the_tool() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_request_that_was_sent_again_shows_in_the_step_and_is_reported() {
+    let again = [Fault::Unavailable, Fault::Throttled];
+    let set = Set::new(FakeModel::new([says("at last")]).after(&again));
+    let heard = Heard::default();
+    let report = set.turn("hi", &heard).await;
+    assert_eq!(heard.notes(), ["writing; sent again 2 times (throttled)"]);
+    let reply = report.steps.iter().find_map(|step| step.reply.clone()).unwrap();
+    assert_eq!(reply.again, again);
+}
+
+#[tokio::test(start_paused = true)]
 async fn tools_that_do_not_wait_for_each_other_overlap_and_count_once() {
     let model = FakeModel::new([wants(&["a", "b", "a"]), says("done")]);
     let set = Set::new(model).with(FakeTools::new(&["a", "b"]).taking(millis(1000)));

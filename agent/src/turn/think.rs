@@ -5,7 +5,6 @@
 
 use std::time::Duration;
 
-use tokio::time::timeout;
 use toolgate_agent_model::{Ask, Fault, Heard, Message, ModelError, Stop, Thought, Tool, Usage};
 
 use super::Settings;
@@ -30,6 +29,7 @@ struct Ear<'a> {
     steps: &'a Steps<'a>,
     since: Duration,
     first: Option<Duration>,
+    again: Vec<Fault>,
 }
 
 /// Asks the model once.
@@ -58,24 +58,40 @@ pub(super) async fn think(
         patience,
         traceparent: Some(&begun.traceparent),
     };
-    let mut ear = Ear { steps, since: steps.since(), first: None };
-    let thought = timeout(patience, thinking.chosen.model.think(&ask, &mut ear)).await;
-    let thought = thought.unwrap_or_else(|_| {
-        Err(ModelError::new(Fault::TimedOut, format!("the model took longer than {patience:?}")))
-    });
-    let first = ear.first;
-    match &thought {
-        Ok(thought) => steps.end(begun.step, thought_of(thought, first)),
-        Err(error) => steps.end(begun.step, failed(error, first)),
-    }
+    let mut ear = Ear { steps, since: steps.since(), first: None, again: Vec::new() };
+    let thought = thinking.chosen.model.think(&ask, &mut ear).await;
+    steps.end(begun.step, ended(&thought, ear));
     thought
+}
+
+fn ended(thought: &Result<Thought, ModelError>, ear: Ear<'_>) -> Ended {
+    let (first, again) = (ear.first, ear.again);
+    let times = match again.len() {
+        0 => String::new(),
+        1 => "; sent again".to_owned(),
+        many => format!("; sent again {many} times"),
+    };
+    let whys = again.last().map(|why| format!(" ({})", why.as_str())).unwrap_or_default();
+    let mut ended = match thought {
+        Ok(thought) => thought_of(thought, first),
+        Err(error) => failed(error, first),
+    };
+    if let Some(note) = &mut ended.note {
+        note.push_str(&times);
+        note.push_str(&whys);
+    }
+    if let Some(reply) = &mut ended.reply {
+        reply.again = again;
+    }
+    ended
 }
 
 fn thought_of(thought: &Thought, first: Option<Duration>) -> Ended {
     let names = thought.uses.iter().map(|used| used.name.as_str()).collect::<Vec<_>>();
     let note =
         if names.is_empty() { "writing".to_owned() } else { format!("chose {}", names.join(", ")) };
-    let reply = Reply { stop: Some(thought.stop), fault: None, usage: thought.usage, first };
+    let (stop, again) = (Some(thought.stop), Vec::new());
+    let reply = Reply { stop, fault: None, usage: thought.usage, first, again };
     let odd = match thought.stop {
         Stop::EndTurn | Stop::ToolUse | Stop::StopSequence | Stop::Other => None,
         Stop::MaxTokens
@@ -98,7 +114,8 @@ fn thought_of(thought: &Thought, first: Option<Duration>) -> Ended {
 }
 
 fn failed(error: &ModelError, first: Option<Duration>) -> Ended {
-    let reply = Reply { stop: None, fault: Some(error.fault), usage: Usage::default(), first };
+    let (fault, again) = (Some(error.fault), Vec::new());
+    let reply = Reply { stop: None, fault, usage: Usage::default(), first, again };
     Ended {
         outcome: Some(Outcome::Failed),
         reason: Some(error.fault.as_str().to_owned()),
@@ -120,6 +137,10 @@ impl Heard for Ear<'_> {
 
     fn tool(&mut self, _name: &str) {
         self.heard();
+    }
+
+    fn again(&mut self, why: Fault) {
+        self.again.push(why);
     }
 }
 

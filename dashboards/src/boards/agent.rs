@@ -52,13 +52,20 @@ fn turns() -> Vec<Panel> {
 fn models() -> Vec<Panel> {
     let asked = || Series::of(&agent::MODEL_DURATION).chosen(Key::Model);
     let took = Panel::lines("Replies, p95", Shown::Seconds, "Until a reply has ended.")
-        .ask("", quantile(0.95, asked(), &[Key::Model]));
+        .ask("", quantile(0.95, asked(), &[Key::Model]))
+        .wide(6);
     let first = Series::of(&agent::FIRST_CHUNK).chosen(Key::Model);
     let first = Panel::lines("First piece, p95", Shown::Seconds, "Until a reply has begun.")
-        .ask("", quantile(0.95, first, &[Key::Model]));
+        .ask("", quantile(0.95, first, &[Key::Model]))
+        .wide(6);
     let failed = asked().count().named(Key::ErrorType);
     let failed = Panel::stacked("Failed replies", Shown::PerSecond, "By model and reason.")
-        .ask("", rate(failed, &[Key::Model, Key::ErrorType]));
+        .ask("", rate(failed, &[Key::Model, Key::ErrorType]))
+        .wide(6);
+    let again = Series::of(&agent::MODEL_RETRIES).chosen(Key::Model);
+    let again = Panel::stacked("Sent again", Shown::PerSecond, "Requests, by model and why.")
+        .ask("", rate(again, &[Key::Model, Key::ErrorType]))
+        .wide(6);
     let tokens = Series::of(&agent::TOKENS).chosen(Key::Model);
     let tokens = Panel::stacked("Tokens", Shown::PerSecond, "As the provider counts them.")
         .ask("", rate(tokens, &[Key::Model, Key::TokenType]))
@@ -75,7 +82,7 @@ fn models() -> Vec<Panel> {
     let replies = Panel::lines("Replies of a turn", Shown::Count, "Mean requests to models.")
         .ask("a turn", mean(Series::of(&agent::INFERENCE_CALLS), &[]))
         .wide(6);
-    vec![took, first, failed, tokens, usage, cost, replies]
+    vec![took, first, failed, again, tokens, usage, cost, replies]
 }
 
 fn tools() -> Vec<Panel> {

@@ -27,9 +27,13 @@ use crate::{AccessLogTo, openmetrics, process};
 use ids::Ids;
 use metrics::{AgentMetrics, memory_end};
 
-pub use facts::{AgentPlace, ReplyFacts, StepFacts, StepKind, TimeFacts, TokenFacts, TurnFacts};
+pub use facts::{
+    AgentPlace, ReplyFacts, RetryFacts, StepFacts, StepKind, TimeFacts, TokenFacts, TurnFacts,
+};
 pub use metrics::ActiveTurn;
-pub use toolgate_telemetry_catalog::{Budget, SettingsRefresh, StepEnd, TokenFetch, TurnEnd};
+pub use toolgate_telemetry_catalog::{
+    Budget, ModelRetry, SettingsRefresh, StepEnd, TokenFetch, TurnEnd,
+};
 
 /// What telemetry of the agent may cost, and where it goes.
 #[derive(Clone, Debug)]

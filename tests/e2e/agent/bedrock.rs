@@ -47,6 +47,11 @@ fn requests(metrics: &Metrics, error: &str) -> f64 {
     metrics.sum("gen_ai_client_operation_duration_seconds_count", &labels)
 }
 
+fn again(metrics: &Metrics) -> f64 {
+    let labels = [("gen_ai_request_model", "claude"), ("error_type", "throttled")];
+    metrics.sum("toolgate_agent_model_retries_total", &labels)
+}
+
 fn is(have: f64, want: u32) -> bool {
     (have - f64::from(want)).abs() < 1e-9
 }
@@ -230,7 +235,9 @@ async fn bedrock_that_throttles_is_asked_again_and_then_given_up_on() -> Result<
     ensure_ended(&said, "answered", &[])?;
     ensure!(answer(&said)?.starts_with("[ministack mock"), "{said}");
     assert_eq!(fired().await?, 2, "{}", burst.fired().await?);
-    ensure!(is(requests(&agent.metrics().await?, ""), 1), "one request, for whoever waits");
+    let metrics = agent.metrics().await?;
+    ensure!(is(requests(&metrics, ""), 1), "one request, for whoever waits");
+    ensure!(is(again(&metrics), 2), "and it shows that it was sent three times");
 
     burst.rules(&throttles(1000, 1)).await?;
     let said = agent.ask("s2", "hello").await?;
@@ -243,6 +250,7 @@ async fn bedrock_that_throttles_is_asked_again_and_then_given_up_on() -> Result<
     assert_eq!(fired().await?, 5, "three times and no more: {}", burst.fired().await?);
     let metrics = agent.metrics().await?;
     ensure!(is(requests(&metrics, "throttled"), 1), "it is counted");
+    ensure!(is(again(&metrics), 4), "those that came to nothing, too");
     let failed = [("gen_ai_request_model", "claude"), ("outcome", "model_failed")];
     ensure!(is(metrics.sum("toolgate_agent_interactions_total", &failed), 1), "it is counted");
     let (status, ready) = agent.ready().await?;

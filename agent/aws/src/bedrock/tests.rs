@@ -22,9 +22,9 @@ use frames::{answer, chunk, event, exception, input, stop, text, tool, usage};
 const MODEL: &str = "us.anthropic.claude-test-v1:0";
 const WHOLE: ModelOptions = ModelOptions { streaming: false, caching: false };
 
-/// What was heard, piece by piece.
+/// What was heard, piece by piece, and why it was asked again.
 #[derive(Default)]
-struct Ear(Vec<String>);
+struct Ear(Vec<String>, Vec<Fault>);
 
 impl Heard for Ear {
     fn text(&mut self, delta: &str) {
@@ -33,6 +33,10 @@ impl Heard for Ear {
 
     fn tool(&mut self, name: &str) {
         self.0.push(format!("<{name}>"));
+    }
+
+    fn again(&mut self, why: Fault) {
+        self.1.push(why);
     }
 }
 

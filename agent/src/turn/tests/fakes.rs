@@ -12,7 +12,8 @@ use toolgate_agent_memory::{
     Question, Record, Role, Session, SessionSummary, Turn, Why,
 };
 use toolgate_agent_model::{
-    Ask, Heard as Ear, Message, Model, ModelError, Provider, Thinking, Thought, ToolResult, Usage,
+    Ask, Fault, Heard as Ear, Message, Model, ModelError, Provider, Thinking, Thought, ToolResult,
+    Usage,
 };
 
 use super::super::*;
@@ -37,13 +38,19 @@ pub(super) fn request(turn: &str, text: &str) -> Request {
 pub(super) struct FakeModel {
     script: Mutex<VecDeque<Result<Thought, ModelError>>>,
     takes: Duration,
+    again: Vec<Fault>,
     asks: Mutex<Vec<(String, Vec<Message>, bool)>>,
 }
 
 impl FakeModel {
     pub(super) fn new(script: impl IntoIterator<Item = Result<Thought, ModelError>>) -> Self {
         let script = Mutex::new(script.into_iter().collect());
-        Self { script, takes: Duration::ZERO, asks: Mutex::default() }
+        Self { script, takes: Duration::ZERO, again: Vec::new(), asks: Mutex::default() }
+    }
+
+    /// Sends each request again for these reasons.
+    pub(super) fn after(self, again: &[Fault]) -> Self {
+        Self { again: again.to_vec(), ..self }
     }
 
     pub(super) fn taking(self, takes: Duration) -> Self {
@@ -85,6 +92,11 @@ impl Model for FakeModel {
         self.asks.lock().unwrap().push(asked);
         let next = self.script.lock().unwrap().pop_front().expect("the script goes on");
         Box::pin(async move {
+            self.again.iter().for_each(|why| heard.again(*why));
+            if ask.patience < self.takes {
+                sleep(ask.patience).await;
+                return Err(ModelError::new(Fault::TimedOut, "it takes longer"));
+            }
             sleep(self.takes).await;
             let thought = next?;
             for word in thought.text.split_inclusive(' ') {
@@ -350,6 +362,13 @@ impl Heard {
         self.all(|event| {
             let Event::Approval { tool, .. } = event else { return None };
             Some(tool.clone())
+        })
+    }
+
+    pub(super) fn notes(&self) -> Vec<String> {
+        self.all(|event| {
+            let Event::StepEnd(end) = event else { return None };
+            end.note.clone()
         })
     }
 

@@ -28,5 +28,6 @@ named! {
     RECALLED = "toolgate.memory.records", "Records that memory had for the question.";
     DEGRADED = "toolgate.degraded", "What the answer had to do without.";
     FIRST_MS = "toolgate.first_ms", "Milliseconds to the first word, or to the first piece of a reply.";
+    RETRIES = "toolgate.retries", "Times that the request to the model was sent again; absent when it was not.";
     SAMPLING = "toolgate.sampling.reason", "Why the trace was kept: head, error or slow.";
 }

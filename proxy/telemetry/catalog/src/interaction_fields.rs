@@ -41,6 +41,7 @@ named! {
     TOTAL_TOKENS = "total_tokens", "In it: the sum of the others.";
     COST_USD = "cost_usd", "Estimated cost by the configured prices; absent when the model has none.";
     INFERENCES = "inference_calls", "Requests to models.";
+    RETRIES = "model_retries", "Times that one of them was sent again; absent when none was.";
     TOOLS_USED = "tools_used", "The tools that were called, each as often as it was, at most 32.";
     TOOL_FAILURES = "tool_failures", "Calls of tools that did not go well.";
     RECALLED = "memory_events_retrieved", "Records that memory had for the question.";

@@ -34,11 +34,11 @@ pub use words::{
     AuditKind, AuditLoss, AuthCheck, AuthResult, Budget, CacheEvent, CertificateOf, Circuit,
     ConnectPhase, ConnectionRejected, ContractAction, ContractChange, Decision, Delivery,
     Direction, Export, Flow, GrantEvent, Health, Kept, ListCause, LoopEnd, MemoryEnd,
-    MemoryOperation, Missing, ModelEnd, OverheadPhase, PoolState, QuestionEnd, RateScope, Refresh,
-    RefreshCause, RefreshOutcome, Restart, RetryResult, RulesAsked, SampleSource, Sampled,
-    SchemaChange, SecretRead, SecretSource, SessionEvent, SettingsRefresh, Shed, StepEnd,
-    StoreTake, StreamEnd, Suppressed, TimeoutPhase, TlsEnd, TokenFetch, TokenKind, TurnEnd,
-    TurnPart, Verdict, Word, of_word,
+    MemoryOperation, Missing, ModelEnd, ModelRetry, OverheadPhase, PoolState, QuestionEnd,
+    RateScope, Refresh, RefreshCause, RefreshOutcome, Restart, RetryResult, RulesAsked,
+    SampleSource, Sampled, SchemaChange, SecretRead, SecretSource, SessionEvent, SettingsRefresh,
+    Shed, StepEnd, StoreTake, StreamEnd, Suppressed, TimeoutPhase, TlsEnd, TokenFetch, TokenKind,
+    TurnEnd, TurnPart, Verdict, Word, of_word,
 };
 
 #[cfg(test)]

@@ -52,8 +52,8 @@ pub use call::QuestionEnd;
 mod agent;
 
 pub use agent::{
-    Budget, MemoryEnd, MemoryOperation, Missing, ModelEnd, SettingsRefresh, StepEnd, TokenKind,
-    TurnEnd, TurnPart, of_word,
+    Budget, MemoryEnd, MemoryOperation, Missing, ModelEnd, ModelRetry, SettingsRefresh, StepEnd,
+    TokenKind, TurnEnd, TurnPart, of_word,
 };
 
 mod audit;

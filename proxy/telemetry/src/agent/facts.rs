@@ -5,7 +5,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use toolgate_telemetry_catalog::{Budget, StepEnd, TurnEnd, TurnPart};
+use toolgate_telemetry_catalog::{Budget, ModelRetry, StepEnd, TurnEnd, TurnPart, Word as _};
 
 /// The place of a turn in a trace (W3C Trace Context).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,7 +65,13 @@ pub struct ReplyFacts<'a> {
     pub tokens: TokenFacts,
     /// The time to its first piece.
     pub first: Option<Duration>,
+    /// The request for it was sent again so often.
+    pub retries: RetryFacts,
 }
+
+/// How often a request to a model was sent again, by why.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RetryFacts([u32; ModelRetry::ALL.len()]);
 
 /// Tokens, as the provider counts them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -156,6 +162,23 @@ impl TurnFacts<'_> {
 }
 
 // === impl TokenFacts ===
+
+impl RetryFacts {
+    /// It was sent once more.
+    pub fn add(&mut self, why: ModelRetry) {
+        if let Some(times) = self.0.get_mut(why.index()) {
+            *times = times.saturating_add(1);
+        }
+    }
+
+    pub(super) fn of(self, why: ModelRetry) -> u32 {
+        self.0.get(why.index()).copied().unwrap_or_default()
+    }
+
+    pub(super) fn all(self) -> u32 {
+        self.0.iter().sum()
+    }
+}
 
 impl TokenFacts {
     /// All of them.

@@ -41,6 +41,11 @@ pub(super) fn write(out: &mut Vec<u8>, turn: &TurnFacts<'_>, kept: bool, now: Sy
     }
     let of = |kind| turn.steps.iter().filter(move |step| step.kind == kind);
     line.number(fields::INFERENCES, of(StepKind::Model).count() as u64);
+    let again = of(StepKind::Model).filter_map(|step| step.reply);
+    let again = again.map(|reply| u64::from(reply.retries.all())).sum();
+    if again > 0 {
+        line.number(fields::RETRIES, again);
+    }
     names(&mut line, fields::TOOLS_USED, turn.tools_used);
     let bad = of(StepKind::Tool).filter(|step| step.end != StepEnd::Ok).count();
     line.number(fields::TOOL_FAILURES, bad as u64);

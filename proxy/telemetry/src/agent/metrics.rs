@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use metrics::Gauge;
 use toolgate_telemetry_catalog::{
-    Budget, Key, MemoryEnd, MemoryOperation, Missing, ModelEnd, SettingsRefresh, StepEnd,
-    TokenFetch, TokenKind, TurnEnd, TurnPart, Word, agent as family, of_word,
+    Budget, Key, MemoryEnd, MemoryOperation, Missing, ModelEnd, ModelRetry, SettingsRefresh,
+    StepEnd, TokenFetch, TokenKind, TurnEnd, TurnPart, Word, agent as family, of_word,
 };
 
 use super::facts::{ReplyFacts, StepFacts, StepKind, TokenFacts, TurnFacts};
@@ -63,6 +63,7 @@ struct Model {
     tokens: Counters<TokenKind>,
     duration: Slots<Histogram>,
     usage: Slots<Histogram>,
+    retries: Counters<ModelRetry>,
     first: OnceLock<Histogram>,
     cost: OnceLock<Histogram>,
 }
@@ -206,7 +207,10 @@ impl AgentMetrics {
         if let Some(durations) = model.duration.get(end.index(), make) {
             durations.record(step.took.as_secs_f64());
         }
-        let Some(ReplyFacts { tokens, first, .. }) = step.reply else { return };
+        let Some(ReplyFacts { tokens, first, retries, .. }) = step.reply else { return };
+        for why in ModelRetry::ALL {
+            model.retries.add_many(*why, u64::from(retries.of(*why)));
+        }
         if let Some(first) = first {
             let make = || self.registry.histogram(&family::FIRST_CHUNK, &[&model.name]);
             model.first.get_or_init(make).record(first.as_secs_f64());
@@ -292,6 +296,7 @@ impl Model {
             tokens: Counters::new(registry, &family::TOKENS, &[name]),
             duration: Slots::new(ModelEnd::ALL.len()),
             usage: Slots::new(TokenKind::ALL.len()),
+            retries: Counters::new(registry, &family::MODEL_RETRIES, &[name]),
             first: OnceLock::new(),
             cost: OnceLock::new(),
         }

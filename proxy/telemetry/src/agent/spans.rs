@@ -129,10 +129,11 @@ fn part(turn: &TurnFacts<'_>, step: &StepFacts<'_>, ids: Ids) -> Option<SpanData
             all.push(KeyValue::new(name::TEMPERATURE, turn.warmth()));
         }
     }
-    if let Some(ReplyFacts { stop, tokens: used, first }) = step.reply {
+    if let Some(ReplyFacts { stop, tokens: used, first, retries }) = step.reply {
         all.extend(stop.map(|stop| words(name::FINISH, std::iter::once(stop))));
         tokens(&mut all, used);
         all.extend(first.map(|first| KeyValue::new(name::FIRST_MS, millis(first))));
+        all.extend((retries.all() > 0).then(|| number(name::RETRIES, u64::from(retries.all()))));
     }
     all.extend(step.call_id.map(|id| text(name::CALL_ID, id)));
     let mut status = Status::Unset;

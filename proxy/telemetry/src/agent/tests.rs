@@ -155,6 +155,11 @@ fn tokens_and_costs_are_those_of_the_provider_by_model() {
     };
     let kinds = ["input", "output", "cache_read", "cache_write"].map(tokens);
     assert_eq!(kinds, [1_800.0, 160.0, 800.0, 0.0]);
+    let again = |why: &str| {
+        let labels = format!(r#"{{gen_ai_request_model="sonnet",error_type="{why}"}}"#);
+        number(&text, &format!("toolgate_agent_model_retries_total{labels}"))
+    };
+    assert_eq!((again("throttled"), again("unavailable")), (4.0, 0.0));
     let cost = number(&text, r#"toolgate_agent_cost_usd_sum{gen_ai_request_model="sonnet"}"#);
     assert!((cost - 0.0085).abs() < 1e-12, "{cost}");
     assert_eq!(number(&text, "gen_ai_invoke_agent_tool_calls_sum"), 2.0);
@@ -215,7 +220,7 @@ fn the_line_of_a_turn_has_every_field_and_nothing_that_was_said() {
     assert_eq!(line["span_id"], place.span);
     assert_eq!(line["tools_used"], serde_json::json!(["echo", "echo"]));
     assert_eq!(line["token_usage"]["total_tokens"], 1_380);
-    assert_eq!(line["cost_usd"], 0.004_25);
+    assert_eq!((&line["cost_usd"], &line["model_retries"]), (&0.004_25.into(), &2.into()));
     assert_eq!(line["temperature"], 0.3);
     assert_eq!(line["sampled"], false, "nothing is sent anywhere");
     assert!(!raw.contains("the-session") && !raw.contains("the-actor"), "{raw}");

@@ -105,6 +105,7 @@ async fn what_was_throttled_is_asked_again_until_something_was_heard() {
     let thought = bedrock.think(&ask(&messages, &[]), &mut ear).await;
     assert_eq!(thought.unwrap().text, "x");
     assert_eq!(stub.asked().len(), 2);
+    assert_eq!(ear.1, [Fault::Throttled]);
 
     // A stream that fails in the middle is not begun again.
     let events = [text(0, "x"), super::frames::exception("throttlingException", "")];
@@ -112,4 +113,22 @@ async fn what_was_throttled_is_asked_again_until_something_was_heard() {
     let bedrock = Bedrock::new(&stub::cloud(&stub.url, 3).await);
     assert!(bedrock.think(&ask(&messages, &[]), &mut ear).await.is_err());
     assert_eq!(stub.asked().len(), 1);
+    assert_eq!(ear.1, [Fault::Throttled], "that of before");
+}
+
+#[tokio::test]
+async fn what_was_asked_again_in_vain_is_told_whatever_came_of_it() {
+    let down = stub::error(503, "ServiceUnavailableException", "").into_iter().collect::<Vec<_>>();
+    let down = String::from_utf8(down).unwrap().replace("retry-after: 7\r\n", "").into_bytes();
+    let stub = Stub::answers(vec![down]).await;
+    let bedrock = Bedrock::new(&stub::cloud(&stub.url, 2).await);
+    let (messages, mut ear) = (question(), Ear::default());
+    let error = bedrock.think(&ask(&messages, &[]), &mut ear).await.unwrap_err();
+    assert_eq!((error.fault, ear.1.as_slice()), (Fault::Unavailable, &[Fault::Unavailable][..]));
+
+    let gone = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let bedrock = Bedrock::new(&stub::cloud(&format!("http://{gone}"), 2).await);
+    let mut ear = Ear::default();
+    bedrock.think(&ask(&messages, &[]), &mut ear).await.unwrap_err();
+    assert_eq!(ear.1, [Fault::Unreachable]);
 }

@@ -4,8 +4,8 @@
 //! can choose.
 
 use crate::words::{
-    Budget, MemoryEnd, MemoryOperation, Missing, ModelEnd, SettingsRefresh, StepEnd, TokenFetch,
-    TurnEnd, TurnPart, Word,
+    Budget, MemoryEnd, MemoryOperation, Missing, ModelEnd, ModelRetry, SettingsRefresh, StepEnd,
+    TokenFetch, TurnEnd, TurnPart, Word,
 };
 use crate::{Dimension, Key, Label, Metric, Published, Unit, buckets};
 
@@ -74,6 +74,13 @@ families! {
     )
     .by(&[Label::MODEL, Label::of(Key::ErrorType, ModelEnd::TEXTS)])
     .otel("gen_ai.client.operation.duration");
+
+    /// Requests sent again.
+    MODEL_RETRIES = Metric::counter(
+        "toolgate_agent_model_retries_total",
+        "Requests to a model that were sent again, by why the attempt before came to nothing.",
+    )
+    .by(&[Label::MODEL, Label::of(Key::ErrorType, ModelRetry::TEXTS)]);
 
     /// First pieces of replies.
     FIRST_CHUNK = Metric::histogram(

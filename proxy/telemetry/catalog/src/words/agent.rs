@@ -75,6 +75,20 @@ words! {
 }
 
 words! {
+    /// Why a request to a model was sent again.
+    ModelRetry {
+        /// No connection, or one that broke before an answer had begun.
+        Unreachable = "unreachable",
+        /// It took too long.
+        TimedOut = "timed_out",
+        /// Too many requests, or too many tokens a minute.
+        Throttled = "throttled",
+        /// The provider has a failure of its own.
+        Unavailable = "unavailable",
+    }
+}
+
+words! {
     /// Why a model's reply is none, or is cut short; the first is that of a good one.
     ModelEnd {
         /// It is a good one.

@@ -5,8 +5,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use crate::TokenFetch;
 use crate::agent::SettingsRefresh;
 use crate::agent::{
-    AgentPlace, AgentTelemetry, Budget, ReplyFacts, StepEnd, StepFacts, StepKind, TimeFacts,
-    TokenFacts, TurnEnd, TurnFacts,
+    AgentPlace, AgentTelemetry, Budget, ModelRetry, ReplyFacts, RetryFacts, StepEnd, StepFacts,
+    StepKind, TimeFacts, TokenFacts, TurnEnd, TurnFacts,
 };
 
 pub(crate) const MS: Duration = Duration::from_millis(1);
@@ -16,7 +16,11 @@ const TOKENS: TokenFacts = TokenFacts { input: 900, output: 80, cache_read: 400,
 
 /// A step that went well.
 pub(crate) fn step<'a>(kind: StepKind, name: &'a str, span: &'a str) -> StepFacts<'a> {
-    let reply = ReplyFacts { stop: Some("tool_use"), tokens: TOKENS, first: Some(300 * MS) };
+    let mut retries = RetryFacts::default();
+    retries.add(ModelRetry::Throttled);
+    retries.add(ModelRetry::Throttled);
+    let (stop, first) = (Some("tool_use"), Some(300 * MS));
+    let reply = ReplyFacts { stop, tokens: TOKENS, first, retries };
     StepFacts {
         kind,
         name,
