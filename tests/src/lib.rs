@@ -21,6 +21,7 @@ pub mod issuer;
 pub mod kube_stub;
 pub mod lambda;
 pub mod mix;
+pub mod obedient;
 pub mod page;
 pub mod pki;
 pub mod process;
