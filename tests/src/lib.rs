@@ -33,6 +33,7 @@ pub mod segments;
 pub mod service;
 pub mod sick;
 pub mod sigv4;
+pub mod story;
 pub mod stub;
 pub mod tokens;
 pub mod upstream;

@@ -1,6 +1,6 @@
 //! Incidents, as whoever is on call meets them.
 //!
-//! Others run where their subject is: alarms that do not page for a normal mix (`alarms/promtool`), the
+//! Others run where their subject is: alarms that do not page for a normal mix (`live`), the
 //! issuer's outage and its new key (`auth`), a tool whose contract breaks (`pins`), backends of telemetry
 //! that are down (`faults`). `tests/incidents` runs all ten, each under its name.
 
@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use toolgate_tests::agent::Agent;
 use toolgate_tests::page::Page;
 use toolgate_tests::sick::{Act, Era, Sick};
+use toolgate_tests::story;
 use toolgate_tests::tokens::Tokens;
 use toolgate_tests::wait::until;
 
@@ -18,6 +19,14 @@ use super::{House, answer, ensure_ended, part, scripted, written};
 
 fn ms(said: &Value, part: &str) -> Result<f64> {
     said["end"]["times"][part].as_f64().with_context(|| said.to_string())
+}
+
+/// The parts of an answer's time, as the page's bar shows them.
+fn bar(said: &Value) -> Result<String> {
+    let parts =
+        ["memory_retrieval_ms", "llm_inference_ms", "tool_execution_ms", "overhead_ms", "total_ms"];
+    let parts = parts.map(|part| Ok(format!("{part} {:.0}", ms(said, part)?)));
+    Ok(parts.into_iter().collect::<Result<Vec<_>>>()?.join(", "))
 }
 
 /// "Web answers take 32 s": the model is asked three times, and that is what the bar shows; asked once
@@ -43,6 +52,14 @@ async fn a_slow_answer_shows_which_part_is_slow() -> Result<()> {
     ensure!(ms(&slow, "tool_execution_ms")? < 400.0, "the tools are not to blame: {slow}");
     let fast = agent.ask("s2", "answer").await?;
     ensure!(ms(&fast, "total_ms")? < ms(&slow, "total_ms")? / 2.0, "{fast}\n{slow}");
+    story::broke(
+        "an answer takes three times as long as it might: its model is asked three times, 400 ms each",
+    );
+    story::said("the bar", &bar(&slow)?);
+    story::said("asked once", &bar(&fast)?);
+    story::points_to(
+        "llm_inference_ms, not tool_execution_ms: fewer steps, or tools asked for at the same time",
+    );
     // A warm turn asks for no list: there is the first, and one once the agent hears of changes.
     for _ in 0..3 {
         agent.ask("s3", "answer").await?;
@@ -79,6 +96,13 @@ async fn tokens_roll_over_and_no_call_is_refused() -> Result<()> {
     let metrics = house.gateway.metrics().await?;
     let refused = metrics.sum("toolgate_auth_requests_total", &[("outcome", "rejected")]);
     ensure!(refused.abs() < f64::EPSILON, "{refused} of {asked} turns were refused");
+    story::broke("the agent's token ends every 3 s (an hour, in earnest)");
+    let told =
+        format!("{asked} questions answered with {} tokens, none refused", endpoint.fetched());
+    story::said("the gateway", &told);
+    story::points_to(
+        "toolgate_agent_token_renewals_total; when renewals fail, alarms/runbooks/ToolgateAgentTokenFailing.md",
+    );
     Ok(())
 }
 
@@ -105,10 +129,28 @@ async fn what_memory_does_is_counted_and_what_it_lacks_is_said() -> Result<()> {
     .await?;
     ensure!(line["memory_events_retrieved"].as_u64() >= Some(1), "retrieved: {line}");
     let forgetful = house.agent(&[("memory/backend", "off".to_owned())]).await?;
-    let asked = forgetful.ask("two", "What is our staging cluster called?").await?;
-    ensure_ended(&asked, "answered", &["memory"])?;
+    story::broke(
+        "\"it forgot my cluster\": one agent remembers, the other was started with its memory off",
+    );
+    story::said("the agent", answer(&asked)?);
+    let counts = (count("create").await?, count("search").await?, &line["memory_events_retrieved"]);
+    let told = format!(
+        "{} turns kept, {} searches, {} records found for the question",
+        counts.0, counts.1, counts.2
+    );
+    story::said("one counts", &told);
+    let forgot = forgetful.ask("two", "What is our staging cluster called?").await?;
+    ensure_ended(&forgot, "answered", &["memory"])?;
     let (_, ready) = forgetful.ready().await?;
-    ensure!(part(&ready, "memory")?["says"] == "switched off", "{ready}");
+    let says = &part(&ready, "memory")?["says"];
+    ensure!(says == "switched off", "{ready}");
+    story::said(
+        "the other",
+        &format!("degraded {}, /ready: memory {says}", forgot["end"]["degraded"]),
+    );
+    story::points_to(
+        "`memory/backend` of the settings; toolgate_agent_memory_operations_total; alarms/runbooks/ToolgateAgentMemoryFailing.md",
+    );
     Ok(())
 }
 
@@ -124,6 +166,11 @@ async fn a_search_that_is_barred_is_not_empty() -> Result<()> {
     ensure!(answer(&said)?.contains("failed:"), "{said}");
     ensure!(answer(&said)?.contains("rate"), "{said}");
     ensure!(said["end"]["tools_used"] == json!(["web___web_search"]), "{said}");
+    story::broke("the search engine bars us: 429 for every question");
+    story::said("the agent", answer(&said)?);
+    story::points_to(
+        "the target `web`: the engine's limit, or another `engine`; nothing was \"not found\"",
+    );
     Ok(())
 }
 
@@ -150,11 +197,19 @@ async fn one_slow_target_is_named_and_recovers_alone() -> Result<()> {
     ensure!(says.contains("slow___read: 3 × timeout_first_byte; blame target"), "{says}");
     ensure!(says.contains("slow___read: 1 × circuit_open"), "{says}");
     ensure!(!says.contains("fine___read:"), "{says}");
+    story::broke("the target `slow` does not answer any more; `fine` is as it was");
+    story::said("the agent", says);
     until("it recovers alone", async || {
         let answer = caller.tool("slow___read", json!({})).await?;
         Ok(answer.result().is_ok().then_some(()))
     })
-    .await
+    .await?;
+    story::said(
+        "a caller",
+        "`slow` answers again, by itself, after its circuit was open for a second",
+    );
+    story::points_to("the target `slow`: alarms/runbooks/ToolgateCircuitOpen.md");
+    Ok(())
 }
 
 /// A tool that is slower than the agent waits: the gateway, which knows how long that is, still says whose
