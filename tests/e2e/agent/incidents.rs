@@ -8,14 +8,18 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
+use tokio::process::Command;
 use toolgate_tests::agent::Agent;
+use toolgate_tests::herald::{Era as HeraldEra, Herald, tool};
 use toolgate_tests::page::Page;
+use toolgate_tests::process::{Scratch, binary};
 use toolgate_tests::sick::{Act, Era, Sick};
 use toolgate_tests::story;
 use toolgate_tests::tokens::Tokens;
 use toolgate_tests::wait::until;
 
 use super::{House, answer, ensure_ended, part, scripted, written};
+use crate::expect::OPEN;
 
 fn ms(said: &Value, part: &str) -> Result<f64> {
     said["end"]["times"][part].as_f64().with_context(|| said.to_string())
@@ -192,7 +196,7 @@ async fn one_slow_target_is_named_and_recovers_alone() -> Result<()> {
         ensure!(caller.tool("fine___read", json!({})).await?.result().is_ok(), "others suffer");
     }
     let agent = house.agent(&[]).await?;
-    let said = agent.ask("s1", "Which calls failed, and whose fault is it?").await?;
+    let said = agent.ask("s1", FAILED).await?;
     let says = answer(&said)?;
     ensure!(says.contains("slow___read: 3 × timeout_first_byte; blame target"), "{says}");
     ensure!(says.contains("slow___read: 1 × circuit_open"), "{says}");
@@ -209,6 +213,83 @@ async fn one_slow_target_is_named_and_recovers_alone() -> Result<()> {
         "`slow` answers again, by itself, after its circuit was open for a second",
     );
     story::points_to("the target `slow`: alarms/runbooks/ToolgateCircuitOpen.md");
+    Ok(())
+}
+
+/// What nobody but the gateway knows of failed calls.
+const FAILED: &str = "Which calls failed, and whose fault is it?";
+
+/// "The issuer is down": whoever has a token goes on, the agent too.
+#[tokio::test]
+async fn an_agent_answers_while_its_issuer_is_down() -> Result<()> {
+    let house = House::start("", "").await?;
+    let agent = house.agent(&[]).await?;
+    agent.ask("s1", "what time is it?").await?;
+    house.issuer.take_down().await;
+    let said = agent.ask("s1", "what time is it?").await?;
+    ensure_ended(&said, "answered", &[])?;
+    ensure!(answer(&said)?.starts_with("`clock___now` says:"), "{said}");
+    let failed = agent.ask("s1", FAILED).await?;
+    ensure!(answer(&failed)?.contains("No call failed"), "{failed}");
+    story::said("the agent", answer(&said)?);
+    story::said("and then", answer(&failed)?);
+    Ok(())
+}
+
+/// "Keys are rotated": the token of a gone key is refused, and the next one is good at once.
+#[tokio::test]
+async fn an_agent_goes_on_with_the_issuers_next_key() -> Result<()> {
+    let house = House::start("", "").await?;
+    let endpoint = Tokens::start(Arc::clone(&house.issuer), 3600).await?;
+    let settings = [
+        ("gateway/url", house.gateway.mcp_url()),
+        ("gateway/token_url", endpoint.url()),
+        ("gateway/client_id", "agent".to_owned()),
+        ("gateway/client_secret", "s3cret".to_owned()),
+    ];
+    let agent = Agent::start(&settings).await?;
+    agent.ask("s1", "what time is it?").await?;
+    house.issuer.add_key()?;
+    house.issuer.drop_oldest_key()?;
+    // Whoever comes first with the new key has the gateway fetch it, and the old one is gone with that.
+    let fresh = house.gateway.client().with_token(house.issuer.token(&super::SCOPES));
+    fresh.tool("clock___now", json!({})).await?.result()?;
+    let said = agent.ask("s1", "what time is it?").await?;
+    ensure_ended(&said, "answered", &[])?;
+    ensure!(answer(&said)?.starts_with("`clock___now` says:"), "{said}");
+    assert_eq!(endpoint.fetched(), 2, "its token is of a key that is gone");
+    story::said("the agent", answer(&said)?);
+    story::said("it has", "fetched another token, as the gateway did not take the first any more");
+    Ok(())
+}
+
+/// "A tool's schema was broken": the agent names the tool, why it is not called, and whose fault that is.
+#[tokio::test]
+async fn a_tool_that_was_changed_is_named_with_whose_fault_it_is() -> Result<()> {
+    let (herald, scratch) = (Herald::start(HeraldEra::Modern).await?, Scratch::new()?);
+    herald.lists(json!([tool("search", &json!({}))]));
+    let target = format!("  herald: {{ mcp: {{ url: \"{}\" }} }}\n", herald.url());
+    let pins = format!("pins: {{ file: \"{}\" }}\n", scratch.path().join("pins.json").display());
+    let config = scratch.write("approve.yaml", &format!("{OPEN}{pins}targets:\n{target}"))?;
+    let mut approve = Command::new(binary("toolgate", "toolgate")?);
+    approve.args(["pins", "accept", "--all", "--config"]).arg(config);
+    ensure!(approve.output().await?.status.success(), "the target's tools are approved");
+    let house = House::start(&target, &pins).await?;
+    let caller = house.gateway.client().with_token(house.issuer.token(&super::SCOPES));
+    caller.tool("herald___search", json!({})).await?.result()?;
+    let wider = json!({ "notes": { "type": "string" } });
+    herald.lists(json!([tool("search", &wider)]));
+    herald.changed();
+    until("what was not approved is held back", async || {
+        Ok((!caller.tools().await?.iter().any(|name| name == "herald___search")).then_some(()))
+    })
+    .await?;
+    caller.tool("herald___search", json!({})).await?;
+    let agent = house.agent(&[]).await?;
+    let said = agent.ask("s1", FAILED).await?;
+    let says = answer(&said)?;
+    ensure!(says.contains("herald___search: 1 × quarantined; blame target"), "{says}");
+    story::said("the agent", says);
     Ok(())
 }
 
