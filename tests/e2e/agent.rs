@@ -7,6 +7,7 @@ mod cloudwatch;
 mod counted;
 mod down;
 mod face;
+mod hostile;
 mod incidents;
 mod memory;
 mod page;

@@ -8,6 +8,7 @@ use toolgate_tests::client::{Ask, Client};
 use toolgate_tests::gateway::{Gateway, free_address};
 use toolgate_tests::issuer::{CLIENT_ID, Issuer, OTHER_CLIENT};
 use toolgate_tests::sick::{Era, Sick};
+use toolgate_tests::story;
 
 use crate::expect::{Refused, fine};
 
@@ -271,7 +272,15 @@ async fn a_new_key_of_the_issuer_is_found_when_the_first_token_needs_it() -> Res
         let answer = house.with(&token).tool("sick___read", json!({})).await?;
         INVALID.told(&answer)?;
     }
-    assert!(house.issuer.jwks_fetches() <= fetched + 2, "{}", house.issuer.jwks_fetches());
+    let last = house.issuer.jwks_fetches();
+    assert!(last <= fetched + 2, "{last}");
+    story::broke("the issuer has another key, and then come 20 tokens with keys that nobody has");
+    story::said(
+        "callers",
+        "the first three tokens of the new key, at the same time: three answers",
+    );
+    story::said("the issuer", &format!("asked for its keys {} times in all since", last - fetched));
+    story::points_to("alarms/runbooks/ToolgateUnknownKidStorm.md");
     Ok(())
 }
 
@@ -285,7 +294,14 @@ async fn an_outage_of_the_issuer_does_not_stop_those_with_good_tokens() -> Resul
         let answer = house.having(&[SCOPE]).tool("sick___read", json!({})).await?;
         fine(&house.gateway, &answer).await?;
     }
-    assert_eq!(house.gateway.admin("/readyz").await?.status, 200);
+    let ready = house.gateway.admin("/readyz").await?;
+    assert_eq!(ready.status, 200);
+    story::broke("the issuer is down: its keys cannot be fetched");
+    story::said("callers", "three new tokens of it, verified with the keys at hand: three answers");
+    story::said("/readyz", &format!("{} {}", ready.status, ready.text()));
+    story::points_to(
+        "the issuer's own page; alarms/runbooks/ToolgateJwksRefreshFailing.md, later ToolgateJwksStale.md",
+    );
     Ok(())
 }
 

@@ -21,6 +21,7 @@ use toolgate_tests::collector::Collector;
 use toolgate_tests::gateway::{Gateway, free_address, parse_log};
 use toolgate_tests::scrape::Metrics;
 use toolgate_tests::sick::{Era, Sick};
+use toolgate_tests::story;
 use toolgate_tests::wait::{until, until_within};
 
 use crate::expect::OPEN;
@@ -190,6 +191,9 @@ async fn side_by_side(sick: &Sick) -> Result<Vec<Subject>> {
 async fn no_call_waits_for_a_backend_and_what_it_does_not_take_is_counted() -> Result<()> {
     let sick = Sick::start(Era::Modern).await?;
     let mut subjects = side_by_side(&sick).await?;
+    story::broke(
+        "gateways side by side, 700 calls each, whose collector of traces or disk is in trouble",
+    );
     for _ in 0..CALLS {
         for subject in &mut subjects {
             subject.call().await?;
@@ -216,7 +220,18 @@ async fn no_call_waits_for_a_backend_and_what_it_does_not_take_is_counted() -> R
         // What is said to be exported has arrived.
         let arrived = if subject.fault.fate() == "ok" { SPANS * calls } else { 0.0 };
         assert_eq!(f64::from(u32::try_from(subject.collector.taken())?), arrived, "{fates:?}");
+        let told = format!(
+            "99 of 100 calls within {:.1?}; traces {} {}, lines of the access log {} {lost}",
+            subject.within(99),
+            fates.sum("traces"),
+            subject.fault.fate(),
+            fates.sum("access_log"),
+        );
+        story::said(&format!("{:?}", subject.fault), &told);
     }
+    story::points_to(
+        "toolgate_telemetry_items_total; alarms/runbooks/ToolgateTelemetryDropping.md",
+    );
     Ok(())
 }
 

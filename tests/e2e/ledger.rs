@@ -5,9 +5,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
+use tokio::process::Command;
 use toolgate_tests::client::{Answer, Ask, message, with_meta};
 use toolgate_tests::gateway::Gateway;
 use toolgate_tests::issuer::{CLIENT_ID, Issuer};
+use toolgate_tests::process::binary;
 use toolgate_tests::sick::{Act, Era, Pace, Shape, Sick};
 
 use crate::expect::OPEN;
@@ -154,6 +156,39 @@ async fn a_caller_that_says_how_long_it_waits_is_told_in_time() -> Result<()> {
     let wrong = client.send(ask(0)).await?;
     assert_eq!(wrong.message()?["error"]["code"], -32602, "{}", wrong.text());
     assert!(wrong.text().contains("toolgate/timeout_ms"), "{}", wrong.text());
+    Ok(())
+}
+
+/// `toolgate call` waits as long as it is told to: exit 7 where nothing can have happened, 8 where something may
+/// have, and never 130, which is Ctrl-C's. What to do is said.
+#[tokio::test]
+async fn a_call_on_the_command_line_whose_time_runs_out_says_so_and_exits_as_documented()
+-> Result<()> {
+    let sick = Sick::start(Era::Modern).await?;
+    let gateway = before(&sick).await?;
+    let call = async |tool: &str| -> Result<(Option<i32>, String)> {
+        let mut command = Command::new(binary("toolgate", "toolgate")?);
+        command.args(["call", tool, "--url", &gateway.mcp_url(), "--timeout", "2s"]);
+        let ran = command.output().await?;
+        ensure!(ran.stdout.is_empty(), "{}", String::from_utf8_lossy(&ran.stdout));
+        Ok((ran.status.code(), String::from_utf8(ran.stderr)?))
+    };
+    let cases = [
+        ("sick___read", 7, "yes", "give it more time: `--timeout 60s`"),
+        ("sick___write", 8, "no, it may have been carried out", "look at what the tool changes"),
+    ];
+    for (tool, exit, repeat, help) in cases {
+        sick.then([Act::Hang]);
+        let (began, (code, said)) = (Instant::now(), call(tool).await?);
+        assert_eq!(code, Some(exit), "{said}");
+        let (repeat, exit) = (format!("safe to repeat: {repeat}\n"), format!("= exit: {exit}\n"));
+        for part in ["error[TG7008]: ", "left of its caller's limit", help, &repeat, &exit] {
+            ensure!(said.contains(part), "no {part} in {said}");
+        }
+        let took = began.elapsed();
+        ensure!((1700..4000).contains(&took.as_millis()), "{took:?}: {said}");
+        sick.recover();
+    }
     Ok(())
 }
 

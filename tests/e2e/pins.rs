@@ -15,6 +15,7 @@ use toolgate_tests::client::{Ask, with_meta};
 use toolgate_tests::gateway::{Gateway, parse_log};
 use toolgate_tests::herald::{Era, Herald, tool};
 use toolgate_tests::process::{Scratch, binary};
+use toolgate_tests::story;
 use toolgate_tests::wait::until;
 
 use crate::expect::{OPEN, Refused};
@@ -194,6 +195,7 @@ async fn held(gateway: &Gateway, tools: f64) -> Result<()> {
 
 #[tokio::test]
 async fn every_action_about_every_class_as_callers_see_it() -> Result<()> {
+    let (mut refused, mut logged) = (String::new(), String::new());
     for (era, action) in [
         (Era::Modern, "allow"),
         (Era::Legacy, "warn"),
@@ -219,6 +221,8 @@ async fn every_action_about_every_class_as_callers_see_it() -> Result<()> {
             if action == "quarantine" {
                 HELD_BACK.check(&gateway, &called).await?;
                 held(&gateway, 1.0).await?;
+                refused =
+                    called.message()?["error"]["message"].as_str().unwrap_or_default().to_owned();
             } else {
                 assert_eq!(called.result()?["content"][0]["text"], "done", "{class} {action}");
                 held(&gateway, 0.0).await?;
@@ -234,8 +238,15 @@ async fn every_action_about_every_class_as_callers_see_it() -> Result<()> {
             }
             let hash = &house.read()?["targets"]["herald"]["tools"]["search"]["sha256"];
             assert!(said.contains(hash.as_str().context("a hash")?), "{said}");
+            let line = said.lines().find(|line| line.contains("approved definition"));
+            logged = line.unwrap_or_default().to_owned();
         }
     }
+    story::broke("a target has changed its tool `search`, in five ways one after the other");
+    story::said("\"pinned\"", "the list shows the approved tool, and calls of it are answered");
+    story::said("\"quarantine\"", &format!("callers are refused: {refused}"));
+    story::said("the log", &logged);
+    story::points_to("`toolgate pins diff`; alarms/runbooks/ToolgateToolsQuarantined.md");
     Ok(())
 }
 

@@ -6,6 +6,7 @@ use toolgate_tests::agent::Agent;
 use toolgate_tests::bedrock::{Bedrock, Reply};
 use toolgate_tests::emulator::CREDENTIALS;
 use toolgate_tests::gateway::free_address;
+use toolgate_tests::story;
 use toolgate_tests::wait::until;
 
 use super::{House, answer, ensure_ended, part, scripted};
@@ -113,11 +114,15 @@ async fn without_a_collector_it_answers_and_counts_what_is_lost() -> Result<()> 
     let agent = house.agent(&[("telemetry/otlp_endpoint", format!("http://{nobody}"))]).await?;
     let said = agent.ask("s1", "what time is it?").await?;
     ensure_ended(&said, "answered", &[])?;
-    until("the lost spans are counted", async || {
+    let lost = until("the lost spans are counted", async || {
         let metrics = agent.metrics().await?;
         let lost = [("signal", "traces"), ("outcome", "dropped"), ("reason", "connect")];
         let lost = metrics.sum("toolgate_telemetry_items_total", &lost);
-        Ok((lost > 0.0).then_some(()))
+        Ok((lost > 0.0).then_some(lost))
     })
-    .await
+    .await?;
+    story::broke("the agent's collector of traces is gone");
+    story::said("the agent", answer(&said)?);
+    story::said("it counts", &format!("{lost} spans dropped, for want of a connection"));
+    Ok(())
 }

@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
@@ -14,6 +14,7 @@ use toolgate_tests::hook::Hook;
 use toolgate_tests::process::{Process, Scratch};
 use toolgate_tests::prometheus::{Prometheus, ROOT};
 use toolgate_tests::sick::{Act, Era, Pace, Sick};
+use toolgate_tests::story;
 use toolgate_tests::wait::{until, until_within};
 
 use crate::expect::OPEN;
@@ -174,8 +175,18 @@ async fn a_fifth_of_calls_failing_pages_somebody_and_ends_when_they_do() -> Resu
     let slowly = Act::Slow(Pace::Drip(Duration::from_millis(1)));
     // Slowly, so that not many good calls are needed to make up for them.
     let fifth = [failed, slowly.clone(), slowly.clone(), slowly.clone(), slowly];
+    let began = Instant::now();
     watch.until_paged("firing", &fifth).await?;
-    watch.until_paged("resolved", &[Act::Answer, Act::Answer, Act::Answer]).await
+    story::broke("a target fails a fifth of its calls");
+    let after = began.elapsed().as_secs();
+    story::said(
+        "the pager",
+        &format!("{PAGE} is firing, after {after} minutes (a second of the test is a minute)"),
+    );
+    watch.until_paged("resolved", &[Act::Answer, Act::Answer, Act::Answer]).await?;
+    story::said("the pager", &format!("{PAGE} is resolved, once calls are answered again"));
+    story::points_to(&format!("alarms/runbooks/{PAGE}.md"));
+    Ok(())
 }
 
 #[tokio::test]
@@ -196,5 +207,7 @@ async fn calls_that_are_slow_but_good_page_nobody() -> Result<()> {
         alerts.iter().filter(|alert| alert["labels"]["severity"] == "page").collect();
     assert!(pages.is_empty(), "{pages:#?}");
     assert_eq!(watch.pages(), []);
+    story::broke("nothing: calls are answered, some of them after half a minute, as models are");
+    story::said("the pager", "silent, and no alert that would page");
     Ok(())
 }

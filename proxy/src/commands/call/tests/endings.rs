@@ -71,6 +71,8 @@ async fn each_reason_has_its_exit_code() {
         (503, "overloaded", Exit::Gateway),
         (503, "shutdown", Exit::Gateway),
         (200, "retry_budget", Exit::Gateway),
+        // Time that ran out is no Ctrl-C.
+        (200, "client_cancelled", Exit::Gateway),
     ];
     for (status, reason, exit) in cases {
         let data = json!({"reason": reason, "blame": "x", "retry_safe": false});
