@@ -6,6 +6,7 @@
 mod agents;
 mod aws;
 mod contract;
+mod follow;
 mod kube;
 mod sickness;
 

@@ -52,8 +52,8 @@ pub(super) struct Input {
     #[serde(default = "two_hundred")]
     #[schemars(range(min = 1, max = 5000))]
     tail: u32,
-    /// Go on for so many seconds with what is written meanwhile; through the gateway, a caller that asks
-    /// for progress is told the lines as they come.
+    /// Go on for so many seconds with what is written meanwhile; a caller that asks for progress is
+    /// told the lines as they come.
     #[schemars(range(min = 1, max = 45))]
     follow_seconds: Option<u32>,
     /// Begin each line with the time of its writing.
