@@ -8,6 +8,7 @@ mod aws;
 mod contract;
 mod follow;
 mod kube;
+mod kubeconfig;
 mod sickness;
 
 use anyhow::{Context, Result, ensure};

@@ -4,6 +4,7 @@
 //! names the upstream. Never: a redirect, a proxy from the environment, a body beyond the bound, or
 //! a certificate that was not verified.
 
+mod certificate;
 mod failure;
 mod pieces;
 mod transport;
@@ -154,8 +155,11 @@ impl Upstream {
         headers.entry(USER_AGENT).or_insert(HeaderValue::from_static(AGENT));
         headers.entry(ACCEPT).or_insert(HeaderValue::from_static("application/json"));
         let response = self.transport.send(request).await.map_err(|problem| {
-            let message = format!("{} cannot be reached: {}", self.service, words(&problem));
-            self.failed(Code::Unreachable, message)
+            let (service, line) = (&self.service, words(&problem.line));
+            if problem.of_certificate {
+                return self.failed(Code::Denied, certificate::refused(service, &line));
+            }
+            self.failed(Code::Unreachable, format!("{service} cannot be reached: {line}"))
         })?;
         let (head, body) = response.into_parts();
         let answer = Answer {

@@ -149,6 +149,26 @@ async fn is_told_while_written(stage: &Stage, client: &Client, tool: &str) -> Re
     Ok(())
 }
 
+/// However much there is to tell at the end, the answer is behind it.
+async fn nothing_is_told_after_the_answer(stage: &Stage, client: &Client) -> Result<()> {
+    let lines: Vec<String> = (0..40).map(|nth| format!("line {nth}.")).collect();
+    for _ in 0..5 {
+        let container = stage.stub.container();
+        lines.iter().for_each(|line| container.write(&format!("{line}\n")));
+        drop(container);
+        let mut opened = modern(client, OWN).await?;
+        let mut heard = Vec::new();
+        let end = loop {
+            let said = opened.next_message().await?;
+            let Some(words) = said["params"]["message"].as_str() else { break said };
+            heard.push(words.to_owned());
+        };
+        ensure!(end["result"]["structuredContent"]["lines"] == 40, "{end}");
+        ensure!(heard.join("\n") == lines.join("\n"), "{heard:?}");
+    }
+    Ok(())
+}
+
 /// How a caller goes.
 #[derive(Clone, Copy, Debug)]
 enum Leaves {
@@ -226,6 +246,7 @@ async fn the_tool_server_tells_a_log_while_it_is_written_without_a_gateway() -> 
     let server = stage.server().await?;
     let client = server.client()?;
     is_told_while_written(&stage, &client, OWN).await?;
+    nothing_is_told_after_the_answer(&stage, &client).await?;
     // A stream that closes says nothing in the older era (2025-06-18 `basic/transports`).
     is_not_read_for(&stage, &client, OWN, &[Leaves::Modern, Leaves::ByWord]).await
 }
