@@ -6,7 +6,9 @@
 mod agents;
 mod aws;
 mod contract;
+mod follow;
 mod kube;
+mod kubeconfig;
 mod sickness;
 
 use anyhow::{Context, Result, ensure};

@@ -1,7 +1,7 @@
 //! A stub of Kubernetes and of the EKS that tells where it is.
 //!
-//! In: requests over TLS of its own authority, each with a token; and signed requests for the cluster
-//! `shop`. Out: answers in the shapes of the real API, or the fault it was told. It is no cluster: nothing
+//! In: requests over TLS of its own authority, each with a token or, if it wants that, a certificate; and
+//! signed requests for the cluster `shop`. Out: answers in the shapes of the real API, or the fault it was told. It is no cluster: nothing
 //! runs there, and a change is only written down.
 
 use std::convert::Infallible;
@@ -22,10 +22,6 @@ use hyper::body::{Frame, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use rustls::ServerConfig;
-use rustls::crypto::aws_lc_rs::default_provider;
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
@@ -78,6 +74,8 @@ struct State {
     fault: Mutex<Fault>,
     changes: Mutex<Vec<String>>,
     refused: Mutex<Vec<String>>,
+    /// What it takes, where no certificate says who asks.
+    token: Mutex<Option<String>>,
     cluster: Value,
 }
 
@@ -89,14 +87,21 @@ impl KubeStub {
     /// # Errors
     /// When no port or certificate can be had.
     pub async fn start(scratch: &Scratch) -> Result<Self> {
+        Self::of(scratch, None).await
+    }
+
+    /// The same, which takes no connection without a certificate of that authority, and wants no token.
+    ///
+    /// # Errors
+    /// As [`KubeStub::start`].
+    pub async fn start_for(people: &Authority, scratch: &Scratch) -> Result<Self> {
+        Self::of(scratch, Some(people)).await
+    }
+
+    async fn of(scratch: &Scratch, people: Option<&Authority>) -> Result<Self> {
         let authority = Authority::new("a cluster")?;
         let pair = authority.signs(Says::name("kubernetes"), "kube", scratch)?;
-        let chain = vec![CertificateDer::from_pem_file(&pair.certificate)?];
-        let config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
-            .with_safe_default_protocol_versions()?
-            .with_no_client_auth()
-            .with_single_cert(chain, PrivateKeyDer::from_pem_file(&pair.key)?)?;
-        let tls = TlsAcceptor::from(Arc::new(config));
+        let tls = TlsAcceptor::from(Arc::new(pair.serves(people)?));
         let plain = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.context("binding")?;
         let secret = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.context("binding")?;
         let (eks, api) = (plain.local_addr()?, secret.local_addr()?);
@@ -110,6 +115,7 @@ impl KubeStub {
             fault: Mutex::new(Fault::Well),
             changes: Mutex::default(),
             refused: Mutex::default(),
+            token: Mutex::new(people.is_none().then(|| TOKEN.to_owned())),
             cluster,
         });
         let servers = [
@@ -130,13 +136,21 @@ impl KubeStub {
     /// # Errors
     /// When it cannot be written.
     pub fn kubeconfig(&self, token: &str, scratch: &Scratch) -> Result<PathBuf> {
+        self.kubeconfig_of(&json!({ "token": token }), scratch)
+    }
+
+    /// Writes a kubeconfig of that user.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn kubeconfig_of(&self, user: &Value, scratch: &Scratch) -> Result<PathBuf> {
         let text = json!({
             "apiVersion": "v1", "kind": "Config", "current-context": "stub",
             "clusters": [{ "name": "stub", "cluster": {
                 "server": format!("https://{}", self.api), "certificate-authority-data": self.authority,
             } }],
             "contexts": [{ "name": "stub", "context": { "cluster": "stub", "user": "stub" } }],
-            "users": [{ "name": "stub", "user": { "token": token } }],
+            "users": [{ "name": "stub", "user": user }],
         });
         scratch.write("kubeconfig.json", &text.to_string())
     }
@@ -152,6 +166,11 @@ impl KubeStub {
     /// From now on it is like that.
     pub fn set(&self, fault: Fault) {
         *lock(&self.state.fault) = fault;
+    }
+
+    /// From now on it takes this token and no longer the one before.
+    pub fn renew(&self, token: &str) {
+        *lock(&self.state.token) = Some(token.to_owned());
     }
 
     /// What was changed in earnest, as method and path.
@@ -211,9 +230,17 @@ impl State {
         })
     }
 
+    /// Whoever the handshake or the token says.
+    fn known(&self, head: &Parts) -> Result<()> {
+        match &*lock(&self.token) {
+            None => Ok(()),
+            Some(token) => known(head, token),
+        }
+    }
+
     /// The cluster: whoever it is, what was asked, and what the answer is.
     fn api(&self, head: &Parts, body: &[u8]) -> (u16, &'static str, String) {
-        if let Err(error) = known(head) {
+        if let Err(error) = self.known(head) {
             lock(&self.refused).push(format!("{error:#}"));
             return status(401, "Unauthorized");
         }
@@ -274,11 +301,11 @@ fn status(code: u16, reason: &str) -> (u16, &'static str, String) {
 }
 
 /// As aws-iam-authenticator reads tokens: who asks is told by AWS, for this cluster alone.
-fn known(head: &Parts) -> Result<()> {
+fn known(head: &Parts, own: &str) -> Result<()> {
     let shown = head.headers.get("authorization").context("no token")?.to_str()?;
     let token = shown.strip_prefix("Bearer ").context("no bearer token")?;
     let Some(encoded) = token.strip_prefix("k8s-aws-v1.") else {
-        ensure!(token == TOKEN, "an unknown token");
+        ensure!(token == own, "an unknown token");
         return Ok(());
     };
     let url = String::from_utf8(BASE64_URL_SAFE_NO_PAD.decode(encoded)?)?;
@@ -317,7 +344,9 @@ async fn serve_api(listener: TcpListener, tls: TlsAcceptor, state: Arc<State>) {
                 let body = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
                 let fault = *lock(&state.fault);
                 let follows = head.uri.query().is_some_and(|query| query.contains("follow=true"));
-                if let Some(log) = lock(&state.log).take_if(|_| follows && known(&head).is_ok()) {
+                if let Some(log) =
+                    lock(&state.log).take_if(|_| follows && state.known(&head).is_ok())
+                {
                     return Ok(going_on(log));
                 }
                 let (code, kind, text) = match fault {

@@ -15,7 +15,8 @@ use rcgen::{
 use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::server::WebPkiClientVerifier;
+use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -97,6 +98,32 @@ impl Authority {
 impl fmt::Debug for Authority {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Authority")
+    }
+}
+
+// === impl Pair ===
+
+impl Pair {
+    /// The TLS of a server that shows it; with an authority, one that takes its certificates alone.
+    ///
+    /// # Errors
+    /// When a file cannot be read.
+    pub fn serves(&self, people: Option<&Authority>) -> Result<ServerConfig> {
+        let provider = Arc::new(default_provider());
+        let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
+            .with_safe_default_protocol_versions()?;
+        let builder = match people {
+            None => builder.with_no_client_auth(),
+            Some(people) => {
+                let mut roots = RootCertStore::empty();
+                roots.add(CertificateDer::from_pem_slice(people.pem.as_bytes())?)?;
+                let verifier =
+                    WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+                builder.with_client_cert_verifier(verifier.build()?)
+            }
+        };
+        let chain = vec![CertificateDer::from_pem_file(&self.certificate)?];
+        Ok(builder.with_single_cert(chain, PrivateKeyDer::from_pem_file(&self.key)?)?)
     }
 }
 

@@ -7,6 +7,7 @@
 mod handler;
 mod http;
 mod lambda;
+mod telling;
 
 use std::net::SocketAddr;
 

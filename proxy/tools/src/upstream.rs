@@ -4,6 +4,7 @@
 //! names the upstream. Never: a redirect, a proxy from the environment, a body beyond the bound, or
 //! a certificate that was not verified.
 
+mod certificate;
 mod failure;
 mod pieces;
 mod transport;
@@ -11,6 +12,7 @@ mod trust;
 
 use std::error::Error as _;
 use std::fmt;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -57,8 +59,10 @@ pub(crate) struct Upstream {
 pub(crate) struct Following<'a> {
     /// When it has been read for long enough. What came until then is the answer.
     pub(crate) until: Instant,
-    /// Hears each piece of a good answer when it comes.
-    pub(crate) hear: &'a mut (dyn FnMut(&[u8]) + Send),
+    /// Of a good answer, that much of the newest is kept; what came before is let go.
+    pub(crate) keep: usize,
+    /// Hears each piece of a good answer when it comes, and says whether it is to go on.
+    pub(crate) hear: &'a mut (dyn FnMut(&[u8]) -> ControlFlow<()> + Send),
 }
 
 /// A whole answer.
@@ -121,7 +125,7 @@ impl Upstream {
         })
     }
 
-    /// Sends, and reads the answer until it ends or for as long as agreed.
+    /// Sends, and reads the answer until it ends or for as long as agreed. Of a good one the newest is kept.
     ///
     /// # Errors
     /// Those of [`Self::send`].
@@ -145,14 +149,17 @@ impl Upstream {
     async fn exchange(
         &self,
         mut request: Request<Full<Bytes>>,
-        mut following: Option<Following<'_>>,
+        following: Option<Following<'_>>,
     ) -> Result<(Answer, Pieces), ToolError> {
         let headers = request.headers_mut();
         headers.entry(USER_AGENT).or_insert(HeaderValue::from_static(AGENT));
         headers.entry(ACCEPT).or_insert(HeaderValue::from_static("application/json"));
         let response = self.transport.send(request).await.map_err(|problem| {
-            let message = format!("{} cannot be reached: {}", self.service, words(&problem));
-            self.failed(Code::Unreachable, message)
+            let (service, line) = (&self.service, words(&problem.line));
+            if problem.of_certificate {
+                return self.failed(Code::Denied, certificate::refused(service, &line));
+            }
+            self.failed(Code::Unreachable, format!("{service} cannot be reached: {line}"))
         })?;
         let (head, body) = response.into_parts();
         let answer = Answer {
@@ -161,7 +168,10 @@ impl Upstream {
             body: Bytes::new(),
             service: Arc::clone(&self.service),
         };
-        let (mut body, mut pieces) = (Limited::new(body, self.most_bytes), Pieces::default());
+        let mut following = following.filter(|_| answer.status.is_success());
+        // What goes on is bounded by what is kept of it, and by its time.
+        let most = if following.is_some() { usize::MAX } else { self.most_bytes };
+        let (mut body, mut pieces) = (Limited::new(body, most), Pieces::default());
         let ended = loop {
             let frame = match &following {
                 None => body.frame().await,
@@ -174,9 +184,9 @@ impl Upstream {
                 Ok(Some(frame)) => {
                     let data: &[u8] = frame.data_ref().map_or(&[], |data| data);
                     pieces.push(data);
-                    match &mut following {
-                        Some(following) if answer.status.is_success() => (following.hear)(data),
-                        _ => {}
+                    match following.as_mut().map(|following| following.took(data, &mut pieces)) {
+                        None | Some(ControlFlow::Continue(())) => {}
+                        Some(ControlFlow::Break(())) => break Ok(()),
                     }
                 }
                 Ok(None) => break Ok(()),
@@ -208,6 +218,16 @@ impl Upstream {
 impl fmt::Debug for Upstream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Upstream").field("service", &self.service).finish_non_exhaustive()
+    }
+}
+
+// === impl Following ===
+
+impl Following<'_> {
+    /// Hears what is in the pieces by now.
+    fn took(&mut self, data: &[u8], pieces: &mut Pieces) -> ControlFlow<()> {
+        pieces.keep(self.keep);
+        (self.hear)(data)
     }
 }
 

@@ -1,10 +1,8 @@
 //! The tools of EKS and Kubernetes: clusters by name and by kubeconfig, and who may change them.
 
-use std::time::Duration;
-
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
-use toolgate_tests::client::{Ask, Client, Opened, message, with_meta};
+use toolgate_tests::client::{Ask, Client};
 use toolgate_tests::emulator::{CREDENTIALS, Emulator};
 use toolgate_tests::gateway::Gateway;
 use toolgate_tests::issuer::{CLIENT_ID, Issuer};
@@ -13,9 +11,6 @@ use toolgate_tests::process::Scratch;
 
 use super::{data, failure};
 use crate::expect::OPEN;
-
-/// How long a gateway may take to see that its caller has left.
-const PATIENCE: Duration = Duration::from_secs(10);
 
 fn region(endpoint: &str) -> String {
     format!("aws: {{ region: us-east-1, endpoint: \"{endpoint}\" }}\n")
@@ -179,68 +174,5 @@ async fn a_token_that_may_only_read_does_not_see_what_changes_a_cluster() -> Res
     ];
     ensure!(stub.changes() == wanted, "{:?}", stub.changes());
     stub.changes().first().context("nothing was changed")?;
-    gateway.books_agree().await
-}
-
-/// Follows a log by a call that wants progress, in either era.
-async fn follow(client: &Client, era: &str) -> Result<Opened> {
-    let params = json!({
-        "name": "lab___pod_logs", "_meta": { "progressToken": "p-1" },
-        "arguments": { "namespace": "shop", "pod": "web-1", "follow_seconds": 40 },
-    });
-    if era == "modern" {
-        let sent = with_meta(params);
-        let ask = Ask::modern_raw("1", "tools/call", &sent).header("mcp-name", "lab___pod_logs");
-        return client.open(ask).await;
-    }
-    client.session().await?.open(message("1", "tools/call", &params.to_string())).await
-}
-
-#[tokio::test]
-async fn lines_of_a_log_are_told_while_they_are_written_and_without_secrets() -> Result<()> {
-    let scratch = Scratch::new()?;
-    let stub = KubeStub::start(&scratch).await?;
-    let file = stub.kubeconfig(TOKEN, &scratch)?;
-    let config = format!(
-        "{OPEN}targets: {{ lab: {{ builtin: k8s, kubeconfig: \"{}\" }} }}\n",
-        file.display()
-    );
-    let gateway = Gateway::start(&config).await?;
-    let client = gateway.client();
-    for era in ["modern", "older"] {
-        let container = stub.container();
-        container.write("line one\npass");
-        let mut told = follow(&client, era).await?;
-        // Each is written when the one before was heard: none waits for the end.
-        let pieces = ["word=s3cret two\n", "-----BEGIN PRIVATE KEY-----\nMIIE\nthr", "ee"];
-        let mut pieces = pieces.into_iter();
-        for wanted in ["line one", "password=[redacted] two"] {
-            let notice = told.next_message().await?;
-            ensure!(notice["method"] == "notifications/progress", "{era}: {notice}");
-            let params = &notice["params"];
-            ensure!(params["progressToken"] == "p-1" && params["message"] == wanted, "{notice}");
-            container.write(pieces.next().context("a piece")?);
-        }
-        pieces.for_each(|piece| container.write(piece));
-        drop(container);
-        let end = told.next_message().await?;
-        let result = &end["result"]["structuredContent"];
-        let text = "line one\npassword=[redacted] two\n[redacted]";
-        ensure!(result["text"] == text && result["redacted"] == 2, "{era}: {end}");
-    }
-    // Who leaves is not read for.
-    let container = stub.container();
-    container.write("line one\n");
-    let mut told = follow(&client, "modern").await?;
-    told.next_message().await?;
-    drop(told);
-    tokio::time::timeout(PATIENCE, container.left()).await.context("it is still followed")?;
-    // Who does not ask for progress waits for the answer.
-    let container = stub.container();
-    container.write("one\n");
-    drop(container);
-    let pod = json!({ "namespace": "shop", "pod": "web-1", "follow_seconds": 40 });
-    let told = data(&client.tool("lab___pod_logs", pod).await?)?;
-    ensure!(told["text"] == "one" && told["lines"] == 1, "{told}");
     gateway.books_agree().await
 }

@@ -1,7 +1,7 @@
 //! What rmcp asks of a server.
 //!
-//! Enters: requests that rmcp has read. Leaves: definitions and replies. Never: a reply to a call
-//! that was cancelled.
+//! Enters: requests that rmcp has read. Leaves: definitions and replies, and before those what a call
+//! tells meanwhile. Never: a reply to a call that was cancelled.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,6 +16,7 @@ use rmcp::{ErrorData, RoleServer, ServerHandler};
 use serde_json::Value;
 use tokio::time::Instant;
 
+use super::telling::Telling;
 use crate::context::Context;
 use crate::sets::Sets;
 
@@ -64,6 +65,7 @@ impl ServerHandler for Handler {
     ) -> Result<CallToolResponse, ErrorData> {
         let correlation = format!("{:016x}", fastrand::u64(..));
         let context = Context::new(Instant::now() + LONGEST, correlation.into());
+        let (telling, context) = Telling::of(&asked, context);
         let arguments = request.arguments.unwrap_or_default();
         let unknown = || {
             let message = format!("there is no tool `{}`; ask for the list", request.name);
@@ -71,7 +73,7 @@ impl ServerHandler for Handler {
         };
         let running = self.sets.call(&request.name, arguments, context).ok_or_else(unknown)?;
         let reply = tokio::select! {
-            reply = running => reply,
+            (reply, ()) = async { tokio::join!(running, telling.send()) } => reply,
             () = asked.ct.cancelled() => return Err(ErrorData::internal_error("cancelled", None)),
         };
         let result: CallToolResult = serde_json::from_value(reply.into_result())

@@ -3,6 +3,7 @@
 //! Enters: a pod, how many lines, since when. Leaves: the newest of those lines within a bound, without
 //! what looks like a secret. Never: a part that was left out without a word, or control characters.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,7 +24,7 @@ use crate::when;
 
 pub(super) struct PodLogs(pub(super) Arc<Api>);
 
-/// Bytes that are read of the cluster.
+/// Bytes that are read of the cluster; of a log that goes on, of what is new.
 const MOST_READ: usize = 4 << 20;
 /// Bytes that are passed on.
 const MOST_TOLD: usize = 128 << 10;
@@ -52,8 +53,8 @@ pub(super) struct Input {
     #[serde(default = "two_hundred")]
     #[schemars(range(min = 1, max = 5000))]
     tail: u32,
-    /// Go on for so many seconds with what is written meanwhile; through the gateway, a caller that asks
-    /// for progress is told the lines as they come.
+    /// Go on for so many seconds with what is written meanwhile; a caller that asks for progress is
+    /// told the lines as they come.
     #[schemars(range(min = 1, max = 45))]
     follow_seconds: Option<u32>,
     /// Begin each line with the time of its writing.
@@ -107,32 +108,42 @@ impl Tool for PodLogs {
         names::some_label("container", input.container.as_deref())?;
         let since = input.since.as_deref().map(seconds).transpose()?;
         let (tail, most) = (input.tail.to_string(), MOST_READ.to_string());
-        let mut query = vec![("tailLines", tail.as_str()), ("limitBytes", most.as_str())];
+        let mut query = vec![("tailLines", tail.as_str())];
+        // Of what goes on, it would count what was there before, and end the log with that.
+        query.extend(input.follow_seconds.is_none().then_some(("limitBytes", most.as_str())));
         query.extend(since.as_deref().map(|since| ("sinceSeconds", since)));
         query.extend(input.container.as_deref().map(|container| ("container", container)));
         query.extend(input.previous.then_some(("previous", "true")));
         query.extend(input.timestamps.then_some(("timestamps", "true")));
         query.extend(input.follow_seconds.map(|_| ("follow", "true")));
         let path = ["api", "v1", "namespaces", &input.namespace, "pods", &input.pod, "log"];
-        let text = match input.follow_seconds {
-            None => self.0.text(&path, &query, context).await?,
+        let (text, missing) = match input.follow_seconds {
+            None => {
+                let text = self.0.text(&path, &query, context).await?;
+                let missing = (text.len() >= MOST_READ).then(the_newest);
+                (text, missing)
+            }
             Some(_) if input.previous => {
                 let message = "must not stand beside `previous`: that container writes no more";
                 return Err(ToolError::argument("follow_seconds", message));
             }
-            Some(seconds) => self.follow(&path, &query, seconds, context).await?,
+            Some(seconds) => {
+                let mut fresh = Fresh::after(input.tail);
+                let text = self.follow(&path, &query, (seconds, &mut fresh), context).await?;
+                (text, fresh.is_enough().then(the_rest))
+            }
         };
-        Ok(Output::new(input.namespace, input.pod, &text))
+        Ok(Output::new(input.namespace, input.pod, &text, missing))
     }
 }
 
 impl PodLogs {
-    /// Reads for so long, or until the container ends; but so that there is time to answer.
+    /// Reads for so long, until the container ends or enough is new; but so that there is time to answer.
     async fn follow(
         &self,
         path: &[&str],
         query: &[(&str, &str)],
-        seconds: u32,
+        (seconds, fresh): (u32, &mut Fresh),
         context: &Context,
     ) -> Result<String, ToolError> {
         let most = Duration::from_secs(u64::from(seconds)).min(context.for_upstream());
@@ -141,9 +152,59 @@ impl PodLogs {
             if let Some(lines) = &mut lines {
                 lines.hear(piece);
             }
+            fresh.hear(piece)
         };
-        let following = Following { until: Instant::now() + most, hear: &mut hear };
+        let following =
+            Following { until: Instant::now() + most, keep: MOST_READ, hear: &mut hear };
         self.0.follow(path, query, following, context).await
+    }
+}
+
+/// What the cluster did not give.
+fn the_newest() -> String {
+    format!(
+        "the newest lines: the cluster gives {} MiB at once; ask with a smaller `tail`",
+        MOST_READ >> 20
+    )
+}
+
+/// What was not waited for.
+fn the_rest() -> String {
+    format!(
+        "what came after {} MiB of new lines, and the oldest: it is not followed any further; ask for \
+         the last lines, or follow again",
+        MOST_READ >> 20
+    )
+}
+
+/// How much of a log that goes on is new: what comes after the lines that could be there before.
+struct Fresh {
+    before: u32,
+    bytes: usize,
+}
+
+// === impl Fresh ===
+
+impl Fresh {
+    const fn after(before: u32) -> Self {
+        Self { before, bytes: 0 }
+    }
+
+    fn hear(&mut self, mut piece: &[u8]) -> ControlFlow<()> {
+        while self.before > 0
+            && let Some(end) = piece.iter().position(|byte| *byte == b'\n')
+        {
+            self.before -= 1;
+            piece = piece.get(end + 1..).unwrap_or_default();
+        }
+        if self.before == 0 {
+            self.bytes = self.bytes.saturating_add(piece.len());
+        }
+        if self.is_enough() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+
+    const fn is_enough(&self) -> bool {
+        self.bytes >= MOST_READ
     }
 }
 
@@ -157,22 +218,18 @@ fn seconds(since: &str) -> Result<String, ToolError> {
 }
 
 impl Output {
-    fn new(namespace: String, pod: String, text: &str) -> Self {
-        let is_cut = text.len() >= MOST_READ;
+    fn new(namespace: String, pod: String, text: &str, missing: Option<String>) -> Self {
         let (clean, redacted) = redact(&plain(text));
         let kept = newest(clean.trim_end_matches('\n'));
         let is_short = kept.len() < clean.trim_end_matches('\n').len();
-        let left_out = match (is_cut, is_short) {
-            (true, _) => Some(format!(
-                "the newest lines: the cluster gives {} MiB at once; ask with a smaller `tail`",
-                MOST_READ >> 20
-            )),
-            (false, true) => Some(format!(
-                "the oldest lines: {} KiB are passed on; ask with a smaller `tail` or `since`",
-                MOST_TOLD >> 10
-            )),
-            (false, false) => None,
-        };
+        let left_out = missing.or_else(|| {
+            is_short.then(|| {
+                format!(
+                    "the oldest lines: {} KiB are passed on; ask with a smaller `tail` or `since`",
+                    MOST_TOLD >> 10
+                )
+            })
+        });
         let lines = if kept.is_empty() { 0 } else { kept.split('\n').count() };
         let text = kept.to_owned();
         Self { namespace, pod, lines, truncated: left_out.is_some(), left_out, redacted, text }

@@ -1,6 +1,7 @@
 //! Each tool on answers as Kubernetes writes them, on wrong arguments, and on a sick cluster.
 
 mod changes;
+mod followed;
 
 use serde_json::{Value, json};
 

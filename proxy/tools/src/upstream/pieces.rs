@@ -40,6 +40,16 @@ impl Pieces {
         }
     }
 
+    /// Lets go of the oldest blocks, but of none of the newest `most` bytes.
+    pub(super) fn keep(&mut self, most: usize) {
+        while let Some(block) = self.blocks.front()
+            && self.size - block.len() >= most
+        {
+            self.size -= block.len();
+            self.blocks.pop_front();
+        }
+    }
+
     fn close(&mut self) {
         let block = std::mem::take(&mut self.open);
         if !block.is_empty() {
@@ -109,6 +119,20 @@ mod tests {
             one.reader().read_to_end(&mut read).unwrap();
             prop_assert!(read == all);
             prop_assert!(other.whole() == all);
+        }
+
+        #[test]
+        fn the_newest_is_kept_and_little_more(sizes in prop::collection::vec(0..BLOCK.1, 0..20), most in 1..3 * BLOCK.1) {
+            let (mut pieces, mut all) = (Pieces::default(), Vec::new());
+            for (nth, size) in sizes.into_iter().enumerate() {
+                let frame = vec![u8::try_from(nth).unwrap(); size];
+                pieces.push(&frame);
+                pieces.keep(most);
+                all.extend(frame);
+            }
+            let kept = pieces.whole();
+            prop_assert!(kept.len() >= most.min(all.len()) && kept.len() <= most + BLOCK.1);
+            prop_assert!(all.ends_with(&kept));
         }
     }
 }

@@ -17,8 +17,8 @@ use hyper_util::client::legacy::connect::{Connect, HttpConnector};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::ClientConfig;
 
-use super::causes;
 use super::trust::{Trust, of_the_machine};
+use super::{causes, certificate};
 
 /// How long connecting may take, all addresses of a name together.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -36,6 +36,20 @@ pub(super) struct Transport {
     tls: OnceLock<Result<Https, String>>,
 }
 
+/// Why there is no response.
+pub(super) struct Problem {
+    /// It and its causes, on one line.
+    pub(super) line: String,
+    /// The other side does not take the certificate that it was shown, or misses one.
+    pub(super) of_certificate: bool,
+}
+
+impl Problem {
+    fn of_setup(line: &str) -> Self {
+        Self { line: line.to_owned(), of_certificate: false }
+    }
+}
+
 // === impl Transport ===
 
 impl Transport {
@@ -48,17 +62,25 @@ impl Transport {
     /// Sends, and waits for the head of the response.
     ///
     /// # Errors
-    /// Why there is none, on one line.
+    /// Why there is none.
     pub(super) async fn send(
         &self,
         request: Request<Full<Bytes>>,
-    ) -> Result<Response<Incoming>, String> {
+    ) -> Result<Response<Incoming>, Problem> {
         let answered = if request.uri().scheme_str() == Some("https") {
-            self.tls.get_or_init(tls_client).as_ref().map_err(Clone::clone)?.request(request).await
+            let tls = self
+                .tls
+                .get_or_init(tls_client)
+                .as_ref()
+                .map_err(|line| Problem::of_setup(line))?;
+            tls.request(request).await
         } else {
             self.plain.request(request).await
         };
-        answered.map_err(|error| causes(error.source().unwrap_or(&error)))
+        answered.map_err(|error| Problem {
+            line: causes(error.source().unwrap_or(&error)),
+            of_certificate: certificate::is_refused(&error),
+        })
     }
 }
 
