@@ -108,6 +108,17 @@ async fn put(emulator: &Emulator, operation: &str, input: Value) -> Result<()> {
     Ok(())
 }
 
+/// ministack has no such service and stands still for seconds when it is asked for the first time, for
+/// everybody: longer than a service has to say that it is there.
+async fn ask_for_what_is_not_there(emulator: &Emulator) -> Result<()> {
+    let scope = "Credential=x/20260101/us-east-1/aps/aws4_request";
+    let signature = format!("AWS4-HMAC-SHA256 {scope}, SignedHeaders=host, Signature=x");
+    let ask = Ask::get("/workspaces").header("authorization", &signature);
+    let answer = Client::new(emulator.address()).send(ask).await?;
+    ensure!(answer.text().contains("Unsupported service: aps"), "{}", answer.text());
+    Ok(())
+}
+
 /// A log group with two lines, a metric, and an alarm that rings.
 pub(super) async fn furnish(emulator: &Emulator) -> Result<()> {
     let group = json!({ "logGroupName": "/shop" });
@@ -140,6 +151,7 @@ pub(super) async fn furnish(emulator: &Emulator) -> Result<()> {
 async fn cloudwatch_tells_logs_metrics_and_alarms() -> Result<()> {
     let emulator = Emulator::ministack().await?;
     furnish(&emulator).await?;
+    ask_for_what_is_not_there(&emulator).await?;
     let config = format!(
         "{}targets:\n  cloud: {{ builtin: cloudwatch }}\n  core: {{ builtin: aws_core }}\n",
         region(&emulator.url())
